@@ -1,0 +1,143 @@
+"""What the scripts share: Hydra's entry, with the zoo's exit codes and short messages."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+CONF = str(Path(__file__).resolve().parent.parent / "conf")
+
+
+def main(config_name: str, run: Callable[[dict[str, Any], Any], None]) -> None:
+    """Compose the config from conf/ and the command line, and call `run` with it.
+
+    Ends the process with 0 when done, 2 for the user's mistake, 3 when training diverged, 128 + n on signal n.
+
+    Args:
+        config_name: the file in conf/, without its ending.
+        run: takes the config as a dict of plain values, and the composed DictConfig itself.
+    """
+    import hydra
+    from omegaconf import DictConfig, OmegaConf
+
+    from zoo.errors import DivergedError, InterruptedTraining, UserError
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are, in place of Hydra's own printing
+    _search_own_folder()
+
+    def task(config: DictConfig) -> None:
+        check_types(config_name, config)
+        if config.get("zoo_path"):
+            import zoo
+
+            zoo.add_path(config.zoo_path)
+        run(OmegaConf.to_container(config, resolve=True), config)  # type: ignore[arg-type]
+
+    try:
+        hydra.main(version_base="1.3", config_path=CONF, config_name=config_name)(task)()
+    except DivergedError as error:
+        end(3, str(error))
+    except InterruptedTraining as error:
+        end(128 + error.signum, str(error))
+    except KeyboardInterrupt:
+        end(130, "interrupted")
+    except UserError as error:
+        end(2, str(error))
+    except Exception as error:
+        message = explain(error, config_name)
+        if message is None:
+            raise
+        end(2, message)
+
+
+def end(code: int, message: str) -> None:
+    """Print at most five lines and end the process."""
+    print("\n".join(message.strip().splitlines()[:5]), file=sys.stderr)
+    sys.exit(code)
+
+
+def _search_own_folder() -> None:
+    """Let conf/ of a `zoo_path=` on the command line be searched beside the zoo's."""
+    for argument in sys.argv[1:]:
+        if argument.startswith("zoo_path="):
+            folder = Path(argument.removeprefix("zoo_path=")).resolve() / "conf"
+            if folder.is_dir():
+                sys.argv += ["--config-dir", str(folder)]
+
+
+def check_types(config_name: str, config: Any) -> None:
+    """Raise UserError where a value on the command line has another type than the one it replaces."""
+    from hydra import compose
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+
+    from zoo.errors import UserError
+
+    hydra = HydraConfig.get()
+    choices = [entry for entry in hydra.overrides.task if entry.split("=")[0].lstrip("+~") in hydra.runtime.choices]
+    before = compose(config_name, choices)
+    for entry in set(hydra.overrides.task) - set(choices):
+        key = entry.split("=")[0]
+        old, new = OmegaConf.select(before, key), OmegaConf.select(config, key)
+        if not _fits(old, new):
+            raise UserError(f"{key} is {TYPES[type(old)]}, such as {old}; got {new}")
+
+
+TYPES = {bool: "true or false", int: "a whole number", float: "a number"}
+
+
+def _fits(old: Any, new: Any) -> bool:
+    """Whether `new` may replace `old`. A null default, text and structures take anything; "auto" goes anywhere."""
+    if type(old) not in TYPES or new == "auto":
+        return True
+    return type(new) is type(old) or (type(old) is float and type(new) is int) or hasattr(new, "__len__") > (type(new) is str)
+
+
+def explain(error: Exception, config_name: str) -> str | None:
+    """Hydra's and OmegaConf's complaints as one short message; None for any other error."""
+    from hydra.errors import HydraException, MissingConfigException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from zoo.errors import unknown
+
+    text = [line for line in str(error).splitlines() if line.strip()]
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
+        group, _, name = error.missing_cfg_file.partition("/")
+        return str(unknown(group, name, _options(group)))
+    for line in text:
+        if line.startswith("Could not override '"):
+            return str(unknown("setting", line.split("'")[1], _settings(config_name)))
+        if line.startswith("You must specify"):
+            group = line.split("'")[1]
+            return f"say which {group}: {group}=" + " or ".join(name for name in _options(group) if "/" not in name)
+    return "\n".join(text) if isinstance(error, HydraException | OmegaConfBaseException) else None
+
+
+def _options(group: str) -> list[str]:
+    folders = [Path(CONF), *(Path(folder) for flag, folder in zip(sys.argv, sys.argv[1:]) if flag == "--config-dir")]
+    paths = [(path, folder / group) for folder in folders for path in (folder / group).rglob("*.yaml")]
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path, folder in paths)
+
+
+def _settings(config_name: str) -> list[str]:
+    """Every setting there is, dotted, with the model and data of the command line where they are right."""
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+
+    groups = [path.name for path in Path(CONF).iterdir() if path.is_dir()]
+    choices = [argument for argument in sys.argv[1:] if argument.split("=")[0] in groups]
+    with initialize_config_dir(CONF, version_base="1.3"):
+        for attempt in (choices, ["model=fnn"], []):
+            with contextlib.suppress(HydraException):
+                return [*groups, *_keys(OmegaConf.to_container(compose(config_name, attempt)))]
+    return groups
+
+
+def _keys(config: Any, prefix: str = "") -> Iterator[str]:
+    for key, value in config.items():
+        yield prefix + str(key)
+        if isinstance(value, dict):
+            yield from _keys(value, f"{prefix}{key}.")

@@ -1,0 +1,29 @@
+"""Train a model: python scripts/train.py model=<family[/architecture]> [data=...] [any.key=value]."""
+
+from typing import Any
+
+from common import main
+
+
+def run(config: dict[str, Any], composed: Any) -> None:
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+    from hydra.utils import instantiate
+
+    from zoo.report import metrics_table, write_summary
+    from zoo.training import train
+
+    hydra = HydraConfig.get()
+    callbacks = list(instantiate(composed.callbacks).values())
+    loggers = list(instantiate(composed.logger).values())
+    for section in ("callbacks", "logger"):
+        config.pop(section)
+    metrics = train(config, hydra.runtime.output_dir, callbacks, loggers)
+    if metrics:
+        print(metrics_table(metrics, hydra.runtime.output_dir))
+    if hydra.mode == RunMode.MULTIRUN:
+        print(write_summary(hydra.sweep.dir))
+
+
+if __name__ == "__main__":
+    main("train", run)

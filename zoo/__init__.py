@@ -1,0 +1,40 @@
+"""A zoo of feedforward, convolutional and recurrent networks in PyTorch. The public names, nothing else."""
+
+from typing import TYPE_CHECKING, Any
+
+from zoo.data import list_data, load_data
+from zoo.errors import UserError
+from zoo.extension import add_path
+from zoo.models import create_model, list_models
+from zoo.pretrained import list_pretrained, load
+from zoo.spec import DataSpec, Input
+
+if TYPE_CHECKING:
+    from zoo.evaluation import evaluate
+    from zoo.prediction import Predictor
+    from zoo.training import train
+
+__all__ = [
+    "DataSpec",
+    "Input",
+    "Predictor",
+    "UserError",
+    "add_path",
+    "create_model",
+    "evaluate",
+    "list_data",
+    "list_models",
+    "list_pretrained",
+    "load",
+    "load_data",
+    "train",
+]
+_HEAVY = {"Predictor": "zoo.prediction", "evaluate": "zoo.evaluation", "train": "zoo.training"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HEAVY:
+        raise AttributeError(f"module 'zoo' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(_HEAVY[name]), name)

@@ -1,0 +1,156 @@
+"""What happens beside the training step: history, progress, early end on divergence, saving on a signal."""
+
+import csv
+import io
+import math
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback, Checkpoint
+
+from zoo.checkpoint import write_text
+from zoo.errors import DivergedError, InterruptedTraining
+
+
+class History(Callback):
+    """Keeps one row an epoch and writes them all to `path` as CSV; a resumed run continues them."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+        self._start = time.perf_counter()
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._start = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        values = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        seconds = time.perf_counter() - self._start
+        self.rows.append(
+            {"epoch": trainer.current_epoch + 1, "step": trainer.global_step, "lr": rate, **values, "seconds": seconds}
+        )
+        if trainer.is_global_zero:
+            write_text(self.path, _as_csv(self.rows))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = state_dict["rows"]
+
+
+def _as_csv(rows: list[dict[str, float]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[-1]), restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+class Progress(Callback):
+    """On a terminal one live bar for the whole training, with loss, score and time left; elsewhere a line an epoch.
+
+    Args:
+        seconds: between two refreshes of the bar, each of which waits for the device once.
+    """
+
+    def __init__(self, seconds: float = 0.5):
+        self.seconds = seconds
+        self._bar: Any = None
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not (trainer.is_global_zero and sys.stdout.isatty()):
+            return
+        from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self._bar = Bar(
+            TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
+        )
+        self._bar.start()
+        total = trainer.estimated_stepping_batches
+        self._task = self._bar.add_task("epoch 1", total=None if math.isinf(total) else total)
+        self._shown, self._score = time.perf_counter(), ""
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._bar and time.perf_counter() - self._shown > self.seconds:
+            self._show(trainer, f"epoch {trainer.current_epoch + 1}  loss {float(pl_module.mean_loss):.4f}{self._score}")
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        values = trainer.callback_metrics
+        score = pl_module.task.score
+        self._score = f"  val {score} {float(values[f'val/{score}']):.4f}" if f"val/{score}" in values else ""
+        line = f"epoch {trainer.current_epoch + 1}  loss {float(values['train/loss']):.4f}{self._score}"
+        if self._bar:
+            self._show(trainer, line)
+        elif trainer.is_global_zero:
+            print(line, flush=True)
+
+    def _show(self, trainer: L.Trainer, line: str) -> None:
+        self._bar.update(self._task, completed=trainer.global_step, description=line)
+        self._shown = time.perf_counter()
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        self.teardown(trainer, pl_module, "fit")
+
+
+class StopOnDivergence(Callback):
+    """Raises DivergedError at the end of an epoch whose mean loss is NaN or infinite, before anything is saved."""
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        for name in ("train/loss", "val/loss"):
+            value = float(trainer.callback_metrics.get(name, 0.0))
+            if not math.isfinite(value):
+                raise DivergedError(
+                    f"{name} became {value} in epoch {trainer.current_epoch + 1}; the best checkpoint before it is kept\n"
+                    "a lower optim.lr, or optim.clip=1, usually helps"
+                )
+
+
+class SaveOnSignal(Checkpoint):
+    """On SIGINT, SIGTERM or SIGUSR1 saves at the end of the batch and raises InterruptedTraining; a second SIGINT ends
+    at once. As a kind of Checkpoint it runs after all other callbacks, so that it saves what they did in the batch.
+
+    Args:
+        path: of the checkpoint to write.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._caught: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._before = {number: signal.signal(number, self._catch) for number in self.SIGNALS}
+
+    def _catch(self, number: int, frame: FrameType | None) -> None:
+        self._caught = number
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._caught is not None:
+            trainer.save_checkpoint(self.path)
+            raise InterruptedTraining(self._caught, str(self.path))
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        self.teardown(trainer, pl_module, "fit")

@@ -1,0 +1,36 @@
+"""Every data set, by name: one file each. A file registers a function that returns its `Splits`."""
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import unknown
+from zoo.registry import Registry
+
+if TYPE_CHECKING:
+    from zoo.data.splits import Splits
+
+DATA: "Registry[Callable[..., Splits]]" = Registry("data", __name__)
+
+
+def list_data(pattern: str = "*") -> list[str]:
+    """Names of the data sets that match a shell pattern, such as "mnist*"."""
+    return DATA.names(pattern)
+
+
+def load_data(name: str, **options: Any) -> "Splits":
+    """Training, validation and test split of a data set, with their spec.
+
+    Args:
+        name: a data set's name, see `list_data`.
+        options: the data set's own choices; what is left out keeps its default.
+
+    Raises:
+        UserError: for an unknown name or option, or when the files are neither at hand nor to be fetched.
+    """
+    load = DATA.get(name)
+    known = inspect.signature(load).parameters
+    for option in options:
+        if option not in known:
+            raise unknown(f"option of data {name}", option, known)
+    return load(**options)

@@ -1,0 +1,82 @@
+"""Augmentation of whole batches on their own device, with a random choice for each sample.
+
+Each function takes a batch and returns it changed; it draws from torch's global generator of the batch's device, which
+the data module seeds for every step.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from zoo.data.splits import Batch
+from zoo.errors import UserError
+from zoo.registry import Registry
+
+AUGMENTATIONS: Registry[Callable[..., Batch]] = Registry("augmentation")
+
+
+def augment(batch: Batch, augmentations: Mapping[str, Mapping[str, Any]]) -> Batch:
+    """Apply the named augmentations in order, each with its options."""
+    for name, options in augmentations.items():
+        try:
+            batch = AUGMENTATIONS.get(name)(batch, **options)
+        except (KeyError, TypeError) as error:
+            raise UserError(f"augmentation {name} does not fit: {error}; this batch has {', '.join(batch)}") from error
+    return batch
+
+
+@AUGMENTATIONS.register("affine")
+def affine(batch: Batch, *, shift: float = 0.0, rotate: float = 0.0, scale: float = 0.0) -> Batch:
+    """Move, turn and resize each image by random amounts; black comes in at the edges.
+
+    Args:
+        batch: with `image` (batch, channels, height, width).
+        shift: largest move along each axis, as a share of the image's size.
+        rotate: largest turn, in degrees.
+        scale: largest change of size, as a share.
+    """
+    image = batch["image"].float()
+    n, device = len(image), image.device
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(n, *shape, device=device) * 2 - 1
+
+    angle = uniform() * math.radians(rotate)
+    factor = 1 + uniform() * scale
+    cos, sin = angle.cos() * factor, angle.sin() * factor
+    move = uniform(2) * 2 * shift  # grid_sample's axes run from -1 to 1
+    theta = torch.stack([cos, -sin, move[:, 0], sin, cos, move[:, 1]], dim=1).view(n, 2, 3)
+    grid = F.affine_grid(theta, list(image.shape), align_corners=False)
+    return {**batch, "image": F.grid_sample(image, grid, align_corners=False)}
+
+
+@AUGMENTATIONS.register("flip")
+def flip(batch: Batch, *, p: float = 0.5) -> Batch:
+    """Mirror each image left to right with probability `p`."""
+    image = batch["image"]
+    mirrored = torch.rand(len(image), device=image.device) < p
+    return {**batch, "image": torch.where(mirrored[:, None, None, None], image.flip(3), image)}
+
+
+@AUGMENTATIONS.register("crop")
+def crop(batch: Batch, *, padding: int = 4) -> Batch:
+    """Pad each image with its reflection and cut its size out again at a random place."""
+    image = batch["image"].float()
+    n, c, h, w = image.shape
+    padded = F.pad(image, (padding,) * 4, mode="reflect")
+    top, left = torch.randint(0, 2 * padding + 1, (2, n, 1), device=image.device)
+    rows = (top + torch.arange(h, device=image.device))[:, None, :, None]  # (n, 1, h, 1)
+    columns = (left + torch.arange(w, device=image.device))[:, None, None, :]  # (n, 1, 1, w)
+    samples = torch.arange(n, device=image.device)[:, None, None, None]
+    channels = torch.arange(c, device=image.device)[None, :, None, None]
+    return {**batch, "image": padded[samples, channels, rows, columns]}
+
+
+@AUGMENTATIONS.register("noise")
+def noise(batch: Batch, *, std: float = 0.1, name: str = "numeric") -> Batch:
+    """Add Gaussian noise of deviation `std`, in the input's own units, to the input `name`."""
+    return {**batch, name: batch[name] + std * torch.randn_like(batch[name])}

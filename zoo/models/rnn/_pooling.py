@@ -1,0 +1,83 @@
+"""From the hidden states of all valid steps to one vector; at once, or step by step with a small state."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo.registry import Registry
+
+POOLINGS: Registry[type["Pooling"]] = Registry("pooling")
+
+
+class Pooling(nn.Module):
+    """`forward` pools (batch, time, width) under a mask (batch, time) to (batch, width); `step` does one step."""
+
+    def __init__(self, width: int):
+        super().__init__()
+
+    def forward(self, hidden: Tensor, valid: Tensor) -> Tensor:
+        """The pooled vector of each sequence."""
+        raise NotImplementedError
+
+    def step(self, hidden: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """The pooled vector after one more step (batch, width), and the new state."""
+        raise NotImplementedError
+
+
+@POOLINGS.register("last")
+class Last(Pooling):
+    """The last valid step."""
+
+    def forward(self, hidden: Tensor, valid: Tensor) -> Tensor:
+        last = valid.sum(1) - 1  # (batch,)
+        return hidden[torch.arange(len(hidden), device=hidden.device), last]
+
+    def step(self, hidden: Tensor, state: Any) -> tuple[Tensor, Any]:
+        return hidden, None
+
+
+@POOLINGS.register("mean")
+class Mean(Pooling):
+    """The mean over valid steps."""
+
+    def forward(self, hidden: Tensor, valid: Tensor) -> Tensor:
+        return (hidden * valid[:, :, None]).sum(1) / valid.sum(1, keepdim=True)
+
+    def step(self, hidden: Tensor, state: Any) -> tuple[Tensor, Any]:
+        total, count = state or (torch.zeros_like(hidden), 0)
+        total, count = total + hidden, count + 1
+        return total / count, (total, count)
+
+
+@POOLINGS.register("max")
+class Max(Pooling):
+    """The largest value of each unit over valid steps."""
+
+    def forward(self, hidden: Tensor, valid: Tensor) -> Tensor:
+        return hidden.masked_fill(~valid[:, :, None], -torch.inf).amax(1)
+
+    def step(self, hidden: Tensor, state: Any) -> tuple[Tensor, Any]:
+        largest = hidden if state is None else torch.maximum(hidden, state)
+        return largest, largest
+
+
+@POOLINGS.register("attention")
+class Attention(Pooling):
+    """A mean weighted by the softmax of one learnt score a step; `step` keeps the running sums of the softmax."""
+
+    def __init__(self, width: int):
+        super().__init__(width)
+        self.score = nn.Linear(width, 1)
+
+    def forward(self, hidden: Tensor, valid: Tensor) -> Tensor:
+        scores = self.score(hidden).squeeze(2).masked_fill(~valid, -torch.inf)  # (batch, time)
+        return (hidden * scores.softmax(1)[:, :, None]).sum(1)
+
+    def step(self, hidden: Tensor, state: Any) -> tuple[Tensor, Any]:
+        score = self.score(hidden)  # (batch, 1)
+        largest, total, weight = state or (score, torch.zeros_like(hidden), torch.zeros_like(score))
+        new = torch.maximum(largest, score)
+        decay, share = (largest - new).exp(), (score - new).exp()
+        total, weight = total * decay + hidden * share, weight * decay + share
+        return total / weight, (new, total, weight)

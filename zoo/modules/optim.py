@@ -1,0 +1,157 @@
+"""Optimisers and learning-rate schedules, by name."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from zoo.errors import UserError, unknown
+from zoo.registry import Registry
+
+OPTIMIZERS: Registry[Callable[..., Optimizer]] = Registry("optimiser")
+SCHEDULES: Registry[Callable[..., float]] = Registry("schedule")
+
+
+def create_optimizer(model: nn.Module, *, name: str, weight_decay: float, **options: Any) -> Optimizer:
+    """The optimiser `name` for all of a model's parameters.
+
+    Weights that multiply (two or more axes) decay; biases, and the scales and shifts of normalisation, do not.
+
+    Args:
+        model: whose parameters to optimise.
+        name: "sgd", "adam", "adamw" or "muon".
+        weight_decay: of the weights that decay.
+        options: the optimiser's own, such as `lr` or `momentum`.
+    """
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    try:
+        return OPTIMIZERS.get(name)([group for group in groups if group["params"]], **options)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"optim.name={name}: {error}") from error
+
+
+@OPTIMIZERS.register("sgd")
+def sgd(groups: list[dict[str, Any]], *, lr: float, momentum: float = 0.0, nesterov: bool = False) -> Optimizer:
+    """Stochastic gradient descent: plain, with momentum, or with Nesterov's momentum."""
+    return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
+
+
+@OPTIMIZERS.register("adam")
+def adam(groups: list[dict[str, Any]], *, lr: float, betas: Iterable[float] = (0.9, 0.999)) -> Optimizer:
+    """Adam (arXiv 1412.6980): each weight's step is scaled by its gradient's recent size."""
+    return torch.optim.Adam(groups, lr=lr, betas=tuple(betas), fused=True)
+
+
+@OPTIMIZERS.register("adamw")
+def adamw(groups: list[dict[str, Any]], *, lr: float, betas: Iterable[float] = (0.9, 0.999)) -> Optimizer:
+    """Adam with weight decay apart from the gradient (arXiv 1711.05101)."""
+    return torch.optim.AdamW(groups, lr=lr, betas=tuple(betas), fused=True)
+
+
+@OPTIMIZERS.register("muon")
+def muon(
+    groups: list[dict[str, Any]], *, lr: float, momentum: float = 0.95, adamw_lr: float = 1e-3, n_steps: int = 5
+) -> Optimizer:
+    """Muon for matrices (K. Jordan et al., 2024), AdamW for all else: `lr` is Muon's rate, `adamw_lr` the other's."""
+    matrices, others = [], []
+    for group in groups:
+        matrices.append({**group, "params": [p for p in group["params"] if p.dim() == 2]})
+        others.append({**group, "params": [p for p in group["params"] if p.dim() != 2]})
+    return Both(
+        [
+            torch.optim.Muon(_filled(matrices), lr=lr, momentum=momentum, ns_steps=n_steps),
+            torch.optim.AdamW(_filled(others), lr=adamw_lr, fused=True),
+        ]
+    )
+
+
+def _filled(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [group for group in groups if group["params"]]
+
+
+class Both(Optimizer):
+    """Several optimisers, each with parameters of its own, that step as one."""
+
+    def __init__(self, parts: list[Optimizer]):
+        self.parts = parts
+        super().__init__([group for part in parts for group in part.param_groups], {})
+        self.param_groups = [group for part in parts for group in part.param_groups]
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+        """One step of each part, after one evaluation of `closure`."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for part in self.parts:
+            part.step()
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """The parts' states, in order."""
+        return {"parts": [part.state_dict() for part in self.parts]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        for part, state in zip(self.parts, state_dict["parts"], strict=True):
+            part.load_state_dict(state)
+        self.param_groups = [group for part in self.parts for group in part.param_groups]
+
+
+def create_schedule(optimizer: Optimizer, n_steps: int, *, name: str, warmup: float, **options: Any) -> LambdaLR:
+    """A factor on every learning rate, as a function of the step.
+
+    Args:
+        optimizer: whose rates to schedule.
+        n_steps: steps of the whole training.
+        name: "constant", "cosine", "one_cycle" or "step".
+        warmup: share of the training in which the rate rises linearly from 0.
+        options: the schedule's own.
+    """
+    if not 0 <= warmup < 1:
+        raise UserError(f"optim.schedule.warmup is a share of the training, at least 0 and below 1; got {warmup}")
+    schedule = SCHEDULES.get(name)
+    known = schedule.__annotations__
+    for option in options:
+        if option not in known:
+            raise unknown(f"option of schedule {name}", option, set(known) - {"progress", "return"})
+
+    def factor(step: int) -> float:
+        progress = (step + 1) / (n_steps + 1)  # in (0, 1): the first and the last step both move
+        if progress < warmup:
+            return progress / warmup
+        return schedule((progress - warmup) / (1 - warmup), **options)
+
+    return LambdaLR(optimizer, factor)
+
+
+@SCHEDULES.register("constant")
+def constant(progress: float) -> float:
+    """The same rate throughout."""
+    return 1.0
+
+
+@SCHEDULES.register("cosine")
+def cosine(progress: float) -> float:
+    """Half a cosine from 1 to 0 (arXiv 1608.03983, without restarts)."""
+    return (1 + math.cos(math.pi * min(progress, 1))) / 2
+
+
+@SCHEDULES.register("one_cycle")
+def one_cycle(progress: float, peak: float = 0.25) -> float:
+    """A straight line from 0 to 1 at `peak` of the training, then one down to 0 (arXiv 1708.07120)."""
+    return max(min(progress / peak, (1 - progress) / (1 - peak)), 0)
+
+
+@SCHEDULES.register("step")
+def step(progress: float, milestones: Iterable[float] = (0.5, 0.75), gamma: float = 0.1) -> float:
+    """Times `gamma` at each of the `milestones`, shares of the training."""
+    return gamma ** sum(progress >= milestone for milestone in milestones)

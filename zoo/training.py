@@ -1,0 +1,292 @@
+"""One training, from a plain config to a run folder with a release file, its metrics and a report."""
+
+import inspect
+import json
+import os
+import platform
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+import yaml
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import Logger
+
+from zoo.callbacks import History, Progress, SaveOnSignal, StopOnDivergence
+from zoo.checkpoint import SafeCheckpointIO, is_sound, newest, write_text
+from zoo.data import load_data
+from zoo.data.module import ZooDataModule
+from zoo.data.splits import Splits, batches
+from zoo.errors import UserError, unknown
+from zoo.evaluation import evaluate
+from zoo.models import check_fit
+from zoo.modules import ZooModule, create_module
+from zoo.pretrained import finetune as load_into
+from zoo.pretrained import load, save_file
+from zoo.report import write_report
+
+Config = Mapping[str, Any]
+VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy")
+LOADER_KEYS = set(inspect.signature(ZooDataModule).parameters) - {"splits", "seed"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """The files of one run folder."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def history(self) -> Path:
+        return self.folder / "metrics.csv"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.json"
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / "model.safetensors"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+
+def train(
+    config: Config, run_dir: str | Path, callbacks: Sequence[Callback] = (), loggers: Sequence[Logger] = ()
+) -> dict[str, Any]:
+    """Train a model as `config` says and leave everything in `run_dir`.
+
+    Args:
+        config: plain values with the sections of conf/train.yaml: model, data, task, optim, trainer; and seed, resume,
+            finetune.
+        run_dir: the run folder; made if it is not there.
+        callbacks: further Lightning callbacks, beside those every training has.
+        loggers: Lightning loggers, beside the run folder's own metrics.csv.
+
+    Returns:
+        What `run_dir`/metrics.json holds; empty in processes other than the first.
+
+    Raises:
+        UserError: for a mistake in the config, before the first epoch.
+        DivergedError: when the loss became NaN or infinite.
+        InterruptedTraining: when a signal asked to stop; `resume="auto"` goes on.
+    """
+    start = time.perf_counter()
+    run = Run(Path(run_dir))
+    if config["resume"] == "auto" and run.metrics.exists():
+        print(f"{run.folder} is finished already")
+        return json.loads(run.metrics.read_text())
+    settings = trainer_settings(config["trainer"])
+    checkpoint = _claim(run, config)
+    L.seed_everything(config["seed"], verbose=False)
+    splits, loader = _data(config)
+    check_fit(config["model"]["name"], splits.spec)
+    module = _module(config, splits)
+    data = ZooDataModule(splits, seed=config["seed"], **loader)
+    trainer = _trainer(run, config, settings, module, callbacks, loggers)
+    _say(f"training {config['model']['name']} on {splits.spec.name}, {_device(trainer)}, seed {config['seed']}")
+    fit_start = time.perf_counter()
+    trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
+    if not trainer.is_global_zero:
+        return {}
+    seconds = {"fit": time.perf_counter() - fit_start}
+    return _release(run, config, splits, module, trainer, seconds, start)
+
+
+def _say(line: str) -> None:
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        print(line, flush=True)
+
+
+def _claim(run: Run, config: Config) -> Path | None:
+    """Make the run folder ours, and find the checkpoint to go on from."""
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        return _checkpoint(run, config["resume"])
+    try:
+        run.checkpoints.mkdir(parents=True, exist_ok=True)
+        probe = run.folder / ".probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"cannot write run_dir={run.folder}: {error.strerror}; give another run_dir") from error
+    if config["resume"] is None and (run.metrics.exists() or any(run.checkpoints.glob("*.ckpt"))):
+        raise UserError(f"run_dir={run.folder} holds a run already; add resume=auto to go on, or give another run_dir")
+    checkpoint = _checkpoint(run, config["resume"])
+    write_text(run.config, yaml.safe_dump(dict(config), sort_keys=False))
+    return checkpoint
+
+
+def _checkpoint(run: Run, resume: str | None) -> Path | None:
+    if resume is None:
+        return None
+    if resume == "auto":
+        return newest(run.checkpoints)
+    if not Path(resume).is_file():
+        raise UserError(f"resume={resume}: there is no such checkpoint; resume=auto takes the newest of the run folder")
+    return Path(resume)
+
+
+def _data(config: Config) -> tuple[Splits, dict[str, Any]]:
+    data = {key: value for key, value in config["data"].items() if key not in ("name", "epochs")}
+    loader = {key: data.pop(key) for key in LOADER_KEYS & set(data)}
+    return load_data(config["data"]["name"], **data), loader
+
+
+def _module(config: Config, splits: Splits) -> ZooModule:
+    module = create_module(
+        dict(config["model"]), spec=splits.spec.to_json(), task=dict(config["task"]), optim=dict(config["optim"])
+    )
+    module.model.preprocess.fit(batches(splits.train))
+    if config["finetune"] is not None:
+        left = load_into(module.model, config["finetune"])
+        _say(f"weights from {config['finetune']}" + (f", but new: {', '.join(left)}" if left else ""))
+    return module
+
+
+def trainer_settings(trainer: Config) -> dict[str, Any]:
+    """The keywords of Lightning's Trainer for a config's `trainer` section, with "auto" resolved.
+
+    Raises:
+        UserError: when a GPU is asked for and there is none, or a keyword or value is not Lightning's.
+    """
+    settings = {key: value for key, value in trainer.items() if key not in ("compile", "threads")}
+    known = inspect.signature(L.Trainer).parameters
+    for key in settings:
+        if key not in known:
+            raise unknown("keyword of trainer", key, [*known, "compile", "threads"])
+    if settings["accelerator"] in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise UserError("trainer=gpu: no CUDA device is available here; use trainer=cpu, or trainer=auto to take what is")
+    if settings["precision"] == "auto":
+        on_cpu = settings["accelerator"] == "cpu" or not torch.cuda.is_available()
+        settings["precision"] = "bf16-mixed" if _has_fast_bf16(on_cpu) else "32"
+    return settings
+
+
+def _has_fast_bf16(on_cpu: bool) -> bool:
+    if on_cpu:
+        return torch.cpu._is_avx512_bf16_supported()
+    return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def _trainer(
+    run: Run,
+    config: Config,
+    settings: Config,
+    module: ZooModule,
+    callbacks: Sequence[Callback],
+    loggers: Sequence[Logger],
+) -> L.Trainer:
+    if config["trainer"]["threads"] is not None:
+        torch.set_num_threads(config["trainer"]["threads"])
+    if config["trainer"]["compile"]:
+        module.model.compile()
+    _quiet()
+    last = run.checkpoints / "last.ckpt"
+    own = [
+        History(run.history),
+        Progress(),
+        StopOnDivergence(),
+        SaveOnSignal(last),
+        ModelCheckpoint(
+            run.checkpoints,
+            filename="best",
+            monitor="val/loss",
+            save_last=True,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        ),
+    ]
+    try:
+        return L.Trainer(
+            **settings,
+            gradient_clip_val=config["optim"]["clip"],
+            callbacks=[*own, *callbacks],
+            logger=list(loggers) or False,
+            plugins=[SafeCheckpointIO()],
+            default_root_dir=run.folder,
+            use_distributed_sampler=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        raise UserError(f"trainer: {error}") from error
+
+
+def _quiet() -> None:
+    """Silence what is not a user's concern: data in memory needs no workers, and our batches resume by themselves."""
+    for message in (".*does not have many workers.*", ".*dataloader is not resumable.*", ".*not overlap.*checkpoint.*"):
+        warnings.filterwarnings("ignore", message)
+
+
+def _device(trainer: L.Trainer) -> str:
+    device = trainer.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    return f"{name}, precision {trainer.precision}" + (f", {trainer.world_size} processes" * (trainer.world_size > 1))
+
+
+def _release(
+    run: Run,
+    config: Config,
+    splits: Splits,
+    module: ZooModule,
+    trainer: L.Trainer,
+    seconds: dict[str, float],
+    start: float,
+) -> dict[str, Any]:
+    """From the chosen checkpoint to the release file, and from that, as a user loads it, to metrics and report."""
+    chosen = SafeCheckpointIO().load_checkpoint(_chosen(run), map_location="cpu")
+    module.load_state_dict(chosen["state_dict"])
+    card = {
+        "model": dict(config["model"]),
+        "spec": splits.spec.to_json(),
+        "config": {key: value for key, value in config.items() if key not in ("run_dir", "resume")},
+        "seed": config["seed"],
+        "n_parameters": sum(parameter.numel() for parameter in module.model.parameters()),
+        "precision": trainer.precision,
+        "device": _device(trainer),
+        "hardware": platform.processor() or platform.machine(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
+    }
+    save_file(run.weights, module.model, card)
+    predictor = load(run.weights)
+    val, _, _ = evaluate(predictor, splits.val)
+    test, outputs, targets = evaluate(predictor, splits.test)
+    card |= {"metrics": {"val": val, "test": test}}
+    save_file(run.weights, module.model, card)
+    seconds["total"] = time.perf_counter() - start
+    metrics = {
+        "val": val,
+        "test": test,
+        "epoch": chosen["epoch"] + 1,
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        **{key: card[key] for key in ("n_parameters", "seed", "device", "precision", "hardware", "versions")},
+    }
+    write_report(run, config, splits, metrics, predictor, outputs, targets)
+    write_text(run.metrics, json.dumps(metrics, indent=1))
+    return metrics
+
+
+def _chosen(run: Run) -> Path:
+    """The checkpoint of the lowest validation loss; the last one where nothing was validated."""
+    best = run.checkpoints / "best.ckpt"
+    chosen = best if is_sound(best) else newest(run.checkpoints)
+    assert chosen is not None
+    return chosen
