@@ -22,21 +22,29 @@ def main(config_name: str, run: Callable[[dict[str, Any], Any], None]) -> None:
     import hydra
     from omegaconf import DictConfig, OmegaConf
 
-    from zoo.errors import DivergedError, InterruptedTraining, UserError
-
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are, in place of Hydra's own printing
     _search_own_folder()
 
     def task(config: DictConfig) -> None:
-        check_types(config_name, config)
-        if config.get("zoo_path"):
-            import zoo
+        with exit_codes():
+            check_types(config_name, config)
+            if config.get("zoo_path"):
+                import zoo
 
-            zoo.add_path(config.zoo_path)
-        run(OmegaConf.to_container(config, resolve=True), config)  # type: ignore[arg-type]
+                zoo.add_path(config.zoo_path)
+            run(OmegaConf.to_container(config, resolve=True), config)  # type: ignore[arg-type]
+
+    with exit_codes(config_name):
+        hydra.main(version_base="1.3", config_path=CONF, config_name=config_name)(task)()
+
+
+@contextlib.contextmanager
+def exit_codes(config_name: str | None = None) -> Iterator[None]:
+    """End the process with the zoo's exit code and a short message for the errors it knows."""
+    from zoo.errors import DivergedError, InterruptedTraining, UserError
 
     try:
-        hydra.main(version_base="1.3", config_path=CONF, config_name=config_name)(task)()
+        yield
     except DivergedError as error:
         end(3, str(error))
     except InterruptedTraining as error:
@@ -95,8 +103,8 @@ def _fits(old: Any, new: Any) -> bool:
     return type(new) is type(old) or (type(old) is float and type(new) is int) or hasattr(new, "__len__") > (type(new) is str)
 
 
-def explain(error: Exception, config_name: str) -> str | None:
-    """Hydra's and OmegaConf's complaints as one short message; None for any other error."""
+def explain(error: Exception, config_name: str | None) -> str | None:
+    """What Hydra, OmegaConf or the file system complains of, as one short message; None for any other error."""
     from hydra.errors import HydraException, MissingConfigException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -106,13 +114,20 @@ def explain(error: Exception, config_name: str) -> str | None:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
         group, _, name = error.missing_cfg_file.partition("/")
         return str(unknown(group, name, _options(group)))
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'}: {error.strerror or error}"
+    if config_name is None or not isinstance(error, HydraException | OmegaConfBaseException):
+        return None
+    settings = _settings(config_name)
+    for argument in sys.argv[1:]:
+        key = argument.split("=")[0].lstrip("+~")
+        if "=" in argument and key not in settings and not key.startswith(("hydra", "+")):
+            return str(unknown("setting", key, settings))
     for line in text:
-        if line.startswith("Could not override '"):
-            return str(unknown("setting", line.split("'")[1], _settings(config_name)))
         if line.startswith("You must specify"):
             group = line.split("'")[1]
             return f"say which {group}: {group}=" + " or ".join(name for name in _options(group) if "/" not in name)
-    return "\n".join(text) if isinstance(error, HydraException | OmegaConfBaseException) else None
+    return "\n".join(text)
 
 
 def _options(group: str) -> list[str]:
@@ -130,9 +145,9 @@ def _settings(config_name: str) -> list[str]:
     groups = [path.name for path in Path(CONF).iterdir() if path.is_dir()]
     choices = [argument for argument in sys.argv[1:] if argument.split("=")[0] in groups]
     with initialize_config_dir(CONF, version_base="1.3"):
-        for attempt in (choices, ["model=fnn"], []):
+        for attempt in (choices, ["model=fnn"], []):  # the first that composes
             with contextlib.suppress(HydraException):
-                return [*groups, *_keys(OmegaConf.to_container(compose(config_name, attempt)))]
+                return sorted({*groups, *_keys(OmegaConf.to_container(compose(config_name, attempt)))})
     return groups
 
 

@@ -1,12 +1,23 @@
 """Metrics of a trained model on a split; the same code after training and for a loaded file."""
 
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from zoo.checkpoint import write_text
+from zoo.data.module import load_section
 from zoo.data.splits import Split, batches
-from zoo.errors import UserError
+from zoo.errors import UserError, unknown
 from zoo.prediction import Predictor
+from zoo.pretrained import load
 from zoo.spec import DataSpec
+
+SPLITS = ("train", "val", "test")
 
 
 def evaluate(predictor: Predictor, split: Split) -> tuple[dict[str, float], Tensor, Tensor]:
@@ -28,6 +39,53 @@ def evaluate(predictor: Predictor, split: Split) -> tuple[dict[str, float], Tens
     loss = predictor.task.loss(scale(output), scale(target))
     values: dict[str, Tensor] = {"loss": loss, **metrics.compute()}
     return {name: float(value) for name, value in values.items()}, output.cpu(), target.cpu()
+
+
+def evaluate_weights(
+    weights: str | Path,
+    *,
+    data: Mapping[str, Any] | None = None,
+    split: str = "test",
+    device: str = "auto",
+    run_dir: str | Path | None = None,
+) -> dict[str, Any]:
+    """Measure a pretrained file or a run's model.safetensors.
+
+    Args:
+        weights: what `zoo.load` takes.
+        data: a config's data section; None takes the data the model was trained on.
+        split: "train", "val" or "test".
+        device: "cpu", "cuda", or "auto" for CUDA where there is one.
+        run_dir: a folder to write metrics.json to.
+
+    Returns:
+        {split: {metric: value}, "n_parameters": ..., "seconds": ..., "device": ...}
+
+    Raises:
+        UserError: for weights that `zoo.load` refuses, data of another kind, or a split or device there is not.
+    """
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("device=cuda: no CUDA device is available here; use device=cpu, or device=auto")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    start = time.perf_counter()
+    predictor = load(weights).to(device)
+    splits, _ = load_section(data or predictor.card["config"]["data"])
+    check_same_kind(predictor.spec, splits.spec)
+    values, _, _ = evaluate(predictor, getattr(splits, split))
+    metrics = {
+        split: values,
+        "weights": str(weights),
+        "data": splits.spec.name,
+        "n_parameters": sum(parameter.numel() for parameter in predictor.model.parameters()),
+        "seconds": {"total": round(time.perf_counter() - start, 3)},
+        "device": device,
+    }
+    if run_dir is not None:
+        write_text(Path(run_dir) / "metrics.json", json.dumps(metrics, indent=1))
+    return metrics
 
 
 def check_same_kind(spec: DataSpec, data: DataSpec) -> None:

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import logging
 import os
 import platform
 import time
@@ -21,8 +22,7 @@ from lightning.pytorch.loggers import Logger
 
 from zoo.callbacks import History, Progress, SaveOnSignal, StopOnDivergence
 from zoo.checkpoint import SafeCheckpointIO, is_sound, newest, write_text
-from zoo.data import load_data
-from zoo.data.module import ZooDataModule
+from zoo.data.module import ZooDataModule, load_section
 from zoo.data.splits import Splits, batches
 from zoo.errors import UserError, unknown
 from zoo.evaluation import evaluate
@@ -34,7 +34,7 @@ from zoo.report import write_report
 
 Config = Mapping[str, Any]
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy")
-LOADER_KEYS = set(inspect.signature(ZooDataModule).parameters) - {"splits", "seed"}
+SECTIONS = ("model", "data", "task", "optim", "trainer", "seed", "run_dir", "resume", "finetune", "zoo_path")
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,9 @@ def train(
         InterruptedTraining: when a signal asked to stop; `resume="auto"` goes on.
     """
     start = time.perf_counter()
+    for key in config:
+        if key not in SECTIONS:
+            raise unknown("setting", key, SECTIONS)
     run = Run(Path(run_dir))
     if config["resume"] == "auto" and run.metrics.exists():
         print(f"{run.folder} is finished already")
@@ -96,7 +99,7 @@ def train(
     settings = trainer_settings(config["trainer"])
     checkpoint = _claim(run, config)
     L.seed_everything(config["seed"], verbose=False)
-    splits, loader = _data(config)
+    splits, loader = load_section(config["data"])
     check_fit(config["model"]["name"], splits.spec)
     module = _module(config, splits)
     data = ZooDataModule(splits, seed=config["seed"], **loader)
@@ -141,12 +144,6 @@ def _checkpoint(run: Run, resume: str | None) -> Path | None:
     if not Path(resume).is_file():
         raise UserError(f"resume={resume}: there is no such checkpoint; resume=auto takes the newest of the run folder")
     return Path(resume)
-
-
-def _data(config: Config) -> tuple[Splits, dict[str, Any]]:
-    data = {key: value for key, value in config["data"].items() if key not in ("name", "epochs")}
-    loader = {key: data.pop(key) for key in LOADER_KEYS & set(data)}
-    return load_data(config["data"]["name"], **data), loader
 
 
 def _module(config: Config, splits: Splits) -> ZooModule:
@@ -231,9 +228,12 @@ def _trainer(
 
 
 def _quiet() -> None:
-    """Silence what is not a user's concern: data in memory needs no workers, and our batches resume by themselves."""
-    for message in (".*does not have many workers.*", ".*dataloader is not resumable.*", ".*not overlap.*checkpoint.*"):
+    """Silence what is no concern of the user's: data in memory needs no workers, our batches resume by themselves, and
+    Lightning's own notices and deprecations."""
+    for message in (".*does not have many workers.*", ".*dataloader is not resumable.*", ".*LeafSpec.*is deprecated.*"):
         warnings.filterwarnings("ignore", message)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _device(trainer: L.Trainer) -> str:

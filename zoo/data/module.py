@@ -1,5 +1,6 @@
 """The one data module: whole batches, in an order that is a function of (seed, epoch), augmented on the device."""
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from zoo.data import load_data
 from zoo.data.augment import augment
 from zoo.data.splits import Batch, Split, Splits, TensorSplit, collate
 
@@ -128,6 +130,13 @@ class ZooDataModule(L.LightningDataModule):
         step = trainer.fit_loop.epoch_loop.total_batch_idx
         seed_step(batch["target"].device, mix(self.seed, step, trainer.global_rank))
         return augment(batch, self.augmentations)
+
+
+def load_section(data: Mapping[str, Any]) -> tuple[Splits, dict[str, Any]]:
+    """A config's data section as splits, and the data module's keywords among its values."""
+    keywords = set(inspect.signature(ZooDataModule).parameters) - {"splits", "seed"}
+    options = {key: value for key, value in data.items() if key not in keywords | {"name", "epochs"}}
+    return load_data(data["name"], **options), {key: data[key] for key in keywords & set(data)}
 
 
 def seed_step(device: torch.device, seed: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zoo.errors import UserError
 from zoo.registry import Registry
 from zoo.spec import DataSpec, Input
 
@@ -48,6 +49,10 @@ class Network(nn.Module):
     def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:
         """Logits or standardised values, (batch, n_outputs)."""
         return self.head(self.features(*args, **inputs))
+
+    def step(self, sequence: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """One time step, for networks that have them; see `Recurrent.step`."""
+        raise UserError(f"{type(self).__name__} reads its whole input at once and has no steps")
 
     @classmethod
     def inputs(cls) -> list[str]:

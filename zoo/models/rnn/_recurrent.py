@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zoo.errors import UserError
 from zoo.models.layers import Network, valid_steps
 from zoo.models.rnn._pooling import POOLINGS
 
@@ -81,10 +82,10 @@ class Recurrent(Network):
             The output as if the sequence ended here, (batch, n_outputs), and the state for the next step.
 
         Raises:
-            ValueError: for a bidirectional network, which needs the whole sequence.
+            UserError: for a bidirectional network, which needs the whole sequence.
         """
         if len(self.layers[0]) == 2:
-            raise ValueError("a bidirectional network reads whole sequences; use bidirectional=false to go step by step")
+            raise UserError("a bidirectional network reads whole sequences; use bidirectional=false to go step by step")
         hiddens, pooled = state or ([None] * len(self.layers), None)
         hidden, new_hiddens = sequence[:, None], []  # (batch, 1, n_channels)
         for index, (directions, before) in enumerate(zip(self.layers, hiddens, strict=True)):

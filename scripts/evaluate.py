@@ -1,0 +1,23 @@
+"""Measure a trained model: python scripts/evaluate.py weights=<pretrained name|file> [data=...] [split=test]."""
+
+from typing import Any
+
+from common import main
+
+
+def run(config: dict[str, Any], composed: Any) -> None:
+    from zoo.evaluation import evaluate_weights
+    from zoo.report import metrics_table
+
+    metrics = evaluate_weights(
+        config["weights"],
+        data=config.get("data"),
+        split=config["split"],
+        device=config["device"],
+        run_dir=config["run_dir"],
+    )
+    print(metrics_table(metrics, config["run_dir"]))
+
+
+if __name__ == "__main__":
+    main("evaluate", run)

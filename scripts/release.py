@@ -1,0 +1,21 @@
+"""Make a pretrained file and its card of finished runs: python scripts/release.py NAME RUNS."""
+
+import argparse
+from pathlib import Path
+
+from common import exit_codes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="family/architecture.data[_recipe], as in conf/experiment/")
+    parser.add_argument("runs", type=Path, help="folder with one finished run a seed, as -m seed=0,1,2 leaves it")
+    arguments = parser.parse_args()
+    from zoo.release import release
+
+    with exit_codes():
+        print(f"wrote {release(arguments.name, arguments.runs)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""Write the README's table of pretrained files from their cards; with --check only say whether it is up to date."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+START, END = "<!-- table: written by scripts/table.py -->\n", "<!-- end of table -->"
+HEAD = "| weights | test score (mean ± deviation, seeds) | parameters | file | fitting | trained on |\n|---|---|---|---|---|---|\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="exit with 1 if the table is out of date")
+    check = parser.parse_args().check
+    text = README.read_text()
+    before, _, rest = text.partition(START)
+    _, _, after = rest.partition(END)
+    new = before + START + table() + END + after
+    if check and new != text:
+        sys.exit("README.md is out of date: run python scripts/table.py")
+    README.write_text(new)
+
+
+def table() -> str:
+    """A row a card, as Markdown."""
+    import zoo
+    from zoo.pretrained import load_card
+
+    return HEAD + "".join(row(load_card(name)) for name in zoo.list_pretrained())
+
+
+def row(card: dict[str, Any]) -> str:
+    name, score = next((name, card["metrics"]["test"][name]) for name in ("accuracy", "rmse") if name in card["metrics"]["test"])
+    percent = 100 if name == "accuracy" else 1
+    unit = " %" if name == "accuracy" else ""
+    return (
+        f"| `{card['name']}` | {name} {percent * score['mean']:.2f} ± {percent * score['std']:.2f}{unit} ({score['n']}) "
+        f"| {card['n_parameters']:,} | {card['bytes'] / 1000:,.0f} kB | {card['seconds']['fit']['mean']:.0f} s "
+        f"| {card['hardware']}, {card['device']}, torch {card['versions']['torch']} |\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

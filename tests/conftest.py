@@ -1,0 +1,78 @@
+"""Shared fixtures: one short training of each family, made once."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+def run_script(name: str, *arguments: str, cwd: Path = ROOT, env: dict[str, str] | None = None) -> Result:
+    """Run scripts/<name>.py in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *arguments],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def script() -> Callable[..., Result]:
+    return run_script
+
+
+@pytest.fixture(scope="session")
+def config() -> Callable[..., dict]:
+    """Compose conf/train.yaml with overrides into plain values, as scripts/train.py does."""
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    def compose_train(*overrides: str) -> dict:
+        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            composed = compose("train", list(overrides))
+        plain = OmegaConf.to_container(composed, resolve=True)
+        return {key: value for key, value in plain.items() if key not in ("callbacks", "logger")}
+
+    return compose_train
+
+
+SHORT = {
+    "fnn": ("model=fnn", "trainer.max_epochs=3", "optim.ema=0.9", "model.dropout=0.2"),
+    "cnn": ("model=cnn", "trainer.max_epochs=1", "trainer.limit_train_batches=10", "trainer.precision=32-true"),
+    "rnn": ("model=rnn", "trainer.max_epochs=2", "model.width=16"),
+}
+
+
+@pytest.fixture(scope="session")
+def runs(config, tmp_path_factory) -> dict[str, Path]:
+    """A finished run folder for each family."""
+    import zoo
+
+    folders = {}
+    for family, overrides in SHORT.items():
+        folders[family] = tmp_path_factory.mktemp("runs") / family
+        zoo.train(config(*overrides), folders[family])
+    return folders
+
+
+def pytest_collection_modifyitems(items):
+    """Long subprocess tests first, so that parallel workers end together."""
+    items.sort(key=lambda item: "slow" not in item.keywords)

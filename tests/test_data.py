@@ -1,0 +1,269 @@
+"""Every registered data set, and the one data module."""
+
+import gzip
+import hashlib
+import inspect
+import lzma
+import os
+
+import pytest
+import torch
+import yaml
+from conftest import ROOT
+
+import zoo
+from zoo.data import DATA, files
+from zoo.data.augment import AUGMENTATIONS, augment
+from zoo.data.module import EpochBatches, ZooDataModule, mix
+from zoo.data.splits import TensorSplit, batches, carve
+from zoo.errors import UserError
+from zoo.spec import DataSpec
+
+LARGE = ("mnist", "cifar10")
+NEED_FILES = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="set ZOO_DATA to a folder with the large sets")
+every_data = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[NEED_FILES] if name in LARGE else []) for name in zoo.list_data()]
+)
+
+
+def rows(split):
+    parts = [value.reshape(len(value), -1).double() for name, value in split.columns.items() if name != "target"]
+    return [hashlib.sha256(row.numpy().tobytes()).hexdigest() for row in torch.cat(parts, dim=1)]
+
+
+@every_data
+def test_splits_agree_with_their_spec(name):
+    splits = zoo.load_data(name)
+    assert splits.spec.name == name
+    assert splits.spec.licence
+    assert splits.spec.source
+    for split in (splits.train, splits.val, splits.test):
+        batch = split.__getitems__([0, 1])
+        assert set(batch) == {*splits.spec.inputs, "target"}
+        for key, an_input in (*splits.spec.inputs.items(), ("target", splits.spec.target)):
+            assert str(batch[key].dtype) == f"torch.{an_input.dtype}"
+            assert batch[key].dim() == 1 + len(an_input.shape)
+            assert all(want in (None, got) for want, got in zip(an_input.shape, batch[key].shape[1:], strict=True))
+    assert DataSpec.from_json(splits.spec.to_json()) == splits.spec or splits.spec.to_json()
+
+
+@every_data
+def test_splits_are_disjoint_and_fixed(name):
+    one, two = zoo.load_data(name), zoo.load_data(name)
+    assert all(torch.equal(a, two.train.columns[key]) for key, a in one.train.columns.items())
+    known = {"cifar10": 3}  # pairs of equal images that the published set itself holds
+    train, val, test = (set(rows(split)) for split in (one.train, one.val, one.test))
+    assert len(train & val) + len(train & test) + len(val & test) <= known.get(name, 0)
+
+
+@every_data
+def test_yaml_spells_every_option(name):
+    section = yaml.safe_load((ROOT / "conf" / "data" / f"{name}.yaml").read_text())
+    options = {key: p.default for key, p in inspect.signature(DATA.get(name)).parameters.items()}
+    loader = set(inspect.signature(ZooDataModule).parameters) - {"splits", "seed"}
+    assert set(section) == {"name", "epochs"} | set(options) | loader
+    assert {key: section[key] for key in options} == options
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("breast_cancer", (341, 114, 114)),
+        ("mnist5k", (3500, 500, 1000)),
+        ("japanese_vowels", (216, 54, 370)),
+        pytest.param("mnist", (55000, 5000, 10000), marks=NEED_FILES),
+        pytest.param("cifar10", (45000, 5000, 10000), marks=NEED_FILES),
+    ],
+)
+def test_sizes(name, sizes):
+    splits = zoo.load_data(name)
+    assert (len(splits.train), len(splits.val), len(splits.test)) == sizes
+
+
+@NEED_FILES
+def test_cifar10_is_read_as_published():
+    test = zoo.load_data("cifar10").test.columns
+    assert test["target"][:10].tolist() == [3, 8, 8, 0, 6, 6, 1, 6, 3, 1]
+
+
+def test_preprocessing_is_fitted_on_train_only():
+    for name, model_name in (("breast_cancer", "fnn/mlp"), ("mnist5k", "cnn/small")):
+        splits = zoo.load_data(name)
+        model = zoo.create_model(model_name, splits.spec)
+        model.preprocess.fit(batches(splits.train, 100))
+        (key, scale), = model.preprocess.scales.items()
+        train = splits.train.columns[key].double()
+        axes = [0] if name == "breast_cancer" else [0, 2, 3]
+        torch.testing.assert_close(scale.mean.flatten().double(), train.mean(axes), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(scale.std.flatten().double(), train.std(axes, unbiased=False), rtol=1e-4, atol=1e-5)
+
+
+def test_padded_steps_do_not_count_in_the_statistics():
+    splits = zoo.load_data("japanese_vowels")
+    model = zoo.create_model("rnn/gru", splits.spec)
+    model.preprocess.fit(batches(splits.train, 50))
+    columns = splits.train.columns
+    valid = torch.cat([s[:n] for s, n in zip(columns["sequence"], columns["lengths"], strict=True)])
+    torch.testing.assert_close(model.preprocess.scales["sequence"].mean, valid.mean(0), rtol=1e-4, atol=1e-5)
+
+
+def test_regression_targets_are_standardised_inside_the_model():
+    splits = zoo.load_data("diabetes")
+    model = zoo.create_model("fnn/mlp", splits.spec)
+    model.preprocess.fit(batches(splits.train))
+    target = splits.train.columns["target"]
+    scaled = model.preprocess.scale_target(target)
+    assert abs(scaled.mean()) < 1e-4
+    torch.testing.assert_close(model.preprocess.restore(scaled), target)
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(129, 128), (10, 3), (7, 100), (1, 1)])
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_an_epoch_holds_each_sample_once_for_any_number_of_processes(n, batch_size, world_size):
+    parts = [list(EpochBatches(n, batch_size, 0, rank, world_size)) for rank in range(world_size)]
+    assert sorted(int(i) for part in parts for batch in part for i in batch) == list(range(n))
+    whole = [sorted(torch.cat(step).tolist()) for step in zip(*parts, strict=True)]
+    assert whole == [sorted(batch.tolist()) for batch in EpochBatches(n, batch_size, 0)]
+    assert max(map(len, whole)) - min(map(len, whole)) <= 1
+
+
+def test_order_is_a_function_of_seed_and_epoch():
+    def order(seed, epoch):
+        sampler = EpochBatches(50, 8, seed)
+        sampler.set_epoch(epoch)
+        return torch.cat(list(sampler)).tolist()
+
+    assert order(0, 3) == order(0, 3)
+    assert len({tuple(order(seed, epoch)) for seed in (0, 1) for epoch in (0, 1)}) == 4
+    assert len({mix(a, b) for a in range(20) for b in range(20)}) == 400
+
+
+def test_carve_keeps_class_shares():
+    labels = torch.tensor([0] * 80 + [1] * 20).numpy()
+    rest, carved = carve(100, 0.2, stratify=labels)
+    assert labels[carved].sum() == 4
+    assert set(rest) | set(carved) == set(range(100))
+
+
+def test_columns_of_unequal_length_are_refused():
+    with pytest.raises(ValueError, match="as many samples"):
+        TensorSplit(a=torch.zeros(3), target=torch.zeros(2))
+
+
+BATCHES = {
+    "image": {"image": torch.randint(256, (4, 3, 8, 8), dtype=torch.uint8), "target": torch.arange(4)},
+    "numeric": {"numeric": torch.randn(4, 5), "target": torch.arange(4)},
+}
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS.names())
+def test_augmentation_keeps_shapes_and_draws_from_the_global_generator(name):
+    batch = BATCHES["image"]
+
+    def drawn(seed):
+        torch.manual_seed(seed)
+        return augment(batch, {name: OPTIONS.get(name, {})})["image"].float()
+
+    assert drawn(0).shape == batch["image"].shape
+    assert torch.equal(drawn(0), drawn(0))
+    assert not torch.equal(drawn(0), drawn(1))
+    assert torch.equal(batch["image"], BATCHES["image"]["image"])
+
+
+OPTIONS = {"affine": {"shift": 0.1, "rotate": 10, "scale": 0.1}, "crop": {"padding": 2}}
+
+
+def test_affine_without_amounts_is_the_identity():
+    changed = augment(BATCHES["image"], {"affine": {}})["image"]
+    torch.testing.assert_close(changed, BATCHES["image"]["image"].float(), rtol=0, atol=1e-2)
+
+
+def test_augmentation_of_another_input_is_refused():
+    with pytest.raises(UserError, match="flip does not fit"):
+        augment(BATCHES["numeric"], {"flip": {}})
+    with pytest.raises(UserError, match="nearest: flip"):
+        augment(BATCHES["image"], {"flp": {}})
+
+
+CONTENT = b"published bytes" * 100
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    own, cache = tmp_path / "own", tmp_path / "cache"
+    own.mkdir()
+    monkeypatch.setenv("ZOO_DATA", str(own))
+    monkeypatch.setenv("ZOO_CACHE", str(cache))
+    return own, cache
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [("", bytes), (".gz", gzip.compress), (".xz", lzma.compress)])
+def test_own_files_are_read_packed_or_not(folders, suffix, pack):
+    own, cache = folders
+    (own / f"set.bin{suffix}").write_bytes(pack(CONTENT))
+    own.chmod(0o555)
+    assert files.read("set.bin", SHA256, []) == CONTENT
+    assert (cache / "set.bin").exists() == bool(suffix)  # unpacked once
+    assert files.read("set.bin", SHA256, []) == CONTENT
+
+
+def test_another_file_of_the_same_name_is_refused(folders):
+    (folders[0] / "set.bin").write_bytes(b"something else")
+    with pytest.raises(UserError, match="not the published file"):
+        files.read("set.bin", SHA256, [])
+
+
+def test_a_cut_packed_file_is_refused(folders):
+    (folders[0] / "set.bin.gz").write_bytes(gzip.compress(CONTENT)[:-10])
+    with pytest.raises(UserError, match="damaged"):
+        files.read("set.bin", SHA256, [])
+
+
+def test_without_network_the_message_says_where_to_put_the_file(folders):
+    with pytest.raises(UserError, match=f"put the file.*{folders[0]}"):
+        files.read("set.bin", SHA256, ["http://127.0.0.1:9/set.bin.gz"])
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A file server on this machine that understands ranges."""
+    import http.server
+    import threading
+
+    content, requests = gzip.compress(CONTENT), []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            wanted = self.headers.get("Range")
+            requests.append(wanted)
+            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+            self.send_response(206 if wanted else 200)
+            self.send_header("Content-Length", str(len(content) - start))
+            self.end_headers()
+            self.wfile.write(content[start:])
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}/set.bin.gz", content, requests
+        running.shutdown()
+
+
+def test_fetching_goes_on_where_it_stopped(folders, server):
+    url, content, requests = server
+    part = folders[1] / "downloads" / "set.bin.gz.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(content[:20])
+    assert files.read("set.bin", SHA256, [url]) == CONTENT
+    assert requests == ["bytes=20-"]
+    assert files.read("set.bin", SHA256, []) == CONTENT  # from the cache now
+
+
+def test_unknown_names_and_options():
+    with pytest.raises(UserError, match="nearest: mnist"):
+        zoo.load_data("minst")
+    with pytest.raises(UserError, match="split_seed"):
+        zoo.load_data("wine", split_sed=1)

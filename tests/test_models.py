@@ -1,0 +1,181 @@
+"""Every registered architecture, on a spec of its family."""
+
+import inspect
+
+import pytest
+import torch
+import yaml
+from conftest import ROOT
+
+import zoo
+from zoo.errors import UserError
+from zoo.models import MODELS
+from zoo.release import probe_inputs
+from zoo.spec import DataSpec, Input
+from zoo.tasks import create_task
+
+SPECS = {
+    "fnn": DataSpec("table", "classification", {"numeric": Input((6,), "float32", ("n_numeric",), 0)}, 3, class_names="abc"),
+    "cnn": DataSpec(
+        "images",
+        "classification",
+        {"image": Input((3, 28, 28), "uint8", ("in_channels", "image_height", "image_width"), 0)},
+        3,
+        class_names="abc",
+    ),
+    "rnn": DataSpec(
+        "sequences",
+        "classification",
+        {"sequence": Input((None, 4), "float32", ("time", "n_channels"), 1), "lengths": Input((), "int64")},
+        3,
+        class_names="abc",
+    ),
+}
+RECURRENT = zoo.list_models("rnn/*")
+POOLINGS = ("last", "mean", "max", "attention")
+
+
+def spec_of(name):
+    return SPECS[name.split("/")[0]]
+
+
+def build(name, **kwargs):
+    torch.manual_seed(0)
+    return zoo.create_model(name, spec_of(name), **kwargs)
+
+
+every_model = pytest.mark.parametrize("name", zoo.list_models())
+
+
+@every_model
+@pytest.mark.parametrize("n", [1, 5])
+def test_shapes(name, n):
+    model, inputs = build(name).eval(), probe_inputs(spec_of(name), n)
+    assert model(**inputs).shape == (n, 3)
+    assert model.features(**inputs).shape[0] == n
+
+
+@every_model
+def test_every_parameter_gets_a_finite_gradient(name):
+    model = build(name)
+    model(**probe_inputs(spec_of(name), 4)).square().sum().backward()
+    for key, parameter in model.named_parameters():
+        assert parameter.grad is not None, key
+        assert parameter.grad.isfinite().all(), key
+
+
+@every_model
+def test_overfits_one_batch(name):
+    model, inputs = build(name), probe_inputs(spec_of(name), 6)
+    inputs = {key: value.clamp(min=5) if key == "lengths" else value for key, value in inputs.items()}
+    target, task = torch.tensor([0, 1, 2, 0, 1, 2]), create_task(spec_of(name))
+    model.preprocess.fit([{**inputs, "target": target}])
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.03 if "perceptron" in name else 0.005)
+    for _ in range(150):
+        loss = task.loss(model(**inputs), target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.05
+
+
+@every_model
+def test_a_batch_equals_its_rows(name):
+    model, inputs = build(name).eval(), probe_inputs(spec_of(name), 5)
+    rows = [model(**{key: value[i : i + 1] for key, value in inputs.items()}) for i in range(5)]
+    torch.testing.assert_close(model(**inputs), torch.cat(rows), rtol=1e-4, atol=1e-5)
+
+
+@every_model
+def test_save_and_load_is_bitwise_equal(name, tmp_path):
+    from zoo.pretrained import load_file, save_file
+
+    model, inputs = build(name).eval(), probe_inputs(spec_of(name), 3)
+    save_file(tmp_path / "m.safetensors", model, {"model": {"name": name}, "spec": spec_of(name).to_json()})
+    again, spec, _ = load_file(tmp_path / "m.safetensors")
+    assert spec == DataSpec.from_json(spec_of(name).to_json())
+    assert torch.equal(model(**inputs), again.eval()(**inputs))
+
+
+@every_model
+def test_yaml_spells_every_keyword_with_its_default(name):
+    section = yaml.safe_load((ROOT / "conf" / "model" / f"{name}.yaml").read_text())["model"]
+    assert section.pop("name") == name
+    assert section == MODELS.get(name).defaults()
+
+
+@every_model
+def test_documented(name):
+    network = MODELS.get(name)
+    assert inspect.getdoc(inspect.getmodule(network))
+    assert inspect.getdoc(network)
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_padding_never_changes_an_output(name, pooling, bidirectional):
+    model = build(name, pooling=pooling, bidirectional=bidirectional, depth=2).eval()
+    inputs = probe_inputs(spec_of(name), 3)
+    lengths = torch.tensor([8, 5, 1])
+    padded = torch.cat([inputs["sequence"], torch.full((3, 4, 4), 1e3)], dim=1)
+    for index, length in enumerate(lengths):
+        padded[index, length:] = 1e3
+    together = model(sequence=padded, lengths=lengths)
+    alone = [
+        model(sequence=inputs["sequence"][i : i + 1, :length], lengths=lengths[i : i + 1])
+        for i, length in enumerate(lengths)
+    ]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_step_equals_forward(name, pooling):
+    model = build(name, pooling=pooling, bidirectional=False, depth=2).eval()
+    sequence, state = probe_inputs(spec_of(name), 2)["sequence"], None
+    for t in range(sequence.shape[1]):
+        output, state = model.step(sequence[:, t], state)
+        whole = model(sequence=sequence[:, : t + 1], lengths=torch.tensor([t + 1, t + 1]))
+        torch.testing.assert_close(output, whole, rtol=1e-4, atol=1e-5)
+
+
+def test_bidirectional_step_is_refused():
+    with pytest.raises(UserError, match="bidirectional"):
+        build("rnn/gru").step(torch.zeros(1, 4))
+
+
+@pytest.mark.parametrize(("depth", "parameters"), [(20, 269_722), (32, 464_154), (44, 658_586), (56, 853_018)])
+def test_resnet_has_the_published_size(depth, parameters):
+    spec = SPECS["cnn"]
+    spec = DataSpec("cifar10", spec.task, {"image": Input((3, 32, 32), "uint8", spec.inputs["image"].axes, 0)}, 10)
+    model = zoo.create_model("cnn/resnet20", spec, depth=depth)
+    assert sum(p.numel() for p in model.network.parameters()) == parameters
+
+
+def test_lenet5_has_the_published_layers():
+    shapes = [tuple(p.shape) for p in build("cnn/lenet5").parameters() if p.dim() > 1]
+    assert shapes == [(6, 3, 5, 5), (16, 6, 5, 5), (120, 400), (84, 120), (3, 84)]
+
+
+def test_mlp_residual_and_norms():
+    for norm in ("none", "batch", "layer"):
+        model = build("fnn/mlp", depth=3, norm=norm, residual=True)
+        assert model(**probe_inputs(SPECS["fnn"], 4)).shape == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "kwargs", "message"),
+    [
+        ("cnn/smal", "cnn", {}, "cnn/small"),
+        ("cnn/small", "cnn", {"wdth": 3}, "width"),
+        ("cnn/small", "rnn", {}, "takes image; data sequences offers sequence, lengths"),
+        ("fnn/mlp", "fnn", {"activation": "rleu"}, "relu"),
+        ("fnn/mlp", "fnn", {"depth": 0}, "at least 1"),
+        ("cnn/resnet20", "cnn", {"depth": 21}, "6 n"),
+        ("rnn/gru", "rnn", {"pooling": "lats"}, "last"),
+    ],
+)
+def test_mistakes_name_the_fix(name, data, kwargs, message):
+    with pytest.raises(UserError, match=message):
+        zoo.create_model(name, SPECS[data], **kwargs)

@@ -1,0 +1,265 @@
+"""The report, the table and the summary, from real splits and untrained models."""
+
+import csv
+import html
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+import yaml
+
+import zoo
+from zoo.data.splits import Splits, TensorSplit
+from zoo.evaluation import evaluate
+from zoo.prediction import Predictor
+from zoo.report import metrics_table, write_report, write_summary
+from zoo.spec import DataSpec, Input
+
+HISTORY = "epoch,step,lr,train/loss,val/loss,val/accuracy,val/rmse,seconds\n"
+ROWS = ["1,10,0.1,2.0,,,,0.5\n", "2,20,0.05,1.0,1.5,0.5,60.0,0.5\n", "3,30,0.0,0.5,1.2,0.75,50.0,0.5\n"]
+
+
+def run_folder(folder: Path, rows: list[str] = ROWS) -> SimpleNamespace:
+    (folder / "metrics.csv").write_text(HISTORY + "".join(rows))
+    return SimpleNamespace(folder=folder, history=folder / "metrics.csv", report=folder / "report.html")
+
+
+def metrics_of(val: dict, test: dict) -> dict:
+    return {
+        "val": val,
+        "test": test,
+        "epoch": 3,
+        "seconds": {"fit": 1.25, "total": 2.5},
+        "n_parameters": 12345,
+        "seed": 0,
+        "device": "CPU, 1 threads",
+    }
+
+
+def predictor_of(model: str, splits: Splits) -> Predictor:
+    torch.manual_seed(0)
+    built = zoo.create_model(model, splits.spec)
+    built.preprocess.fit([splits.train[:]])
+    return Predictor(built, splits.spec, {})
+
+
+def report(folder: Path, predictor: Predictor, splits: Splits, outputs=None, targets=None, rows=ROWS) -> str:
+    """The report's text, of a model's own outputs unless others are given."""
+    metrics, own_outputs, own_targets = evaluate(predictor, splits.test)
+    outputs, targets = (own_outputs, own_targets) if outputs is None else (outputs, targets)
+    config = {"model": {"name": "m"}, "data": {"name": splits.spec.name}, "seed": 0, "note": "<script>a & b</script>"}
+    run = run_folder(folder, rows)
+    write_report(run, config, splits, metrics_of(metrics, metrics), predictor, outputs, targets)
+    text = run.report.read_text()
+    check_self_contained(text)
+    return text
+
+
+def check_self_contained(text: str) -> None:
+    assert "http://" not in text
+    assert "https://" not in text
+    assert all(
+        source.startswith("data:image/png;base64,") for source in re.findall(r'(?:src|href)="([^#"][^"]*)"', text)
+    )
+    assert not re.search(r"<link|<script|@import|url\((?!#)", text)
+    assert "&lt;script&gt;a &amp; b&lt;/script&gt;" in text
+    assert "nan" not in re.sub(r"base64,[^\"]*", "", text).lower().split()
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Splits, Predictor]:
+    splits = zoo.load_data("mnist5k")
+    splits = Splits(splits.spec, splits.train, splits.val, splits.test.subset(range(200)))
+    return splits, predictor_of("cnn/small", splits)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "pictures"),
+    [
+        ("fnn/mlp", "breast_cancer", r"[+-]\d\.\d &sigma;"),
+        ("rnn/gru", "japanese_vowels", "channels over the steps"),
+        ("fnn/mlp", "diabetes", r"[+-]\d\.\d &sigma;"),
+    ],
+)
+def test_each_kind_of_input_shows_its_samples(tmp_path, model, data, pictures):
+    splits = zoo.load_data(data)
+    text = report(tmp_path, predictor_of(model, splits), splits)
+    assert len(re.findall('<figure class="card">', text)) == 12
+    assert len(re.findall(pictures, text)) >= 12
+    for label in ("loss over the epochs", "learning rate over the epochs", "12,345", html.escape(splits.spec.source)):
+        assert label in text
+
+
+def test_images_and_counts_are_those_of_the_outputs(tmp_path, digits):
+    splits, predictor = digits
+    _, outputs, targets = evaluate(predictor, splits.test)
+    n_right = int((outputs.argmax(1) == targets).sum())
+    text = report(tmp_path, predictor, splits)
+    assert text.count("<img") == 12
+    assert f"{n_right} of 200 test samples are right" in text
+    assert f"The 12 of {200 - n_right} wrong answers" in text
+    assert "confusion matrix" in text
+    assert "python scripts/train.py model=m data=mnist5k seed=0" in text
+    assert f"zoo.load(&#x27;{tmp_path / 'model.safetensors'}&#x27;)" in text
+
+
+def test_surest_mistake_comes_first(tmp_path, digits):
+    splits, predictor = digits
+    targets = splits.test.columns["target"]
+    outputs = 20.0 * torch.nn.functional.one_hot(targets, 10)
+    for index, logit in ((5, 25.0), (7, 30.0)):
+        outputs[index, (targets[index] + 1) % 10] = logit
+    text = report(tmp_path, predictor, splits, outputs, targets)
+    assert re.findall(r"test sample (\d+)", text) == ["7", "5"]
+    assert f"true <b>{targets[7]}</b><br>predicted <b>{(targets[7] + 1) % 10}</b>, 99.9%" in text
+    assert "198 of 200 test samples are right (99.0%)" in text
+
+
+def test_no_mistakes(tmp_path, digits):
+    splits, predictor = digits
+    targets = splits.test.columns["target"]
+    text = report(tmp_path, predictor, splits, 20.0 * torch.nn.functional.one_hot(targets, 10), targets)
+    assert "There are no mistakes on the test split." in text
+    assert "<img" not in text
+
+
+@pytest.mark.parametrize("rows", [ROWS[2:], ROWS[:1]], ids=["one epoch", "nothing validated"])
+def test_short_history(tmp_path, digits, rows):
+    splits, predictor = digits
+    text = report(tmp_path, predictor, splits, rows=rows)
+    assert text.count("over the epochs") == (3 if rows == ROWS[2:] else 2)
+
+
+def test_regression_shows_the_largest_errors_first(tmp_path):
+    splits = zoo.load_data("diabetes")
+    targets = splits.test.columns["target"]
+    outputs = targets.clone()
+    outputs[11] += 100
+    outputs[3] -= 200
+    text = report(tmp_path, predictor_of("fnn/mlp", splits), splits, outputs, targets)
+    assert re.findall(r"test sample (\d+)", text)[:2] == ["3", "11"]
+    assert "predicted against true disease progression" in text
+
+
+def made_up(class_names: list[str], inputs: str = "numeric") -> Splits:
+    """Splits of a kind of input that the report may not know."""
+    n = 2 * len(class_names)
+    split = TensorSplit(**{inputs: torch.randn(n, 2)}, target=torch.arange(n) % len(class_names))
+    spec = DataSpec(
+        "made <up>",
+        "classification",
+        {inputs: Input((2,), axes=("n_numeric",), scaled_axis=0)},
+        n_outputs=len(class_names),
+        class_names=class_names,
+        columns=["$a$ < 1", "b & $c$"],
+    )
+    return Splits(spec, split, split, split)
+
+
+@pytest.mark.parametrize("n_classes", [2, 20, 30])
+def test_names_are_escaped_at_any_number_of_classes(tmp_path, n_classes):
+    splits = made_up([f"<b>${number}$ & a long name" for number in range(n_classes)])
+    text = report(tmp_path, predictor_of("fnn/mlp", splits), splits)
+    assert "m on made &lt;up&gt;" in text
+    assert "<b>$1$" not in text.replace("<b>&lt;", "")
+    assert "&lt;b&gt;$1$ &amp; a long name" in text
+    assert "$a$ &lt; 1" in text
+
+
+def test_unknown_input_is_listed_without_pictures(tmp_path):
+    splits = made_up(["a", "b"])
+    predictor = predictor_of("fnn/mlp", splits)
+    targets = splits.test.columns["target"]
+    outputs = torch.nn.functional.one_hot(1 - targets, 2).float()
+    write_report(
+        run_folder(tmp_path),
+        {"model": {"name": "m"}, "data": {"name": "d"}, "seed": 0},
+        made_up(["a", "b"], inputs="graph"),
+        metrics_of({}, {"loss": float("nan")}),
+        predictor,
+        outputs,
+        targets,
+    )
+    text = (tmp_path / "report.html").read_text()
+    assert text.count('<figure class="card">') == 4
+    assert "<td>loss<td>-<td>-" in text
+
+
+def test_metrics_table(tmp_path):
+    metrics = metrics_of({"loss": 0.5, "accuracy": 0.75}, {"loss": 0.625, "accuracy": 0.875})
+    (tmp_path / "metrics.json").touch()
+    text = metrics_table({**metrics, "device": "a device " * 20}, tmp_path)
+    lines = [line.split() for line in text.splitlines()]
+    assert lines[:3] == [["val", "test"], ["loss", "0.5000", "0.6250"], ["accuracy", "0.7500", "0.8750"]]
+    assert ["parameters", "12,345"] in lines
+    assert ["files", str(tmp_path / "metrics.json")] in lines
+    assert all(len(line) <= 100 for line in text.splitlines())
+    assert "\x1b" not in text
+
+
+def test_metrics_table_of_an_evaluation():
+    text = metrics_table({"test": {"loss": 1.0}, "n_parameters": 1, "seconds": {"total": 1.0}, "device": "cpu"}, None)
+    assert "loss         1.000" in text
+    assert "files" not in text
+
+
+def job(folder: Path, accuracy: float, model: str = "cnn/small", data: str = "mnist5k", **options) -> None:
+    """A finished job of a sweep, in a nested folder; data brings its own epochs."""
+    folder.mkdir(parents=True)
+    config = {
+        "model": {"name": model, "width": len(model)},
+        "data": {"name": data, "augment": {}},
+        "trainer": {"max_epochs": len(data)},
+        "optim": {"lr": 0.1, "betas": [0.9, 0.99], **options},
+        "seed": len(list(folder.parent.iterdir())),
+        "run_dir": str(folder),
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    values = {"loss": 1 - accuracy, "accuracy": accuracy}
+    (folder / "metrics.json").write_text(json.dumps({"val": values, "test": values}))
+
+
+def summary_of(folder: Path) -> tuple[str, list[dict[str, str]]]:
+    text = write_summary(folder)
+    with open(folder / "summary.csv", newline="") as file:
+        return text, list(csv.DictReader(file))
+
+
+def test_summary_groups_by_model_over_seeds(tmp_path):
+    for index, accuracy in enumerate((0.7, 0.8, 0.9)):
+        job(tmp_path / "model=cnn" / f"small,seed={index}", accuracy)
+    job(tmp_path / "model=rnn" / "gru,seed=0", 0.5, model="rnn/gru", data="japanese_vowels")
+    (tmp_path / "unfinished").mkdir()
+    text, rows = summary_of(tmp_path)
+    assert list(rows[0]) == ["model.name", "data.name", "split", "metric", "n", "mean", "std"]
+    tests = {row["model.name"]: row for row in rows if (row["split"], row["metric"]) == ("test", "accuracy")}
+    assert tests["cnn/small"]["n"] == "3"
+    assert float(tests["cnn/small"]["mean"]) == pytest.approx(0.8)
+    assert float(tests["cnn/small"]["std"]) == pytest.approx(0.1)
+    assert (tests["rnn/gru"]["n"], tests["rnn/gru"]["std"]) == ("1", "")
+    assert "0.8000 ± 0.1" in text
+    assert "0.5000 ± -" in text
+
+
+def test_summary_shows_every_key_that_varies_within_a_model(tmp_path):
+    for index, (lr, decay) in enumerate([(0.1, 0.0), (0.1, 0.1), (0.2, 0.0)]):
+        job(tmp_path / f"lr{index}", 0.5, lr=lr, weight_decay=decay)
+    job(tmp_path / "rnn", 0.5, model="rnn/gru")
+    _, rows = summary_of(tmp_path)
+    assert list(rows[0])[:3] == ["model.name", "optim.lr", "optim.weight_decay"]
+    assert {row["n"] for row in rows} == {"1"}
+
+
+def test_summary_of_seeds_alone_names_model_and_data(tmp_path):
+    for seed in range(2):
+        job(tmp_path / f"seed={seed}", 0.5)
+    text, rows = summary_of(tmp_path)
+    assert (rows[0]["model.name"], rows[0]["data.name"], rows[0]["n"]) == ("cnn/small", "mnist5k", "2")
+    assert write_summary(tmp_path) == text
+
+
+def test_summary_before_any_job_is_finished(tmp_path):
+    assert "no finished job" in write_summary(tmp_path)

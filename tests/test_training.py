@@ -1,0 +1,347 @@
+"""Trainings as a whole: run folders, resume, configs, processes."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+import yaml
+from conftest import ROOT
+
+import zoo
+from zoo.checkpoint import SafeCheckpointIO, is_sound, newest, write_text
+from zoo.data.module import ZooDataModule
+from zoo.data.splits import Splits
+from zoo.errors import DivergedError, UserError
+from zoo.evaluation import evaluate_weights
+from zoo.modules.optim import OPTIMIZERS, SCHEDULES, create_optimizer, create_schedule
+from zoo.spec import DataSpec
+from zoo.tasks import create_task
+
+FAMILIES = ("fnn", "cnn", "rnn")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_run_folder_holds_what_is_promised(runs, family):
+    folder = runs[family]
+    assert {path.name for path in folder.iterdir()} == {
+        "config.yaml", "metrics.csv", "metrics.json", "model.safetensors", "checkpoints", "report.html",
+    }  # fmt: skip
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert {"val", "test", "n_parameters", "seconds", "device"} <= set(metrics)
+    assert {"loss", "accuracy"} <= set(metrics["test"])
+    rows = (folder / "metrics.csv").read_text().splitlines()
+    epochs = yaml.safe_load((folder / "config.yaml").read_text())["trainer"]["max_epochs"]
+    assert len(rows) == 1 + epochs
+    assert {"epoch", "train/loss", "val/loss", "val/accuracy"} <= set(rows[0].split(","))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_release_file_alone_gives_the_same_metrics(runs, family, tmp_path):
+    alone = tmp_path / "alone.safetensors"
+    alone.write_bytes((runs[family] / "model.safetensors").read_bytes())
+    again = evaluate_weights(alone, run_dir=tmp_path)
+    metrics = json.loads((runs[family] / "metrics.json").read_text())
+    assert again["test"] == metrics["test"] == zoo.load(alone).card["metrics"]["test"]
+    assert json.loads((tmp_path / "metrics.json").read_text())["test"] == metrics["test"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_checkpoints_load_without_code(runs, family):
+    for path in (runs[family] / "checkpoints").glob("*.ckpt"):
+        content = torch.load(path, weights_only=True)
+        assert content["hyper_parameters"]["model"]["name"].startswith(family)
+        assert isinstance(content["hyper_parameters"]["optim"], dict)
+
+
+def test_a_module_is_rebuilt_from_its_checkpoint_alone(runs):
+    from zoo.modules import CNNModule
+
+    module = CNNModule.load_from_checkpoint(runs["cnn"] / "checkpoints" / "last.ckpt", weights_only=True)
+    assert module.hparams["model"]["name"] == "cnn/small"
+
+
+def weights_of(folder):
+    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+INTERRUPTED = {
+    "fnn": ("model=fnn", "trainer.max_epochs=3", "optim.ema=0.9", "model.dropout=0.2"),
+    "cnn": ("model=cnn", "trainer.max_epochs=2", "trainer.limit_train_batches=6", "trainer.precision=32-true"),
+    "rnn": ("model=rnn", "trainer.max_epochs=2", "model.width=8", "model.dropout=0.2"),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("at_step", [3, 8])
+def test_an_interrupted_run_resumes_to_the_same_bits(config, tmp_path, family, at_step):
+    from lightning.pytorch.callbacks import Callback
+
+    from zoo.errors import InterruptedTraining
+
+    class Interrupt(Callback):
+        def on_train_batch_end(self, trainer, *args):
+            if trainer.global_step == at_step:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    settings = INTERRUPTED[family]
+    zoo.train(config(*settings), tmp_path / "whole")
+    with pytest.raises(InterruptedTraining) as caught:
+        zoo.train(config(*settings), tmp_path / "parts", callbacks=[Interrupt()])
+    assert caught.value.signum == signal.SIGTERM
+    assert not (tmp_path / "parts" / "metrics.json").exists()
+    zoo.train(config(*settings, "resume=auto"), tmp_path / "parts")
+    whole, parts = weights_of(tmp_path / "whole"), weights_of(tmp_path / "parts")
+    for key in ("state_dict", "current_model_state"):
+        for name, value in whole.get(key, {}).items():
+            assert torch.equal(value, parts[key][name]), name
+    drop_seconds = [
+        [",".join(line.split(",")[:-1]) for line in (tmp_path / part / "metrics.csv").read_text().splitlines()]
+        for part in ("whole", "parts")
+    ]
+    assert drop_seconds[0] == drop_seconds[1]
+    assert (tmp_path / "whole" / "model.safetensors").read_bytes() == (tmp_path / "parts" / "model.safetensors").read_bytes()
+
+
+def test_the_same_command_gives_the_same_file_for_any_number_of_workers(config, tmp_path):
+    settings = ("model=fnn", "trainer.max_epochs=2")
+    zoo.train(config(*settings), tmp_path / "one")
+    zoo.train(config(*settings), tmp_path / "two")
+    zoo.train(config(*settings, "data.num_workers=2", "data.resident=false"), tmp_path / "workers")
+    one, two, workers = (tmp_path / part / "model.safetensors" for part in ("one", "two", "workers"))
+    assert one.read_bytes() == two.read_bytes()
+    first, second = zoo.load(one).model.state_dict(), zoo.load(workers).model.state_dict()
+    assert all(torch.equal(value, second[key]) for key, value in first.items())
+
+
+def test_a_finished_run_is_not_overwritten(runs, config):
+    with pytest.raises(UserError, match="resume=auto"):
+        zoo.train(config("model=fnn"), runs["fnn"])
+    before = (runs["fnn"] / "model.safetensors").read_bytes()
+    assert zoo.train(config("model=fnn", "resume=auto"), runs["fnn"])["test"]
+    assert (runs["fnn"] / "model.safetensors").read_bytes() == before
+
+
+def test_divergence_stops_and_keeps_the_best_finite(config, tmp_path):
+    with pytest.raises(DivergedError, match=r"optim\.lr"):
+        zoo.train(config("model=fnn", "optim=sgd", "optim.lr=1e30", "trainer.max_epochs=5"), tmp_path)
+    for path in (tmp_path / "checkpoints").glob("*.ckpt"):
+        assert all(value.isfinite().all() for value in torch.load(path, weights_only=True)["state_dict"].values())
+
+
+def test_finetuning_takes_all_but_another_head(config, runs, tmp_path, capsys):
+    weights = str(runs["cnn"] / "model.safetensors")
+    zoo.train(config("model=cnn", f"finetune={weights}", "trainer=debug", "trainer.precision=32-true"), tmp_path / "same")
+    assert f"weights from {weights}\n" in capsys.readouterr().out
+    with pytest.raises(UserError, match="another network"):
+        zoo.train(config("model=cnn/lenet5", f"finetune={weights}", "trainer=debug"), tmp_path / "other")
+
+
+@pytest.mark.parametrize("overrides", [("optim=muon",), ("optim=nesterov",), ("optim=adam", "optim.clip=1")])
+def test_every_optimiser_learns_through_the_trainer(config, tmp_path, overrides):
+    metrics = zoo.train(config("model=fnn", "trainer.max_epochs=8", *overrides), tmp_path)
+    assert metrics["val"]["accuracy"] > 0.9
+
+
+def test_task_options(config, tmp_path):
+    zoo.train(config("model=fnn", "trainer=debug", "task.label_smoothing=0.1", "task.class_weights=[1,2]"), tmp_path / "a")
+    zoo.train(config("model=fnn", "data=diabetes", "trainer=debug", "task.loss=huber"), tmp_path / "b")
+    with pytest.raises(UserError, match="label_smoothing"):
+        zoo.train(config("model=fnn", "data=diabetes", "task.label_smoothing=0.1"), tmp_path / "c")
+
+
+def test_bf16_and_compile(config, tmp_path):
+    metrics = zoo.train(config("model=fnn", "trainer.max_epochs=5", "trainer.precision=bf16-mixed"), tmp_path / "bf16")
+    assert metrics["precision"] == "bf16-mixed"
+    assert metrics["val"]["accuracy"] > 0.9
+
+
+# -- optimisers and schedules
+
+
+def quadratic():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+
+
+def options_of(name):
+    section = yaml.safe_load((ROOT / "conf" / "optim" / f"{name}.yaml").read_text())
+    return {key: value for key, value in section.items() if key not in ("clip", "ema", "schedule")}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS.names())
+def test_optimiser_lowers_a_loss_and_restores_its_state(name):
+    model, x = quadratic(), torch.randn(32, 4)
+    optimizer = create_optimizer(model, **options_of(name))
+    losses = []
+    for _ in range(30):
+        loss = (model(x) - x[:, :1]).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss))
+    assert losses[-1] < losses[0] / 2
+    again = create_optimizer(model, **options_of(name))
+    again.load_state_dict(optimizer.state_dict())
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    results = []
+    for one in (optimizer, again):
+        model.load_state_dict(before)
+        one.step()
+        results.append({key: value.clone() for key, value in model.state_dict().items()})
+    assert all(torch.equal(value, results[1][key]) for key, value in results[0].items())
+
+
+def test_only_weights_that_multiply_decay():
+    groups = create_optimizer(quadratic(), name="adamw", lr=1.0, weight_decay=0.5).param_groups
+    assert [(group["weight_decay"], {p.dim() for p in group["params"]}) for group in groups] == [(0.5, {2}), (0.0, {1})]
+
+
+@pytest.mark.parametrize("name", SCHEDULES.names())
+def test_schedule_stays_in_bounds_and_warms_up(name):
+    optimizer = torch.optim.SGD(quadratic().parameters(), lr=1.0)
+    schedule = create_schedule(optimizer, 100, name=name, warmup=0.1)
+    rates = []
+    for _ in range(100):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert all(0 < rate <= 1 for rate in rates)
+    assert rates[0] < 0.2
+    assert math.isclose(max(rates), 1, rel_tol=0.2)
+    assert name == "constant" or rates[-1] < 0.2
+
+
+# -- tasks
+
+
+def test_metrics_are_those_of_scikit_learn():
+    from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+
+    torch.manual_seed(0)
+    target, output = torch.randint(3, (200,)), torch.randn(200, 3)
+    task = create_task(DataSpec("made", "classification", {}, 3, class_names=("a", "b", "c")))
+    metrics = task.metrics()
+    metrics.update(output, target)
+    found = {name: float(value) for name, value in metrics.compute().items()}
+    assert found["accuracy"] == pytest.approx(accuracy_score(target, output.argmax(1)))
+    assert found["f1"] == pytest.approx(f1_score(target, output.argmax(1), average="macro"))
+    assert found["auroc"] == pytest.approx(roc_auc_score(target, output.softmax(1), multi_class="ovr"), abs=1e-5)
+    assert task.decode(torch.eye(3)) == ["a", "b", "c"]
+
+
+def test_two_logits_are_logistic_regression():
+    task = create_task(DataSpec("made", "classification", {}, 2))
+    output, target = torch.randn(20, 2), torch.randint(2, (20,))
+    logit = output[:, 1] - output[:, 0]
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(logit, target.float())
+    torch.testing.assert_close(task.loss(output, target), expected)
+
+
+# -- checkpoints
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    write_text(path, "old")
+
+    def fail(file):
+        file.write(b"ne")
+        raise OSError("disk full")
+
+    from zoo.checkpoint import write_whole
+
+    with pytest.raises(OSError, match="disk full"):
+        write_whole(path, fail)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_damaged_checkpoint_is_noticed_and_the_one_before_is_used(tmp_path):
+    io = SafeCheckpointIO()
+    for number, name in enumerate(("a.ckpt", "b.ckpt")):
+        io.save_checkpoint({"number": number}, tmp_path / name)
+        time.sleep(0.02)
+    assert newest(tmp_path) == tmp_path / "b.ckpt"
+    content = bytearray((tmp_path / "b.ckpt").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "b.ckpt").write_bytes(content)
+    os.utime(tmp_path / "b.ckpt")
+    assert not is_sound(tmp_path / "b.ckpt")
+    assert newest(tmp_path) == tmp_path / "a.ckpt"
+    with pytest.raises(UserError, match="damaged"):
+        io.load_checkpoint(tmp_path / "b.ckpt")
+
+
+def test_a_checkpoint_with_code_is_refused(tmp_path):
+    ran = tmp_path / "ran"
+
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(ran),)
+
+    SafeCheckpointIO().save_checkpoint({"evil": Evil()}, tmp_path / "evil.ckpt")
+    with pytest.raises(Exception, match="weights_only|Unsupported"):
+        SafeCheckpointIO().load_checkpoint(tmp_path / "evil.ckpt")
+    assert not ran.exists()
+
+
+def test_map_style_data_sets_train_too(config, tmp_path):
+    """A split without whole-batch fetching is collated item by item, with the same batches."""
+
+    class Items(torch.utils.data.Dataset):
+        def __init__(self, split):
+            self.split = split
+
+        def __len__(self):
+            return len(self.split)
+
+        def __getitem__(self, index):
+            return self.split[index]
+
+    import lightning as L
+
+    from zoo.modules import create_module
+
+    splits = zoo.load_data("wine")
+    items = Splits(splits.spec, *(Items(split) for split in (splits.train, splits.val, splits.test)))
+    states = []
+    for one in (splits, items):
+        settings = config("model=fnn", "data=wine")
+        L.seed_everything(0, verbose=False)
+        module = create_module(settings["model"], spec=splits.spec.to_json(), task={}, optim=settings["optim"])
+        trainer = L.Trainer(max_epochs=2, logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu")
+        trainer.fit(module, ZooDataModule(one, seed=0, batch_size=16))
+        states.append(module.state_dict())
+    assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
+
+
+@pytest.mark.slow
+def test_two_processes_train_like_one(script, tmp_path):
+    one = script("train", "model=fnn", "trainer=cpu", "trainer.max_epochs=3", f"run_dir={tmp_path / 'one'}")
+    two = script("train", "model=fnn", "trainer=ddp", "trainer.accelerator=cpu", "trainer.max_epochs=3", f"run_dir={tmp_path / 'two'}")  # fmt: skip
+    assert (one.code, two.code) == (0, 0), two.err
+    first, second = (json.loads((tmp_path / part / "metrics.json").read_text()) for part in ("one", "two"))
+    assert first["test"]["accuracy"] == pytest.approx(second["test"]["accuracy"], abs=0.02)
+    assert first["val"]["loss"] == pytest.approx(second["val"]["loss"], rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_sets_the_exit_code(tmp_path, number, code):
+    command = [sys.executable, str(ROOT / "scripts/train.py"), "model=fnn", "trainer.max_epochs=5000", f"run_dir={tmp_path}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("epoch 2"):
+                process.send_signal(number)
+                break
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == code
+    assert "resume=auto" in err
+    assert newest(tmp_path / "checkpoints") is not None

@@ -1,0 +1,112 @@
+"""From finished runs to a pretrained file with its card, and the checks that hold a card to its file."""
+
+import hashlib
+import json
+import shutil
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor
+
+from zoo.checkpoint import sha256_of, write_text
+from zoo.errors import UserError
+from zoo.models.model import Model
+from zoo.pretrained import CARDS, WEIGHTS, load, load_card, load_file
+from zoo.spec import DataSpec, Input
+
+PROBE_TOLERANCE = 1e-3
+
+
+def release(name: str, runs: Path) -> Path:
+    """Make the pretrained file `name` of the finished runs in a folder, one a seed, and write its card.
+
+    The file is the run of the lowest validation loss; the card's metrics are over all runs.
+
+    Args:
+        name: family/architecture.data[_recipe]; conf/experiment/<name>.yaml is its recipe.
+        runs: the sweep's folder, with one finished run in each sub-folder.
+
+    Returns:
+        The card's path.
+    """
+    folders = sorted(path.parent for path in runs.rglob("metrics.json"))
+    if not folders:
+        raise UserError(f"{runs} holds no finished run; a finished run has a metrics.json")
+    metrics = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
+    best = min(range(len(folders)), key=lambda index: metrics[index]["val"]["loss"])
+    target = WEIGHTS / f"{name}.safetensors"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(folders[best] / "model.safetensors", target)
+    model, spec, header = load_file(target)
+    seeds = [entry["seed"] for entry in metrics]
+    card = {
+        "name": name,
+        "recipe": f"python scripts/train.py -m experiment={name} seed={','.join(map(str, seeds))}",
+        "metrics": {split: _summaries([entry[split] for entry in metrics]) for split in ("val", "test")},
+        "file": {"seed": header["seed"], **header["metrics"]},
+        "seeds": seeds,
+        "seconds": _summaries([entry["seconds"] for entry in metrics]),
+        "bytes": target.stat().st_size,
+        "sha256": sha256_of(target),
+        **{key: header[key] for key in ("n_parameters", "precision", "device", "hardware", "versions")},
+        "model": header["model"],
+        "config": header["config"],
+        "spec": header["spec"],
+        "probe": _probe_outputs(model, spec).tolist(),
+    }
+    path = CARDS / f"{name}.yaml"
+    write_text(path, yaml.safe_dump(card, sort_keys=False, width=120))
+    return path
+
+
+def _summaries(entries: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Mean and sample standard deviation of each value, over the runs."""
+    return {
+        key: {
+            "mean": statistics.fmean(entry[key] for entry in entries),
+            "std": statistics.stdev([entry[key] for entry in entries]) if len(entries) > 1 else 0.0,
+            "n": len(entries),
+        }
+        for key in entries[0]
+    }
+
+
+def verify(name: str) -> list[str]:
+    """What is wrong with a pretrained file: differences between card, file and model. Empty when all holds."""
+    card = load_card(name)
+    path = WEIGHTS / f"{name}.safetensors"
+    model, spec, header = load_file(path)
+    problems = [key for key in ("model", "spec", "config", "n_parameters") if card[key] != header[key]]
+    problems += [] if card["file"]["test"] == header["metrics"]["test"] else ["metrics"]
+    problems += [] if card["bytes"] == path.stat().st_size else ["bytes"]
+    problems += [] if card["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest() else ["sha256"]
+    counted = sum(parameter.numel() for parameter in model.parameters())
+    problems += [] if card["n_parameters"] == counted else [f"n_parameters counted as {counted}"]
+    probe = _probe_outputs(load(name).model, spec)
+    expected = torch.tensor(card["probe"])
+    close = torch.allclose(probe, expected, rtol=PROBE_TOLERANCE, atol=PROBE_TOLERANCE)
+    return problems + ([] if close else [f"probe outputs {probe.tolist()}"])
+
+
+def probe_inputs(spec: DataSpec, n: int = 2, n_steps: int = 8) -> dict[str, Tensor]:
+    """`n` made-up raw samples that are the same everywhere; sequences have `n_steps` steps or one less each."""
+    generator = torch.Generator().manual_seed(0)
+    return {name: _made_up(an_input, n, n_steps, generator) for name, an_input in spec.inputs.items()}
+
+
+def _made_up(an_input: Input, n: int, n_steps: int, generator: torch.Generator) -> Tensor:
+    shape = (n, *(n_steps if size is None else size for size in an_input.shape))
+    if an_input.dtype == "uint8":
+        return torch.randint(256, shape, generator=generator, dtype=torch.uint8)
+    if an_input.dtype == "int64":
+        return n_steps - torch.arange(n)
+    return torch.randn(shape, generator=generator)
+
+
+def _probe_outputs(model: Model, spec: DataSpec) -> Tensor:
+    with torch.inference_mode():
+        return model.eval()(**probe_inputs(spec)).float()
