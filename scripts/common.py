@@ -1,6 +1,7 @@
 """What the scripts share: Hydra's entry, with the zoo's exit codes and short messages."""
 
 import contextlib
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import Any
 CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 
-def main(config_name: str, run: Callable[[dict[str, Any], Any], None]) -> None:
+def main(config_name: str, run: Callable[..., None]) -> None:
     """Compose the config from conf/ and the command line, and call `run` with it.
 
     Ends the process with 0 when done, 2 for the user's mistake, 3 when training diverged, 128 + n on signal n.
@@ -32,7 +33,7 @@ def main(config_name: str, run: Callable[[dict[str, Any], Any], None]) -> None:
                 import zoo
 
                 zoo.add_path(config.zoo_path)
-            run(OmegaConf.to_container(config, resolve=True), config)  # type: ignore[arg-type]
+            run(OmegaConf.to_container(config, resolve=True), config)
 
     with exit_codes(config_name):
         hydra.main(version_base="1.3", config_path=CONF, config_name=config_name)(task)()
@@ -98,9 +99,12 @@ TYPES = {bool: "true or false", int: "a whole number", float: "a number"}
 
 def _fits(old: Any, new: Any) -> bool:
     """Whether `new` may replace `old`. A null default, text and structures take anything; "auto" goes anywhere."""
+    from omegaconf import OmegaConf
+
     if type(old) not in TYPES or new == "auto":
         return True
-    return type(new) is type(old) or (type(old) is float and type(new) is int) or hasattr(new, "__len__") > (type(new) is str)
+    same = type(new) is type(old) or (type(old) is float and type(new) is int)
+    return same or OmegaConf.is_config(new)
 
 
 def explain(error: Exception, config_name: str | None) -> str | None:
@@ -131,7 +135,8 @@ def explain(error: Exception, config_name: str | None) -> str | None:
 
 
 def _options(group: str) -> list[str]:
-    folders = [Path(CONF), *(Path(folder) for flag, folder in zip(sys.argv, sys.argv[1:]) if flag == "--config-dir")]
+    own = [Path(folder) for flag, folder in itertools.pairwise(sys.argv) if flag == "--config-dir"]
+    folders = [Path(CONF), *own]
     paths = [(path, folder / group) for folder in folders for path in (folder / group).rglob("*.yaml")]
     return sorted(path.relative_to(folder).with_suffix("").as_posix() for path, folder in paths)
 

@@ -5,9 +5,9 @@ from typing import Any
 from common import main
 
 
-def run(config: dict[str, Any], composed: Any) -> None:
+def run(config: dict[str, Any], _: Any) -> None:
     from zoo.evaluation import evaluate_weights
-    from zoo.report import metrics_table
+    from zoo.summary import metrics_table
 
     metrics = evaluate_weights(
         config["weights"],

@@ -7,7 +7,9 @@ from typing import Any
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 START, END = "<!-- table: written by scripts/table.py -->\n", "<!-- end of table -->"
-HEAD = "| weights | test score (mean ± deviation, seeds) | parameters | file | fitting | trained on |\n|---|---|---|---|---|---|\n"
+HEAD = """| weights | test score: mean ± deviation (seeds) | parameters | file | fitting | trained on |
+|---|---|---|---|---|---|
+"""
 
 
 def main() -> None:
@@ -32,11 +34,12 @@ def table() -> str:
 
 
 def row(card: dict[str, Any]) -> str:
-    name, score = next((name, card["metrics"]["test"][name]) for name in ("accuracy", "rmse") if name in card["metrics"]["test"])
-    percent = 100 if name == "accuracy" else 1
-    unit = " %" if name == "accuracy" else ""
+    from zoo.tasks import TASKS
+
+    metric = TASKS.get(card["spec"]["task"]).score
+    score = card["metrics"]["test"][metric]
     return (
-        f"| `{card['name']}` | {name} {percent * score['mean']:.2f} ± {percent * score['std']:.2f}{unit} ({score['n']}) "
+        f"| `{card['name']}` | {metric} {score['mean']:.4f} ± {score['std']:.4f} ({score['n']}) "
         f"| {card['n_parameters']:,} | {card['bytes'] / 1000:,.0f} kB | {card['seconds']['fit']['mean']:.0f} s "
         f"| {card['hardware']}, {card['device']}, torch {card['versions']['torch']} |\n"
     )

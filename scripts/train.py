@@ -10,7 +10,7 @@ def run(config: dict[str, Any], composed: Any) -> None:
     from hydra.types import RunMode
     from hydra.utils import instantiate
 
-    from zoo.report import metrics_table, write_summary
+    from zoo.summary import metrics_table, write_summary
     from zoo.training import train
 
     hydra = HydraConfig.get()

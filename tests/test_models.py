@@ -15,7 +15,9 @@ from zoo.spec import DataSpec, Input
 from zoo.tasks import create_task
 
 SPECS = {
-    "fnn": DataSpec("table", "classification", {"numeric": Input((6,), "float32", ("n_numeric",), 0)}, 3, class_names="abc"),
+    "fnn": DataSpec(
+        "table", "classification", {"numeric": Input((6,), "float32", ("n_numeric",), 0)}, 3, class_names="abc"
+    ),
     "cnn": DataSpec(
         "images",
         "classification",

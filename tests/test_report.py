@@ -15,8 +15,9 @@ import zoo
 from zoo.data.splits import Splits, TensorSplit
 from zoo.evaluation import evaluate
 from zoo.prediction import Predictor
-from zoo.report import metrics_table, write_report, write_summary
+from zoo.report import write_report
 from zoo.spec import DataSpec, Input
+from zoo.summary import metrics_table, write_summary
 
 HISTORY = "epoch,step,lr,train/loss,val/loss,val/accuracy,val/rmse,seconds\n"
 ROWS = ["1,10,0.1,2.0,,,,0.5\n", "2,20,0.05,1.0,1.5,0.5,60.0,0.5\n", "3,30,0.0,0.5,1.2,0.75,50.0,0.5\n"]
@@ -103,6 +104,7 @@ def test_images_and_counts_are_those_of_the_outputs(tmp_path, digits):
     assert f"The 12 of {200 - n_right} wrong answers" in text
     assert "confusion matrix" in text
     assert "python scripts/train.py model=m data=mnist5k seed=0" in text
+    assert "# image: 1 x 28 x 28, uint8" in text
     assert f"zoo.load(&#x27;{tmp_path / 'model.safetensors'}&#x27;)" in text
 
 
@@ -164,7 +166,7 @@ def test_names_are_escaped_at_any_number_of_classes(tmp_path, n_classes):
     splits = made_up([f"<b>${number}$ & a long name" for number in range(n_classes)])
     text = report(tmp_path, predictor_of("fnn/mlp", splits), splits)
     assert "m on made &lt;up&gt;" in text
-    assert "<b>$1$" not in text.replace("<b>&lt;", "")
+    assert "<b>$1$" not in text
     assert "&lt;b&gt;$1$ &amp; a long name" in text
     assert "$a$ &lt; 1" in text
 
@@ -202,7 +204,7 @@ def test_metrics_table(tmp_path):
 
 def test_metrics_table_of_an_evaluation():
     text = metrics_table({"test": {"loss": 1.0}, "n_parameters": 1, "seconds": {"total": 1.0}, "device": "cpu"}, None)
-    assert "loss         1.000" in text
+    assert "loss          1.000" in text
     assert "files" not in text
 
 
@@ -263,3 +265,12 @@ def test_summary_of_seeds_alone_names_model_and_data(tmp_path):
 
 def test_summary_before_any_job_is_finished(tmp_path):
     assert "no finished job" in write_summary(tmp_path)
+
+
+def test_each_output_of_a_regression_has_its_chart(tmp_path):
+    x, y = torch.randn(30, 2), torch.randn(30, 3)
+    split = TensorSplit(numeric=x, target=y)
+    inputs = {"numeric": Input((2,), axes=("n_numeric",), scaled_axis=0)}
+    splits = Splits(DataSpec("d", "regression", inputs, 3, Input((3,)), columns=["a", "b"]), split, split, split)
+    text = report(tmp_path, predictor_of("fnn/mlp", splits), splits, y + 1, y)
+    assert len(re.findall(r'aria-label="predicted against true class, output \d"', text)) == 3

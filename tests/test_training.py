@@ -1,5 +1,6 @@
 """Trainings as a whole: run folders, resume, configs, processes."""
 
+import copy
 import json
 import math
 import os
@@ -105,7 +106,9 @@ def test_an_interrupted_run_resumes_to_the_same_bits(config, tmp_path, family, a
         for part in ("whole", "parts")
     ]
     assert drop_seconds[0] == drop_seconds[1]
-    assert (tmp_path / "whole" / "model.safetensors").read_bytes() == (tmp_path / "parts" / "model.safetensors").read_bytes()
+    assert (tmp_path / "whole" / "model.safetensors").read_bytes() == (
+        tmp_path / "parts" / "model.safetensors"
+    ).read_bytes()
 
 
 def test_the_same_command_gives_the_same_file_for_any_number_of_workers(config, tmp_path):
@@ -136,7 +139,9 @@ def test_divergence_stops_and_keeps_the_best_finite(config, tmp_path):
 
 def test_finetuning_takes_all_but_another_head(config, runs, tmp_path, capsys):
     weights = str(runs["cnn"] / "model.safetensors")
-    zoo.train(config("model=cnn", f"finetune={weights}", "trainer=debug", "trainer.precision=32-true"), tmp_path / "same")
+    zoo.train(
+        config("model=cnn", f"finetune={weights}", "trainer=debug", "trainer.precision=32-true"), tmp_path / "same"
+    )
     assert f"weights from {weights}\n" in capsys.readouterr().out
     with pytest.raises(UserError, match="another network"):
         zoo.train(config("model=cnn/lenet5", f"finetune={weights}", "trainer=debug"), tmp_path / "other")
@@ -149,7 +154,9 @@ def test_every_optimiser_learns_through_the_trainer(config, tmp_path, overrides)
 
 
 def test_task_options(config, tmp_path):
-    zoo.train(config("model=fnn", "trainer=debug", "task.label_smoothing=0.1", "task.class_weights=[1,2]"), tmp_path / "a")
+    zoo.train(
+        config("model=fnn", "trainer=debug", "task.label_smoothing=0.1", "task.class_weights=[1,2]"), tmp_path / "a"
+    )
     zoo.train(config("model=fnn", "data=diabetes", "trainer=debug", "task.loss=huber"), tmp_path / "b")
     with pytest.raises(UserError, match="label_smoothing"):
         zoo.train(config("model=fnn", "data=diabetes", "task.label_smoothing=0.1"), tmp_path / "c")
@@ -179,15 +186,15 @@ def test_optimiser_lowers_a_loss_and_restores_its_state(name):
     model, x = quadratic(), torch.randn(32, 4)
     optimizer = create_optimizer(model, **options_of(name))
     losses = []
-    for _ in range(30):
+    for _ in range(60):
         loss = (model(x) - x[:, :1]).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert losses[-1] < losses[0] / 2
     again = create_optimizer(model, **options_of(name))
-    again.load_state_dict(optimizer.state_dict())
+    again.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     before = {key: value.clone() for key, value in model.state_dict().items()}
     results = []
     for one in (optimizer, again):
@@ -286,7 +293,7 @@ def test_a_checkpoint_with_code_is_refused(tmp_path):
             return os.mkdir, (str(ran),)
 
     SafeCheckpointIO().save_checkpoint({"evil": Evil()}, tmp_path / "evil.ckpt")
-    with pytest.raises(Exception, match="weights_only|Unsupported"):
+    with pytest.raises(Exception, match=r"weights_only|Unsupported"):
         SafeCheckpointIO().load_checkpoint(tmp_path / "evil.ckpt")
     assert not ran.exists()
 
@@ -315,7 +322,9 @@ def test_map_style_data_sets_train_too(config, tmp_path):
         settings = config("model=fnn", "data=wine")
         L.seed_everything(0, verbose=False)
         module = create_module(settings["model"], spec=splits.spec.to_json(), task={}, optim=settings["optim"])
-        trainer = L.Trainer(max_epochs=2, logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu")
+        trainer = L.Trainer(
+            max_epochs=2, logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu"
+        )
         trainer.fit(module, ZooDataModule(one, seed=0, batch_size=16))
         states.append(module.state_dict())
     assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
@@ -323,8 +332,9 @@ def test_map_style_data_sets_train_too(config, tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_train_like_one(script, tmp_path):
-    one = script("train", "model=fnn", "trainer=cpu", "trainer.max_epochs=3", f"run_dir={tmp_path / 'one'}")
-    two = script("train", "model=fnn", "trainer=ddp", "trainer.accelerator=cpu", "trainer.max_epochs=3", f"run_dir={tmp_path / 'two'}")  # fmt: skip
+    settings = ("model=fnn", "trainer.accelerator=cpu", "trainer.max_epochs=3")
+    one = script("train", *settings, f"run_dir={tmp_path / 'one'}")
+    two = script("train", *settings, "trainer=ddp", f"run_dir={tmp_path / 'two'}")
     assert (one.code, two.code) == (0, 0), two.err
     first, second = (json.loads((tmp_path / part / "metrics.json").read_text()) for part in ("one", "two"))
     assert first["test"]["accuracy"] == pytest.approx(second["test"]["accuracy"], abs=0.02)
@@ -334,7 +344,13 @@ def test_two_processes_train_like_one(script, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_saves_and_sets_the_exit_code(tmp_path, number, code):
-    command = [sys.executable, str(ROOT / "scripts/train.py"), "model=fnn", "trainer.max_epochs=5000", f"run_dir={tmp_path}"]
+    command = [
+        sys.executable,
+        str(ROOT / "scripts/train.py"),
+        "model=fnn",
+        "trainer.max_epochs=5000",
+        f"run_dir={tmp_path}",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:

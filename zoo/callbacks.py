@@ -67,10 +67,15 @@ class Progress(Callback):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if not (trainer.is_global_zero and sys.stdout.isatty()):
             return
-        from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
 
         self._bar = Bar(
-            TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
         )
         self._bar.start()
         total = trainer.estimated_stepping_batches
@@ -80,12 +85,14 @@ class Progress(Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        module: Any = pl_module
         if self._bar and time.perf_counter() - self._shown > self.seconds:
-            self._show(trainer, f"epoch {trainer.current_epoch + 1}  loss {float(pl_module.mean_loss):.4f}{self._score}")
+            self._show(trainer, f"epoch {trainer.current_epoch + 1}  loss {float(module.mean_loss):.4f}{self._score}")
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         values = trainer.callback_metrics
-        score = pl_module.task.score
+        module: Any = pl_module
+        score = module.task.score
         self._score = f"  val {score} {float(values[f'val/{score}']):.4f}" if f"val/{score}" in values else ""
         line = f"epoch {trainer.current_epoch + 1}  loss {float(values['train/loss']):.4f}{self._score}"
         if self._bar:
@@ -114,7 +121,7 @@ class StopOnDivergence(Callback):
             value = float(trainer.callback_metrics.get(name, 0.0))
             if not math.isfinite(value):
                 raise DivergedError(
-                    f"{name} became {value} in epoch {trainer.current_epoch + 1}; the best checkpoint before it is kept\n"
+                    f"{name} became {value} in epoch {trainer.current_epoch + 1}; the best checkpoint is kept\n"
                     "a lower optim.lr, or optim.clip=1, usually helps"
                 )
 
@@ -134,7 +141,7 @@ class SaveOnSignal(Checkpoint):
         self._caught: int | None = None
         self._before: dict[int, Any] = {}
 
-    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._before = {number: signal.signal(number, self._catch) for number in self.SIGNALS}
 
     def _catch(self, number: int, frame: FrameType | None) -> None:

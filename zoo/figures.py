@@ -5,7 +5,6 @@ Charts are inline SVG by matplotlib. Their ink is the page's text colour, so the
 
 import base64
 import io
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
@@ -17,6 +16,7 @@ from torch.utils.data import Subset
 
 from zoo.data.splits import Batch, Splits, batches
 from zoo.registry import Registry
+from zoo.summary import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,18 +36,12 @@ STYLE: Any = {
 }
 NAMED_CLASSES = 20  # more than these are drawn without names and counts
 N_SAMPLES = 12  # mistakes shown
+N_SCATTERS = 6  # outputs of a regression shown
 
 # By task: HTML from outputs (n, n_outputs) and targets on the test split.
 FINDINGS: Registry[Callable[[Splits, Tensor, Tensor], str]] = Registry("findings of task")
 # By name of the first input: how to read the pictures, and one for each sample of a batch.
 SAMPLES: Registry[Callable[[Splits, Batch], tuple[str, list[str]]]] = Registry("drawing of input")
-
-
-def number(value: float | None) -> str:
-    """Four significant digits; a dash for what is not there or not finite."""
-    if value is None or not math.isfinite(value):
-        return "-"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.4g}"
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -92,8 +86,8 @@ def _commonest(counts: Tensor, names: Sequence[str]) -> str:
 def regression(splits: Splits, values: Tensor, targets: Tensor) -> str:
     """Predicted against true values for each output, and the largest errors."""
     n_outputs, name = values.shape[1], splits.spec.target_name
-    labels = [name] if n_outputs == 1 else [f"{name} {number + 1}" for number in range(n_outputs)]
-    charts = [f"<figure>{scatter(*one)}</figure>" for one in zip(labels, targets.T, values.T, strict=True)]
+    labels = [name] if n_outputs == 1 else [f"{name}, output {index}" for index in range(min(n_outputs, N_SCATTERS))]
+    charts = [f"<figure>{scatter(*one)}</figure>" for one in zip(labels, targets.T, values.T, strict=False)]
     errors = (values - targets) / targets.std(0, correction=0).clamp(min=1e-12)
     largest = errors.abs().mean(1).argsort(descending=True)
     captions = [
@@ -151,7 +145,7 @@ def curves(label: str, lines: Mapping[str, Points], mark: float) -> str:
             color = ORANGE if name == "training" else BLUE
             axes.plot(*zip(*points, strict=True), color=color, label=name, marker="o" if len(points) < 16 else "", ms=3)
         axes.axvline(mark, color=INK, lw=0.8, ls="--", alpha=0.5)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
         axes.set(xlabel="epoch", ylabel=label)
         if len(lines) > 1:
             axes.legend()
@@ -166,7 +160,8 @@ def confusion(counts: Tensor, names: Sequence[str]) -> str:
 
     def draw(axes: "Axes") -> None:
         axes.imshow(_shades(share), interpolation="none")
-        axes.set(xlabel="predicted", ylabel="true")
+        number = "" if n <= NAMED_CLASSES else " (number of the class)"
+        axes.set(xlabel=f"predicted{number}", ylabel=f"true{number}")
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
         if n <= NAMED_CLASSES:
@@ -215,9 +210,9 @@ def draw_images(_: Splits, samples: Batch) -> tuple[str, list[str]]:
 def _picture(image: Tensor) -> str:
     from PIL import Image
 
-    image = image.float()
-    image = image * (255 / image.max().clamp(min=1e-6) if image.max() <= 1 else 1)
-    pixels = image.clamp(0, 255).byte().movedim(0, -1)  # (height, width, channels)
+    if image.is_floating_point():
+        image = 255 * (image - image.min()) / (image.max() - image.min()).clamp(min=1e-12)
+    pixels = image.byte().movedim(0, -1)  # (height, width, channels)
     picture = Image.fromarray((pixels if pixels.shape[-1] == 3 else pixels[..., 0]).numpy())
     enlarge = max(1, 112 // picture.width)
     file = io.BytesIO()
@@ -255,7 +250,7 @@ def draw_sequences(splits: Splits, samples: Batch) -> tuple[str, list[str]]:
     ]
     values = torch.cat(sequences)
     limits = max(map(len, sequences)) - 1, float(values.min()), float(values.max())
-    channels = splits.spec.columns or ["first channel", "last channel"]
+    channels = [escape(name) for name in splits.spec.columns] or ["first channel", "last channel"]
     how = (
         f"Each line is one channel over the steps of the sequence, coloured from violet ({channels[0]}) to orange "
         f"({channels[-1]}); the axes are the same in all, so shorter sequences end earlier."

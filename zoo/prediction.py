@@ -96,7 +96,9 @@ def read_images(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
         for candidate in (image, image[..., None, :, :], last):
             if candidate.dim() == 3 + axes and candidate.shape[axes:] == shape:
                 return {"image": candidate if axes else candidate[None]}, not axes
-    raise UserError(f"an image here is {' x '.join(map(str, shape))} (channels, height, width); got {tuple(image.shape)}")
+    raise UserError(
+        f"an image here is {' x '.join(map(str, shape))} (channels, height, width); got {tuple(image.shape)}"
+    )
 
 
 @READERS.register("numeric")
@@ -132,7 +134,8 @@ def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     for index, sequence in enumerate(sequences):
         if sequence.dim() != 2 or sequence.shape[1] != n_channels or not len(sequence):
             raise UserError(
-                f"a sequence here is (time, {n_channels}) with at least one step; number {index} is {tuple(sequence.shape)}"
+                f"a sequence here is (time, {n_channels}), with one step at least; "
+                f"number {index} is {tuple(sequence.shape)}"
             )
         _check_finite(sequence, f"sequence {index}, step")
     sequence, lengths = pad(sequences)

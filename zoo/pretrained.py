@@ -1,7 +1,7 @@
-"""Release files: weights, preprocessing and card in one verified safetensors file; and the ones that come with the zoo.
+"""Release files: weights, preprocessing and card in one verified safetensors file; and those that come with the zoo.
 
-A release file needs no code but the zoo's: its header holds, as JSON, the names and keywords that rebuild the model, the
-data's spec, how it was trained, how good it is, and a hash over its tensors. It is never unpickled.
+A release file needs no code but the zoo's: its header holds, as JSON, the names and keywords that rebuild the model,
+the data's spec, how it was trained, how good it is, and a hash over its tensors. It is never unpickled.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import UserError, unknown
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from zoo.models.model import Model
@@ -125,7 +126,9 @@ def _load_state(model: "Model", tensors: Mapping[str, "Tensor"], path: Path) -> 
     }
     found = "; ".join(f"{what}: {', '.join(keys[:5])}" for what, keys in wrong.items() if keys)
     if found:
-        raise UserError(f"{path} does not fit its model ({found})\nit was written by another version of the model's code")
+        raise UserError(
+            f"{path} does not fit its model ({found})\nit was written by another version of the model's code"
+        )
     model.load_state_dict(dict(tensors))
 
 
@@ -140,15 +143,15 @@ def finetune(model: "Model", name_or_path: str) -> list[str]:
     """
     source = load(name_or_path).model.state_dict()
     ours = model.state_dict()
-    left = sorted(key for key in {*ours, *source} if key not in ours or key not in source or _differs(ours, source, key))
+    left = sorted(key for key in {*ours, *source} if _shape(ours, key) != _shape(source, key))
     if any(not key.startswith(("network.head.", "preprocess.target_scale.")) for key in left):
-        raise UserError(f"finetune={name_or_path} has another network than this model; they differ in {', '.join(left[:5])}")
+        raise UserError(f"finetune={name_or_path} is of another network; they differ in {', '.join(left[:5])}")
     model.load_state_dict({key: value for key, value in source.items() if key not in left}, strict=False)
     return left
 
 
-def _differs(ours: Mapping[str, "Tensor"], source: Mapping[str, "Tensor"], key: str) -> bool:
-    return ours[key].shape != source[key].shape
+def _shape(tensors: Mapping[str, "Tensor"], key: str) -> "torch.Size | None":
+    return tensors[key].shape if key in tensors else None
 
 
 def _read(path: Path) -> bytes:

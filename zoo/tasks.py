@@ -43,7 +43,7 @@ def create_task(spec: DataSpec, **options: Any) -> Task:
     """The task of a data set. Options that are None keep the task's default; others must be the task's own."""
     task = TASKS.get(spec.task)
     given = {name: value for name, value in options.items() if value is not None}
-    known = task.__init__.__annotations__  # type: ignore[misc]
+    known = task.__init__.__annotations__
     for name in given:
         if name not in known:
             raise unknown(f"option of task {spec.task} (data {spec.name})", name, set(known) - {"spec", "return"})
@@ -70,7 +70,9 @@ class Classification(Task):
         if not 0 <= label_smoothing < 1:
             raise UserError(f"task.label_smoothing is at least 0 and below 1; got {label_smoothing}")
         if class_weights is not None and len(class_weights) != spec.n_outputs:
-            raise UserError(f"task.class_weights has one weight for each of {spec.n_outputs} classes; got {class_weights}")
+            raise UserError(
+                f"task.class_weights has one weight for each of {spec.n_outputs} classes; got {class_weights}"
+            )
         self.label_smoothing = label_smoothing
         self.class_weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
 

@@ -1,13 +1,10 @@
 """One training, from a plain config to a run folder with a release file, its metrics and a report."""
 
-import inspect
 import json
-import logging
 import os
 import platform
 import time
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,11 +13,9 @@ from typing import Any
 import lightning as L
 import torch
 import yaml
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
-from zoo.callbacks import History, Progress, SaveOnSignal, StopOnDivergence
 from zoo.checkpoint import SafeCheckpointIO, is_sound, newest, write_text
 from zoo.data.module import ZooDataModule, load_section
 from zoo.data.splits import Splits, batches
@@ -31,8 +26,8 @@ from zoo.modules import ZooModule, create_module
 from zoo.pretrained import finetune as load_into
 from zoo.pretrained import load, save_file
 from zoo.report import write_report
+from zoo.trainer import Config, create_trainer, describe_device, trainer_settings
 
-Config = Mapping[str, Any]
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy")
 SECTIONS = ("model", "data", "task", "optim", "trainer", "seed", "run_dir", "resume", "finetune", "zoo_path")
 
@@ -103,10 +98,12 @@ def train(
     check_fit(config["model"]["name"], splits.spec)
     module = _module(config, splits)
     data = ZooDataModule(splits, seed=config["seed"], **loader)
-    trainer = _trainer(run, config, settings, module, callbacks, loggers)
-    _say(f"training {config['model']['name']} on {splits.spec.name}, {_device(trainer)}, seed {config['seed']}")
+    trainer = create_trainer(run.folder, config, settings, module, callbacks, loggers)
+    _say(f"training {config['model']['name']} on {splits.spec.name}, {describe_device(trainer)}, seed {config['seed']}")
     fit_start = time.perf_counter()
     trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # what follows is the first process's alone
     if not trainer.is_global_zero:
         return {}
     seconds = {"fit": time.perf_counter() - fit_start}
@@ -157,91 +154,6 @@ def _module(config: Config, splits: Splits) -> ZooModule:
     return module
 
 
-def trainer_settings(trainer: Config) -> dict[str, Any]:
-    """The keywords of Lightning's Trainer for a config's `trainer` section, with "auto" resolved.
-
-    Raises:
-        UserError: when a GPU is asked for and there is none, or a keyword or value is not Lightning's.
-    """
-    settings = {key: value for key, value in trainer.items() if key not in ("compile", "threads")}
-    known = inspect.signature(L.Trainer).parameters
-    for key in settings:
-        if key not in known:
-            raise unknown("keyword of trainer", key, [*known, "compile", "threads"])
-    if settings["accelerator"] in ("gpu", "cuda") and not torch.cuda.is_available():
-        raise UserError("trainer=gpu: no CUDA device is available here; use trainer=cpu, or trainer=auto to take what is")
-    if settings["precision"] == "auto":
-        on_cpu = settings["accelerator"] == "cpu" or not torch.cuda.is_available()
-        settings["precision"] = "bf16-mixed" if _has_fast_bf16(on_cpu) else "32"
-    return settings
-
-
-def _has_fast_bf16(on_cpu: bool) -> bool:
-    if on_cpu:
-        return torch.cpu._is_avx512_bf16_supported()
-    return torch.cuda.is_bf16_supported(including_emulation=False)
-
-
-def _trainer(
-    run: Run,
-    config: Config,
-    settings: Config,
-    module: ZooModule,
-    callbacks: Sequence[Callback],
-    loggers: Sequence[Logger],
-) -> L.Trainer:
-    if config["trainer"]["threads"] is not None:
-        torch.set_num_threads(config["trainer"]["threads"])
-    if config["trainer"]["compile"]:
-        module.model.compile()
-    _quiet()
-    last = run.checkpoints / "last.ckpt"
-    own = [
-        History(run.history),
-        Progress(),
-        StopOnDivergence(),
-        SaveOnSignal(last),
-        ModelCheckpoint(
-            run.checkpoints,
-            filename="best",
-            monitor="val/loss",
-            save_last=True,
-            save_on_train_epoch_end=True,
-            enable_version_counter=False,
-        ),
-    ]
-    try:
-        return L.Trainer(
-            **settings,
-            gradient_clip_val=config["optim"]["clip"],
-            callbacks=[*own, *callbacks],
-            logger=list(loggers) or False,
-            plugins=[SafeCheckpointIO()],
-            default_root_dir=run.folder,
-            use_distributed_sampler=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-        )
-    except (MisconfigurationException, ValueError, TypeError) as error:
-        raise UserError(f"trainer: {error}") from error
-
-
-def _quiet() -> None:
-    """Silence what is no concern of the user's: data in memory needs no workers, our batches resume by themselves, and
-    Lightning's own notices and deprecations."""
-    for message in (".*does not have many workers.*", ".*dataloader is not resumable.*", ".*LeafSpec.*is deprecated.*"):
-        warnings.filterwarnings("ignore", message)
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def _device(trainer: L.Trainer) -> str:
-    device = trainer.strategy.root_device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    return f"{name}, precision {trainer.precision}" + (f", {trainer.world_size} processes" * (trainer.world_size > 1))
-
-
 def _release(
     run: Run,
     config: Config,
@@ -261,7 +173,7 @@ def _release(
         "seed": config["seed"],
         "n_parameters": sum(parameter.numel() for parameter in module.model.parameters()),
         "precision": trainer.precision,
-        "device": _device(trainer),
+        "device": describe_device(trainer),
         "hardware": platform.processor() or platform.machine(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
     }
@@ -280,7 +192,7 @@ def _release(
         **{key: card[key] for key in ("n_parameters", "seed", "device", "precision", "hardware", "versions")},
     }
     write_report(run, config, splits, metrics, predictor, outputs, targets)
-    write_text(run.metrics, json.dumps(metrics, indent=1))
+    write_text(run.metrics, json.dumps(metrics, indent=1))  # last: it says that the run is finished
     return metrics
 
 

@@ -77,6 +77,7 @@ def crop(batch: Batch, *, padding: int = 4) -> Batch:
 
 
 @AUGMENTATIONS.register("noise")
-def noise(batch: Batch, *, std: float = 0.1, name: str = "numeric") -> Batch:
+def noise(batch: Batch, *, name: str, std: float) -> Batch:
     """Add Gaussian noise of deviation `std`, in the input's own units, to the input `name`."""
-    return {**batch, name: batch[name] + std * torch.randn_like(batch[name])}
+    values = batch[name].float()
+    return {**batch, name: values + std * torch.randn_like(values)}

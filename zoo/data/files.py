@@ -10,12 +10,13 @@ import tarfile
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO
 
 from zoo.errors import UserError
 
-UNPACK = {".gz": gzip.open, ".xz": lzma.open}
+UNPACK: dict[str, Callable[..., IO[bytes]]] = {".gz": gzip.open, ".xz": lzma.open}
 
 
 def cache_folder() -> Path:

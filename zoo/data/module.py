@@ -1,7 +1,7 @@
 """The one data module: whole batches, in an order that is a function of (seed, epoch), augmented on the device."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import lightning as L
@@ -18,7 +18,7 @@ class EpochBatches:
     """Yields each batch's indices, a part of it where several processes share it.
 
     Batches differ in size by at most one sample, so none is dropped and none is tiny. The order is a function of the
-    seed and `epoch` alone. Under several processes each takes its share of every batch, so that an epoch is the same
+    seed and the epoch alone. Under several processes each takes its share of every batch, so that an epoch is the same
     for any number of them.
 
     Args:
@@ -27,28 +27,39 @@ class EpochBatches:
         seed: of the order; None keeps the samples in theirs.
         rank: this process.
         world_size: processes.
+        position: gives the epoch and how many of its batches are done; asked when an epoch's first batch is.
     """
 
-    def __init__(self, n: int, batch_size: int, seed: int | None, rank: int = 0, world_size: int = 1):
+    def __init__(
+        self,
+        n: int,
+        batch_size: int,
+        seed: int | None,
+        rank: int = 0,
+        world_size: int = 1,
+        position: Callable[[], tuple[int, int]] = lambda: (0, 0),
+    ):
         self.n, self.seed, self.rank, self.world_size = n, seed, rank, world_size
         self.n_batches = -(-n // batch_size)
-        self.epoch, self.done = 0, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning at the start of each epoch."""
-        self.epoch = epoch
+        self.position = position
 
     def __len__(self) -> int:
         return self.n_batches
 
     def __iter__(self) -> Iterator[Tensor]:
-        if self.seed is None:
-            order = torch.arange(self.n)
-        else:
-            order = torch.randperm(self.n, generator=torch.Generator().manual_seed(mix(self.seed, self.epoch)))
-        start, self.done = self.done, 0
-        for batch in order.tensor_split(self.n_batches)[start:]:
+        epoch, done = self.position()
+        order = torch.arange(self.n)
+        if self.seed is not None:
+            order = torch.randperm(self.n, generator=torch.Generator().manual_seed(mix(self.seed, epoch)))
+        for batch in order.tensor_split(self.n_batches)[done % self.n_batches :]:
             yield batch.tensor_split(self.world_size)[self.rank]
+
+
+class LateLoader(DataLoader[Batch]):
+    """A DataLoader that starts when its first batch is asked for; Lightning makes iterators before it resumes."""
+
+    def __iter__(self) -> Any:
+        yield from super().__iter__()
 
 
 def mix(*numbers: int) -> int:
@@ -109,17 +120,23 @@ class ZooDataModule(L.LightningDataModule):
         assert trainer is not None
         if self.resident and isinstance(split, TensorSplit):
             split = split.to(trainer.strategy.root_device)
-        batches = EpochBatches(len(split), batch_size, seed, trainer.global_rank, trainer.world_size)  # type: ignore[arg-type]
+        n = len(split)  # type: ignore[arg-type]
+        batches = EpochBatches(n, batch_size, seed, trainer.global_rank, trainer.world_size)
         if seed is not None:
-            batches.epoch = trainer.fit_loop.epoch_progress.current.processed
-            batches.done = trainer.fit_loop.epoch_loop.batch_progress.current.processed % len(batches)
-        return DataLoader(
+            batches.position = self._position
+        return LateLoader(
             split,
             batch_sampler=batches,  # type: ignore[arg-type]
             collate_fn=collate,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
         )
+
+    def _position(self) -> tuple[int, int]:
+        """The epoch, and how many of its batches are done: more than none after a resume in mid-epoch."""
+        assert self.trainer is not None
+        loop: Any = self.trainer.fit_loop
+        return loop.epoch_progress.current.processed, loop.epoch_loop.batch_progress.current.processed
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Seed the step, and augment its batch."""

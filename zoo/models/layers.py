@@ -1,7 +1,7 @@
 """What several families share: the base of all networks, activations, normalisation, and the fitted first layer."""
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -40,11 +40,8 @@ class Network(nn.Module):
     it takes, and `head`, which turns the features (batch, d_features) into outputs (batch, n_outputs).
     """
 
+    features: Callable[..., Tensor]
     head: nn.Module
-
-    def features(self, *args: Tensor, **inputs: Tensor) -> Tensor:
-        """The last hidden representation, (batch, d_features)."""
-        raise NotImplementedError
 
     def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:
         """Logits or standardised values, (batch, n_outputs)."""

@@ -1,4 +1,4 @@
-"""What all three families share in training: the step, the metrics, the optimiser, and the moving average of weights."""
+"""What all three families share in training: step, metrics, optimiser, and the moving average of weights."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -78,7 +78,7 @@ class ZooModule(L.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of the whole validation split."""
         totals = torch.stack([self.loss_sum, torch.tensor(float(self.n_seen), device=self.device)])
-        loss, n = self.all_gather(totals).reshape(-1, 2).sum(0)
+        loss, n = self.trainer.strategy.reduce(totals, reduce_op="sum")
         self.log("val/loss", loss / n)
         self.log_dict({f"val/{name}": value for name, value in self.val_metrics.compute().items()})
         self.val_metrics.reset()

@@ -17,7 +17,7 @@ class CNNModule(ZooModule):
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model.to(memory_format=torch.channels_last)
 
     def inputs(self, batch: Batch) -> Batch:
         """The batch's inputs, the images' channels last in memory."""

@@ -1,7 +1,7 @@
 """Optimisers and learning-rate schedules, by name."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -45,15 +45,15 @@ def sgd(groups: list[dict[str, Any]], *, lr: float, momentum: float = 0.0, neste
 
 
 @OPTIMIZERS.register("adam")
-def adam(groups: list[dict[str, Any]], *, lr: float, betas: Iterable[float] = (0.9, 0.999)) -> Optimizer:
+def adam(groups: list[dict[str, Any]], *, lr: float, betas: Sequence[float] = (0.9, 0.999)) -> Optimizer:
     """Adam (arXiv 1412.6980): each weight's step is scaled by its gradient's recent size."""
-    return torch.optim.Adam(groups, lr=lr, betas=tuple(betas), fused=True)
+    return torch.optim.Adam(groups, lr=lr, betas=(betas[0], betas[1]), fused=True)
 
 
 @OPTIMIZERS.register("adamw")
-def adamw(groups: list[dict[str, Any]], *, lr: float, betas: Iterable[float] = (0.9, 0.999)) -> Optimizer:
+def adamw(groups: list[dict[str, Any]], *, lr: float, betas: Sequence[float] = (0.9, 0.999)) -> Optimizer:
     """Adam with weight decay apart from the gradient (arXiv 1711.05101)."""
-    return torch.optim.AdamW(groups, lr=lr, betas=tuple(betas), fused=True)
+    return torch.optim.AdamW(groups, lr=lr, betas=(betas[0], betas[1]), fused=True)
 
 
 @OPTIMIZERS.register("muon")
@@ -85,7 +85,7 @@ class Both(Optimizer):
         super().__init__([group for part in parts for group in part.param_groups], {})
         self.param_groups = [group for part in parts for group in part.param_groups]
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step of each part, after one evaluation of `closure`."""
         loss = None
         if closure is not None:
@@ -136,7 +136,7 @@ def create_schedule(optimizer: Optimizer, n_steps: int, *, name: str, warmup: fl
 @SCHEDULES.register("constant")
 def constant(progress: float) -> float:
     """The same rate throughout."""
-    return 1.0
+    return 1.0 + 0.0 * progress
 
 
 @SCHEDULES.register("cosine")

@@ -14,7 +14,8 @@ def mnist5k(*, split_seed: int = 0) -> Splits:
 
     pixels, labels = mnist_data()
     whole = TensorSplit(
-        image=torch.tensor(pixels, dtype=torch.uint8).view(-1, 1, 28, 28), target=torch.tensor(labels, dtype=torch.int64)
+        image=torch.tensor(pixels, dtype=torch.uint8).view(-1, 1, 28, 28),
+        target=torch.tensor(labels, dtype=torch.int64),
     )
     rest, test = carve(len(labels), 1000, seed=split_seed, stratify=labels)
     train, val = carve(len(rest), 500, seed=split_seed, stratify=labels[rest])

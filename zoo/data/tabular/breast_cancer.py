@@ -18,5 +18,5 @@ def breast_cancer(*, split_seed: int = 0) -> Splits:
         classes=[str(name) for name in bunch.target_names],
         target_name="diagnosis",
         licence="CC BY 4.0",
-        source="W. Wolberg, O. Mangasarian, N. Street, W. Street, UCI Machine Learning Repository, 1993; in scikit-learn",
+        source="W. Wolberg et al., UCI Machine Learning Repository, 1993; in scikit-learn",
     )

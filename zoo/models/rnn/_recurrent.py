@@ -4,6 +4,7 @@ Sequences are padded at their end. The forward direction never sees padding befo
 over each sequence reversed within its own length. So no packing is needed, and padding never changes an output.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ class Recurrent(Network):
         pooling: "last" valid step, "mean", "max" or "attention" over the valid steps.
     """
 
-    cell: type[nn.RNNBase]
+    cell: Callable[..., nn.Module]
 
     def __init__(
         self,
@@ -38,19 +39,15 @@ class Recurrent(Network):
         depth: int = 1,
         bidirectional: bool = True,
         dropout: float = 0.0,
-        pooling: str = "mean",
+        pooling: str = "max",
     ):
         super().__init__()
         if depth < 1 or width < 1:
             raise ValueError(f"depth and width are at least 1; got depth={depth}, width={width}")
         n_directions = 2 if bidirectional else 1
-        self.layers = nn.ModuleList(
-            nn.ModuleList(
-                self.cell(width * n_directions if layer else n_channels, width, batch_first=True)
-                for _ in range(n_directions)
-            )
-            for layer in range(depth)
-        )
+        sizes = [n_channels] + [width * n_directions] * (depth - 1)
+        self.forwards = nn.ModuleList(self.cell(size, width, batch_first=True) for size in sizes)
+        self.backwards = nn.ModuleList(self.cell(size, width, batch_first=True) for size in sizes * bidirectional)
         self.dropout = nn.Dropout(dropout)
         self.pooling = POOLINGS.get(pooling)(width * n_directions)
         self.head = nn.Linear(width * n_directions, n_outputs)
@@ -63,12 +60,13 @@ class Recurrent(Network):
             lengths: valid steps of each sequence, (batch,), at least 1.
         """
         hidden = sequence
-        for index, directions in enumerate(self.layers):
+        for index, ahead in enumerate(self.forwards):
             hidden = self.dropout(hidden) if index else hidden
-            outputs = [directions[0](hidden)[0]]  # (batch, time, width)
-            if len(directions) == 2:
-                outputs.append(reverse(directions[1](reverse(hidden, lengths))[0], lengths))
-            hidden = torch.cat(outputs, dim=2)  # (batch, time, width x directions)
+            output, _ = ahead(hidden)  # (batch, time, width)
+            if self.backwards:
+                back, _ = self.backwards[index](reverse(hidden, lengths))
+                output = torch.cat([output, reverse(back, lengths)], dim=2)  # (batch, time, 2 width)
+            hidden = output
         return self.dropout(self.pooling(hidden, valid_steps(lengths, hidden.shape[1])))
 
     def step(self, sequence: Tensor, state: Any = None) -> tuple[Tensor, Any]:
@@ -84,12 +82,12 @@ class Recurrent(Network):
         Raises:
             UserError: for a bidirectional network, which needs the whole sequence.
         """
-        if len(self.layers[0]) == 2:
+        if self.backwards:
             raise UserError("a bidirectional network reads whole sequences; use bidirectional=false to go step by step")
-        hiddens, pooled = state or ([None] * len(self.layers), None)
+        hiddens, pooled = state or ([None] * len(self.forwards), None)
         hidden, new_hiddens = sequence[:, None], []  # (batch, 1, n_channels)
-        for index, (directions, before) in enumerate(zip(self.layers, hiddens, strict=True)):
-            hidden, after = directions[0](self.dropout(hidden) if index else hidden, before)
+        for index, (ahead, before) in enumerate(zip(self.forwards, hiddens, strict=True)):
+            hidden, after = ahead(self.dropout(hidden) if index else hidden, before)
             new_hiddens.append(after)
         features, pooled = self.pooling.step(hidden[:, 0], pooled)
         return self.head(self.dropout(features)), (new_hiddens, pooled)

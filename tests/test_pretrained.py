@@ -1,0 +1,187 @@
+"""Release files: what comes with the zoo holds, and what is wrong is refused."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import zoo
+from zoo.errors import UserError
+from zoo.evaluation import evaluate_weights
+from zoo.pretrained import CARDS, WEIGHTS, load_card, load_file, save_file
+from zoo.release import verify
+
+LARGE = ("mnist", "cifar10")
+
+
+@pytest.mark.parametrize("name", zoo.list_pretrained())
+def test_card_file_and_model_agree(name):
+    assert verify(name) == []
+    card = load_card(name)
+    assert card["spec"]["licence"]
+    assert card["name"] == name == f"{card['model']['name']}.{name.split('.', 1)[1]}"
+
+
+@pytest.mark.parametrize("name", zoo.list_pretrained())
+def test_published_metrics_are_reproduced(name):
+    card = load_card(name)
+    if card["spec"]["name"] in LARGE and "ZOO_DATA" not in os.environ:
+        pytest.skip("set ZOO_DATA to a folder with the large sets")
+    measured = evaluate_weights(name, device="cpu")["test"]
+    for metric, value in card["file"]["test"].items():
+        assert measured[metric] == pytest.approx(value, abs=1e-4), metric
+
+
+def test_every_card_has_its_recipe_and_every_recipe_its_card():
+    from conftest import ROOT
+
+    recipes = {path.relative_to(ROOT / "conf" / "experiment").with_suffix("").as_posix()
+               for path in (ROOT / "conf" / "experiment").rglob("*.yaml")}  # fmt: skip
+    assert recipes == set(zoo.list_pretrained())
+    assert {path.relative_to(WEIGHTS).with_suffix("").as_posix() for path in WEIGHTS.rglob("*.safetensors")} == recipes
+    assert {path.suffix for path in CARDS.rglob("*.*")} == {".yaml"}
+
+
+def test_an_image_is_answered_in_each_layout():
+    predictor = zoo.load("cnn/small.mnist5k")
+    split = zoo.load_data("mnist5k").test
+    image = split.columns["image"][0, 0].numpy()
+    answer = predictor.predict(image)
+    assert answer in predictor.spec.class_names
+    assert predictor.predict(image[None]) == answer
+    assert predictor.predict(image[:, :, None]) == answer
+    assert predictor.predict(torch.as_tensor(image)) == answer
+    assert predictor.predict(np.stack([image, image])) == [answer, answer]
+    assert predictor.predict(np.stack([image, image])[..., None]) == [answer, answer]
+    probabilities = predictor.predict_proba(image)
+    assert probabilities.shape == (10,)
+    assert probabilities.sum() == pytest.approx(1, abs=1e-5)
+    assert predictor.features(image).ndim == 1
+    with pytest.raises(UserError, match="uint8"):
+        predictor.predict(image / 255)
+    with pytest.raises(UserError, match="1 x 28 x 28"):
+        predictor.predict(image[:20])
+
+
+def test_a_row_is_answered_by_name_in_any_order():
+    import pandas as pd
+
+    predictor = zoo.load("fnn/mlp.breast_cancer")
+    rows = zoo.load_data("breast_cancer").test.columns["numeric"][:3].numpy()
+    answers = predictor.predict(rows)
+    frame = pd.DataFrame(rows, columns=predictor.spec.columns)
+    assert predictor.predict(frame[frame.columns[::-1]]) == answers
+    assert predictor.predict(dict(zip(predictor.spec.columns, rows[0], strict=True))) == answers[0]
+    assert predictor.predict(rows[0]) == answers[0]
+    with pytest.raises(UserError, match="mean radius"):
+        predictor.predict(frame.rename(columns={"mean radius": "radius"}))
+    with pytest.raises(UserError, match="row 1 has NaN"):
+        predictor.predict(np.where(np.arange(3)[:, None] == 1, np.nan, rows))
+    with pytest.raises(UserError, match="30 numbers"):
+        predictor.predict(rows[:, :5])
+
+
+def test_sequences_of_any_lengths_are_answered():
+    predictor = zoo.load("rnn/lstm.japanese_vowels")
+    columns = zoo.load_data("japanese_vowels").test.columns
+    sequences = [s[:n].numpy() for s, n in zip(columns["sequence"][:4], columns["lengths"][:4], strict=True)]
+    assert predictor.predict(sequences) == [predictor.predict(sequence) for sequence in sequences]
+    with pytest.raises(UserError, match="with one step at least"):
+        predictor.predict(sequences[0][:0])
+    with pytest.raises(UserError, match="time, 12"):
+        predictor.predict(sequences[0][:, :3])
+
+
+def test_a_regression_answers_in_the_targets_units(config, tmp_path):
+    zoo.train(config("model=fnn", "data=diabetes", "trainer.max_epochs=5"), tmp_path)
+    predictor, split = zoo.load(tmp_path / "model.safetensors"), zoo.load_data("diabetes").test
+    answers = predictor.predict(split.columns["numeric"])
+    assert 50 < np.mean(answers) < 300
+    with pytest.raises(UserError, match="needs classes"):
+        predictor.predict_proba(split.columns["numeric"])
+
+
+# -- what is refused
+
+
+@pytest.fixture
+def file(runs, tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes((runs["fnn"] / "model.safetensors").read_bytes())
+    return path
+
+
+def test_a_cut_a_flipped_and_a_foreign_file_are_refused(file, tmp_path):
+    from safetensors.torch import save_file as save_plain
+
+    content = file.read_bytes()
+    for position in (3, 50, len(content) - 3):
+        flipped = bytearray(content)
+        flipped[position] ^= 4
+        file.write_bytes(flipped)
+        with pytest.raises(UserError):
+            zoo.load(file)
+    for size in (0, 4, 100, len(content) - 1):
+        file.write_bytes(content[:size])
+        with pytest.raises(UserError, match="damaged"):
+            zoo.load(file)
+    save_plain({"a": torch.zeros(2)}, file)
+    with pytest.raises(UserError, match="not a file of the zoo"):
+        zoo.load(file)
+
+
+def test_a_pickle_in_disguise_is_refused(file, tmp_path):
+    ran = tmp_path / "ran"
+
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(ran),)
+
+    torch.save(Evil(), file)
+    with pytest.raises(UserError, match="not a file of the zoo"):
+        zoo.load(file)
+    assert not ran.exists()
+
+
+def test_wrong_keys_and_newer_formats_are_named(file):
+    model, spec, header = load_file(file)
+    card = {key: header[key] for key in ("model", "spec", "config")}
+    other = zoo.create_model("fnn/mlp", spec, width=16)
+    save_file(file, other, card)
+    with pytest.raises(UserError, match="of another shape.*network.head.weight"):
+        zoo.load(file)
+    save_file(file, zoo.create_model("fnn/mlp", spec, depth=3), card)
+    with pytest.raises(UserError, match="unknown: network.layers.2"):
+        zoo.load(file)
+    save_file(file, model, {**card, "format": 99})
+    with pytest.raises(UserError, match="upgrade"):
+        zoo.load(file)
+
+
+def test_other_data_is_refused(file):
+    with pytest.raises(UserError, match="trained on breast_cancer"):
+        evaluate_weights(file, data={"name": "wine"})
+    with pytest.raises(UserError, match="nearest: test"):
+        evaluate_weights(file, split="tests")
+
+
+def test_unknown_names_and_paths():
+    with pytest.raises(UserError, match="nearest: cnn/small.mnist"):
+        zoo.load("cnn/smal.mnist")
+    with pytest.raises(UserError, match="cannot read"):
+        zoo.load("nowhere/model.safetensors")
+
+
+def test_importing_and_listing_are_cheap():
+    """Neither torch nor lightning is imported until it is needed."""
+    code = "import sys, zoo; zoo.list_models(); zoo.list_data(); zoo.list_pretrained(); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+def test_cards_are_plain_json():
+    for name in zoo.list_pretrained():
+        assert json.loads(json.dumps(load_card(name))) == load_card(name)

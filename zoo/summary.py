@@ -1,0 +1,175 @@
+"""What the terminal shows: the table at the end of a training, and the summary of a sweep."""
+
+import csv
+import io
+import json
+import math
+import statistics
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from zoo.checkpoint import write_text
+
+Values = Mapping[str, Any]
+SEEDLIKE = {"seed", "run_dir", "resume", "zoo_path"}  # differ between the jobs of a sweep without setting them apart
+
+
+def number(value: float | None) -> str:
+    """Four significant digits; a dash for what is not there or not finite."""
+    if value is None or not math.isfinite(value):
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.4g}"
+
+
+def measured(metrics: Values) -> list[tuple[str, ...]]:
+    """A header and a line for each metric, with a column for each split that was measured."""
+    splits = [split for split in ("train", "val", "test") if split in metrics]
+    names = metrics[splits[-1]]
+    return [("", *splits), *((name, *(number(metrics[split].get(name)) for split in splits)) for name in names)]
+
+
+def facts(metrics: Values) -> dict[str, str]:
+    """What else is known of a run, by name."""
+    known = {
+        "weights": metrics.get("weights"),
+        "data": metrics.get("data"),
+        "parameters": f"{metrics['n_parameters']:,}",
+        "epoch used": metrics.get("epoch"),
+        "seconds": ", ".join(f"{value:,.1f} {name}" for name, value in metrics["seconds"].items()),
+        "seed": metrics.get("seed"),
+        "device": metrics["device"],
+    }
+    return {name: str(fact) for name, fact in known.items() if fact is not None}
+
+
+def metrics_table(metrics: Values, run_dir: str | Path | None) -> str:
+    """What was measured, as plain text; at most 100 wide where the folder's name allows.
+
+    Args:
+        metrics: what metrics.json holds.
+        run_dir: the folder it was written to, if any.
+    """
+    header, *rows = measured(metrics)
+    lines = [
+        textwrap.fill(fact, 98, initial_indent=f"{name:<12}", subsequent_indent=" " * 12, break_long_words=False)
+        for name, fact in facts(metrics).items()
+    ]
+    names = ("report.html", "model.safetensors", "metrics.json")
+    files = [Path(run_dir, name) for name in names] if run_dir is not None else []
+    written = [f"{'' if i else 'files':<12}{path}" for i, path in enumerate(filter(Path.exists, files))]
+    return "\n".join([_columns(header, rows), *lines, *written])
+
+
+def _columns(header: Sequence[str], rows: Iterable[Sequence[str]], n_left: int = 1) -> str:
+    """Text in columns: the first `n_left` aligned left, the others right."""
+    lines = [header, *rows]
+    widths = [max(12 * (i == 0), *map(len, column)) for i, column in enumerate(zip(*lines, strict=True))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i < n_left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def write_summary(sweep_dir: str | Path) -> str:
+    """Gather a sweep's finished jobs, over their seeds, in `sweep_dir`/summary.csv.
+
+    Jobs that differ in nothing but the seed are a group. The file has a line for each group, split and metric, with
+    the mean and the sample standard deviation over the group's `n` jobs.
+
+    Returns:
+        The test metrics as text, mean ± standard deviation, a line for each group.
+    """
+    jobs = list(_jobs(Path(sweep_dir)))
+    if not jobs:
+        return f"no finished job in {sweep_dir}"
+    axes = _axes([config for config, _ in jobs]) or ["model.name", "data.name"]
+    groups: dict[tuple[str, ...], list[Values]] = {}
+    for config, metrics in jobs:
+        groups.setdefault(_at(config, axes), []).append(metrics)
+    lines = [
+        (*group, split, name, len(values), *_moments(values))
+        for group, members in groups.items()
+        for split in ("val", "test")
+        for name, values in _collected(members, split).items()
+    ]
+    path = Path(sweep_dir) / "summary.csv"
+    write_text(path, _as_csv((*axes, "split", "metric", "n", "mean", "std"), lines))
+    return f"{_summary_table(axes, groups)}\n{path}"
+
+
+def _jobs(folder: Path) -> Iterator[tuple[dict[str, str], Values]]:
+    """The flat config and the metrics of every finished job in `folder`."""
+    for path in sorted(folder.rglob("metrics.json")):
+        config = path.with_name("config.yaml")
+        if config.exists():
+            yield dict(_flat(yaml.safe_load(config.read_text()))), json.loads(path.read_text())
+
+
+def _flat(config: Values, prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", str(value)
+
+
+def _axes(configs: Sequence[Mapping[str, str]]) -> list[str]:
+    """The keys that set the jobs apart: model and data, then other names, then the rest, less what follows from those
+    before."""
+    keys = [key for key in {key: None for config in configs for key in config} if key not in SEEDLIKE]
+    first = ("model.name", "data.name")
+    axes: list[str] = []
+    for rank in (first, [key for key in keys if key.endswith(".name")], keys):
+        axes += [key for key in rank if _varies(configs, key, axes)]
+    return axes
+
+
+def _varies(configs: Sequence[Mapping[str, str]], key: str, axes: Sequence[str]) -> bool:
+    """Whether jobs that agree on `axes` differ in `key`."""
+    return len({_at(config, [*axes, key]) for config in configs}) > len({_at(config, axes) for config in configs})
+
+
+def _at(config: Mapping[str, str], axes: Sequence[str]) -> tuple[str, ...]:
+    return tuple(config.get(axis, "") for axis in axes)
+
+
+def _collected(members: Sequence[Values], split: str) -> dict[str, list[float]]:
+    """Each metric's finite values over the jobs of a group."""
+    names = {name: None for metrics in members for name in metrics[split]}
+    values = {name: [metrics[split].get(name, math.nan) for metrics in members] for name in names}
+    finite = {name: [value for value in several if math.isfinite(value)] for name, several in values.items()}
+    return {name: several for name, several in finite.items() if several}
+
+
+def _as_csv(header: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *lines])
+    return text.getvalue()
+
+
+def _summary_table(axes: Sequence[str], groups: Mapping[tuple[str, ...], Sequence[Values]]) -> str:
+    tests = {group: _collected(members, "test") for group, members in groups.items()}
+    names = list({name: None for test in tests.values() for name in test})
+    rows = [
+        (*group, str(len(groups[group])), *(_mean_and_deviation(test.get(name, [])) for name in names))
+        for group, test in tests.items()
+    ]
+    return "test split, mean ± standard deviation of n jobs\n" + _columns((*axes, "n", *names), rows, n_left=len(axes))
+
+
+def _mean_and_deviation(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    mean, deviation = _moments(values)
+    return f"{number(mean)} ± {'-' if deviation is None else f'{deviation:.2g}'}"
+
+
+def _moments(values: Sequence[float]) -> tuple[float, float | None]:
+    return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None

@@ -1,0 +1,126 @@
+"""Lightning's Trainer as the zoo uses it: settings checked and resolved, saving safe, notices silenced."""
+
+import inspect
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import Logger
+
+from zoo.callbacks import History, Progress, SaveOnSignal, StopOnDivergence
+from zoo.checkpoint import SafeCheckpointIO
+from zoo.errors import UserError, unknown
+from zoo.modules import ZooModule
+
+Config = Mapping[str, Any]
+
+
+def trainer_settings(trainer: Config) -> dict[str, Any]:
+    """The keywords of Lightning's Trainer for a config's `trainer` section, with "auto" resolved.
+
+    Raises:
+        UserError: when a GPU is asked for and there is none, or a keyword or value is not Lightning's.
+    """
+    settings = {key: value for key, value in trainer.items() if key not in ("compile", "threads")}
+    known = inspect.signature(L.Trainer).parameters
+    for key in settings:
+        if key not in known:
+            raise unknown("keyword of trainer", key, [*known, "compile", "threads"])
+    if settings["accelerator"] in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise UserError(
+            "trainer=gpu: no CUDA device is available here; use trainer=cpu, or trainer=auto to take what is"
+        )
+    if settings["precision"] == "auto":
+        on_cpu = settings["accelerator"] == "cpu" or not torch.cuda.is_available()
+        settings["precision"] = "bf16-mixed" if _has_fast_bf16(on_cpu) else "32"
+    return settings
+
+
+def _has_fast_bf16(on_cpu: bool) -> bool:
+    if on_cpu:
+        return torch.cpu._is_avx512_bf16_supported()
+    return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def create_trainer(
+    folder: Path,
+    config: Config,
+    settings: Config,
+    module: ZooModule,
+    callbacks: Sequence[Callback],
+    loggers: Sequence[Logger],
+) -> L.Trainer:
+    """Lightning's Trainer with the callbacks that every training has.
+
+    Args:
+        folder: the run folder.
+        config: of the training.
+        settings: what `trainer_settings` gave.
+        module: to be compiled in place, if the config says so.
+        callbacks: further ones.
+        loggers: beside the run folder's own metrics.csv.
+    """
+    if config["trainer"]["threads"] is not None:
+        torch.set_num_threads(config["trainer"]["threads"])
+    if config["trainer"]["compile"]:
+        module.model.compile()
+    _quiet()
+    checkpoints = folder / "checkpoints"
+    last = checkpoints / "last.ckpt"
+    own = [
+        History(folder / "metrics.csv"),
+        Progress(),
+        StopOnDivergence(),
+        SaveOnSignal(last),
+        ModelCheckpoint(
+            checkpoints,
+            filename="best",
+            monitor="val/loss",
+            save_last=True,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        ),
+    ]
+    try:
+        return L.Trainer(
+            **settings,
+            gradient_clip_val=config["optim"]["clip"],
+            callbacks=[*own, *callbacks],
+            logger=list(loggers) or False,
+            plugins=[SafeCheckpointIO()],
+            default_root_dir=folder,
+            use_distributed_sampler=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        raise UserError(f"trainer: {error}") from error
+
+
+def _quiet() -> None:
+    """Silence what is no concern of the user's: data in memory needs no workers, our batches resume by themselves,
+    metrics are reduced before they are logged, and Lightning's own notices and deprecations."""
+    for message in (
+        ".*does not have many workers.*",
+        ".*dataloader is not resumable.*",
+        ".*Checkpoint directory .* exists.*",
+        ".*recommended to use .*sync_dist.*",
+        ".*LeafSpec.*is deprecated.*",
+    ):
+        warnings.filterwarnings("ignore", message)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def describe_device(trainer: L.Trainer) -> str:
+    """The device, precision and processes of a training, in words."""
+    device = trainer.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    return f"{name}, precision {trainer.precision}" + (f", {trainer.world_size} processes" * (trainer.world_size > 1))
