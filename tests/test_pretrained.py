@@ -76,7 +76,8 @@ def test_a_row_is_answered_by_name_in_any_order():
     frame = pd.DataFrame(rows, columns=predictor.spec.columns)
     assert predictor.predict(frame[frame.columns[::-1]]) == answers
     assert predictor.predict(dict(zip(predictor.spec.columns, rows[0], strict=True))) == answers[0]
-    assert predictor.predict(rows[0]) == answers[0]
+    assert predictor.predict(rows[0]) == predictor.predict(frame[frame.columns[::-1]].iloc[0]) == answers[0]
+    assert predictor.predict(frame.to_dict("records")) == answers
     with pytest.raises(UserError, match="mean radius"):
         predictor.predict(frame.rename(columns={"mean radius": "radius"}))
     with pytest.raises(UserError, match="row 1 has NaN"):
@@ -152,10 +153,10 @@ def test_wrong_keys_and_newer_formats_are_named(file):
     card = {key: header[key] for key in ("model", "spec", "config")}
     other = zoo.create_model("fnn/mlp", spec, width=16)
     save_file(file, other, card)
-    with pytest.raises(UserError, match="of another shape.*network.head.weight"):
+    with pytest.raises(UserError, match=r"of another shape.*network.head.weight"):
         zoo.load(file)
     save_file(file, zoo.create_model("fnn/mlp", spec, depth=3), card)
-    with pytest.raises(UserError, match="unknown: network.layers.2"):
+    with pytest.raises(UserError, match=r"unknown: network.layers.2"):
         zoo.load(file)
     save_file(file, model, {**card, "format": 99})
     with pytest.raises(UserError, match="upgrade"):
@@ -170,7 +171,7 @@ def test_other_data_is_refused(file):
 
 
 def test_unknown_names_and_paths():
-    with pytest.raises(UserError, match="nearest: cnn/small.mnist"):
+    with pytest.raises(UserError, match=r"nearest: cnn/small.mnist"):
         zoo.load("cnn/smal.mnist")
     with pytest.raises(UserError, match="cannot read"):
         zoo.load("nowhere/model.safetensors")

@@ -126,7 +126,7 @@ from zoo.models.layers import Network
 @MODELS.register("fnn/toy")
 class Toy(Network):
     """One hidden layer."""
-    def __init__(self, *, n_numeric: int, n_outputs: int, width: int = 8):
+    def __init__(self, *, n_numeric: int, n_outputs: int, width: int = 32):
         super().__init__()
         self.hidden = nn.Sequential(nn.Linear(n_numeric, width), nn.ReLU())
         self.head = nn.Linear(width, n_outputs)
@@ -142,7 +142,7 @@ from zoo.data.splits import Splits, TensorSplit
 from zoo.spec import DataSpec, Input
 
 @DATA.register("circle")
-def circle(*, n: int = 300) -> Splits:
+def circle(*, n: int = 900) -> Splits:
     """Two numbers, two classes."""
     points = torch.rand(n, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
     whole = TensorSplit(numeric=points, target=(points.norm(dim=1) < 0.8).long())
@@ -161,12 +161,12 @@ def test_a_model_and_a_data_set_are_added_by_two_files_each(script, tmp_path):
         "conf/model/fnn/toy.yaml": (conf / "model/fnn/perceptron.yaml")
         .read_text()
         .replace("perceptron", "toy")
-        .replace("name: fnn/toy", "name: fnn/toy\n  width: 8"),
+        .replace("name: fnn/toy", "name: fnn/toy\n  width: 32"),
         "data/toys/circle.py": DATA,
         "conf/data/circle.yaml": (conf / "data/wine.yaml")
         .read_text()
         .replace("wine", "circle")
-        .replace("split_seed: 0", "n: 300"),
+        .replace("split_seed: 0", "n: 900"),
     }.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)

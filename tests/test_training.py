@@ -130,6 +130,24 @@ def test_a_finished_run_is_not_overwritten(runs, config):
     assert (runs["fnn"] / "model.safetensors").read_bytes() == before
 
 
+def test_training_leaves_the_process_as_it_was(config, tmp_path):
+    """The number of threads and the signal handlers are restored, and other threads than the main one may train."""
+    import threading
+
+    before = torch.get_num_threads(), signal.getsignal(signal.SIGINT)
+    worker = threading.Thread(target=zoo.train, args=(config("model=fnn", "trainer=debug"), tmp_path / "run"))
+    worker.start()
+    worker.join()
+    zoo.train(config("model=fnn", "trainer=debug"), tmp_path / "main")
+    assert (tmp_path / "run" / "metrics.json").exists()
+    assert (torch.get_num_threads(), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_a_config_without_its_sections_is_refused(tmp_path):
+    with pytest.raises(UserError, match="optim is missing"):
+        zoo.train({"model": {}, "data": {}, "trainer": {}}, tmp_path)
+
+
 def test_divergence_stops_and_keeps_the_best_finite(config, tmp_path):
     with pytest.raises(DivergedError, match=r"optim\.lr"):
         zoo.train(config("model=fnn", "optim=sgd", "optim.lr=1e30", "trainer.max_epochs=5"), tmp_path)

@@ -5,6 +5,7 @@ import io
 import math
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from types import FrameType
@@ -142,7 +143,8 @@ class SaveOnSignal(Checkpoint):
         self._before: dict[int, Any] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._before = {number: signal.signal(number, self._catch) for number in self.SIGNALS}
+        if threading.current_thread() is threading.main_thread():  # only it may set handlers
+            self._before = {number: signal.signal(number, self._catch) for number in self.SIGNALS}
 
     def _catch(self, number: int, frame: FrameType | None) -> None:
         self._caught = number

@@ -88,10 +88,10 @@ class Predictor:
 def read_images(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     """One image or several as {"image": uint8 (n, channels, height, width)}, and whether it was one."""
     shape = spec.inputs["image"].shape
-    image = torch.as_tensor(np.array(raw) if not isinstance(raw, Tensor) else raw)
+    image = raw if isinstance(raw, Tensor) else torch.tensor(np.array(raw))
     if image.dtype != torch.uint8:
-        raise UserError(f"images are uint8, 0 to 255; got {image.dtype}; convert with (255 * image).astype('uint8')")
-    for axes in range(2):
+        raise UserError(f"images are uint8, 0 to 255; got {image.dtype}: give the pixels as they are in the file")
+    for axes in range(2 * (image.numel() > 0)):
         last = image.movedim(-1, -3) if image.dim() >= 3 else image  # channels last
         for candidate in (image, image[..., None, :, :], last):
             if candidate.dim() == 3 + axes and candidate.shape[axes:] == shape:
@@ -106,23 +106,30 @@ def read_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     """One row or several as {"numeric": (n, n_numeric)}, and whether it was one. Named columns may come in any
     order."""
     single = False
-    if hasattr(raw, "columns"):
-        raw = {name: raw[name].to_numpy() for name in raw.columns}
-    if isinstance(raw, Mapping):
-        for column in spec.columns:
-            if column not in raw:
-                raise unknown("column in this input; the model needs", column, raw)
-        raw = np.stack([np.asarray(raw[column], dtype=np.float32) for column in spec.columns], axis=-1)
+    if hasattr(raw, "to_dict"):  # a DataFrame of rows, or a Series that is one
+        raw = raw.to_dict("list") if hasattr(raw, "columns") else raw.to_dict()
+    if isinstance(raw, Sequence) and raw and all(isinstance(row, Mapping) for row in raw):
+        raw = {column: [row.get(column) for row in raw] for column in raw[0]}
     try:
-        rows = torch.as_tensor(np.asarray(raw, dtype=np.float32))
-    except ValueError as error:
+        rows = torch.tensor(np.asarray(_by_column(spec, raw), dtype=np.float32))
+    except (TypeError, ValueError) as error:
         raise UserError(f"every value of a row is a number: {error}") from error
     if rows.dim() == 1:
         rows, single = rows[None], True
-    if rows.dim() != 2 or rows.shape[1] != len(spec.columns):
+    if rows.dim() != 2 or rows.shape[1] != len(spec.columns) or not len(rows):
         raise UserError(f"a row here has {len(spec.columns)} numbers; got an array of shape {tuple(rows.shape)}")
     _check_finite(rows, "row")
     return {"numeric": rows}, single
+
+
+def _by_column(spec: DataSpec, raw: Any) -> Any:
+    """The columns the model takes, in its order, where they have names."""
+    if not isinstance(raw, Mapping):
+        return raw
+    missing = [column for column in spec.columns if column not in raw]
+    if missing:
+        raise UserError(f"the input lacks a column: {unknown('column', missing[0], map(str, raw))}")
+    return np.stack([np.asarray(raw[column], dtype=np.float32) for column in spec.columns], axis=-1)
 
 
 @READERS.register("sequence")
@@ -130,7 +137,7 @@ def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     """One sequence or several as {"sequence": (n, time, n_channels), "lengths": (n,)}, and whether it was one."""
     n_channels = spec.inputs["sequence"].shape[-1]
     single = not isinstance(raw, Sequence) and np.ndim(raw) == 2
-    sequences = [torch.as_tensor(np.asarray(one, dtype=np.float32)) for one in ([raw] if single else raw)]
+    sequences = [torch.tensor(np.asarray(one, dtype=np.float32)) for one in ([raw] if single else raw)]
     for index, sequence in enumerate(sequences):
         if sequence.dim() != 2 or sequence.shape[1] != n_channels or not len(sequence):
             raise UserError(
@@ -138,6 +145,8 @@ def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
                 f"number {index} is {tuple(sequence.shape)}"
             )
         _check_finite(sequence, f"sequence {index}, step")
+    if not sequences:
+        raise UserError("there are no sequences in this input")
     sequence, lengths = pad(sequences)
     return {"sequence": sequence, "lengths": lengths}, single
 

@@ -44,7 +44,7 @@ def load(name_or_path: str | Path) -> "Predictor":
     """A trained model, ready to answer raw input.
 
     Args:
-        name_or_path: a name of `list_pretrained`, or the path of a `model.safetensors` that a training wrote.
+        name_or_path: a name of `list_pretrained`, or a run folder, or the path of its `model.safetensors`.
 
     Raises:
         UserError: when there is no such name or file, or the file is damaged, of another kind, or of a newer format.
@@ -57,8 +57,8 @@ def load(name_or_path: str | Path) -> "Predictor":
         path = WEIGHTS / f"{name}.safetensors"
         if hashlib.sha256(_read(path)).hexdigest() != card["sha256"]:
             raise UserError(f"{path} is not the published file: its sha256 is not the card's; install the zoo anew")
-    elif Path(name).exists() or Path(name).suffix:
-        card, path = {}, Path(name)
+    elif Path(name).exists() or name.endswith(".safetensors"):
+        card, path = {}, Path(name) / "model.safetensors" if Path(name).is_dir() else Path(name)
     else:
         raise unknown("file or pretrained file", name, list_pretrained())
     model, spec, header = load_file(path)

@@ -1,9 +1,10 @@
 """Lightning's Trainer as the zoo uses it: settings checked and resolved, saving safe, notices silenced."""
 
+import contextlib
 import inspect
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,6 @@ def create_trainer(
         callbacks: further ones.
         loggers: beside the run folder's own metrics.csv.
     """
-    if config["trainer"]["threads"] is not None:
-        torch.set_num_threads(config["trainer"]["threads"])
     if config["trainer"]["compile"]:
         module.model.compile()
     _quiet()
@@ -117,6 +116,17 @@ def _quiet() -> None:
         warnings.filterwarnings("ignore", message)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@contextlib.contextmanager
+def threads(n: int | None) -> Iterator[None]:
+    """Let torch use `n` threads of the CPU within the block; None leaves their number as it is."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def describe_device(trainer: L.Trainer) -> str:

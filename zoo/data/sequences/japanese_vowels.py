@@ -4,10 +4,13 @@ M. Kudo, J. Toyama, M. Shimbo, "Multidimensional curve classification using pass
 files of the UEA archive that come inside aeon, with the official split of 270 / 370.
 """
 
+import os
+
 import numpy as np
 import torch
 
 from zoo.data import DATA
+from zoo.data.files import cache_folder
 from zoo.data.sequences._sequences import pad
 from zoo.data.splits import Splits, TensorSplit, carve
 from zoo.spec import DataSpec, Input
@@ -40,6 +43,7 @@ def japanese_vowels(*, n_val: int = 54, split_seed: int = 0) -> Splits:
 
 
 def _split(name: str) -> TensorSplit:
+    os.environ.setdefault("AEON_DATA", str(cache_folder() / "aeon"))  # aeon makes this folder; home may be read-only
     from aeon.datasets import load_japanese_vowels
 
     series, labels = load_japanese_vowels(split=name)

@@ -1,0 +1,44 @@
+"""Every block of the README does what it says: files are written, commands run, Python executed, in order."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+FILE = re.compile(r"# (\S+\.(?:py|yaml))\n")
+
+
+@pytest.mark.slow
+def test_blocks_run(tmp_path):
+    (tmp_path / "scripts").symlink_to(ROOT / "scripts")
+    program = []  # the Python blocks so far: they share their names
+    for language, text in BLOCK.findall((ROOT / "README.md").read_text()):
+        if "pip install" in text:
+            continue
+        path = FILE.match(text)
+        if path:
+            (tmp_path / path[1]).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path[1]).write_text(text.removeprefix(path[0]))
+        elif language == "python":
+            program.append(text)
+            run([sys.executable, "-c", "\n".join(program)], tmp_path)
+        else:
+            for line in text.splitlines():
+                run([sys.executable, *line.split()[1:]], tmp_path)
+
+
+def run(command, cwd):
+    done = subprocess.run(command, cwd=cwd, env=os.environ, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def test_links_lead_somewhere():
+    text = (ROOT / "README.md").read_text()
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        assert (ROOT / target).exists(), target
+    for name in re.findall(r"`((?:zoo|conf|scripts|notebooks)/[\w/.]*)`", text):
+        assert (ROOT / name).exists(), name
