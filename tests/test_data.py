@@ -175,18 +175,18 @@ OPTIONS = {
 }
 
 
-def test_elastic_bends_by_a_bounded_amount():
+def test_warp_bends_by_a_bounded_amount():
     dot = torch.zeros(1, 1, 21, 21)
     dot[..., 10, 10] = 255
-    bent = augment({"image": dot.expand(20, 1, 21, 21), "target": torch.zeros(20)}, {"elastic": {"strength": 0.1}})
+    bent = augment({"image": dot.expand(20, 1, 21, 21), "target": torch.zeros(20)}, {"warp": {"bend": 0.1}})
     rows, columns = torch.meshgrid(torch.arange(21.0), torch.arange(21.0), indexing="ij")
     weight = bent["image"][:, 0] / bent["image"][:, 0].sum((1, 2), keepdim=True)
     shift = torch.stack([(weight * rows).sum((1, 2)) - 10, (weight * columns).sum((1, 2)) - 10])
     assert 0.2 < shift.abs().max() < 0.15 * 21
 
 
-def test_affine_without_amounts_is_the_identity():
-    changed = augment(BATCHES["image"], {"affine": {}})["image"]
+def test_warp_without_amounts_is_the_identity():
+    changed = augment(BATCHES["image"], {"warp": {}})["image"]
     torch.testing.assert_close(changed, BATCHES["image"]["image"].float(), rtol=0, atol=1e-2)
 
 

@@ -20,6 +20,7 @@ from zoo.errors import UserError, unknown
 from zoo.modules import ZooModule
 
 Config = Mapping[str, Any]
+OWN_KEYS = ("compile", "threads", "keep")  # of a trainer section; all others are Lightning's
 
 
 def trainer_settings(trainer: Config) -> dict[str, Any]:
@@ -28,11 +29,13 @@ def trainer_settings(trainer: Config) -> dict[str, Any]:
     Raises:
         UserError: when a GPU is asked for and there is none, or a keyword or value is not Lightning's.
     """
-    settings = {key: value for key, value in trainer.items() if key not in ("compile", "threads")}
+    settings = {key: value for key, value in trainer.items() if key not in OWN_KEYS}
     known = inspect.signature(L.Trainer).parameters
     for key in settings:
         if key not in known:
-            raise unknown("keyword of trainer", key, [*known, "compile", "threads"])
+            raise unknown("keyword of trainer", key, [*known, *OWN_KEYS])
+    if trainer["keep"] not in ("best", "last"):
+        raise unknown("checkpoint: trainer.keep", trainer["keep"], ("best", "last"))
     if settings["accelerator"] in ("gpu", "cuda") and not torch.cuda.is_available():
         raise UserError(
             "trainer=gpu: no CUDA device is available here; use trainer=cpu, or trainer=auto to take what is"

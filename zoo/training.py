@@ -176,7 +176,7 @@ def _release(
     start: float,
 ) -> dict[str, Any]:
     """From the chosen checkpoint to the release file, and from that, as a user loads it, to metrics and report."""
-    chosen = SafeCheckpointIO().load_checkpoint(_chosen(run), map_location="cpu")
+    chosen = SafeCheckpointIO().load_checkpoint(_chosen(run, config["trainer"]["keep"]), map_location="cpu")
     module.load_state_dict(chosen["state_dict"])
     card = {
         "model": dict(config["model"]),
@@ -208,9 +208,9 @@ def _release(
     return metrics
 
 
-def _chosen(run: Run) -> Path:
-    """The checkpoint of the lowest validation loss; the last one where nothing was validated."""
-    best = run.checkpoints / "best.ckpt"
-    chosen = best if is_sound(best) else newest(run.checkpoints)
+def _chosen(run: Run, keep: str) -> Path:
+    """The checkpoint that becomes the release file."""
+    wanted = run.checkpoints / f"{keep}.ckpt"
+    chosen = wanted if is_sound(wanted) else newest(run.checkpoints)
     assert chosen is not None
     return chosen

@@ -29,15 +29,19 @@ def augment(batch: Batch, augmentations: Mapping[str, Mapping[str, Any]]) -> Bat
     return batch
 
 
-@AUGMENTATIONS.register("affine")
-def affine(batch: Batch, *, shift: float = 0.0, rotate: float = 0.0, scale: float = 0.0) -> Batch:
-    """Move, turn and resize each image by random amounts; black comes in at the edges.
+@AUGMENTATIONS.register("warp")
+def warp(batch: Batch, *, shift: float = 0.0, rotate: float = 0.0, scale: float = 0.0, bend: float = 0.0) -> Batch:
+    """Move, turn, resize and bend each image by random amounts; black comes in at the edges.
+
+    Bending is elastic distortion (P. Simard et al., ICDAR 2003, section 2): random shifts at a grid of 5 x 5 points,
+    smooth in between.
 
     Args:
         batch: with `image` (batch, channels, height, width).
         shift: largest move along each axis, as a share of the image's size.
         rotate: largest turn, in degrees.
         scale: largest change of size, as a share.
+        bend: largest shift of a grid point along each axis, as a share of the image's size.
     """
     image = batch["image"].float()
     n, device = len(image), image.device
@@ -50,24 +54,11 @@ def affine(batch: Batch, *, shift: float = 0.0, rotate: float = 0.0, scale: floa
     cos, sin = angle.cos() * factor, angle.sin() * factor
     move = uniform(2) * 2 * shift  # grid_sample's axes run from -1 to 1
     theta = torch.stack([cos, -sin, move[:, 0], sin, cos, move[:, 1]], dim=1).view(n, 2, 3)
-    grid = F.affine_grid(theta, list(image.shape), align_corners=False)
-    return {**batch, "image": F.grid_sample(image, grid, align_corners=False)}
-
-
-@AUGMENTATIONS.register("elastic")
-def elastic(batch: Batch, *, strength: float = 0.05, points: int = 5) -> Batch:
-    """Bend each image: a grid of random shifts, smooth in between (after P. Simard et al., ICDAR 2003, section 2).
-
-    Args:
-        batch: with `image` (batch, channels, height, width).
-        strength: largest shift along each axis, as a share of the image's size.
-        points: of the grid, along each axis.
-    """
-    image = batch["image"].float()
-    shifts = (torch.rand(len(image), 2, points, points, device=image.device) * 2 - 1) * 2 * strength
-    bend = F.interpolate(shifts, size=image.shape[2:], mode="bicubic", align_corners=True)
-    still = F.affine_grid(torch.eye(2, 3, device=image.device).expand(len(image), 2, 3), list(image.shape), False)
-    grid = still + bend.movedim(1, 3)  # (n, h, w, 2)
+    grid = F.affine_grid(theta, list(image.shape), align_corners=False)  # (n, h, w, 2)
+    if bend:
+        points = uniform(2, 5, 5) * 2 * bend
+        smooth = F.interpolate(points, size=image.shape[2:], mode="bicubic", align_corners=True)
+        grid = grid + smooth.movedim(1, 3)
     return {**batch, "image": F.grid_sample(image, grid, align_corners=False)}
 
 
