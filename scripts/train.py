@@ -18,9 +18,10 @@ def run(config: dict[str, Any], composed: Any) -> None:
     loggers = list(instantiate(composed.logger).values())
     for section in ("callbacks", "logger"):
         config.pop(section)
-    metrics = train(config, hydra.runtime.output_dir, callbacks, loggers)
+    config["run_dir"] = hydra.runtime.output_dir
+    metrics = train(config, config["run_dir"], callbacks, loggers)
     if metrics:
-        print(metrics_table(metrics, hydra.runtime.output_dir))
+        print(metrics_table(metrics, config["run_dir"]))
     if hydra.mode == RunMode.MULTIRUN:
         print(write_summary(hydra.sweep.dir))
 

@@ -169,7 +169,7 @@ def test_augmentation_keeps_shapes_and_draws_from_the_global_generator(name):
 
 
 OPTIONS = {
-    "affine": {"shift": 0.1, "rotate": 10, "scale": 0.1},
+    "warp": {"shift": 0.1, "rotate": 10, "scale": 0.1, "bend": 0.05},
     "crop": {"padding": 2},
     "noise": {"name": "image", "std": 5.0},
 }

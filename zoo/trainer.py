@@ -74,20 +74,14 @@ def create_trainer(
         module.model.compile()
     _quiet()
     checkpoints = folder / "checkpoints"
-    last = checkpoints / "last.ckpt"
+    each_epoch: Any = {"save_on_train_epoch_end": True, "enable_version_counter": False}
     own = [
         History(folder / "metrics.csv"),
         Progress(),
         StopOnDivergence(),
-        SaveOnSignal(last),
-        ModelCheckpoint(
-            checkpoints,
-            filename="best",
-            monitor="val/loss",
-            save_last=True,
-            save_on_train_epoch_end=True,
-            enable_version_counter=False,
-        ),
+        SaveOnSignal(checkpoints / "last.ckpt"),
+        ModelCheckpoint(checkpoints, filename="best", monitor="val/loss", **each_epoch),
+        ModelCheckpoint(checkpoints, filename="last", **each_epoch),
     ]
     try:
         return L.Trainer(

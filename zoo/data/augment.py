@@ -44,22 +44,33 @@ def warp(batch: Batch, *, shift: float = 0.0, rotate: float = 0.0, scale: float 
         bend: largest shift of a grid point along each axis, as a share of the image's size.
     """
     image = batch["image"].float()
-    n, device = len(image), image.device
+    n, _, height, width = image.shape
+    device = image.device
 
     def uniform(*shape: int) -> Tensor:
         return torch.rand(n, *shape, device=device) * 2 - 1
 
-    angle = uniform() * math.radians(rotate)
-    factor = 1 + uniform() * scale
+    angle = uniform(1, 1) * math.radians(rotate)
+    factor = 1 + uniform(1, 1) * scale
     cos, sin = angle.cos() * factor, angle.sin() * factor
-    move = uniform(2) * 2 * shift  # grid_sample's axes run from -1 to 1
-    theta = torch.stack([cos, -sin, move[:, 0], sin, cos, move[:, 1]], dim=1).view(n, 2, 3)
-    grid = F.affine_grid(theta, list(image.shape), align_corners=False)  # (n, h, w, 2)
+    x = _centres(width, device)  # (w,)
+    y = _centres(height, device)[:, None]  # (h, 1)
+    grid = torch.stack([cos * x - sin * y, sin * x + cos * y], dim=1)  # (n, 2, h, w): where each pixel comes from
+    grid += uniform(2, 1, 1) * 2 * shift
     if bend:
-        points = uniform(2, 5, 5) * 2 * bend
-        smooth = F.interpolate(points, size=image.shape[2:], mode="bicubic", align_corners=True)
-        grid = grid + smooth.movedim(1, 3)
-    return {**batch, "image": F.grid_sample(image, grid, align_corners=False)}
+        grid += _smooth(height, device).T @ (uniform(2, 5, 5) * 2 * bend) @ _smooth(width, device)
+    return {**batch, "image": F.grid_sample(image, grid.movedim(1, 3), align_corners=False)}
+
+
+def _centres(size: int, device: torch.device) -> Tensor:
+    """The pixels' centres along one axis, which runs from -1 to 1; (size,)."""
+    return (torch.arange(size, device=device) * 2 + 1) / size - 1
+
+
+def _smooth(size: int, device: torch.device) -> Tensor:
+    """Cubic interpolation from 5 points to `size` along one axis, as a matrix (5, size)."""
+    points = torch.eye(5, device=device)[None, None]
+    return F.interpolate(points, size=(5, size), mode="bicubic", align_corners=True)[0, 0]
 
 
 @AUGMENTATIONS.register("flip")

@@ -1,4 +1,4 @@
-"""Small CNN: three unpadded 3x3 convolutions over a half-resolution image; the family's default.
+"""Small CNN: four unpadded 3x3 convolutions over a half-resolution image; the family's default.
 
 Ours. Pixels of each 2x2 square become channels (space to depth, as in W. Shi et al., arXiv 1609.05158), so that the
 first convolution already works at a quarter of the cost; the maximum over all places makes the head small.
@@ -13,19 +13,32 @@ from zoo.models.layers import ACTIVATIONS, Network
 
 @MODELS.register("cnn/small")
 class SmallCNN(Network):
-    """Convolution, convolution, max pooling, convolution, maximum over all places, linear output.
+    """Two convolutions, max pooling, two convolutions, maximum over all places, linear output.
 
     Args:
         in_channels: image channels.
+        image_height: in pixels; even, at least 28.
+        image_width: in pixels; even, at least 28.
         n_outputs: outputs.
-        width: channels of the first convolution; the second has 4/3 as many, the third four times.
+        width: channels of the first convolution; each next one has twice as many.
         activation: a name of `zoo.models.layers.ACTIVATIONS`.
     """
 
-    def __init__(self, *, in_channels: int, n_outputs: int, width: int = 24, activation: str = "relu"):
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        image_height: int,
+        image_width: int,
+        n_outputs: int,
+        width: int = 16,
+        activation: str = "relu",
+    ):
         super().__init__()
-        if width < 3 or width % 3:
-            raise ValueError(f"width is a multiple of 3; got {width}")
+        if min(image_height, image_width) < 28 or image_height % 2 or image_width % 2:
+            raise ValueError(f"images have even sides of at least 28 pixels; got {image_height} by {image_width}")
+        if width < 1:
+            raise ValueError(f"width is at least 1; got {width}")
         act = ACTIVATIONS.get(activation)
 
         def block(c_in: int, c_out: int) -> nn.Sequential:
@@ -34,12 +47,13 @@ class SmallCNN(Network):
         self.convolutions = nn.Sequential(
             nn.PixelUnshuffle(2),
             block(4 * in_channels, width),
-            block(width, width * 4 // 3),
+            block(width, 2 * width),
             nn.MaxPool2d(2),
-            block(width * 4 // 3, 4 * width),
+            block(2 * width, 4 * width),
+            block(4 * width, 8 * width),
         )
-        self.head = nn.Linear(4 * width, n_outputs)
+        self.head = nn.Linear(8 * width, n_outputs)
 
     def features(self, image: Tensor) -> Tensor:
-        """The largest value of each channel, (batch, 4 width), for images (batch, in_channels, height, width)."""
+        """The largest value of each channel, (batch, 8 width), for images (batch, in_channels, height, width)."""
         return torch.amax(self.convolutions(image), dim=(2, 3))
