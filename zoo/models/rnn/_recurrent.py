@@ -35,7 +35,7 @@ class Recurrent(Network):
         *,
         n_channels: int,
         n_outputs: int,
-        width: int = 64,
+        width: int = 128,
         depth: int = 1,
         bidirectional: bool = True,
         dropout: float = 0.0,
