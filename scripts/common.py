@@ -118,20 +118,35 @@ def explain(error: Exception, config_name: str | None) -> str | None:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
         group, _, name = error.missing_cfg_file.partition("/")
         return str(unknown(group, name, _options(group)))
+    missing = _missing_package(error)
+    if missing:
+        return f'{missing}\npip install -e ".[track,sweep]" brings what is optional'
     if isinstance(error, OSError):
         return f"{error.filename or 'a file'}: {error.strerror or error}"
-    if config_name is None or not isinstance(error, HydraException | OmegaConfBaseException):
+    if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
+    return (_wrong_name(config_name) if config_name else None) or "\n".join(text)
+
+
+def _missing_package(error: BaseException | None) -> str | None:
+    """The first line of an import that failed somewhere behind `error`."""
+    while error is not None and not isinstance(error, ImportError):
+        error = error.__cause__
+    return str(error).splitlines()[0] if error else None
+
+
+def _wrong_name(config_name: str) -> str | None:
+    """What is wrong with the command line's settings: one that is not there, or none where one is needed."""
+    from zoo.errors import unknown
+
     settings = _settings(config_name)
-    for argument in sys.argv[1:]:
-        key = argument.split("=")[0].lstrip("+~")
-        if "=" in argument and key not in settings and not key.startswith(("hydra", "+")):
+    given = [argument.split("=")[0].lstrip("+~") for argument in sys.argv[1:] if "=" in argument]
+    for key in given:
+        if key not in settings and not key.startswith("hydra"):
             return str(unknown("setting", key, settings))
-    for line in text:
-        if line.startswith("You must specify"):
-            group = line.split("'")[1]
-            return f"say which {group}: {group}=" + " or ".join(name for name in _options(group) if "/" not in name)
-    return "\n".join(text)
+    if config_name == "train" and not {"model", "experiment"} & set(given):
+        return "say which model: model=" + " or ".join(name for name in _options("model") if "/" not in name)
+    return None
 
 
 def _options(group: str) -> list[str]:

@@ -56,6 +56,10 @@ MISTAKES = {
     "model=fnn data=minst": "nearest: mnist",
     "model=fnn optim.schedule.name=cosin": "nearest: cosine",
     "model=fnn optim.lr=fast": "optim.lr is a number",
+    "model=fnn data.batch_size=0": "data.batch_size",
+    "model=fnn trainer.max_epochs=0": "at least 1",
+    "model=fnn data.split_seed=-1": "data breast_cancer",
+    "model=fnn optim.ema=2": "optim.ema",
     "model=fnn +extra=1": "no setting 'extra'",
     "model=fnn 'seed=[1'": "",
     "model=fnn resume=nowhere.ckpt": "resume=auto",
@@ -84,7 +88,12 @@ def test_a_gpu_that_is_not_there_is_one_line(script, tmp_path):
 
 @pytest.mark.parametrize(
     ("weights", "message"),
-    [("nowhere.safetensors", "cannot read"), ("fnn/mpl.breast_cancer", "nearest: fnn/mlp"), ("damaged", "damaged")],
+    [
+        ("", "say which weights"),
+        ("nowhere.safetensors", "cannot read"),
+        ("fnn/mpl.breast_cancer", "nearest: fnn/mlp"),
+        ("damaged", "damaged"),
+    ],
 )
 def test_weights_that_are_missing_or_damaged(script, runs, tmp_path, weights, message):
     if weights == "damaged":
@@ -92,7 +101,7 @@ def test_weights_that_are_missing_or_damaged(script, runs, tmp_path, weights, me
         content[-5] ^= 1
         weights = str(tmp_path / "damaged.safetensors")
         (tmp_path / "damaged.safetensors").write_bytes(content)
-    done = script("evaluate", f"weights={weights}", cwd=tmp_path)
+    done = script("evaluate", *([f"weights={weights}"] if weights else []), cwd=tmp_path)
     assert done.code == 2
     assert message in done.err
     assert len(done.err.strip().splitlines()) <= 5

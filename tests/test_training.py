@@ -134,13 +134,16 @@ def test_training_leaves_the_process_as_it_was(config, tmp_path):
     """The number of threads and the signal handlers are restored, and other threads than the main one may train."""
     import threading
 
-    before = torch.get_num_threads(), signal.getsignal(signal.SIGINT)
+    def state():
+        return torch.get_num_threads(), *map(signal.getsignal, (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1))
+
+    before = state()
     worker = threading.Thread(target=zoo.train, args=(config("model=fnn", "trainer=debug"), tmp_path / "run"))
     worker.start()
     worker.join()
     zoo.train(config("model=fnn", "trainer=debug"), tmp_path / "main")
     assert (tmp_path / "run" / "metrics.json").exists()
-    assert (torch.get_num_threads(), signal.getsignal(signal.SIGINT)) == before
+    assert state() == before
 
 
 def test_a_config_without_its_sections_is_refused(tmp_path):

@@ -157,9 +157,9 @@ class SaveOnSignal(Checkpoint):
             trainer.save_checkpoint(self.path)
             raise InterruptedTraining(self._caught, str(self.path))
 
-    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        while self._before:  # before Lightning restores what it found itself
+            signal.signal(*self._before.popitem())
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        self.teardown(trainer, pl_module, "fit")
+        self.on_train_end(trainer, pl_module)

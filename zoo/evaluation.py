@@ -14,7 +14,7 @@ from zoo.data.module import load_section
 from zoo.data.splits import Split, batches
 from zoo.errors import UserError, unknown
 from zoo.prediction import Predictor
-from zoo.pretrained import load
+from zoo.pretrained import list_pretrained, load
 from zoo.spec import DataSpec
 
 SPLITS = ("train", "val", "test")
@@ -42,7 +42,7 @@ def evaluate(predictor: Predictor, split: Split) -> tuple[dict[str, float], Tens
 
 
 def evaluate_weights(
-    weights: str | Path,
+    weights: str | Path | None,
     *,
     data: Mapping[str, Any] | None = None,
     split: str = "test",
@@ -64,6 +64,8 @@ def evaluate_weights(
     Raises:
         UserError: for weights that `zoo.load` refuses, data of another kind, or a split or device there is not.
     """
+    if weights is None:
+        raise UserError(f"say which weights: a run folder, a file, or one of {', '.join(list_pretrained())}")
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
     if device == "cuda" and not torch.cuda.is_available():

@@ -36,6 +36,8 @@ def trainer_settings(trainer: Config) -> dict[str, Any]:
             raise unknown("keyword of trainer", key, [*known, *OWN_KEYS])
     if trainer["keep"] not in ("best", "last"):
         raise unknown("checkpoint: trainer.keep", trainer["keep"], ("best", "last"))
+    if settings["max_epochs"] < 1:
+        raise UserError(f"trainer.max_epochs is at least 1; got {settings['max_epochs']}")
     if settings["accelerator"] in ("gpu", "cuda") and not torch.cuda.is_available():
         raise UserError(
             "trainer=gpu: no CUDA device is available here; use trainer=cpu, or trainer=auto to take what is"

@@ -186,11 +186,11 @@ def _release(
         "n_parameters": sum(parameter.numel() for parameter in module.model.parameters()),
         "precision": trainer.precision,
         "device": describe_device(trainer),
-        "hardware": platform.processor() or platform.machine(),
+        "hardware": _hardware(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
     }
     save_file(run.weights, module.model, card)
-    predictor = load(run.weights)
+    predictor = load(run.weights).to(trainer.strategy.root_device)
     val, _, _ = evaluate(predictor, splits.val)
     test, outputs, targets = evaluate(predictor, splits.test)
     card |= {"metrics": {"val": val, "test": test}}
@@ -206,6 +206,14 @@ def _release(
     write_report(run, config, splits, metrics, predictor, outputs, targets)
     write_text(run.metrics, json.dumps(metrics, indent=1))  # last: it says that the run is finished
     return metrics
+
+
+def _hardware() -> str:
+    """The processor's name and cores, and the architecture."""
+    cpus = Path("/proc/cpuinfo")
+    lines = cpus.read_text().splitlines() if cpus.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()} ({platform.machine()}), {os.cpu_count()} cores"
 
 
 def _chosen(run: Run, keep: str) -> Path:

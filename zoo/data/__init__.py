@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import unknown
+from zoo.errors import UserError, unknown
 from zoo.registry import Registry
 
 if TYPE_CHECKING:
@@ -33,4 +33,7 @@ def load_data(name: str, **options: Any) -> "Splits":
     for option in options:
         if option not in known:
             raise unknown(f"option of data {name}", option, known)
-    return load(**options)
+    try:
+        return load(**options)
+    except ValueError as error:
+        raise UserError(f"data {name}: {error}") from error

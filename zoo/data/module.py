@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from zoo.data import load_data
 from zoo.data.augment import augment
 from zoo.data.splits import Batch, Split, Splits, TensorSplit, collate
+from zoo.errors import UserError
 
 
 class EpochBatches:
@@ -102,6 +103,11 @@ class ZooDataModule(L.LightningDataModule):
         augment: Mapping[str, Mapping[str, Any]] | None = None,
     ):
         super().__init__()
+        if batch_size < 1 or eval_batch_size < 1 or num_workers < 0:
+            raise UserError(
+                "data.batch_size and data.eval_batch_size are at least 1, and data.num_workers at least 0; "
+                f"got {batch_size}, {eval_batch_size} and {num_workers}"
+            )
         self.splits, self.seed = splits, seed
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.num_workers, self.resident = num_workers, resident

@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from torch import Tensor
 
 from zoo.data.splits import Batch
+from zoo.errors import UserError
 from zoo.models import create_model
 from zoo.modules.optim import create_optimizer, create_schedule
 from zoo.registry import Registry
@@ -116,7 +117,11 @@ class ZooModule(L.LightningModule):
     def configure_callbacks(self) -> list[Callback]:
         """The moving average of weights, which validation and the release file then use."""
         decay = self.optim["ema"]
-        return [] if decay is None else [EMAWeightAveraging(decay=decay)]
+        if decay is None:
+            return []
+        if not isinstance(decay, float) or not 0 < decay < 1:
+            raise UserError(f"optim.ema is a decay between 0 and 1, such as 0.99, or null; got {decay}")
+        return [EMAWeightAveraging(decay=decay)]
 
 
 _NOT_OPTIMIZER = ("schedule", "ema", "clip")

@@ -51,6 +51,8 @@ class ResNet(Network):
         super().__init__()
         if depth < 8 or (depth - 2) % 6:
             raise ValueError(f"depth is 6 n + 2, such as 20, 32, 44 or 56; got {depth}")
+        if width < 1:
+            raise ValueError(f"width is at least 1; got {width}")
         n_blocks = (depth - 2) // 6
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()

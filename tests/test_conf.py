@@ -1,0 +1,57 @@
+"""Every yaml composes, says nothing that the code does not know, and holds values only."""
+
+import inspect
+
+import lightning as L
+import pytest
+import yaml
+from conftest import ROOT
+
+from zoo.modules.optim import OPTIMIZERS, SCHEDULES
+from zoo.trainer import OWN_KEYS
+
+CONF = ROOT / "conf"
+CHOICES = [
+    (group.name, path.relative_to(group).with_suffix("").as_posix())
+    for group in sorted(CONF.iterdir())
+    if group.is_dir()
+    for path in sorted(group.rglob("*.yaml"))
+]
+
+
+@pytest.mark.parametrize(("group", "name"), CHOICES)
+def test_composes(config, group, name):
+    overrides = [f"{group}={name}"]
+    if group not in ("model", "experiment"):
+        overrides.append("model=fnn")
+    composed = config(*overrides)
+    assert {"model", "data", "task", "optim", "trainer"} <= set(composed)
+    if group == "model":
+        assert name in (composed["model"]["name"], composed["model"]["name"].split("/")[0])
+    if group == "experiment":
+        assert name.startswith(f"{composed['model']['name']}.{composed['data']['name']}")
+
+
+@pytest.mark.parametrize(("group", "name"), CHOICES)
+def test_names_code_only_under_callbacks_and_logger(group, name):
+    if group not in ("callbacks", "logger"):
+        assert "_target_" not in (CONF / group / f"{name}.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "trainer"])
+def test_trainer_keys_are_lightnings_or_ours(name):
+    keys = set(yaml.safe_load((CONF / "trainer" / f"{name}.yaml").read_text()))
+    assert keys - set(OWN_KEYS) <= set(inspect.signature(L.Trainer).parameters)
+
+
+@pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "optim"])
+def test_optim_keys_are_the_optimisers(name):
+    section = yaml.safe_load((CONF / "optim" / f"{name}.yaml").read_text())
+    options = set(section) - {"name", "weight_decay", "clip", "ema", "schedule"}
+    assert options <= set(inspect.signature(OPTIMIZERS.get(section["name"])).parameters)
+    assert section["schedule"]["name"] in SCHEDULES.names()
+
+
+def test_the_data_of_the_command_line_wins_in_either_order(config):
+    for overrides in (("model=cnn/resnet20", "data=cifar10"), ("data=cifar10", "model=cnn/resnet20")):
+        assert config(*overrides)["data"]["name"] == "cifar10"
