@@ -70,7 +70,7 @@ def test_yaml_spells_every_option(name):
     [
         ("breast_cancer", (341, 114, 114)),
         ("mnist5k", (3500, 500, 1000)),
-        ("japanese_vowels", (216, 54, 370)),
+        ("japanese_vowels", (243, 27, 370)),
         pytest.param("mnist", (55000, 5000, 10000), marks=NEED_FILES),
         pytest.param("cifar10", (45000, 5000, 10000), marks=NEED_FILES),
     ],
