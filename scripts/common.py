@@ -11,7 +11,7 @@ from typing import Any
 CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 
-def main(config_name: str, run: Callable[..., None]) -> None:
+def main(config_name: str, run: Callable[..., float | None]) -> None:
     """Compose the config from conf/ and the command line, and call `run` with it.
 
     Ends the process with 0 when done, 2 for the user's mistake, 3 when training diverged, 128 + n on signal n.
@@ -26,14 +26,14 @@ def main(config_name: str, run: Callable[..., None]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are, in place of Hydra's own printing
     _search_own_folder()
 
-    def task(config: DictConfig) -> None:
+    def task(config: DictConfig) -> float | None:
         with exit_codes():
             check_types(config_name, config)
             if config.get("zoo_path"):
                 import zoo
 
                 zoo.add_path(config.zoo_path)
-            run(OmegaConf.to_container(config, resolve=True), config)
+            return run(OmegaConf.to_container(config, resolve=True), config)
 
     with exit_codes(config_name):
         hydra.main(version_base="1.3", config_path=CONF, config_name=config_name)(task)()
@@ -130,7 +130,7 @@ def explain(error: Exception, config_name: str | None) -> str | None:
 
 def _missing_package(error: BaseException | None) -> str | None:
     """The first line of an import that failed somewhere behind `error`."""
-    while error is not None and not isinstance(error, ImportError):
+    while error is not None and not isinstance(error, ModuleNotFoundError):
         error = error.__cause__
     return str(error).splitlines()[0] if error else None
 

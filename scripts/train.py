@@ -5,7 +5,8 @@ from typing import Any
 from common import main
 
 
-def run(config: dict[str, Any], composed: Any) -> None:
+def run(config: dict[str, Any], composed: Any) -> float | None:
+    """Train, print what came of it, and return the validation loss, which sweepers minimise."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
     from hydra.utils import instantiate
@@ -20,10 +21,12 @@ def run(config: dict[str, Any], composed: Any) -> None:
         config.pop(section)
     config["run_dir"] = hydra.runtime.output_dir
     metrics = train(config, config["run_dir"], callbacks, loggers)
-    if metrics:
-        print(metrics_table(metrics, config["run_dir"]))
+    if not metrics:
+        return None  # a process other than the first
+    print(metrics_table(metrics, config["run_dir"]))
     if hydra.mode == RunMode.MULTIRUN:
         print(write_summary(hydra.sweep.dir))
+    return metrics["val"]["loss"]
 
 
 if __name__ == "__main__":

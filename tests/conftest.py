@@ -48,8 +48,8 @@ def config() -> Callable[..., dict]:
     def compose_train(*overrides: str) -> dict:
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             composed = compose("train", list(overrides))
-        plain = OmegaConf.to_container(composed, resolve=True)
-        return {key: value for key, value in plain.items() if key not in ("callbacks", "logger")}
+        values = OmegaConf.masked_copy(composed, [key for key in composed if key not in ("callbacks", "logger")])
+        return OmegaConf.to_container(values, resolve=True)
 
     return compose_train
 

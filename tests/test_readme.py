@@ -13,9 +13,10 @@ FILE = re.compile(r"# (\S+\.(?:py|yaml))\n")
 
 
 @pytest.mark.slow
-def test_blocks_run(tmp_path):
+def test_blocks_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "scripts").symlink_to(ROOT / "scripts")
-    program = []  # the Python blocks so far: they share their names
+    names = {}  # the Python blocks share their names
     for language, text in BLOCK.findall((ROOT / "README.md").read_text()):
         if "pip install" in text:
             continue
@@ -24,8 +25,7 @@ def test_blocks_run(tmp_path):
             (tmp_path / path[1]).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path[1]).write_text(text.removeprefix(path[0]))
         elif language == "python":
-            program.append(text)
-            run([sys.executable, "-c", "\n".join(program)], tmp_path)
+            exec(compile(text, "README.md", "exec"), names)
         else:
             for line in text.splitlines():
                 run([sys.executable, *line.split()[1:]], tmp_path)

@@ -79,7 +79,7 @@ INTERRUPTED = {
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("at_step", [3, 8])
+@pytest.mark.parametrize("at_step", [3, "end of epoch"])
 def test_an_interrupted_run_resumes_to_the_same_bits(config, tmp_path, family, at_step):
     from lightning.pytorch.callbacks import Callback
 
@@ -87,7 +87,7 @@ def test_an_interrupted_run_resumes_to_the_same_bits(config, tmp_path, family, a
 
     class Interrupt(Callback):
         def on_train_batch_end(self, trainer, *args):
-            if trainer.global_step == at_step:
+            if trainer.global_step == at_step or (at_step == "end of epoch" and trainer.is_last_batch):
                 os.kill(os.getpid(), signal.SIGTERM)
 
     settings = INTERRUPTED[family]
@@ -120,6 +120,13 @@ def test_the_same_command_gives_the_same_file_for_any_number_of_workers(config, 
     assert one.read_bytes() == two.read_bytes()
     first, second = zoo.load(one).model.state_dict(), zoo.load(workers).model.state_dict()
     assert all(torch.equal(value, second[key]) for key, value in first.items())
+
+
+def test_compiling_reaches_the_network_that_trains(config, tmp_path, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, *args, **kwargs: compiled.append(type(self).__name__))
+    zoo.train(config("model=fnn", "trainer=debug", "trainer.compile=true"), tmp_path)
+    assert compiled == ["MLP"]
 
 
 def test_a_finished_run_is_not_overwritten(runs, config):
@@ -183,8 +190,9 @@ def test_task_options(config, tmp_path):
         zoo.train(config("model=fnn", "data=diabetes", "task.label_smoothing=0.1"), tmp_path / "c")
 
 
-def test_bf16_and_compile(config, tmp_path):
-    metrics = zoo.train(config("model=fnn", "trainer.max_epochs=5", "trainer.precision=bf16-mixed"), tmp_path / "bf16")
+def test_bf16_with_clipping(config, tmp_path):
+    settings = ("trainer.max_epochs=5", "trainer.precision=bf16-mixed", "optim.clip=1")
+    metrics = zoo.train(config("model=fnn", *settings), tmp_path)
     assert metrics["precision"] == "bf16-mixed"
     assert metrics["val"]["accuracy"] > 0.9
 

@@ -30,7 +30,9 @@ class History(Callback):
         self._start = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        values = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        module: Any = pl_module
+        values = {"train/loss": float(module.mean_loss)}  # logged only where the epoch was not cut short
+        values |= {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         seconds = time.perf_counter() - self._start
         self.rows.append(
@@ -95,7 +97,8 @@ class Progress(Callback):
         module: Any = pl_module
         score = module.task.score
         self._score = f"  val {score} {float(values[f'val/{score}']):.4f}" if f"val/{score}" in values else ""
-        line = f"epoch {trainer.current_epoch + 1}  loss {float(values['train/loss']):.4f}{self._score}"
+        loss = float(values.get("train/loss", module.mean_loss))
+        line = f"epoch {trainer.current_epoch + 1}  loss {loss:.4f}{self._score}"
         if self._bar:
             self._show(trainer, line)
         elif trainer.is_global_zero:
@@ -153,9 +156,19 @@ class SaveOnSignal(Checkpoint):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self._caught is not None:
+        if not trainer.is_last_batch and not trainer.fit_loop._should_accumulate():
+            self._save_and_stop(trainer)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._save_and_stop(trainer)  # after the epoch's validation, if the signal came in its last batch
+
+    def _save_and_stop(self, trainer: L.Trainer) -> None:
+        caught = self._caught is not None
+        if trainer.world_size > 1:  # all processes save, or none
+            caught = trainer.strategy.reduce_boolean_decision(caught, all=False)
+        if caught:
             trainer.save_checkpoint(self.path)
-            raise InterruptedTraining(self._caught, str(self.path))
+            raise InterruptedTraining(self._caught or signal.SIGTERM, str(self.path))
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         while self._before:  # before Lightning restores what it found itself

@@ -23,13 +23,13 @@ class InterruptedTraining(Exception):
         self.signum = signum
 
 
-def unknown(kind: str, name: str, names: Iterable[str]) -> UserError:
+def unknown(kind: str, name: object, names: Iterable[str]) -> UserError:
     """The error for a name that does not exist, with the nearest that do.
 
     >>> print(unknown("model", "cnnn", ["cnn", "rnn", "fnn"]))
     no model 'cnnn'; the nearest: cnn, rnn, fnn
     """
-    names = sorted(names)
+    name, names = str(name), sorted(map(str, names))
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
     hint = f"the nearest: {', '.join(close)}" if close else f"there are: {', '.join(names[:12]) or 'none'}"
     return UserError(f"no {kind} '{name}'; {hint}")

@@ -18,14 +18,15 @@ from zoo.pretrained import list_pretrained, load
 from zoo.spec import DataSpec
 
 SPLITS = ("train", "val", "test")
+DEVICES = ("auto", "cpu", "cuda")
 
 
 def evaluate(predictor: Predictor, split: Split) -> tuple[dict[str, float], Tensor, Tensor]:
     """Measure a model on a split, in float32.
 
     Returns:
-        The loss (on the scale it is trained on) and the task's metrics by name; all outputs (n, n_outputs) in the
-        target's units; all targets.
+        The task's plain loss (on the scale it is trained on) and its metrics, by name; all outputs (n, n_outputs) in
+        the target's units; all targets.
     """
     outputs, targets = [], []
     for batch in batches(split):
@@ -68,6 +69,8 @@ def evaluate_weights(
         raise UserError(f"say which weights: a run folder, a file, or one of {', '.join(list_pretrained())}")
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
+    if device not in DEVICES:
+        raise unknown("device", device, DEVICES)
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("device=cuda: no CUDA device is available here; use device=cpu, or device=auto")
     if device == "auto":

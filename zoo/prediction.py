@@ -88,12 +88,16 @@ class Predictor:
 def read_images(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     """One image or several as {"image": uint8 (n, channels, height, width)}, and whether it was one."""
     shape = spec.inputs["image"].shape
-    image = raw if isinstance(raw, Tensor) else torch.tensor(np.array(raw))
+    try:
+        image = raw if isinstance(raw, Tensor) else torch.tensor(np.array(raw))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"images are arrays of one size, or a PIL image: {error}") from error
     if image.dtype != torch.uint8:
         raise UserError(f"images are uint8, 0 to 255; got {image.dtype}: give the pixels as they are in the file")
     for axes in range(2 * (image.numel() > 0)):
         last = image.movedim(-1, -3) if image.dim() >= 3 else image  # channels last
-        for candidate in (image, image[..., None, :, :], last):
+        with_channel = image[..., None, :, :] if image.dim() >= 2 else image
+        for candidate in (image, with_channel, last):
             if candidate.dim() == 3 + axes and candidate.shape[axes:] == shape:
                 return {"image": candidate if axes else candidate[None]}, not axes
     raise UserError(

@@ -146,7 +146,8 @@ def finetune(model: "Model", name_or_path: str) -> list[str]:
     left = sorted(key for key in {*ours, *source} if _shape(ours, key) != _shape(source, key))
     if any(not key.startswith(("network.head.", "preprocess.target_scale.")) for key in left):
         raise UserError(f"finetune={name_or_path} is of another network; they differ in {', '.join(left[:5])}")
-    model.load_state_dict({key: value for key, value in source.items() if key not in left}, strict=False)
+    taken = {key: value for key, value in source.items() if key not in left and "target_scale" not in key}
+    model.load_state_dict(taken, strict=False)
     return left
 
 

@@ -20,7 +20,7 @@ from zoo.summary import facts, measured
 Values = Mapping[str, Any]
 
 MEANINGS = {
-    "loss": "what training lowers, on the scale it is trained on",
+    "loss": "what training lowers, here without label smoothing and class weights",
     "accuracy": "share of right answers",
     "f1": "harmonic mean of precision and recall, averaged over the classes",
     "auroc": "chance that a sample of a class ranks above one of another class; 0.5 is guessing",
@@ -121,7 +121,7 @@ def _results(splits: Splits, metrics: Values) -> str:
     }
     listed = "".join(f"<dt>{name}<dd>{escape(fact)}" for name, fact in known.items())
     return f"""<h2>Results</h2>
-<p>The weights were chosen on the validation split. The test split was read once, after that: quote its column.</p>
+<p>The test split was read once, after training: quote its column.</p>
 {table((*header, ""), [(*row, MEANINGS.get(row[0], "")) for row in rows])}<dl>{listed}</dl>"""
 
 

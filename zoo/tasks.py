@@ -47,7 +47,10 @@ def create_task(spec: DataSpec, **options: Any) -> Task:
     for name in given:
         if name not in known:
             raise unknown(f"option of task {spec.task} (data {spec.name})", name, set(known) - {"spec", "return"})
-    return task(spec, **given)
+    try:
+        return task(spec, **given)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"task {spec.task}: {error}") from error
 
 
 @TASKS.register("classification")

@@ -36,6 +36,8 @@ def trainer_settings(trainer: Config) -> dict[str, Any]:
             raise unknown("keyword of trainer", key, [*known, *OWN_KEYS])
     if trainer["keep"] not in ("best", "last"):
         raise unknown("checkpoint: trainer.keep", trainer["keep"], ("best", "last"))
+    if trainer["threads"] is not None and not (isinstance(trainer["threads"], int) and trainer["threads"] > 0):
+        raise UserError(f"trainer.threads is a whole number from 1, or null; got {trainer['threads']}")
     if settings["max_epochs"] < 1:
         raise UserError(f"trainer.max_epochs is at least 1; got {settings['max_epochs']}")
     if settings["accelerator"] in ("gpu", "cuda") and not torch.cuda.is_available():
@@ -73,7 +75,7 @@ def create_trainer(
         loggers: beside the run folder's own metrics.csv.
     """
     if config["trainer"]["compile"]:
-        module.model.compile()
+        module.model.network.compile()
     _quiet()
     checkpoints = folder / "checkpoints"
     each_epoch: Any = {"save_on_train_epoch_end": True, "enable_version_counter": False}
@@ -81,9 +83,9 @@ def create_trainer(
         History(folder / "metrics.csv"),
         Progress(),
         StopOnDivergence(),
-        SaveOnSignal(checkpoints / "last.ckpt"),
         ModelCheckpoint(checkpoints, filename="best", monitor="val/loss", **each_epoch),
         ModelCheckpoint(checkpoints, filename="last", **each_epoch),
+        SaveOnSignal(checkpoints / "last.ckpt"),
     ]
     try:
         return L.Trainer(

@@ -21,6 +21,7 @@ from zoo.data.module import ZooDataModule, load_section
 from zoo.data.splits import Splits, batches
 from zoo.errors import UserError, unknown
 from zoo.evaluation import evaluate
+from zoo.extension import add_path
 from zoo.models import check_fit
 from zoo.modules import ZooModule, create_module
 from zoo.pretrained import finetune as load_into
@@ -92,6 +93,10 @@ def train(
         if key not in config:
             raise UserError(f"a training needs the sections {', '.join(REQUIRED)}, as in conf/; {key} is missing")
     config = {**DEFAULTS, **config}
+    if not 0 <= config["seed"] < 2**32:
+        raise UserError(f"seed is a whole number from 0 to {2**32 - 1}; got {config['seed']}")
+    if config["zoo_path"]:
+        add_path(config["zoo_path"])
     run = Run(Path(run_dir))
     if config["resume"] == "auto" and run.metrics.exists():
         print(f"{run.folder} is finished already")
@@ -138,7 +143,8 @@ def _claim(run: Run, config: Config) -> Path | None:
         probe.unlink()
     except OSError as error:
         raise UserError(f"cannot write run_dir={run.folder}: {error.strerror}; give another run_dir") from error
-    if config["resume"] is None and (run.metrics.exists() or any(run.checkpoints.glob("*.ckpt"))):
+    begun = run.metrics.exists() or any(run.checkpoints.glob("*.ckpt"))
+    if run.metrics.exists() or (begun and config["resume"] is None):
         raise UserError(f"run_dir={run.folder} holds a run already; add resume=auto to go on, or give another run_dir")
     checkpoint = _checkpoint(run, config["resume"])
     write_text(run.config, yaml.safe_dump(dict(config), sort_keys=False))
@@ -150,7 +156,7 @@ def _checkpoint(run: Run, resume: str | None) -> Path | None:
         return None
     if resume == "auto":
         return newest(run.checkpoints)
-    if not Path(resume).is_file():
+    if not Path(str(resume)).is_file():
         raise UserError(f"resume={resume}: there is no such checkpoint; resume=auto takes the newest of the run folder")
     return Path(resume)
 
@@ -220,5 +226,6 @@ def _chosen(run: Run, keep: str) -> Path:
     """The checkpoint that becomes the release file."""
     wanted = run.checkpoints / f"{keep}.ckpt"
     chosen = wanted if is_sound(wanted) else newest(run.checkpoints)
-    assert chosen is not None
+    if chosen is None:
+        raise UserError(f"no epoch was trained in {run.folder}; raise trainer.max_epochs")
     return chosen

@@ -87,7 +87,7 @@ class ZooDataModule(L.LightningDataModule):
         batch_size: samples a step, over all processes.
         eval_batch_size: samples a batch in validation.
         num_workers: processes that read samples ahead; 0 reads in the main one, best for data in memory.
-        resident: keep splits that are tensors on the training device.
+        resident: keep splits that are tensors on the training device; only without workers, which cannot share it.
         augment: names of augmentations of the training split, each with its options.
     """
 
@@ -124,10 +124,12 @@ class ZooDataModule(L.LightningDataModule):
     def _loader(self, split: Split, batch_size: int, seed: int | None) -> DataLoader[Batch]:
         trainer = self.trainer
         assert trainer is not None
-        if self.resident and isinstance(split, TensorSplit):
+        if self.resident and not self.num_workers and isinstance(split, TensorSplit):
             split = split.to(trainer.strategy.root_device)
         n = len(split)  # type: ignore[arg-type]
         batches = EpochBatches(n, batch_size, seed, trainer.global_rank, trainer.world_size)
+        if n // len(batches) < trainer.world_size:
+            raise UserError(f"a batch has a sample for each of {trainer.world_size} processes; raise data.batch_size")
         if seed is not None:
             batches.position = self._position
         return LateLoader(

@@ -114,6 +114,13 @@ class ZooModule(L.LightningModule):
         schedule = create_schedule(optimizer, steps, **self.optim["schedule"])
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Clip the norm of the whole gradient; Lightning's own refuses fused optimisers under mixed precision."""
+        if gradient_clip_val:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), gradient_clip_val)
+
     def configure_callbacks(self) -> list[Callback]:
         """The moving average of weights, which validation and the release file then use."""
         decay = self.optim["ema"]
@@ -121,7 +128,7 @@ class ZooModule(L.LightningModule):
             return []
         if not isinstance(decay, float) or not 0 < decay < 1:
             raise UserError(f"optim.ema is a decay between 0 and 1, such as 0.99, or null; got {decay}")
-        return [EMAWeightAveraging(decay=decay)]
+        return [EMAWeightAveraging(decay=decay, device=self.trainer.strategy.root_device)]
 
 
 _NOT_OPTIMIZER = ("schedule", "ema", "clip")

@@ -9,7 +9,7 @@ from zoo.data.tabular._sklearn import splits_of
 
 @DATA.register("breast_cancer")
 def breast_cancer(*, split_seed: int = 0) -> Splits:
-    """342 / 113 / 114 rows of 30 numbers, two classes."""
+    """341 / 114 / 114 rows of 30 numbers, two classes."""
     bunch = load_breast_cancer()
     return splits_of(
         "breast_cancer",

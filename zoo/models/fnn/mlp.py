@@ -2,7 +2,8 @@
 
 D. Rumelhart, G. Hinton, R. Williams, "Learning representations by back-propagating errors", Nature 1986.
 With `residual` and `norm`, a block is that of Gorishniy et al., "Revisiting deep learning models for tabular data"
-(arXiv 2106.11959, section 3.2). Deviation: one linear map a block, not two.
+(arXiv 2106.11959, section 3.2). Deviations: one linear map a block, not two; normalisation
+comes after it, not before.
 """
 
 from torch import Tensor, nn
@@ -45,7 +46,7 @@ class MLP(Network):
         self.layers = nn.ModuleList(
             nn.Sequential(
                 nn.Linear(n_numeric if index == 0 else width, width),
-                NORMS_1D.get(norm)(width) if norm != "none" else nn.Identity(),
+                NORMS_1D.get(norm)(width),
                 ACTIVATIONS.get(activation)(),
                 nn.Dropout(dropout),
             )
