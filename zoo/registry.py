@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -61,10 +61,6 @@ class Registry(Generic[T]):
     def names(self, pattern: str = "*") -> list[str]:
         """The names that match `pattern` (shell wildcards), sorted."""
         return sorted(name for name in {*self._files, *self._entries} if fnmatch(name, pattern))
-
-    def items(self) -> Iterator[tuple[str, T]]:
-        """All names with their entries, sorted by name."""
-        return ((name, self.get(name)) for name in self.names())
 
     def _import(self, name: str) -> None:
         path, module_name = self._files[name], self._modules[name]

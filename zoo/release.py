@@ -1,6 +1,5 @@
 """From finished runs to a pretrained file with its card, and the checks that hold a card to its file."""
 
-import hashlib
 import json
 import shutil
 import statistics
@@ -14,7 +13,7 @@ from torch import Tensor
 from zoo.checkpoint import sha256_of, write_text
 from zoo.errors import UserError
 from zoo.models.model import Model
-from zoo.pretrained import CARDS, WEIGHTS, load, load_card, load_file
+from zoo.pretrained import CARDS, WEIGHTS, load_card, load_file
 from zoo.spec import DataSpec, Input
 
 PROBE_TOLERANCE = 1e-3
@@ -82,10 +81,10 @@ def verify(name: str) -> list[str]:
     problems = [key for key in ("model", "spec", "config", "n_parameters") if card[key] != header[key]]
     problems += [] if card["file"]["test"] == header["metrics"]["test"] else ["metrics"]
     problems += [] if card["bytes"] == path.stat().st_size else ["bytes"]
-    problems += [] if card["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest() else ["sha256"]
+    problems += [] if card["sha256"] == sha256_of(path) else ["sha256"]
     counted = sum(parameter.numel() for parameter in model.parameters())
     problems += [] if card["n_parameters"] == counted else [f"n_parameters counted as {counted}"]
-    probe = _probe_outputs(load(name).model, spec)
+    probe = _probe_outputs(model, spec)
     expected = torch.tensor(card["probe"])
     close = torch.allclose(probe, expected, rtol=PROBE_TOLERANCE, atol=PROBE_TOLERANCE)
     return problems + ([] if close else [f"probe outputs {probe.tolist()}"])

@@ -22,7 +22,6 @@ from zoo.data.splits import Splits, batches
 from zoo.errors import UserError, unknown
 from zoo.evaluation import evaluate
 from zoo.extension import add_path
-from zoo.models import check_fit
 from zoo.modules import ZooModule, create_module
 from zoo.pretrained import finetune as load_into
 from zoo.pretrained import load, save_file
@@ -112,7 +111,6 @@ def _train(
     checkpoint = _claim(run, config)
     L.seed_everything(config["seed"], verbose=False)
     splits, loader = load_section(config["data"])
-    check_fit(config["model"]["name"], splits.spec)
     module = _module(config, splits)
     data = ZooDataModule(splits, seed=config["seed"], **loader)
     trainer = create_trainer(run.folder, config, settings, module, callbacks, loggers)
