@@ -137,14 +137,14 @@ def test_step_equals_forward(name, pooling):
     model = build(name, pooling=pooling, bidirectional=False, depth=2).eval()
     sequence, state = probe_inputs(spec_of(name), 2)["sequence"], None
     for t in range(sequence.shape[1]):
-        output, state = model.step(sequence[:, t], state)
+        output, state = model.step(state, sequence=sequence[:, t])
         whole = model(sequence=sequence[:, : t + 1], lengths=torch.tensor([t + 1, t + 1]))
         torch.testing.assert_close(output, whole, rtol=1e-4, atol=1e-5)
 
 
 def test_bidirectional_step_is_refused():
     with pytest.raises(UserError, match="bidirectional"):
-        build("rnn/gru").step(torch.zeros(1, 4))
+        build("rnn/gru").step(sequence=torch.zeros(1, 4))
 
 
 @pytest.mark.parametrize(("depth", "parameters"), [(20, 269_722), (32, 464_154), (44, 658_586), (56, 853_018)])

@@ -13,33 +13,42 @@ from zoo.checkpoint import write_text
 from zoo.data.module import load_section
 from zoo.data.splits import Split, batches
 from zoo.errors import UserError, unknown
-from zoo.prediction import Predictor
+from zoo.prediction import Predictor, choose_device
 from zoo.pretrained import list_pretrained, load
 from zoo.spec import DataSpec
 
 SPLITS = ("train", "val", "test")
-DEVICES = ("auto", "cpu", "cuda")
 
 
-def evaluate(predictor: Predictor, split: Split) -> tuple[dict[str, float], Tensor, Tensor]:
+def evaluate(predictor: Predictor, split: Split, kept: int | None = None) -> tuple[dict[str, float], Tensor, Tensor]:
     """Measure a model on a split, in float32.
 
+    Args:
+        predictor: with the model.
+        split: read in order; a text is one stream, whose state is carried from its start to its end.
+        kept: how many samples' outputs to return; None for all.
+
     Returns:
-        The task's plain loss (on the scale it is trained on) and its metrics, by name; all outputs (n, n_outputs) in
-        the target's units; all targets.
+        The task's plain loss (on the scale it is trained on) and its metrics, by name; the outputs in the target's
+        units, and the targets, of the first samples.
     """
-    outputs, targets = [], []
+    task, preprocess = predictor.task, predictor.model.preprocess
+    metrics = task.metrics().to(predictor.device)
+    total, n, state = torch.zeros((), dtype=torch.float64), 0, None
+    outputs: list[Tensor] = []
+    targets: list[Tensor] = []
     for batch in batches(split):
-        outputs.append(predictor.outputs(batch).float())
-        targets.append(batch["target"])
-    output = torch.cat(outputs)
-    target = torch.cat(targets).to(output.device)
-    metrics = predictor.task.metrics().to(output.device)
-    metrics.update(output, target)
-    scale = predictor.model.preprocess.scale_target
-    loss = predictor.task.loss(scale(output), scale(target))
-    values: dict[str, Tensor] = {"loss": loss, **metrics.compute()}
-    return {name: float(value) for name, value in values.items()}, output.cpu(), target.cpu()
+        output, state = predictor.carry(batch, state)
+        target = batch["target"].to(predictor.device)
+        task.measure(metrics, output, target, preprocess.scale_target)
+        count = int(task.count(target))
+        total += task.loss(preprocess.scale_target(output), preprocess.scale_target(target)).cpu() * count
+        n += count
+        left = len(target) if kept is None else max(kept - sum(len(part) for part in targets), 0)
+        outputs.append(output[:left].cpu())
+        targets.append(target[:left].cpu())
+    values: dict[str, Tensor] = {"loss": total / n, **metrics.compute()}
+    return {name: float(value) for name, value in values.items()}, torch.cat(outputs), torch.cat(targets)
 
 
 def evaluate_weights(
@@ -69,17 +78,12 @@ def evaluate_weights(
         raise UserError(f"say which weights: a run folder, a file, or one of {', '.join(list_pretrained())}")
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
-    if device not in DEVICES:
-        raise unknown("device", device, DEVICES)
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("device=cuda: no CUDA device is available here; use device=cpu, or device=auto")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = choose_device(device)
     start = time.perf_counter()
     predictor = load(weights).to(device)
-    splits, _ = load_section(data or predictor.card["config"]["data"])
+    splits = load_section(data or predictor.card["config"]["data"])
     check_same_kind(predictor.spec, splits.spec)
-    values, _, _ = evaluate(predictor, getattr(splits, split))
+    values, _, _ = evaluate(predictor, getattr(splits, split), kept=0)
     metrics = {
         split: values,
         "weights": str(weights),
@@ -97,7 +101,7 @@ def check_same_kind(spec: DataSpec, data: DataSpec) -> None:
     """Raise UserError unless `data` has the inputs and the classes that a model with `spec` was trained on."""
     for what, ours, theirs in (
         ("inputs", spec.to_json()["inputs"], data.to_json()["inputs"]),
-        ("columns", list(spec.columns), list(data.columns)),
+        ("columns", spec.to_json()["columns"], data.to_json()["columns"]),
         ("classes", list(spec.class_names), list(data.class_names)),
     ):
         if ours != theirs:

@@ -1,21 +1,26 @@
 """From raw input to a named answer."""
 
-from collections.abc import Callable, Mapping, Sequence
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.data.sequences._sequences import pad
+from zoo.checkpoint import write_text
+from zoo.data.readers import read_raw
+from zoo.data.sequences._sequences import encode_text
 from zoo.data.splits import Batch
 from zoo.errors import UserError, unknown
 from zoo.models.model import Model
-from zoo.registry import Registry
 from zoo.spec import DataSpec
 from zoo.tasks import create_task
 
-READERS: Registry[Callable[[DataSpec, Any], tuple[Batch, bool]]] = Registry("kind of input")
+AT_ONCE = 1000  # samples that go through the model together
+DEVICES = ("auto", "cpu", "cuda")
 
 
 class Predictor:
@@ -37,9 +42,12 @@ class Predictor:
         Args:
             raw: by the model's input:
                 image: uint8 array (height, width), (channels, height, width) or (height, width, channels), or several
-                with one more axis in front; or a PIL image.
-                numeric: array (n_numeric,) or (n, n_numeric), a DataFrame, or a dict by column name.
+                with one more axis in front; or PIL images or files, one or a list, of any size.
+                numeric, categorical: a DataFrame, a dict by column name or a list of them; where all columns are
+                numbers, an array (n_numeric,) or (n, n_numeric).
                 sequence: array (time, n_channels), or several as a list of arrays of any lengths.
+                tokens: a str, or a list of them.
+                A pathlib.Path is read as a file of that kind.
 
         Returns:
             A class name, or a number in the target's units; a list of them for several samples.
@@ -47,7 +55,7 @@ class Predictor:
         Raises:
             UserError: when the input does not have the shape, type or columns the model takes.
         """
-        batch, single = self._read(raw)
+        batch, single = read_raw(self.spec, raw)
         answers = self.task.decode(self.outputs(batch))
         return answers[0] if single else answers
 
@@ -55,107 +63,111 @@ class Predictor:
         """Probabilities of the classes in the order of `spec.class_names`: (n_classes,), or (n, n_classes)."""
         if not self.spec.class_names:
             raise UserError(f"predict_proba needs classes; this model predicts {self.spec.target_name}: use predict")
-        batch, single = self._read(raw)
+        batch, single = read_raw(self.spec, raw)
         probabilities = self.outputs(batch).softmax(1).cpu().numpy()
         return probabilities[0] if single else probabilities
 
     def features(self, raw: Any) -> np.ndarray:
         """The last hidden representation: (d_features,), or (n, d_features) for several samples."""
-        batch, single = self._read(raw)
+        batch, single = read_raw(self.spec, raw)
         with torch.inference_mode():
             features = self.model.features(**self._to_device(batch)).float().cpu().numpy()
         return features[0] if single else features
 
-    def outputs(self, batch: Batch) -> Tensor:
-        """The model's outputs (batch, n_outputs) for a batch of its inputs."""
+    def generate(self, prompt: str = "\n", n: int = 200, temperature: float = 1.0, seed: int = 0) -> str:
+        """Text of a language model's own.
+
+        Args:
+            prompt: what it goes on from; one character at least.
+            n: characters to write.
+            temperature: below 1 keeps to the likelier characters, above 1 strays from them.
+            seed: of the draws.
+
+        Raises:
+            UserError: for a model that is not a language model, an empty prompt, or a temperature of 0 or below.
+        """
+        if self.spec.task != "language_modelling":
+            raise UserError(f"generate needs a language model; this model does {self.spec.task}: use predict")
+        if not prompt or temperature <= 0:
+            raise UserError(f"the prompt is not empty and the temperature above 0; got {prompt!r} and {temperature}")
+        generator = torch.Generator(self.device).manual_seed(seed)
+        tokens, state = encode_text(self.spec.reading["alphabet"], prompt)[None].to(self.device), None  # (1, time)
+        written = ""
         with torch.inference_mode():
-            return self.model(**self._to_device(batch))
+            for _ in range(n):
+                logits, state = self.model.carry(state, tokens=tokens)
+                chances = (logits[:, -1, 1:].float() / temperature).softmax(1)  # (1, characters)
+                tokens = torch.multinomial(chances, 1, generator=generator) + 1
+                written += self.spec.class_names[int(tokens)]
+        return written
+
+    def answers(self, raw: Any) -> dict[str, list[Any]]:
+        """The answers as the columns of a table, with the chances of each class where there are classes."""
+        batch, _ = read_raw(self.spec, raw)
+        return self.task.tabulate(self.outputs(batch))
+
+    def outputs(self, batch: Batch) -> Tensor:
+        """The model's outputs (batch, n_outputs) for any number of samples."""
+        n = len(next(iter(batch.values())))
+        with torch.inference_mode():
+            parts = [
+                self.model(**self._to_device({name: value[start : start + AT_ONCE] for name, value in batch.items()}))
+                for start in range(0, n, AT_ONCE)
+            ]
+        return torch.cat(parts)
+
+    def carry(self, batch: Batch, state: Any = None) -> tuple[Tensor, Any]:
+        """The outputs for a batch, in float32, and the state from which the next batch of a stream goes on."""
+        with torch.inference_mode():
+            output, state = self.model.carry(state, **self._to_device(batch))
+            return self.model.preprocess.restore(output.float()), state
 
     def to(self, device: str | torch.device) -> "Predictor":
         """Move the model to a device, such as "cuda"."""
         self.model.to(device)
         return self
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
     def _to_device(self, batch: Batch) -> Batch:
-        device = next(self.model.parameters()).device
-        return {name: batch[name].to(device) for name in self.spec.inputs}
-
-    def _read(self, raw: Any) -> tuple[Batch, bool]:
-        return READERS.get(next(iter(self.spec.inputs)))(self.spec, raw)
+        return {name: batch[name].to(self.device) for name in self.spec.inputs}
 
 
-@READERS.register("image")
-def read_images(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
-    """One image or several as {"image": uint8 (n, channels, height, width)}, and whether it was one."""
-    shape = spec.inputs["image"].shape
-    try:
-        image = raw if isinstance(raw, Tensor) else torch.tensor(np.array(raw))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"images are arrays of one size, or a PIL image: {error}") from error
-    if image.dtype != torch.uint8:
-        raise UserError(f"images are uint8, 0 to 255; got {image.dtype}: give the pixels as they are in the file")
-    for axes in range(2 * (image.numel() > 0)):
-        last = image.movedim(-1, -3) if image.dim() >= 3 else image  # channels last
-        with_channel = image[..., None, :, :] if image.dim() >= 2 else image
-        for candidate in (image, with_channel, last):
-            if candidate.dim() == 3 + axes and candidate.shape[axes:] == shape:
-                return {"image": candidate if axes else candidate[None]}, not axes
-    raise UserError(
-        f"an image here is {' x '.join(map(str, shape))} (channels, height, width); got {tuple(image.shape)}"
-    )
+def choose_device(name: str) -> str:
+    """ "cpu" or "cuda" for a name of DEVICES; UserError for another, and for CUDA where there is none."""
+    if name not in DEVICES:
+        raise unknown("device", name, DEVICES)
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("device=cuda: no CUDA device is available here; use device=cpu, or device=auto")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
-@READERS.register("numeric")
-def read_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
-    """One row or several as {"numeric": (n, n_numeric)}, and whether it was one. Named columns may come in any
-    order."""
-    single = False
-    if hasattr(raw, "to_dict"):  # a DataFrame of rows, or a Series that is one
-        raw = raw.to_dict("list") if hasattr(raw, "columns") else raw.to_dict()
-    if isinstance(raw, Sequence) and raw and all(isinstance(row, Mapping) for row in raw):
-        raw = {column: [row.get(column) for row in raw] for column in raw[0]}
-    try:
-        rows = torch.tensor(np.asarray(_by_column(spec, raw), dtype=np.float32))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"every value of a row is a number: {error}") from error
-    if rows.dim() == 1:
-        rows, single = rows[None], True
-    if rows.dim() != 2 or rows.shape[1] != len(spec.columns) or not len(rows):
-        raise UserError(f"a row here has {len(spec.columns)} numbers; got an array of shape {tuple(rows.shape)}")
-    _check_finite(rows, "row")
-    return {"numeric": rows}, single
+def predict_file(predictor: Predictor, path: Path, output: Path | None = None) -> tuple[list[str], list[list[Any]]]:
+    """Answer a file of the user's, or every file of a folder.
 
+    Args:
+        predictor: of the model.
+        path: a table, an image, a recording, sequences or a series; or a folder of images or recordings.
+        output: a CSV file to write.
 
-def _by_column(spec: DataSpec, raw: Any) -> Any:
-    """The columns the model takes, in its order, where they have names."""
-    if not isinstance(raw, Mapping):
-        return raw
-    missing = [column for column in spec.columns if column not in raw]
-    if missing:
-        raise UserError(f"the input lacks a column: {unknown('column', missing[0], map(str, raw))}")
-    return np.stack([np.asarray(raw[column], dtype=np.float32) for column in spec.columns], axis=-1)
+    Returns:
+        The table's header and its rows: the samples' names, and what `Predictor.answers` gives for each.
 
-
-@READERS.register("sequence")
-def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
-    """One sequence or several as {"sequence": (n, time, n_channels), "lengths": (n,)}, and whether it was one."""
-    n_channels = spec.inputs["sequence"].shape[-1]
-    single = not isinstance(raw, Sequence) and np.ndim(raw) == 2
-    sequences = [torch.tensor(np.asarray(one, dtype=np.float32)) for one in ([raw] if single else raw)]
-    for index, sequence in enumerate(sequences):
-        if sequence.dim() != 2 or sequence.shape[1] != n_channels or not len(sequence):
-            raise UserError(
-                f"a sequence here is (time, {n_channels}), with one step at least; "
-                f"number {index} is {tuple(sequence.shape)}"
-            )
-        _check_finite(sequence, f"sequence {index}, step")
-    if not sequences:
-        raise UserError("there are no sequences in this input")
-    sequence, lengths = pad(sequences)
-    return {"sequence": sequence, "lengths": lengths}, single
-
-
-def _check_finite(values: Tensor, what: str) -> None:
-    bad = (~values.isfinite()).any(1).nonzero().squeeze(1).tolist()
-    if bad:
-        raise UserError(f"every value is a finite number; {what} {', '.join(map(str, bad[:5]))} has NaN or infinity")
+    Raises:
+        UserError: when there is no such path, or what is there does not fit the model.
+    """
+    if not path.exists():
+        raise unknown(f"file in {path.parent}", path.name, [other.name for other in path.parent.glob("*")])
+    files = sorted(file for file in path.rglob("[!.]*") if file.is_file()) if path.is_dir() else []
+    columns = predictor.answers(files or path)
+    n = len(next(iter(columns.values())))
+    names = [str(file.relative_to(path)) for file in files] if len(files) == n else list(range(n))
+    header, rows = ["sample", *columns], [list(row) for row in zip(names, *columns.values(), strict=True)]
+    if output is not None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([header, *rows])
+        write_text(output, text.getvalue())
+    return header, rows

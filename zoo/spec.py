@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+IGNORED = -100  # the target of a padded step
+
 
 @dataclass(frozen=True)
 class Input:
@@ -15,16 +17,39 @@ class Input:
         axes: a name for each axis. Models ask for sizes by these names, such as `in_channels` or `n_numeric`.
         scaled_axis: the axis along which the model standardises, one mean and deviation per entry; None leaves the
             values as they are.
+        cardinalities: of integer codes, how many values each entry of the last axis can take, or the one number for
+            codes without such an axis. Code 0 is a value that training has not seen.
     """
 
     shape: tuple[int | None, ...] = ()
     dtype: str = "float32"
     axes: tuple[str, ...] = ()
     scaled_axis: int | None = None
+    cardinalities: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", tuple(self.shape))
-        object.__setattr__(self, "axes", tuple(self.axes))
+        for name in ("shape", "axes", "cardinalities"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table as a file holds it, or one channel of a series.
+
+    Args:
+        name: its heading.
+        kind: "numeric", "boolean", "categorical" or "date".
+        categories: of a categorical column, the values seen in training, as text; the first has code 1.
+        missing: whether values are missing in the training split.
+    """
+
+    name: str
+    kind: str = "numeric"
+    categories: tuple[str, ...] = ()
+    missing: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "categories", tuple(self.categories))
 
 
 @dataclass(frozen=True)
@@ -36,10 +61,12 @@ class DataSpec:
         task: the registry name of the task, such as "classification".
         inputs: the tensors of a batch; the keys are parameter names of the model's `forward`.
         n_outputs: classes, or regressed values, per sample.
-        target: shape and type of one target; floating targets are standardised inside the model.
+        target: shape and type of one target; None in the shape is a target for each step of a sequence.
         target_name: what is predicted, with its unit if it has one.
         class_names: the classes in the order of the model's outputs.
-        columns: names of a table's columns or a series' channels, in the order of the input.
+        columns: a table's columns, or a series' channels, in the order of the input.
+        reading: what turns raw input into the tensors of a batch, beside what the inputs say: options of their
+            `zoo.data.readers`, such as the alphabet of text or the rate of sound.
         licence: terms under which the data may be used.
         source: where the data comes from.
     """
@@ -51,20 +78,29 @@ class DataSpec:
     target: Input = field(default_factory=lambda: Input(dtype="int64"))
     target_name: str = "class"
     class_names: Sequence[str] = ()
-    columns: Sequence[str] = ()
+    columns: Sequence[Column] = ()
+    reading: Mapping[str, Any] = field(default_factory=dict)
     licence: str = ""
     source: str = ""
 
     @property
-    def sizes(self) -> dict[str, int]:
-        """Every size a model may ask for: the named axes of fixed size, and `n_outputs`."""
+    def sizes(self) -> dict[str, Any]:
+        """Every size a model may ask for: the named axes of fixed size, `cardinalities` of integer codes, `n_outputs`,
+        and `per_step`, whether each step of a sequence has a target of its own."""
         axes = {
             axis: size
             for an_input in self.inputs.values()
             for axis, size in zip(an_input.axes, an_input.shape, strict=True)
             if size is not None
         }
-        return {**axes, "n_outputs": self.n_outputs}
+        codes = [an_input.cardinalities for an_input in self.inputs.values() if an_input.cardinalities]
+        cardinalities = {"cardinalities": codes[0]} if codes else {}
+        return {**axes, **cardinalities, "n_outputs": self.n_outputs, "per_step": None in self.target.shape}
+
+    @property
+    def column_names(self) -> list[str]:
+        """The columns' headings."""
+        return [column.name for column in self.columns]
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain JSON values; `from_json` reverses it."""
@@ -73,15 +109,17 @@ class DataSpec:
             "inputs": {name: _plain(an_input) for name, an_input in self.inputs.items()},
             "target": _plain(self.target),
             "class_names": list(self.class_names),
-            "columns": list(self.columns),
+            "columns": [{**asdict(column), "categories": list(column.categories)} for column in self.columns],
+            "reading": dict(self.reading),
         }
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "DataSpec":
         """The spec that `to_json` wrote."""
         inputs = {name: Input(**an_input) for name, an_input in values["inputs"].items()}
-        return cls(**{**values, "inputs": inputs, "target": Input(**values["target"])})
+        columns = [Column(**column) for column in values["columns"]]
+        return cls(**{**values, "inputs": inputs, "target": Input(**values["target"]), "columns": columns})
 
 
 def _plain(an_input: Input) -> dict[str, Any]:
-    return {**asdict(an_input), "shape": list(an_input.shape), "axes": list(an_input.axes)}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(an_input).items()}

@@ -1,6 +1,7 @@
 """What is learnt, whatever learns it: the loss, the metrics, what early stopping watches, and how outputs read."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,16 +13,19 @@ from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError, R2Score
 
 from zoo.errors import UserError, unknown
 from zoo.registry import Registry
-from zoo.spec import DataSpec
+from zoo.spec import IGNORED, DataSpec
 
 TASKS: Registry[type["Task"]] = Registry("task")
+Scale = Callable[[Tensor], Tensor]
 
 
 class Task:
-    """Base of all tasks. `score` names the metric to show first; `score_mode` says which way is better."""
+    """Base of all tasks. `score` names the metric to show first; `score_mode` says which way is better; `kept` is how
+    many of a split's outputs a report shows, None for all."""
 
     score: str
     score_mode: str
+    kept: int | None = None
 
     def __init__(self, spec: DataSpec):
         self.spec = spec
@@ -31,12 +35,25 @@ class Task:
         raise NotImplementedError
 
     def metrics(self) -> MetricCollection:
-        """Metrics over outputs (batch, n_outputs) and targets in the target's own units."""
+        """Fresh metrics, to be filled by `measure`."""
         raise NotImplementedError
+
+    def measure(self, metrics: MetricCollection, output: Tensor, target: Tensor, scale: Scale) -> None:
+        """Take a batch into `metrics`: outputs and targets in the target's own units, and the map from those to the
+        scale the loss is computed on."""
+        metrics.update(output, target)
+
+    def count(self, target: Tensor) -> Tensor | int:
+        """How many answers a batch's mean loss is the mean of."""
+        return len(target)
 
     def decode(self, output: Tensor) -> list[Any]:
         """One readable answer a row: a class name, or a number in the target's units."""
         raise NotImplementedError
+
+    def tabulate(self, output: Tensor) -> dict[str, list[Any]]:
+        """The answers as columns of a table."""
+        return {"prediction": self.decode(output)}
 
 
 def create_task(spec: DataSpec, **options: Any) -> Task:
@@ -97,6 +114,11 @@ class Classification(Task):
         """The likeliest class's name for each row of logits."""
         return [self.spec.class_names[index] for index in output.argmax(1).tolist()]
 
+    def tabulate(self, output: Tensor) -> dict[str, list[Any]]:
+        """The answer, and the probability of each class."""
+        shares = output.float().softmax(1).T.tolist()  # (n_classes, n)
+        return super().tabulate(output) | dict(zip(self.spec.class_names, shares, strict=True))
+
 
 LOSSES: Registry[Any] = Registry("loss")
 for _name, _loss in {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}.items():
@@ -131,6 +153,118 @@ class Regression(Task):
         return (output.squeeze(1) if output.shape[1] == 1 else output).tolist()
 
 
+@TASKS.register("forecasting")
+class Forecasting(Task):
+    """The next `horizon` steps of a series, all at once.
+
+    Args:
+        spec: the data set's; its target is (horizon, n_channels).
+        loss: "mse" (squared error), "mae" (absolute error) or "huber", on the standardised target.
+    """
+
+    score, score_mode, kept = "mse_scaled", "min", 2000
+
+    def __init__(self, spec: DataSpec, loss: str = "mse") -> None:
+        super().__init__(spec)
+        self._loss = LOSSES.get(loss)
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """The chosen error of (batch, horizon, n_channels), both standardised."""
+        return self._loss(output.float(), target)
+
+    def metrics(self) -> MetricCollection:
+        """Mean squared and absolute error over all steps and channels: `_scaled` of values standardised by the training
+        split, as the literature gives them, and in the series' own units."""
+        return _collect(
+            mse_scaled=ScaledSquaredError(),
+            mae_scaled=ScaledAbsoluteError(),
+            mse=MeanSquaredError(),
+            mae=MeanAbsoluteError(),
+        )
+
+    def measure(self, metrics: MetricCollection, output: Tensor, target: Tensor, scale: Scale) -> None:
+        """Take in a batch (batch, horizon, n_channels), in its own units and scaled."""
+        output, target = output.contiguous(), target.contiguous()
+        metrics.update(preds=output, target=target, scaled_preds=scale(output), scaled_target=scale(target))
+
+    def decode(self, output: Tensor) -> list[Any]:
+        """For each window a list of its steps, each a list of the channels' values."""
+        return output.tolist()
+
+    def tabulate(self, output: Tensor) -> dict[str, list[Any]]:
+        """A row for each step of each window, a column for each channel."""
+        n, horizon, _ = output.shape
+        steps = {"step": list(range(1, horizon + 1)) * n}
+        return steps | dict(zip(self.spec.column_names, output.flatten(0, 1).T.tolist(), strict=True))
+
+
+class ScaledSquaredError(MeanSquaredError):
+    """Mean squared error of the standardised values."""
+
+    def update(self, scaled_preds: Tensor, scaled_target: Tensor) -> None:
+        """Take in values (batch, horizon, n_channels)."""
+        super().update(scaled_preds, scaled_target)
+
+
+class ScaledAbsoluteError(MeanAbsoluteError):
+    """Mean absolute error of the standardised values."""
+
+    def update(self, scaled_preds: Tensor, scaled_target: Tensor) -> None:
+        """Take in values (batch, horizon, n_channels)."""
+        super().update(scaled_preds, scaled_target)
+
+
+@TASKS.register("language_modelling")
+class LanguageModelling(Task):
+    """The next token, at each step of a text."""
+
+    score, score_mode, kept = "nats", "min", 0
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Cross entropy of logits (batch, time, n_tokens) and tokens (batch, time), in nats a token."""
+        return F.cross_entropy(output.float().flatten(0, 1), target.flatten(), ignore_index=IGNORED)
+
+    def metrics(self) -> MetricCollection:
+        """Cross entropy in nats and in bits a token, and the share of tokens that were the likeliest."""
+        accuracy = MulticlassAccuracy(self.spec.n_outputs, average="micro")
+        return _collect(nats=CrossEntropy(), bits=CrossEntropy(unit=math.log(2)), accuracy=accuracy)
+
+    def measure(self, metrics: MetricCollection, output: Tensor, target: Tensor, scale: Scale) -> None:
+        """Take in a batch, less its padded steps."""
+        valid = target != IGNORED
+        metrics.update(output[valid], target[valid])
+
+    def count(self, target: Tensor) -> Tensor:
+        """Steps that are not padding."""
+        return (target != IGNORED).sum()
+
+    def decode(self, output: Tensor) -> list[Any]:
+        """The likeliest token after the end of each text."""
+        return [self.spec.class_names[index] for index in output[:, -1].argmax(1).tolist()]
+
+
+class CrossEntropy(Metric):
+    """Mean cross entropy over all tokens; `unit` nats count as one."""
+
+    total: Tensor
+    n: Tensor
+
+    def __init__(self, unit: float = 1.0):
+        super().__init__()
+        self.unit = unit
+        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("n", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Take in logits (n, n_tokens) and tokens (n,)."""
+        self.total += F.cross_entropy(preds.float(), target, reduction="sum")
+        self.n += len(target)
+
+    def compute(self) -> Tensor:
+        """The mean so far."""
+        return (self.total / self.n / self.unit).float()
+
+
 def _collect(**metrics: Metric) -> MetricCollection:
     named: Mapping[str, Metric] = metrics
-    return MetricCollection(dict(named))
+    return MetricCollection(dict(named), compute_groups=False)

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoo.errors import UserError, unknown
 from zoo.registry import Registry
@@ -11,6 +11,31 @@ if TYPE_CHECKING:
     from zoo.data.splits import Splits
 
 DATA: "Registry[Callable[..., Splits]]" = Registry("data", __name__)
+
+
+class Facts(NamedTuple):
+    """What is known of a data set before it is read. Each file of a data set holds its own as `FACTS`.
+
+    Attributes:
+        task: the registry name of the task; "any" where the user's file decides.
+        rows: samples of train / val / test.
+        inputs: in words, with shape.
+        licence: terms under which the data may be used.
+        source: who made it, where it is from.
+        network: whether its files must be fetched where neither ZOO_DATA nor the cache has them.
+    """
+
+    task: str
+    rows: str
+    inputs: str
+    licence: str
+    source: str
+    network: bool = False
+
+
+def facts(name: str) -> Facts | None:
+    """The facts of a data set; None for one of the user's own that states none."""
+    return getattr(inspect.getmodule(DATA.get(name)), "FACTS", None)
 
 
 def list_data(pattern: str = "*") -> list[str]:

@@ -57,10 +57,21 @@ class EpochBatches:
 
 
 class LateLoader(DataLoader[Batch]):
-    """A DataLoader that starts when its first batch is asked for; Lightning makes iterators before it resumes."""
+    """A DataLoader that starts when its first batch is asked for, as Lightning makes iterators before it resumes, and
+    whose workers end in one message."""
 
     def __iter__(self) -> Any:
-        yield from super().__iter__()
+        try:
+            yield from super().__iter__()
+        except UserError as error:  # a worker's comes with its traceback in front
+            raise UserError(str(error).rpartition("UserError: ")[2].strip()) from error
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise UserError(
+                "a process that reads data was killed, as the system does when memory runs out\n"
+                "lower data.num_workers or data.batch_size; data.num_workers=0 reads in the main process"
+            ) from error
 
 
 def mix(*numbers: int) -> int:
@@ -103,10 +114,10 @@ class ZooDataModule(L.LightningDataModule):
         augment: Mapping[str, Mapping[str, Any]] | None = None,
     ):
         super().__init__()
-        if batch_size < 1 or eval_batch_size < 1 or num_workers < 0:
+        if not isinstance(batch_size, int) or batch_size < 1 or eval_batch_size < 1 or num_workers < 0:
             raise UserError(
-                "data.batch_size and data.eval_batch_size are at least 1, and data.num_workers at least 0; "
-                f"got {batch_size}, {eval_batch_size} and {num_workers}"
+                "data.batch_size is a whole number from 1, or auto; data.eval_batch_size is at least 1, and "
+                f"data.num_workers at least 0; got {batch_size}, {eval_batch_size} and {num_workers}"
             )
         self.splits, self.seed = splits, seed
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
@@ -157,11 +168,23 @@ class ZooDataModule(L.LightningDataModule):
         return augment(batch, self.augmentations)
 
 
-def load_section(data: Mapping[str, Any]) -> tuple[Splits, dict[str, Any]]:
-    """A config's data section as splits, and the data module's keywords among its values."""
-    keywords = set(inspect.signature(ZooDataModule).parameters) - {"splits", "seed"}
-    options = {key: value for key, value in data.items() if key not in keywords | {"name", "epochs"}}
-    return load_data(data["name"], **options), {key: data[key] for key in keywords & set(data)}
+def load_section(data: Mapping[str, Any]) -> Splits:
+    """The data set of a config's data section.
+
+    The name is the data set's, unless a `reader` says which data set takes it as one of its options.
+    """
+    registered = "reader" if "reader" in data else "name"
+    others = {registered, "epochs", *_loader_keys()}
+    return load_data(data[registered], **{key: value for key, value in data.items() if key not in others})
+
+
+def loader_options(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data module's keywords among the values of a config's data section."""
+    return {key: data[key] for key in _loader_keys() & set(data)}
+
+
+def _loader_keys() -> set[str]:
+    return set(inspect.signature(ZooDataModule).parameters) - {"splits", "seed"}
 
 
 def seed_step(device: torch.device, seed: int) -> None:

@@ -1,16 +1,18 @@
 """Training, validation and test split as map-style data sets that give whole batches."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
+from zoo.errors import UserError
 from zoo.spec import DataSpec
 
 Batch = dict[str, Tensor]
+AT_ONCE = 2**25  # values of a batch that is only read
 
 
 class TensorSplit(Dataset[Batch]):
@@ -50,9 +52,10 @@ def collate(samples: Batch | list[Batch]) -> Batch:
     return samples if isinstance(samples, Mapping) else default_collate(samples)
 
 
-def batches(split: Split, batch_size: int = 1000) -> Iterator[Batch]:
-    """The whole split in order, `batch_size` samples at a time."""
+def batches(split: Split, batch_size: int | None = None) -> Iterator[Batch]:
+    """The whole split in order, `batch_size` samples at a time; None is 1,000, or fewer where they are large."""
     n = len(split)  # type: ignore[arg-type]
+    batch_size = batch_size or max(1, min(1000, AT_ONCE // sum(value.numel() for value in split[0].values())))
     for start in range(0, n, batch_size):
         index = range(start, min(start + batch_size, n))
         if hasattr(split, "__getitems__"):
@@ -61,14 +64,29 @@ def batches(split: Split, batch_size: int = 1000) -> Iterator[Batch]:
             yield collate([split[i] for i in index])
 
 
+def each_value_once(split: Split) -> Iterator[Batch]:
+    """Batches that hold each value of a split once, for statistics; a split whose samples overlap says how."""
+    return split.each_value_once() if hasattr(split, "each_value_once") else batches(split)
+
+
 @dataclass(frozen=True)
 class Splits:
-    """The three splits of a data set. `train` fits, `val` selects, `test` is read once, at the end."""
+    """The three splits of a data set. `train` fits, `val` selects, `test` is read once, at the end. `files` are texts
+    for the run folder, by name: what the reader found that a user may want to see or correct."""
 
     spec: DataSpec
     train: Split
     val: Split
     test: Split
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def check_shares(val_share: float, test_share: float) -> None:
+    """Raise UserError unless the shares leave something for each split."""
+    if not (val_share > 0 and test_share > 0 and val_share + test_share < 1):
+        raise UserError(
+            f"data.val_share and data.test_share are above 0, and below 1 together; got {val_share} and {test_share}"
+        )
 
 
 def carve(
@@ -86,3 +104,10 @@ def carve(
 
     rest, carved = train_test_split(np.arange(n), test_size=size, random_state=seed, stratify=stratify)
     return rest, carved
+
+
+def check_finite(values: Tensor, what: str) -> None:
+    """Raise UserError that names the rows of (n, ...) values with NaN or infinity in them, each called `what`."""
+    bad = (~values.isfinite()).any(1).nonzero().squeeze(1).tolist()
+    if bad:
+        raise UserError(f"every value is a finite number; {what} {', '.join(map(str, bad[:5]))} has NaN or infinity")

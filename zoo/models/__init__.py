@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 MODELS: "Registry[type[Network]]" = Registry("model", __name__, lambda path: f"{path.parent.name}/{path.stem}")
 
+_ABSENT: dict[str, Any] = {"n_numeric": 0, "n_channels": 0, "cardinalities": ()}  # sizes of inputs that need not be
+
 
 def list_models(pattern: str = "*") -> list[str]:
     """Names of the architectures that match a shell pattern, such as "cnn/*"."""
@@ -36,7 +38,7 @@ def create_model(name: str, spec: DataSpec, **kwargs: Any) -> "Model":
 
     check_fit(name, spec)
     network = MODELS.get(name)
-    sizes = {key: size for key, size in spec.sizes.items() if key in network.required_sizes()}
+    sizes = {size: spec.sizes.get(size, _ABSENT.get(size)) for size in network.required_sizes()}
     choices = network.defaults()
     for key in kwargs:
         if key not in choices:
@@ -58,9 +60,10 @@ def check_fit(name: str, spec: DataSpec) -> None:
 def _misfit(name: str, spec: DataSpec) -> str | None:
     network = MODELS.get(name)
     takes, offers = network.inputs(), list(spec.inputs)
-    if set(takes) != set(offers):
+    needs = {key for key, needed in takes.items() if needed}
+    if not needs <= set(offers) <= set(takes):
         return f"model {name} takes {', '.join(takes)}; data {spec.name} offers {', '.join(offers)}"
-    missing = [size for size in network.required_sizes() if size not in spec.sizes]
+    missing = [size for size in network.required_sizes() if size not in spec.sizes | _ABSENT]
     if missing:
         return f"model {name} asks for the size {', '.join(missing)}; data {spec.name} has {spec.sizes}"
     return None

@@ -1,7 +1,7 @@
 """What several families share: the base of all networks, activations, normalisation, and the fitted first layer."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -47,14 +47,19 @@ class Network(nn.Module):
         """Logits or standardised values, (batch, n_outputs)."""
         return self.head(self.features(*args, **inputs))
 
-    def step(self, sequence: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def step(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
         """One time step, for networks that have them; see `Recurrent.step`."""
         raise UserError(f"{type(self).__name__} reads its whole input at once and has no steps")
 
+    def carry(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
+        """`forward`, and what the next batch of an evaluation goes on from: nothing, where samples stand alone."""
+        return self(**inputs), state
+
     @classmethod
-    def inputs(cls) -> list[str]:
-        """Names of the inputs the network takes."""
-        return list(inspect.signature(cls.features).parameters)[1:]
+    def inputs(cls) -> dict[str, bool]:
+        """Names of the inputs the network takes, and whether it needs each."""
+        parameters = list(inspect.signature(cls.features).parameters.values())[1:]
+        return {parameter.name: parameter.default is inspect.Parameter.empty for parameter in parameters}
 
     @classmethod
     def required_sizes(cls) -> list[str]:
@@ -72,6 +77,33 @@ def _constructor(cls: type) -> dict[str, Any]:
     return {name: parameter.default for name, parameter in parameters.items()}
 
 
+class OneHot(nn.Module):
+    """Integer codes as vectors of zeros and a one for each code; code 0, a value never seen in training, is all zeros.
+
+    Args:
+        cardinalities: how many values each code of the last axis can take; none of them makes an empty vector.
+    """
+
+    offsets: Tensor
+
+    def __init__(self, cardinalities: Sequence[int]):
+        super().__init__()
+        self.width = sum(cardinalities) - len(cardinalities)
+        ends = torch.tensor([0, *cardinalities]).sub(1).clamp(min=0).cumsum(0)[: len(cardinalities)]
+        self.register_buffer("offsets", ends, persistent=False)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Vectors (..., width) of codes (..., n_codes)."""
+        places = torch.where(codes > 0, codes + self.offsets, 0)  # place 0 is cut off again
+        ones = torch.zeros(*codes.shape[:-1], self.width + 1, device=codes.device)
+        return ones.scatter_(-1, places, 1.0)[..., 1:]
+
+
+def join(values: Tensor | None, ones: Tensor | None) -> Tensor:
+    """Numbers and one-hot vectors, where there are both, side by side along the last axis."""
+    return torch.cat([part for part in (values, ones) if part is not None], dim=-1)
+
+
 class Preprocess(nn.Module):
     """The model's first layer: standardises each input, and the target where that is a floating value.
 
@@ -81,22 +113,23 @@ class Preprocess(nn.Module):
     def __init__(self, spec: DataSpec):
         super().__init__()
         self.scales = nn.ModuleDict({name: _scale(an_input) for name, an_input in spec.inputs.items()})
-        self.target_scale = Standardize(spec.n_outputs, 1) if spec.target.dtype == "float32" else nn.Identity()
+        self.target_scale = _scale(spec.target)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Standardised inputs, each of the shape it came in."""
         return {name: self.scales[name](value) for name, value in inputs.items()}
 
     def scale_target(self, target: Tensor) -> Tensor:
-        """The target as the network should give it: (batch, n_outputs) standardised, or classes (batch,) as is."""
+        """The target as the network should give it: values (batch, ...) standardised, or classes as they are."""
         return self.target_scale(target)
 
     def restore(self, output: Tensor) -> Tensor:
-        """The network's output in the target's own units; (batch, n_outputs)."""
+        """The network's output in the target's own units, of the shape it came in."""
         return self.target_scale.inverse(output) if isinstance(self.target_scale, Standardize) else output
 
     def fit(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
-        """Set all statistics from one pass over the training split's batches; padded steps do not count."""
+        """Set all statistics from one pass over the training split's batches. Padded steps and missing values (NaN) do
+        not count."""
         scales = {name: scale for name, scale in self.scales.items() if isinstance(scale, Standardize)}
         if isinstance(self.target_scale, Standardize):
             scales["target"] = self.target_scale
@@ -117,7 +150,8 @@ def _scale(an_input: Input) -> nn.Module:
 
 
 class Standardize(nn.Module):
-    """(x - mean) / std with one pair for each of `n` entries along the axis `axis_from_end` places from the end."""
+    """(x - mean) / std with one pair for each of `n` entries along the axis `axis_from_end` places from the end. A
+    missing value (NaN) becomes 0, the mean."""
 
     mean: Tensor
     std: Tensor
@@ -131,7 +165,8 @@ class Standardize(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardise `x` of any leading shape; integers become floats."""
-        return (x.to(self.mean.dtype) - self.mean) / self.std
+        scaled = (x.to(self.mean.dtype) - self.mean) / self.std
+        return torch.where(scaled.isnan(), 0.0, scaled) if x.is_floating_point() else scaled
 
     def inverse(self, x: Tensor) -> Tensor:
         """Undo `forward`, in full precision."""
@@ -150,22 +185,23 @@ class Standardize(nn.Module):
 
 
 class Moments:
-    """Mean and standard deviation of a stream of (count, n) batches, in double precision."""
+    """Mean and standard deviation of a stream of (count, n) batches, in double precision; NaN does not count."""
 
     def __init__(self, n: int):
-        self.count, self.sum, self.square = 0, torch.zeros(n).double(), torch.zeros(n).double()
+        self.count, self.sum, self.square = torch.zeros(3, n, dtype=torch.float64)
 
     def update(self, x: Tensor) -> None:
         """Take in one batch (count, n)."""
         x = x.double().cpu()
-        self.count += len(x)
-        self.sum += x.sum(0)
-        self.square += x.square().sum(0)
+        self.count += (~x.isnan()).sum(0)
+        self.sum += x.nansum(0)
+        self.square += x.square().nansum(0)
 
     def mean_and_std(self) -> tuple[Tensor, Tensor]:
-        """Each (n,), of all rows so far."""
-        mean = self.sum / self.count
-        variance = self.square / self.count - mean.square()
+        """Each (n,), of all rows so far; 0 for an entry without a value."""
+        count = self.count.clamp(min=1)
+        mean = self.sum / count
+        variance = self.square / count - mean.square()
         return mean, variance.clamp(min=0).sqrt()
 
 

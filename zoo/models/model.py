@@ -11,36 +11,45 @@ from zoo.spec import DataSpec
 class Model(nn.Module):
     """Raw input in, answer out: `preprocess`, then `network`, then the target's own units.
 
-    Called with the data set's inputs by name, each (batch, ...), it gives logits (batch, n_classes) or values in the
-    target's units (batch, n_outputs).
+    Called with the data set's inputs by name, each (batch, ...), it gives logits (batch, n_classes), one for each step
+    (batch, time, n_classes) where each step has a target, or values in the target's units (batch, *target's shape).
     """
 
     def __init__(self, spec: DataSpec, network: Network):
         super().__init__()
         self.preprocess = Preprocess(spec)
         self.network = network
+        self._value_shape = spec.target.shape if spec.target.dtype == "float32" else None
 
     def forward(self, **inputs: Tensor) -> Tensor:
-        """Outputs in the target's units, (batch, n_outputs)."""
+        """Outputs in the target's units."""
         return self.preprocess.restore(self.scaled(**inputs))
 
     def scaled(self, **inputs: Tensor) -> Tensor:
-        """Outputs on the scale the loss is computed on, (batch, n_outputs)."""
-        return self.network(**self.preprocess(inputs))
+        """Outputs on the scale the loss is computed on."""
+        return self._shaped(self.network(**self.preprocess(inputs)))
+
+    def carry(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
+        """What `scaled` gives, and the state from which the next batch goes on; see `Network.carry`."""
+        output, state = self.network.carry(state, **self.preprocess(inputs))
+        return self._shaped(output), state
 
     def features(self, **inputs: Tensor) -> Tensor:
         """The network's last hidden representation, (batch, d_features)."""
         return self.network.features(**self.preprocess(inputs))
 
-    def step(self, sequence: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def step(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
         """One time step of a recurrent network.
 
         Args:
-            sequence: the step's raw values, (batch, n_channels).
             state: what the step before returned; None at the start.
+            inputs: the step's raw `sequence` (batch, n_channels) or `tokens` (batch,).
 
         Returns:
-            The output as if the sequence ended here, (batch, n_outputs), and the state for the next step.
+            The output as if the sequence ended here, and the state for the next step.
         """
-        output, state = self.network.step(self.preprocess({"sequence": sequence})["sequence"], state)
-        return self.preprocess.restore(output), state
+        output, state = self.network.step(state, **self.preprocess(inputs))
+        return self.preprocess.restore(self._shaped(output)), state
+
+    def _shaped(self, output: Tensor) -> Tensor:
+        return output if self._value_shape is None else output.view(len(output), *self._value_shape)  # type: ignore[arg-type]

@@ -42,16 +42,11 @@ class ZooModule(L.LightningModule):
         self.optim = optim
         self.val_metrics = self.task.metrics()
         self.loss_sum = torch.zeros(())
-        self.n_seen = 0
+        self.n_seen: Tensor | int = 0
 
     def inputs(self, batch: Batch) -> Batch:
         """The batch less its target, as the model takes it."""
         return {name: value for name, value in batch.items() if name != "target"}
-
-    def scaled_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The mean loss, a scalar, and the outputs on the network's scale, (batch, n_outputs)."""
-        output = self.model.scaled(**self.inputs(batch))
-        return self.task.loss(output, self.model.preprocess.scale_target(batch["target"])), output
 
     def on_train_epoch_start(self) -> None:
         """Start the epoch's mean loss."""
@@ -59,26 +54,28 @@ class ZooModule(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch. Its sum stays on the device and is logged once, at the end of the epoch."""
-        loss, _ = self.scaled_loss(batch)
-        self._add_loss(loss, batch)
+        output = self.model.scaled(**self.inputs(batch))
+        loss = self._loss(output, batch)
         if self.trainer.is_last_batch:
             self.log("train/loss", self.mean_loss, on_step=False, on_epoch=True, sync_dist=True)
         return loss
 
     def on_validation_epoch_start(self) -> None:
         """Start the validation's mean loss, setting the training's aside."""
-        self._train_loss = self.loss_sum, self.n_seen
+        self._train_loss, self._state = (self.loss_sum, self.n_seen), None
         self._reset_loss()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Take one batch into the metrics."""
-        loss, output = self.scaled_loss(batch)
-        self._add_loss(loss, batch)
-        self.val_metrics.update(self.model.preprocess.restore(output.float()), batch["target"])
+        output, self._state = self.model.carry(self._state, **self.inputs(batch))
+        self._loss(output, batch)
+        preprocess = self.model.preprocess
+        restored = preprocess.restore(output.float())
+        self.task.measure(self.val_metrics, restored, batch["target"], preprocess.scale_target)
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of the whole validation split."""
-        totals = torch.stack([self.loss_sum, torch.tensor(float(self.n_seen), device=self.device)])
+        totals = torch.stack([self.loss_sum, torch.as_tensor(self.n_seen, dtype=torch.float32, device=self.device)])
         loss, n = self.trainer.strategy.reduce(totals, reduce_op="sum")
         self.log("val/loss", loss / n)
         self.log_dict({f"val/{name}": value for name, value in self.val_metrics.compute().items()})
@@ -90,17 +87,20 @@ class ZooModule(L.LightningModule):
         """Mean loss of the epoch so far, a scalar."""
         return self.loss_sum / max(self.n_seen, 1)
 
-    def _add_loss(self, loss: Tensor, batch: Batch) -> None:
-        n = len(batch["target"])
+    def _loss(self, output: Tensor, batch: Batch) -> Tensor:
+        """The mean loss of outputs on the network's scale, a scalar; taken into the epoch's mean."""
+        loss = self.task.loss(output, self.model.preprocess.scale_target(batch["target"]))
+        n = self.task.count(batch["target"])
         self.loss_sum = self.loss_sum + loss.detach() * n
-        self.n_seen += n
+        self.n_seen = self.n_seen + n
+        return loss
 
     def _reset_loss(self) -> None:
         self.loss_sum, self.n_seen = torch.zeros((), device=self.device), 0
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the epoch's loss so far, for a resume in mid-epoch."""
-        checkpoint["epoch_loss"] = {"loss_sum": self.loss_sum.cpu(), "n_seen": self.n_seen}
+        checkpoint["epoch_loss"] = {"loss_sum": self.loss_sum.cpu(), "n_seen": int(self.n_seen)}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on from the loss that `on_save_checkpoint` kept."""

@@ -6,10 +6,13 @@ from zoo.modules.base import MODULES, ZooModule
 
 @MODULES.register("rnn")
 class RNNModule(ZooModule):
-    """Trains a recurrent network; batches hold `sequence` (batch, time, n_channels), padded at the end, and
-    `lengths` (batch,)."""
+    """Trains a recurrent network; batches hold `sequence` (batch, time, n_channels) or `tokens` (batch, time), and
+    where the sequences are padded at their end, `lengths` (batch,)."""
 
     def inputs(self, batch: Batch) -> Batch:
         """The batch's inputs, without the steps that are padding in every sequence."""
         inputs = super().inputs(batch)
-        return {**inputs, "sequence": inputs["sequence"][:, : int(inputs["lengths"].max())]}
+        if "lengths" not in inputs:
+            return inputs
+        longest = int(inputs["lengths"].max())
+        return {name: value[:, :longest] if name in ("sequence", "tokens") else value for name, value in inputs.items()}

@@ -1,13 +1,167 @@
-"""What the sequence data sets share: padding."""
+"""What the sequence data sets share: tokens, padding, checks, inputs, and the readers of raw input."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from zoo.data.readers import READERS
+from zoo.data.sequences._files import load_arrays, read_file
+from zoo.data.splits import Batch
+from zoo.errors import UserError
+from zoo.spec import DataSpec, Input
+
+LARGEST = 8e9  # bytes that padded sequences may take
+
+
+def encode_text(alphabet: str, text: str) -> Tensor:
+    """Tokens (n,) of a text: each character's place in the alphabet, from 1; 0 is any other."""
+    places = np.zeros(0x110000, dtype=np.int64)
+    places[_points(alphabet)] = np.arange(1, len(alphabet) + 1)
+    return torch.from_numpy(places[_points(text)])
+
+
+def encode_texts(alphabet: str, texts: Sequence[str]) -> Batch:
+    """Texts as {"tokens": (n, time), "lengths": (n,)}, padded with 0 at their ends."""
+    tokens = encode_text(alphabet, "".join(texts)).split([len(text) for text in texts])
+    return dict(zip(("tokens", "lengths"), pad(tokens), strict=True))
+
+
+def token_inputs(alphabet: str) -> dict[str, Input]:
+    """The inputs of texts of any lengths, padded at their ends."""
+    tokens = Input((None,), "int64", ("time",), cardinalities=(len(alphabet) + 1,))
+    return {"tokens": tokens, "lengths": Input(dtype="int64")}
+
+
+def _points(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+
 
 def pad(sequences: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Sequences (time, n_channels) of any lengths as one tensor (n, longest, n_channels), zeros at the end, and their
-    lengths (n,)."""
+    """Sequences (time, ...) of any lengths as one tensor (n, longest, ...), zeros at the ends, and lengths (n,)."""
     return pad_sequence(list(sequences), batch_first=True), torch.tensor([len(sequence) for sequence in sequences])
+
+
+def sequence_inputs(n_channels: int, n_steps: int | None = None, dtype: str = "float32") -> dict[str, Input]:
+    """The inputs of sequences: of `n_steps` all, or of any lengths and padded at their ends."""
+    sequence = Input((n_steps, n_channels), dtype, ("time", "n_channels"), scaled_axis=1)
+    return {"sequence": sequence} if n_steps else {"sequence": sequence, "lengths": Input(dtype="int64")}
+
+
+def checked(values: Sequence[np.ndarray], places: Sequence[str], n_channels: int) -> tuple[Tensor, Tensor]:
+    """Sequences padded, and their lengths. Missing values (NaN) are interpolated within a channel of a sequence; one
+    that has no other value stays NaN, which a model reads as the mean.
+
+    Raises:
+        UserError: naming the sequences without a step, with other channels, with infinity or with no value at all.
+    """
+    if not values:
+        raise UserError("there are no sequences in this input")
+    shaped = [one.ndim == 2 and one.shape[1] == n_channels and len(one) > 0 for one in values]
+    for place, one, fits in zip(places, values, shaped, strict=True):
+        if not fits:
+            shape = " x ".join(map(str, one.shape))
+            raise UserError(f"a sequence here is (time, {n_channels}), with one step at least; {place} is ({shape})")
+    infinite = np.array([np.isinf(one).any() for one in values])
+    if infinite.any():
+        raise UserError(f"values are finite numbers; {first_places(places, infinite)} has infinity: correct it")
+    void = np.array([np.isnan(one).all() for one in values])
+    if void.any():
+        raise UserError(f"a sequence has a value at least; {first_places(places, void)} has none: leave it out")
+    lengths = [len(one) for one in values]
+    size = 4 * len(values) * max(lengths) * n_channels
+    if size > LARGEST:
+        raise UserError(
+            f"padded to the longest, {places[int(np.argmax(lengths))]} with {max(lengths):,} steps, "
+            f"{len(values):,} sequences take {size / 1e9:.0f} GB\n"
+            f"cut long ones with data.max_steps= (half are shorter than {math.ceil(np.median(lengths)):,} steps)"
+        )
+    return pad([torch.from_numpy(fill_gaps(one)) for one in values])
+
+
+def first_places(places: Sequence[str], bad: np.ndarray) -> str:
+    """The places where the mask `bad` (n,) is true, at most three."""
+    rows = np.flatnonzero(bad)
+    return ", ".join(places[row] for row in rows[:3]) + (", ..." if len(rows) > 3 else "")
+
+
+def fill_gaps(values: np.ndarray) -> np.ndarray:
+    """Values (time, n_channels) with NaN interpolated in each channel that has others; the ends take the nearest."""
+    gaps = np.isnan(values)
+    if not gaps.any():
+        return values
+    values, steps = values.copy(), np.arange(len(values))
+    for channel in np.flatnonzero(gaps.any(0) & ~gaps.all(0)):
+        gap = gaps[:, channel]
+        values[gap, channel] = np.interp(steps[gap], steps[~gap], values[~gap, channel])
+    return values
+
+
+@READERS.register("sequence")
+def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
+    """One sequence or several as {"sequence": (n, time, n_channels), "lengths": (n,)}, and whether it was one.
+
+    Args:
+        spec: says how many channels there are, and how files were read in training.
+        raw: an array (time, n_channels), or several; or a path, or several, of the kinds that `data=sequences` reads.
+            Recordings come as files alone.
+    """
+    n_steps, n_channels = spec.inputs["sequence"].shape
+    values, places, single = _raw_sequences(spec, raw)
+    values = [one[: spec.reading.get("max_steps")] for one in values]
+    sequence, lengths = checked(values, places, n_channels)  # type: ignore[arg-type]
+    if n_steps and (lengths != n_steps).any():
+        wrong = int((lengths != n_steps).nonzero()[0])
+        raise UserError(f"a sequence here has {n_steps} steps; {places[wrong]} has {lengths[wrong]}: give as many")
+    return {"sequence": sequence, "lengths": lengths}, single
+
+
+def _raw_sequences(spec: DataSpec, raw: Any) -> tuple[list[np.ndarray], list[str], bool]:
+    """The sequences of raw input, what to call each, and whether it was a single one."""
+    if isinstance(raw, Path) and raw.suffix == ".npy":
+        (raw,) = load_arrays(raw).values()
+    if isinstance(raw, Path) or (isinstance(raw, Sequence) and raw and all(isinstance(one, Path) for one in raw)):
+        reading: Mapping[str, Any] = {**spec.reading, "columns": spec.column_names}
+        parts = [read_file(path, reading, labelled=False) for path in ([raw] if isinstance(raw, Path) else raw)]
+        single = isinstance(raw, Path) and raw.is_file() and "n_mels" in spec.reading
+        return [v for part in parts for v in part.values], [p for part in parts for p in part.places], single
+    single = not isinstance(raw, Sequence) and np.ndim(raw) == 2
+    try:
+        values = [np.asarray(one, dtype=np.float32) for one in ([raw] if single else raw)]
+    except (TypeError, ValueError) as error:
+        raise UserError(f"sequences are arrays of numbers (time, n_channels), or paths of files: {error}") from error
+    return values, [f"sequence {index}" for index in range(len(values))], single
+
+
+@READERS.register("tokens")
+def read_texts(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
+    """One text or several as {"tokens": (n, time), "lengths": (n,)}, and whether it was one.
+
+    Args:
+        spec: holds the alphabet; characters outside it count as unknown.
+        raw: a text, a list of texts, or the path of a file: of a text on each line, or of one long text for a model
+            whose texts have no lengths.
+    """
+    whole = "lengths" not in spec.inputs
+    if isinstance(raw, Path):
+        text = _text_of(raw)
+        raw = text if whole else text.splitlines()
+    texts = [raw] if isinstance(raw, str) else list(raw)
+    empty = [str(index) for index, text in enumerate(texts) if not isinstance(text, str) or not text]
+    if empty or not texts:
+        raise UserError(f"a text has one character at least; there is none in text {', '.join(empty[:5]) or 'at all'}")
+    if whole and len({len(text) for text in texts}) > 1:
+        raise UserError("texts that a model goes on with are equally long, or given one at a time")
+    return encode_texts(spec.reading["alphabet"], texts), isinstance(raw, str)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no text that can be read as UTF-8: {error}") from error

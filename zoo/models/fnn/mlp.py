@@ -6,10 +6,12 @@ With `residual` and `norm`, a block is that of Gorishniy et al., "Revisiting dee
 comes after it, not before.
 """
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from zoo.models import MODELS
-from zoo.models.layers import ACTIVATIONS, NORMS_1D, Network
+from zoo.models.layers import ACTIVATIONS, NORMS_1D, Network, OneHot, join
 
 
 @MODELS.register("fnn/mlp")
@@ -18,6 +20,7 @@ class MLP(Network):
 
     Args:
         n_numeric: numbers in a row of input.
+        cardinalities: values of each categorical column; they enter one-hot.
         n_outputs: outputs.
         depth: hidden layers.
         width: neurons in each hidden layer.
@@ -31,6 +34,7 @@ class MLP(Network):
         self,
         *,
         n_numeric: int,
+        cardinalities: Sequence[int],
         n_outputs: int,
         depth: int = 2,
         width: int = 128,
@@ -43,9 +47,10 @@ class MLP(Network):
         if depth < 1 or width < 1:
             raise ValueError(f"depth and width are at least 1; got depth={depth}, width={width}")
         self.residual = residual
+        self.one_hot = OneHot(cardinalities)
         self.layers = nn.ModuleList(
             nn.Sequential(
-                nn.Linear(n_numeric if index == 0 else width, width),
+                nn.Linear(n_numeric + self.one_hot.width if index == 0 else width, width),
                 NORMS_1D.get(norm)(width),
                 ACTIVATIONS.get(activation)(),
                 nn.Dropout(dropout),
@@ -54,9 +59,11 @@ class MLP(Network):
         )
         self.head = nn.Linear(width, n_outputs)
 
-    def features(self, numeric: Tensor) -> Tensor:
-        """The last hidden layer, (batch, width), for inputs (batch, n_numeric)."""
-        hidden = self.layers[0](numeric)  # (batch, width)
+    def features(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
+        """The last hidden layer, (batch, width), for inputs (batch, n_numeric) and (batch, n_categorical)."""
+        hidden = self.layers[0](
+            join(numeric, None if categorical is None else self.one_hot(categorical))
+        )  # (batch, width)
         for layer in self.layers[1:]:
             hidden = layer(hidden) + (hidden if self.residual else 0)
         return hidden

@@ -5,10 +5,12 @@ Deviation: the outputs are trained by gradient descent on the task's loss (logis
 original step function has no useful gradient.
 """
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from zoo.models import MODELS
-from zoo.models.layers import Network
+from zoo.models.layers import Network, OneHot, join
 
 
 @MODELS.register("fnn/perceptron")
@@ -17,13 +19,15 @@ class Perceptron(Network):
 
     Args:
         n_numeric: numbers in a row of input.
+        cardinalities: values of each categorical column.
         n_outputs: outputs.
     """
 
-    def __init__(self, *, n_numeric: int, n_outputs: int):
+    def __init__(self, *, n_numeric: int, cardinalities: Sequence[int], n_outputs: int):
         super().__init__()
-        self.head = nn.Linear(n_numeric, n_outputs)
+        self.one_hot = OneHot(cardinalities)
+        self.head = nn.Linear(n_numeric + self.one_hot.width, n_outputs)
 
-    def features(self, numeric: Tensor) -> Tensor:
-        """The input itself, (batch, n_numeric)."""
-        return numeric
+    def features(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
+        """The input itself, categories one-hot: (batch, d_in) for inputs (batch, n_numeric), (batch, n_categorical)."""
+        return join(numeric, None if categorical is None else self.one_hot(categorical))

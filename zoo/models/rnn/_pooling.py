@@ -25,6 +25,17 @@ class Pooling(nn.Module):
         raise NotImplementedError
 
 
+@POOLINGS.register("none")
+class Each(Pooling):
+    """Every step as it is: forward gives (batch, time, width)."""
+
+    def forward(self, hidden: Tensor, valid: Tensor) -> Tensor:
+        return hidden
+
+    def step(self, hidden: Tensor, state: Any) -> tuple[Tensor, Any]:
+        return hidden, None
+
+
 @POOLINGS.register("last")
 class Last(Pooling):
     """The last valid step."""

@@ -1,0 +1,254 @@
+"""Long series and texts: windows, forecasts, language models, and the state that an evaluation carries."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import NEED_FILES
+
+import zoo
+from zoo.data.sequences._windows import WindowSplit, series_splits, text_splits
+from zoo.data.splits import batches, each_value_once
+from zoo.errors import UserError
+from zoo.evaluation import evaluate
+from zoo.prediction import Predictor
+from zoo.spec import IGNORED
+from zoo.tasks import create_task
+
+SERIES = torch.arange(60.0).view(30, 2)
+
+
+def series(look_back=4, horizon=3, values=SERIES):
+    return series_splits("made", values, ["a", "b"], (18, 24, 30), look_back, horizon)
+
+
+def text(length=300, n_steps=16):
+    stream = torch.randint(1, 4, (length,), generator=torch.Generator().manual_seed(0))
+    return text_splits("made", "abc", stream, stream[:100], stream[:70], n_steps)
+
+
+def predictor(splits, **choices):
+    torch.manual_seed(0)
+    model = zoo.create_model("rnn/lstm", splits.spec, width=8, **choices)
+    model.preprocess.fit(each_value_once(splits.train))
+    return Predictor(model, splits.spec, {})
+
+
+def test_windows_are_views_of_every_place_in_the_series():
+    split = WindowSplit(SERIES, look_back=4, horizon=3)
+    assert len(split) == 30 - 4 - 3 + 1
+    for i in (0, 11, len(split) - 1):
+        assert torch.equal(split[i]["sequence"], SERIES[i : i + 4])
+        assert torch.equal(split[i]["target"], SERIES[i + 4 : i + 7])
+    assert split.columns["sequence"].untyped_storage().data_ptr() == SERIES.untyped_storage().data_ptr()
+
+
+def test_later_splits_look_back_but_never_forecast_what_was_seen_before():
+    splits = series()
+    assert [len(split) for split in (splits.train, splits.val, splits.test)] == [12, 4, 4]
+    assert torch.equal(splits.val[0]["target"], SERIES[18:21])
+    assert torch.equal(splits.test[0]["target"], SERIES[24:27])
+    assert torch.equal(splits.test[-1]["target"], SERIES[27:30])
+
+
+def test_statistics_are_of_the_training_rows_each_counted_once():
+    preprocess = predictor(series()).model.preprocess
+    train = SERIES[:18].double()
+    for scale in (preprocess.scales["sequence"], preprocess.target_scale):
+        torch.testing.assert_close(scale.mean.double(), train.mean(0))
+        torch.testing.assert_close(scale.std.double(), train.std(0, correction=0))
+
+
+@pytest.mark.parametrize("lengths", [{"look_back": 0}, {"horizon": 0}, {"horizon": 7}, {"look_back": 40}])
+def test_windows_that_do_not_fit_are_refused(lengths):
+    with pytest.raises(UserError, match=r"data\.horizon"):
+        series(**lengths)
+
+
+def test_forecasts_are_measured_scaled_and_in_units():
+    splits = series(values=SERIES * torch.tensor([1.0, 10.0]))
+    model = predictor(splits)
+    metrics, outputs, targets = evaluate(model, splits.test)
+    assert outputs.shape == targets.shape == (4, 3, 2)
+    errors = (outputs - targets).double()
+    scaled = errors / model.model.preprocess.target_scale.std.double()
+    assert metrics["mse"] == pytest.approx(float(errors.square().mean()), rel=1e-4)
+    assert metrics["mae"] == pytest.approx(float(errors.abs().mean()), rel=1e-4)
+    assert metrics["mse_scaled"] == pytest.approx(float(scaled.square().mean()), rel=1e-4)
+    assert metrics["mae_scaled"] == pytest.approx(float(scaled.abs().mean()), rel=1e-4)
+    assert metrics["loss"] == pytest.approx(metrics["mse_scaled"], rel=1e-4)
+
+
+def test_each_token_is_followed_by_its_target_once():
+    train = text().train.columns
+    valid = train["target"] != IGNORED
+    assert valid.sum() == 299
+    assert torch.equal(train["tokens"].flatten()[1:299], train["target"].flatten()[:298])
+
+
+@pytest.mark.parametrize("name", zoo.list_models("rnn/*"))
+def test_an_evaluation_carries_the_state_over_the_whole_text(name):
+    splits = text(length=2100)
+    torch.manual_seed(0)
+    model = zoo.create_model(name, splits.spec, width=8, depth=2).eval()
+    stream = splits.test.columns
+    whole = model(tokens=stream["tokens"].view(1, -1))
+    nats = create_task(splits.spec).loss(whole, stream["target"].view(1, -1)).item()
+    for size in (1, 2, 1000):
+        state, outputs = None, []
+        for batch in batches(splits.test, size):
+            output, state = model.carry(state, tokens=batch["tokens"])
+            outputs.append(output.flatten(0, 1))
+        torch.testing.assert_close(torch.cat(outputs)[None], whole, rtol=1e-4, atol=1e-5)
+    metrics, _, _ = evaluate(Predictor(model, splits.spec, {}), splits.test)
+    assert metrics["nats"] == pytest.approx(nats, abs=1e-5)
+    assert metrics["bits"] == pytest.approx(nats / math.log(2), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", zoo.list_models("rnn/*"))
+def test_a_language_model_never_looks_ahead_and_steps_alike(name):
+    splits = text()
+    model = zoo.create_model(name, splits.spec, width=8).eval()
+    tokens = splits.test.columns["tokens"][:1]
+    changed = tokens.clone()
+    changed[0, 9] = tokens[0, 9] % 3 + 1
+    assert torch.equal(model(tokens=tokens)[:, :9], model(tokens=changed)[:, :9])
+    state, outputs = None, []
+    for t in range(tokens.shape[1]):
+        output, state = model.step(state, tokens=tokens[:, t])
+        outputs.append(output)
+    torch.testing.assert_close(torch.stack(outputs, 1), model(tokens=tokens), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("choice", [{"bidirectional": True}, {"pooling": "max"}])
+def test_choices_that_would_look_ahead_are_refused(choice):
+    with pytest.raises(UserError, match="leave both null"):
+        zoo.create_model("rnn/lstm", text().spec, **choice)
+
+
+def test_generation_is_a_function_of_prompt_and_seed():
+    model = predictor(text())
+    assert model.generate("ab", n=20, seed=1) == model.generate("ab", n=20, seed=1)
+    assert model.generate("ab", n=20, seed=1) != model.generate("ab", n=20, seed=2)
+    assert len(model.generate("a?", n=5)) == 5
+    for mistake in ({"prompt": ""}, {"temperature": 0.0}):
+        with pytest.raises(UserError, match="prompt"):
+            model.generate(**mistake)
+    with pytest.raises(UserError, match="use predict"):
+        predictor(series()).generate()
+
+
+@NEED_FILES
+def test_etth1_is_split_as_in_the_literature():
+    splits = zoo.load_data("etth1", horizon=720)
+    assert [len(split) for split in (splits.train, splits.val, splits.test)] == [7825, 2161, 2161]
+    assert splits.test[0]["target"].shape == (720, 7)
+    assert splits.spec.column_names[-1] == "OT"
+
+
+@NEED_FILES
+def test_shakespeare_is_split_as_in_the_literature():
+    splits = zoo.load_data("shakespeare")
+    counts = [int((split.columns["target"] != IGNORED).sum()) + 1 for split in (splits.train, splits.val, splits.test)]
+    assert counts == [948_085, 55_769, 111_540]
+    assert splits.spec.n_outputs == 66
+
+
+def power(n=200):
+    hours = pd.date_range("2024-01-01", periods=n, freq="h")
+    return pd.DataFrame({"when": hours, "load": np.sin(np.arange(n) / 4).round(4), "heat": np.arange(n) % 24})
+
+
+def own_series(folder, frame, **options):
+    frame.to_csv(folder / "power.csv", index=False)
+    return zoo.load_data("series", path=str(folder / "power.csv"), look_back=8, horizon=4, **options)
+
+
+def test_own_series(tmp_path):
+    splits = own_series(tmp_path, power())
+    assert splits.spec.name == "power"
+    assert splits.spec.column_names == ["load", "heat"]
+    assert [len(split) for split in (splits.train, splits.val, splits.test)] == [129, 17, 37]
+    assert splits.test[-1]["target"][-1, 1] == 199 % 24
+    assert own_series(tmp_path, power(), columns=["heat"]).spec.column_names == ["heat"]
+
+
+def test_rows_out_of_order_and_gaps_are_put_right_and_said(tmp_path, capsys):
+    whole = own_series(tmp_path, power()).train.series
+    gapped = power().drop(index=[20, 21, 60]).sample(frac=1, random_state=0)
+    train = own_series(tmp_path, gapped).train.series
+    said = capsys.readouterr().out
+    assert "sorted by time" in said
+    assert "3 are missing in 2 gaps" in said
+    assert len(train) == len(whole)
+    torch.testing.assert_close(train, whole, rtol=0, atol=0.15)
+    assert train[20, 1] == 20
+
+
+def test_irregular_steps_are_said_and_kept(tmp_path, capsys):
+    frame = power()
+    frame.loc[50:, "when"] += pd.Timedelta("7min")
+    assert len(own_series(tmp_path, frame).train.series) == 140
+    assert "1 of 199 are not" in capsys.readouterr().out
+
+
+def test_missing_values_are_filled_within_their_split(tmp_path):
+    frame = power()
+    frame.loc[138:141, "heat"] = np.nan  # train ends after row 139
+    frame.loc[10:12, "heat"] = np.nan
+    splits = own_series(tmp_path, frame)
+    assert splits.train.series[10:13, 1].tolist() == [10, 11, 12]
+    assert splits.train.series[138:, 1].tolist() == [137 % 24] * 2
+    assert splits.val.series[8:10, 1].tolist() == [142 % 24] * 2
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (lambda frame: frame.assign(load="high"), {"columns": ["load"]}, "'high' in row 2"),
+        (lambda frame: frame.assign(load=np.inf), {}, "finite"),
+        (lambda frame: frame.assign(when=frame["when"][0]), {}, "each date once"),
+        (lambda frame: frame[["when"]], {}, "no column of numbers"),
+        (lambda frame: frame.assign(load=np.nan), {"columns": ["load"]}, "no value at all"),
+        (lambda frame: frame, {"columns": ["lod"]}, "nearest: load"),
+        (lambda frame: frame, {"time": "whn"}, "nearest: when"),
+        (lambda frame: frame, {"time": "load"}, "holds a date in each row"),
+        (lambda frame: frame[:20], {}, r"lower data\.look_back"),
+        (lambda frame: frame, {"val_share": 0.0}, "above 0"),
+    ],
+)
+def test_series_that_cannot_be_used_are_refused(tmp_path, change, options, message):
+    with pytest.raises(UserError, match=message):
+        own_series(tmp_path, change(power()), **options)
+
+
+def test_own_text(tmp_path, capsys):
+    (tmp_path / "book.txt").write_bytes(b"\xef\xbb\xbf" + b"abc\r\n" * 100 + b"z" * 30)
+    splits = zoo.load_data("text", path=str(tmp_path / "book.txt"), n_steps=8)
+    assert splits.spec.reading["alphabet"] == "\nabc"
+    assert "30 characters" in capsys.readouterr().out
+    assert (splits.test.columns["target"][-1] <= 0).all()
+    (tmp_path / "old.txt").write_bytes("déjà vu ".encode("cp1252") * 50)
+    assert "é" in zoo.load_data("text", path=str(tmp_path / "old.txt")).spec.reading["alphabet"]
+    assert "Windows-1252" in capsys.readouterr().out
+    assert len(zoo.load_data("text", path=str(tmp_path), n_steps=8).train) > len(splits.train)
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        (b"", {}, "is empty"),
+        (b"ab\0cd", {}, "not a text"),
+        (b"abc", {}, "two characters"),
+        (b"abc" * 99, {"n_steps": 0}, "at least 1"),
+        (b"abc" * 99, {"test_share": 1.0}, "below 1"),
+        (None, {}, "no file"),
+    ],
+)
+def test_texts_that_cannot_be_used_are_refused(tmp_path, content, options, message):
+    if content is not None:
+        (tmp_path / "book.txt").write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        zoo.load_data("text", path=str(tmp_path / "book.txt"), **options)

@@ -1,0 +1,42 @@
+"""Tiny Shakespeare: 1.1 million characters of plays, to be predicted one by one.
+
+A. Karpathy, "The unreasonable effectiveness of recurrent neural networks", 2015. The usual last tenth is the test
+split; validation is the end of the rest.
+"""
+
+from zoo.data import DATA, Facts
+from zoo.data.files import read
+from zoo.data.sequences._sequences import encode_text
+from zoo.data.sequences._windows import text_splits
+from zoo.data.splits import Splits
+
+URL = "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b/data/tinyshakespeare/input.txt"
+SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+FACTS = Facts(
+    task="language_modelling",
+    rows="948,085 / 55,769 / 111,540 characters",
+    inputs="text, 65 different characters",
+    licence="public domain",
+    source="W. Shakespeare, in karpathy/char-rnn",
+    network=True,
+)
+
+
+@DATA.register("shakespeare")
+def shakespeare(*, n_steps: int = 128, val_share: float = 0.05) -> Splits:
+    """948,085 / 55,769 / 111,540 characters with the default share; training windows of `n_steps` of them."""
+    text = read("tinyshakespeare/input.txt", SHA256, [URL]).decode()
+    alphabet = "".join(sorted(set(text)))
+    stream = encode_text(alphabet, text)
+    start = int(0.9 * len(text))
+    middle = start - int(val_share * len(text))
+    return text_splits(
+        "shakespeare",
+        alphabet,
+        stream[:middle],
+        stream[middle:start],
+        stream[start:],
+        n_steps,
+        licence=FACTS.licence,
+        source=FACTS.source,
+    )
