@@ -13,7 +13,8 @@ from torch import Tensor
 
 from zoo.checkpoint import write_text
 from zoo.data.splits import Splits
-from zoo.figures import FINDINGS, Points, curves, table
+from zoo.figures import Points, curves, table
+from zoo.findings import FINDINGS
 from zoo.prediction import Predictor
 from zoo.summary import facts, measured
 
@@ -24,6 +25,11 @@ MEANINGS = {
     "accuracy": "share of right answers",
     "f1": "harmonic mean of precision and recall, averaged over the classes",
     "auroc": "chance that a sample of a class ranks above one of another class; 0.5 is guessing",
+    "mse_scaled": "mean squared error of values standardised by the training split, as the literature gives it",
+    "mae_scaled": "mean absolute error of values standardised by the training split",
+    "mse": "mean squared error, in the series' own units",
+    "nats": "cross entropy of the next character; e to its power is how many it wavers between",
+    "bits": "the same in bits: what the model would compress the text to, for each character",
     "rmse": "root mean squared error, in the target's units; large errors weigh most",
     "mae": "mean absolute error, in the target's units",
     "r2": "share of the target's variance that is explained; 0 is answering the mean, 1 is perfect",
@@ -104,7 +110,7 @@ def write_report(
     sections = (
         _results(splits, metrics),
         _learning(_history(run.history), predictor.task.score, metrics["epoch"]),
-        FINDINGS.get(task)(splits, outputs, targets) if task in FINDINGS.names() else "",
+        FINDINGS.get(task)(predictor, splits, outputs, targets) if task in FINDINGS.names() else "",
         _usage(run.folder, config, splits),
     )
     title = escape(f"{config['model']['name']} on {splits.spec.name}")

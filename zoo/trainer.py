@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import logging
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ OWN_KEYS = ("compile", "threads", "keep")  # of a trainer section; all others ar
 
 
 def trainer_settings(trainer: Config) -> dict[str, Any]:
-    """The keywords of Lightning's Trainer for a config's `trainer` section, with "auto" resolved.
+    """The keywords of Lightning's Trainer for a config's `trainer` section, with a precision of "auto" resolved.
 
     Raises:
         UserError: when a GPU is asked for and there is none, or a keyword or value is not Lightning's.
@@ -38,8 +39,9 @@ def trainer_settings(trainer: Config) -> dict[str, Any]:
         raise unknown("checkpoint: trainer.keep", trainer["keep"], ("best", "last"))
     if trainer["threads"] is not None and not (isinstance(trainer["threads"], int) and trainer["threads"] > 0):
         raise UserError(f"trainer.threads is a whole number from 1, or null; got {trainer['threads']}")
-    if settings["max_epochs"] < 1:
-        raise UserError(f"trainer.max_epochs is at least 1; got {settings['max_epochs']}")
+    epochs = settings["max_epochs"]
+    if epochs != "auto" and not (isinstance(epochs, int) and epochs > 0):
+        raise UserError(f"trainer.max_epochs is a whole number from 1, or auto; got {epochs}")
     if settings["accelerator"] in ("gpu", "cuda") and not torch.cuda.is_available():
         raise UserError(
             "trainer=gpu: no CUDA device is available here; use trainer=cpu, or trainer=auto to take what is"
@@ -54,6 +56,25 @@ def _has_fast_bf16(on_cpu: bool) -> bool:
     if on_cpu:
         return torch.cpu._is_avx512_bf16_supported()
     return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def fill_auto(config: Config, n: int) -> Config:
+    """A config whose "auto"s that depend on the number of training samples, `n`, are filled in.
+
+    Batches are a thirtieth of the samples, from 16 to 256; some 3,000 steps are taken in 10 to 100 epochs; the weight
+    decay is 1,000 / n, from 0.01 to 3.
+    """
+    batch_size = min(max(2 ** round(math.log2(n / 32)), 16), 256)
+    values = {
+        ("data", "batch_size"): batch_size,
+        ("trainer", "max_epochs"): min(max(math.ceil(3000 * batch_size / n), 10), 100),
+        ("optim", "weight_decay"): min(max(1000 / n, 0.01), 3.0),
+    }
+    filled = {section: dict(config[section]) for section in ("data", "trainer", "optim")}
+    for (section, key), value in values.items():
+        if filled[section].get(key) == "auto":
+            filled[section][key] = value
+    return {**config, **filled}
 
 
 def create_trainer(

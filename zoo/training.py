@@ -17,8 +17,8 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from zoo.checkpoint import SafeCheckpointIO, is_sound, newest, write_text
-from zoo.data.module import ZooDataModule, load_section
-from zoo.data.splits import Splits, batches
+from zoo.data.module import ZooDataModule, load_section, loader_options
+from zoo.data.splits import Splits, each_value_once
 from zoo.errors import UserError, unknown
 from zoo.evaluation import evaluate
 from zoo.extension import add_path
@@ -26,7 +26,7 @@ from zoo.modules import ZooModule, create_module
 from zoo.pretrained import finetune as load_into
 from zoo.pretrained import load, save_file
 from zoo.report import write_report
-from zoo.trainer import Config, create_trainer, describe_device, threads, trainer_settings
+from zoo.trainer import Config, create_trainer, describe_device, fill_auto, threads, trainer_settings
 
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy")
 REQUIRED = ("model", "data", "optim", "trainer")
@@ -107,13 +107,16 @@ def train(
 def _train(
     run: Run, config: Config, callbacks: Sequence[Callback], loggers: Sequence[Logger], start: float
 ) -> dict[str, Any]:
-    settings = trainer_settings(config["trainer"])
+    trainer_settings(config["trainer"])  # a mistake in them shows before the data is read
     checkpoint = _claim(run, config)
     L.seed_everything(config["seed"], verbose=False)
-    splits, loader = load_section(config["data"])
+    splits = load_section(config["data"])
+    for name, text in splits.files.items():
+        write_text(run.folder / name, text)
+    config = fill_auto(config, len(splits.train))  # type: ignore[arg-type]
     module = _module(config, splits)
-    data = ZooDataModule(splits, seed=config["seed"], **loader)
-    trainer = create_trainer(run.folder, config, settings, module, callbacks, loggers)
+    data = ZooDataModule(splits, seed=config["seed"], **loader_options(config["data"]))
+    trainer = create_trainer(run.folder, config, trainer_settings(config["trainer"]), module, callbacks, loggers)
     _say(f"training {config['model']['name']} on {splits.spec.name}, {describe_device(trainer)}, seed {config['seed']}")
     fit_start = time.perf_counter()
     trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
@@ -163,7 +166,7 @@ def _module(config: Config, splits: Splits) -> ZooModule:
     module = create_module(
         dict(config["model"]), spec=splits.spec.to_json(), task=dict(config["task"]), optim=dict(config["optim"])
     )
-    module.model.preprocess.fit(batches(splits.train))
+    module.model.preprocess.fit(each_value_once(splits.train))
     if config["finetune"] is not None:
         left = load_into(module.model, config["finetune"])
         _say(f"weights from {config['finetune']}" + (f", but new: {', '.join(left)}" if left else ""))
@@ -195,8 +198,8 @@ def _release(
     }
     save_file(run.weights, module.model, card)
     predictor = load(run.weights).to(trainer.strategy.root_device)
-    val, _, _ = evaluate(predictor, splits.val)
-    test, outputs, targets = evaluate(predictor, splits.test)
+    val, _, _ = evaluate(predictor, splits.val, kept=0)
+    test, outputs, targets = evaluate(predictor, splits.test, kept=predictor.task.kept)
     card |= {"metrics": {"val": val, "test": test}}
     save_file(run.weights, module.model, card)
     seconds["total"] = time.perf_counter() - start
