@@ -1,30 +1,26 @@
 """Every registered data set, and the one data module."""
 
 import functools
-import gzip
 import hashlib
 import inspect
-import lzma
-import os
 
 import pytest
 import torch
 import yaml
-from conftest import ROOT
+from conftest import AT_HAND, NEED_FILES, ROOT, ready_data
 
 import zoo
-from zoo.data import DATA, files
+from zoo.data import DATA
 from zoo.data.augment import AUGMENTATIONS, augment
 from zoo.data.module import EpochBatches, ZooDataModule, mix
 from zoo.data.splits import TensorSplit, batches, carve
 from zoo.errors import UserError
 from zoo.spec import DataSpec
 
-LARGE = ("mnist", "cifar10")
-NEED_FILES = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="set ZOO_DATA to a folder with the large sets")
-every_data = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[NEED_FILES] if name in LARGE else []) for name in zoo.list_data()]
-)
+every_set = pytest.mark.parametrize("name", zoo.list_data())
+every_data = pytest.mark.parametrize("name", ready_data())
+# Samples of one split that another holds too, in the published sets themselves.
+KNOWN_TWINS = {"cifar10": 3, "adult": 38}
 
 
 load = functools.cache(zoo.load_data)
@@ -54,18 +50,18 @@ def test_splits_agree_with_their_spec(name):
 @every_data
 def test_splits_are_disjoint_and_fixed(name):
     one = load(name)
-    two = one if name in LARGE else zoo.load_data(name)
+    two = one if name in AT_HAND else zoo.load_data(name)
     assert all(torch.equal(a, two.train.columns[key]) for key, a in one.train.columns.items())
-    known = {"cifar10": 3}  # pairs of equal images that the published set itself holds
     train, val, test = (set(rows(split)) for split in (one.train, one.val, one.test))
-    assert len(train & val) + len(train & test) + len(val & test) <= known.get(name, 0)
+    assert len(train & val) + len(train & test) + len(val & test) <= KNOWN_TWINS.get(name, 0)
 
 
-@every_data
+@every_set
 def test_yaml_spells_every_option(name):
     section = yaml.safe_load((ROOT / "conf" / "data" / f"{name}.yaml").read_text())
     options = {key: p.default for key, p in inspect.signature(DATA.get(name)).parameters.items()}
     loader = set(inspect.signature(ZooDataModule).parameters) - {"splits", "seed"}
+    assert section.pop("reader", section["name"]) == name
     assert set(section) == {"name", "epochs"} | set(options) | loader
     assert {key: section[key] for key in options} == options
 
@@ -200,83 +196,6 @@ def test_augmentation_of_another_input_is_refused():
         augment(BATCHES["numeric"], {"flip": {}})
     with pytest.raises(UserError, match="nearest: flip"):
         augment(BATCHES["image"], {"flp": {}})
-
-
-CONTENT = b"published bytes" * 100
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-@pytest.fixture
-def folders(tmp_path, monkeypatch):
-    own, cache = tmp_path / "own", tmp_path / "cache"
-    own.mkdir()
-    monkeypatch.setenv("ZOO_DATA", str(own))
-    monkeypatch.setenv("ZOO_CACHE", str(cache))
-    return own, cache
-
-
-@pytest.mark.parametrize(("suffix", "pack"), [("", bytes), (".gz", gzip.compress), (".xz", lzma.compress)])
-def test_own_files_are_read_packed_or_not(folders, suffix, pack):
-    own, cache = folders
-    (own / f"set.bin{suffix}").write_bytes(pack(CONTENT))
-    own.chmod(0o555)
-    assert files.read("set.bin", SHA256, []) == CONTENT
-    assert (cache / "set.bin").exists() == bool(suffix)  # unpacked once
-    assert files.read("set.bin", SHA256, []) == CONTENT
-
-
-def test_another_file_of_the_same_name_is_refused(folders):
-    (folders[0] / "set.bin").write_bytes(b"something else")
-    with pytest.raises(UserError, match="not the published file"):
-        files.read("set.bin", SHA256, [])
-
-
-def test_a_cut_packed_file_is_refused(folders):
-    (folders[0] / "set.bin.gz").write_bytes(gzip.compress(CONTENT)[:-10])
-    with pytest.raises(UserError, match="damaged"):
-        files.read("set.bin", SHA256, [])
-
-
-def test_without_network_the_message_says_where_to_put_the_file(folders):
-    with pytest.raises(UserError, match=f"put the file.*{folders[0]}"):
-        files.read("set.bin", SHA256, ["http://127.0.0.1:9/set.bin.gz"])
-
-
-@pytest.fixture
-def server(tmp_path):
-    """A file server on this machine that understands ranges."""
-    import http.server
-    import threading
-
-    content, requests = gzip.compress(CONTENT), []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            wanted = self.headers.get("Range")
-            requests.append(wanted)
-            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
-            self.send_response(206 if wanted else 200)
-            self.send_header("Content-Length", str(len(content) - start))
-            self.end_headers()
-            self.wfile.write(content[start:])
-
-        def log_message(self, *args):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}/set.bin.gz", content, requests
-        running.shutdown()
-
-
-def test_fetching_goes_on_where_it_stopped(folders, server):
-    url, content, requests = server
-    part = folders[1] / "downloads" / "set.bin.gz.part"
-    part.parent.mkdir(parents=True)
-    part.write_bytes(content[:20])
-    assert files.read("set.bin", SHA256, [url]) == CONTENT
-    assert requests == ["bytes=20-"]
-    assert files.read("set.bin", SHA256, []) == CONTENT  # from the cache now
 
 
 def test_unknown_names_and_options():

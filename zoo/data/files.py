@@ -1,22 +1,33 @@
 """Files of data sets: from the folder ZOO_DATA, from the cache, or fetched from their owner; always hash-checked."""
 
 import contextlib
+import functools
 import gzip
 import hashlib
+import http.client
 import lzma
 import os
 import shutil
+import sys
 import tarfile
 import tempfile
 import urllib.error
 import urllib.request
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from urllib.parse import urlsplit
 
 from zoo.errors import UserError
 
-UNPACK: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+UNPACK: dict[str, tuple[bytes, Callable[..., Any]]] = {
+    ".gz": (b"\x1f\x8b", gzip.open),
+    ".xz": (b"\xfd7zXZ\0", lzma.open),
+}
+LARGEST = 2 << 30  # bytes a packed file may unpack to
+DAMAGE = (OSError, EOFError, KeyError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile)
 
 
 def cache_folder() -> Path:
@@ -33,91 +44,179 @@ def cache_folder() -> Path:
     return fallback
 
 
-def read(name: str, sha256: str, urls: Sequence[str], member: str | None = None) -> bytes:
-    """The content of one data file.
+def read(
+    name: str, sha256: str | None, urls: Sequence[str], member: str | None = None, *, packed: str | None = None
+) -> bytes:
+    """The content of one data file, never other than the published one.
 
-    Looked for as `name`, or packed as `name`.gz or `name`.xz, in ZOO_DATA and then in the cache; else fetched. What is
-    unpacked or fetched is kept in the cache.
+    Looked for in ZOO_DATA and then in the cache: as `name`, packed as `name`.gz or `name`.xz, or as the file of a URL
+    in the same folder. Then each URL is tried in turn. What is fetched or unpacked is kept in the cache.
 
     Args:
         name: path within ZOO_DATA and the cache, such as "MNIST/raw/train-images-idx3-ubyte".
-        sha256: of the unpacked content.
-        urls: places to fetch from, tried in order; the file itself, packed, or an archive.
-        member: if the URLs are of a tar archive, the file's path in it.
+        sha256: of the content; None where only `packed` is known.
+        urls: places to fetch from; the file itself, packed, or a tar or zip archive.
+        member: the file's path within the URLs' archives.
+        packed: "md5:..." or "sha256:..." of the file at the URLs; checked where there is no `sha256`.
 
     Raises:
-        UserError: when a file has the wrong hash, or is not at hand and cannot be fetched.
+        UserError: when the file is nowhere to be had; names each place with what was wrong there.
     """
-    cached = cache_folder() / name
-    own = os.environ.get("ZOO_DATA")
-    for folder in ([Path(own)] if own else []) + [cache_folder()]:
-        for path in (folder / name, *(folder / (name + suffix) for suffix in UNPACK)):
-            if path.suffix in UNPACK and cached.exists():
-                break  # unpacked before
-            if path.exists():
-                content = _unpacked(path)
-                _check(content, sha256, path)
-                if path.suffix in UNPACK:
-                    _write(cached, content)
-                return content
+    cache, problems = cache_folder(), []
+    content_of = functools.partial(_content, name=name, sha256=sha256, packed=packed, member=member)
+    tries: dict[str, Callable[[], bytes]] = {
+        str(path): functools.partial(content_of, path) for path in _places(name, urls, cache)
+    }
     for url in urls:
-        with contextlib.suppress(urllib.error.URLError, TimeoutError, ConnectionError):
-            packed = _fetch(url, cache_folder() / "downloads" / Path(url).name)
-            content = _member(packed, member) if member else _unpacked(packed)
-            _check(content, sha256, packed)
-            _write(cached, content)
-            return content
-    raise UserError(
-        f"cannot fetch {name} from {' or '.join(urls)}\n"
-        f"put the file, as it is or as .gz or .xz, at {Path(own or '<folder>') / name} and set ZOO_DATA to that folder"
-    )
+        tries[url] = functools.partial(_fetched, url, cache / "downloads" / _beside(name, url), content_of)
+    for place, attempt in tries.items():
+        try:
+            content = attempt()
+        except (OSError, http.client.HTTPException, UserError) as error:
+            problems.append(f"{place}: {str(error).strip('<>')}")
+            continue
+        if sha256 and Path(place).name != Path(name).name:
+            _keep(cache / name, content)
+        for problem in problems:
+            print(f"passed over {problem}")
+        return content
+    raise UserError("\n".join([f"there is no {name} to be had", *problems, _advice(name, sha256, urls)]))
 
 
-def _unpacked(path: Path) -> bytes:
+def _advice(name: str, sha256: str | None, urls: Sequence[str]) -> str:
+    own = Path(os.environ.get("ZOO_DATA") or "<folder>")
+    published = own / (_beside(name, urls[0]) if urls else name)
+    form = f"as it is or as .gz or .xz, at {own / name}" if sha256 else f"as published, at {published}"
+    return f"put the file, {form} and set ZOO_DATA to {own}"
+
+
+def _beside(name: str, url: str) -> str:
+    """The path of a URL's file in the folder of `name`."""
+    return str(Path(name).with_name(Path(urlsplit(url).path).name))
+
+
+def _places(name: str, urls: Sequence[str], cache: Path) -> list[Path]:
+    """The files at hand that may hold the content; first those that need no unpacking."""
+    own = os.environ.get("ZOO_DATA")
+    folders = [Path(own), cache] if own else [cache]
+    packed = [*(name + suffix for suffix in UNPACK), *(_beside(name, url) for url in urls)]
+    paths = [folder / name for folder in folders] + [folder / form for folder in folders for form in packed]
+    return [path for path in dict.fromkeys(paths) if os.path.isfile(path)]
+
+
+def _content(path: Path, *, name: str, sha256: str | None, packed: str | None, member: str | None) -> bytes:
+    """The content that the file at `path` holds, checked by its own hash or by that of the file."""
     try:
-        return UNPACK[path.suffix](path).read() if path.suffix in UNPACK else path.read_bytes()
-    except (EOFError, OSError, lzma.LZMAError) as error:
-        raise UserError(f"{path} is damaged ({error}); delete it and try again") from error
+        if not sha256:
+            algorithm, _, wanted = (packed or "").partition(":")
+            with open(path, "rb") as file:
+                _check(algorithm, hashlib.file_digest(file, algorithm).hexdigest(), wanted)
+        content = path.read_bytes() if path.name == Path(name).name else _unpacked(path, member)
+    except DAMAGE as error:
+        raise UserError(f"the file is damaged ({error})") from error
+    if sha256:
+        _check("sha256", hashlib.sha256(content).hexdigest(), sha256)
+    return content
 
 
-def _check(content: bytes, sha256: str, path: Path) -> None:
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise UserError(f"{path} is not the published file: sha256 {found}, not {sha256}\ndelete it and try again")
+def _check(algorithm: str, found: str, wanted: str) -> None:
+    if found != wanted:
+        raise UserError(f"not the published file; its {algorithm} is {found}, not {wanted}")
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-    os.replace(file.name, path)
+def _unpacked(path: Path, member: str | None) -> bytes:
+    """What a packed file holds; of an archive `member` alone, and nothing is written."""
+    if member and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+            return _bounded(file)
+    if member and tarfile.is_tarfile(path):
+        with tarfile.open(path, "r|*") as tar:
+            for entry in tar:
+                if entry.name == member and entry.isreg():
+                    return _bounded(tar.extractfile(entry))  # type: ignore[arg-type]
+        raise KeyError(f"no {member} in it")
+    with open(path, "rb") as file:
+        head = file.read(8)
+    unpack = next((unpack for magic, unpack in UNPACK.values() if head.startswith(magic)), open)
+    with unpack(path, "rb") as file:
+        return _bounded(file)
 
 
-def _fetch(url: str, path: Path) -> Path:
-    """Download to `path`, going on from where an earlier try stopped."""
-    if path.exists():
-        return path
+def _bounded(file: IO[bytes]) -> bytes:
+    chunks, size = [], 0
+    while chunk := file.read(1 << 20):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > LARGEST:
+            raise OSError(f"unpacks to more than {LARGEST >> 30} GB")
+    return b"".join(chunks)
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write to the cache, whole or not at all; a cache that cannot be written to is only slower."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            part = Path(folder) / path.name
+            part.write_bytes(content)
+            os.replace(part, path)
+    except OSError as error:
+        print(f"{path} is not kept: {error}")
+
+
+def _fetched(url: str, path: Path, content_of: Callable[[Path], bytes]) -> bytes:
+    """The content of a URL's file, kept at `path`; fetched anew where what an earlier try left was wrong."""
+    from filelock import FileLock
+
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
+    with FileLock(f"{path}.lock"):
+        left = path.exists() or part.exists()
+        if not path.exists():
+            _download(url, part)
+            os.replace(part, path)
+        try:
+            return content_of(path)
+        except UserError:
+            path.unlink()
+            if not left:
+                raise
+    return _fetched(url, path, content_of)
+
+
+def _download(url: str, part: Path) -> None:
+    """Download to `part`, going on from where an earlier try stopped. A cut download raises ConnectionError."""
     have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     print(f"fetching {url}")
-    with urllib.request.urlopen(request, timeout=30) as response:
-        expected = have * (response.status == 206) + int(response.headers["Content-Length"])
-        with open(part, "ab" if response.status == 206 else "wb") as file:
-            shutil.copyfileobj(response, file)
-    if part.stat().st_size != expected:
-        raise ConnectionError(f"{url} ended after {part.stat().st_size} of {expected} bytes")
-    os.replace(part, path)
-    return path
-
-
-def _member(archive: Path, member: str) -> bytes:
     try:
-        with tarfile.open(archive) as tar:
-            file = tar.extractfile(member)
-            assert file is not None
-            return file.read()
-    except (tarfile.TarError, KeyError, EOFError) as error:
-        raise UserError(f"{archive} is damaged ({error}); delete it and try again") from error
+        response = urllib.request.urlopen(
+            urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {}), timeout=30
+        )
+    except urllib.error.HTTPError as error:
+        if error.code != 416 or not have:
+            raise
+        if not error.headers.get("Content-Range", "").endswith(f"/{have}"):  # `part` holds more than there is
+            part.unlink()
+            _download(url, part)
+        return
+    with response, open(part, "ab" if response.status == 206 else "wb") as file:
+        start, length = file.tell(), response.headers["Content-Length"]
+        with _progress(response, url, length) as body:
+            shutil.copyfileobj(body, file)
+    if length and part.stat().st_size != start + int(length):
+        raise ConnectionError(f"ended after {part.stat().st_size} of {start + int(length)} bytes")
+
+
+def _progress(response: Any, url: str, length: str | None) -> Any:
+    """The response as a file that moves a bar on a terminal as it is read."""
+    from rich.console import Console
+    from rich.progress import wrap_file
+
+    return wrap_file(
+        response,
+        int(length or 0),
+        description=Path(url).name,
+        console=Console(stderr=True),
+        transient=True,
+        disable=not (length and sys.stderr.isatty()),
+    )

@@ -1,0 +1,248 @@
+"""Files of data sets: own ones, the cache, and fetching from servers that fail in every way."""
+
+import gzip
+import hashlib
+import http.server
+import io
+import lzma
+import multiprocessing
+import os
+import tarfile
+import threading
+import zipfile
+
+import pytest
+
+from zoo.data import files
+from zoo.errors import UserError
+
+CONTENT = b"published bytes" * 100
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+PACKED = gzip.compress(CONTENT, mtime=0)
+MD5 = f"md5:{hashlib.md5(PACKED).hexdigest()}"
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    own, cache = tmp_path / "own", tmp_path / "cache"
+    own.mkdir()
+    monkeypatch.setenv("ZOO_DATA", str(own))
+    monkeypatch.setenv("ZOO_CACHE", str(cache))
+    return own, cache
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Sends `server.contents[folder]`; the folder "cut" ends early once, "endless" names no length, "rangeless" knows
+    no ranges, all others do."""
+
+    def do_GET(self):
+        server, wanted = self.server, self.headers.get("Range")
+        kind = self.path.split("/")[1]
+        server.requests.append((kind, wanted))
+        content = server.contents.get(kind)
+        if content is None:
+            return self.send_error(404)
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and kind != "rangeless" else 0
+        self.send_response(416 if start >= len(content) else 206 if start else 200)
+        if start >= len(content):
+            self.send_header("Content-Range", f"bytes */{len(content)}")
+        if kind != "endless":
+            self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        cut = kind == "cut" and not start
+        self.wfile.write(content[start:] if not cut else content[:30])
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server():
+    """A file server on this machine; `url(folder)` is one file in one of its folders."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        running.contents, running.requests = dict.fromkeys(("whole", "cut", "endless", "rangeless"), PACKED), []
+        running.url = lambda kind, name="set.bin.gz": f"http://127.0.0.1:{running.server_port}/{kind}/{name}"
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+def part_of(folders, content):
+    part = folders[1] / "downloads" / "set.bin.gz.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(content)
+    return part
+
+
+def archive(kind, members):
+    packed = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+            for name, content in members.items():
+                file.writestr(name, content)
+    else:
+        with tarfile.open(fileobj=packed, mode=f"w:{kind}") as file:
+            for name, content in members.items():
+                entry = tarfile.TarInfo(name)
+                entry.size = len(content)
+                file.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [("", bytes), (".gz", gzip.compress), (".xz", lzma.compress)])
+def test_own_files_are_read_packed_or_not(folders, suffix, pack):
+    own, cache = folders
+    (own / f"set.bin{suffix}").write_bytes(pack(CONTENT))
+    own.chmod(0o555)
+    assert files.read("set.bin", SHA256, []) == CONTENT
+    assert (cache / "set.bin").exists() == bool(suffix)  # unpacked once
+    assert files.read("set.bin", SHA256, []) == CONTENT
+
+
+def test_a_file_that_is_wanted_packed_stays_so(folders):
+    (folders[0] / "set.bin.gz").write_bytes(PACKED)
+    assert files.read("set.bin.gz", hashlib.sha256(PACKED).hexdigest(), []) == PACKED
+
+
+def test_another_file_of_the_same_name_is_refused(folders):
+    (folders[0] / "set.bin").write_bytes(b"something else")
+    with pytest.raises(UserError, match="not the published file"):
+        files.read("set.bin", SHA256, [])
+
+
+@pytest.mark.parametrize("harm", [lambda packed: packed[:-10], lambda packed: packed[:40] + b"x" + packed[41:]])
+@pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress)])
+def test_a_damaged_packed_file_is_refused(folders, suffix, pack, harm):
+    path = folders[0] / f"set.bin{suffix}"
+    path.write_bytes(harm(pack(CONTENT)))
+    with pytest.raises(UserError, match=f"{path}: (the file is damaged|not the published file)"):
+        files.read("set.bin", SHA256, [])
+
+
+def test_a_damaged_cache_heals(folders, server, capsys):
+    assert files.read("set.bin", SHA256, [server.url("whole")]) == CONTENT
+    for path in (folders[1] / "set.bin", folders[1] / "downloads" / "set.bin.gz"):
+        path.write_bytes(path.read_bytes()[:-3])
+    assert files.read("set.bin", SHA256, [server.url("whole")]) == CONTENT
+    assert "passed over" in capsys.readouterr().out
+    assert files.read("set.bin", SHA256, []) == CONTENT
+
+
+def test_what_cannot_be_kept_is_still_read(folders, monkeypatch, capsys):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    (folders[0] / "set.bin.gz").write_bytes(PACKED)
+    monkeypatch.setattr(os, "replace", full)
+    assert files.read("set.bin", SHA256, []) == CONTENT
+    assert "not kept" in capsys.readouterr().out
+    assert not list(folders[1].iterdir())
+
+
+def test_a_bomb_is_not_unpacked(folders, monkeypatch):
+    monkeypatch.setattr(files, "LARGEST", 1 << 20)
+    (folders[0] / "set.bin.gz").write_bytes(gzip.compress(bytes(5 << 20)))
+    with pytest.raises(UserError, match="unpacks to more than"):
+        files.read("set.bin", SHA256, [])
+
+
+def test_without_network_the_message_says_where_to_put_the_file(folders):
+    with pytest.raises(UserError, match=f"refused(.|\n)*put the file.*{folders[0]}") as error:
+        files.read("set.bin", SHA256, ["http://127.0.0.1:9/set.bin.gz", "http://127.0.0.1:9/other/set.bin.gz"])
+    assert len(str(error.value).splitlines()) == 4
+
+
+@pytest.mark.parametrize("kind", ["whole", "endless", "rangeless"])
+def test_fetching_is_once(folders, server, kind):
+    for _ in range(2):
+        assert files.read("set.bin", SHA256, [server.url(kind)]) == CONTENT
+    assert server.requests == [(kind, None)]
+    assert not list(folders[1].rglob("*.part"))
+
+
+@pytest.mark.parametrize("bad", ["none", "wrong", "empty", "cut"])
+def test_the_next_mirror_is_tried(folders, server, bad):
+    server.contents |= {"wrong": gzip.compress(b"something else"), "empty": b""}
+    assert files.read("set.bin", SHA256, [server.url(bad), server.url("whole")]) == CONTENT
+    assert [kind for kind, _ in server.requests] == [bad, "whole"]
+
+
+def test_the_message_names_each_mirror_and_why(folders, server):
+    server.contents["wrong"] = gzip.compress(b"something else")
+    with pytest.raises(UserError) as error:
+        files.read("set.bin", SHA256, [server.url("none"), server.url("wrong"), server.url("cut")])
+    _, none, wrong, cut, advice = str(error.value).splitlines()
+    assert "none" in none and "404" in none
+    assert "wrong" in wrong and "not the published file" in wrong
+    assert "cut" in cut and "ended after 30 of" in cut
+    assert str(folders[0]) in advice
+    assert not (folders[1] / "set.bin").exists()
+
+
+def test_a_cut_download_goes_on_where_it_stopped(folders, server):
+    with pytest.raises(UserError, match="ended after"):
+        files.read("set.bin", SHA256, [server.url("cut")])
+    assert files.read("set.bin", SHA256, [server.url("cut")]) == CONTENT
+    assert server.requests == [("cut", None), ("cut", "bytes=30-")]
+
+
+@pytest.mark.parametrize(
+    ("left", "kind", "requests"),
+    [
+        (PACKED[:20], "whole", ["bytes=20-"]),
+        (PACKED[:20], "rangeless", ["bytes=20-"]),
+        (PACKED, "whole", [f"bytes={len(PACKED)}-"]),  # whole: 416
+        (PACKED + b"more", "whole", [f"bytes={len(PACKED) + 4}-", None]),
+        (b"other bytes", "whole", ["bytes=11-", None]),  # joined to a wrong whole
+    ],
+)
+def test_what_an_earlier_download_left(folders, server, left, kind, requests):
+    part_of(folders, left)
+    assert files.read("set.bin", SHA256, [server.url(kind)]) == CONTENT
+    assert server.requests == [(kind, wanted) for wanted in requests]
+
+
+def fetch(url):
+    return files.read("set.bin", SHA256, [url]) == CONTENT
+
+
+def test_processes_that_fetch_at_once_fetch_once(folders, server):
+    with multiprocessing.get_context("fork").Pool(3) as pool:
+        assert all(pool.map(fetch, [server.url("whole")] * 3, chunksize=1))
+    assert server.requests == [("whole", None)]
+
+
+@pytest.mark.parametrize("kind", ["gz", "xz", "zip"])
+def test_of_an_archive_one_member_is_read_and_nothing_written(folders, server, kind):
+    members = {"../set.bin": b"a trick", "/set.bin": b"a trick", "folder/set.bin": CONTENT}
+    server.contents["archive"] = archive(kind, members)
+    url = server.url("archive", f"set.{kind}")
+    assert files.read("one/set.bin", SHA256, [url], member="folder/set.bin") == CONTENT
+    with pytest.raises(UserError, match=r"no absent|no item named 'absent'"):
+        files.read("one/other.bin", SHA256, [url], member="absent")
+    written = {str(path.relative_to(folders[1])) for path in folders[1].rglob("*") if path.is_file()}
+    assert {name for name in written if not name.endswith(".lock")} <= {"one/set.bin", f"downloads/one/set.{kind}"}
+
+
+def test_an_own_archive_is_read(folders):
+    packed = archive("gz", {"folder/set.bin": CONTENT})
+    (folders[0] / "one").mkdir()
+    (folders[0] / "one" / "set.tgz").write_bytes(packed)
+    for hashes in ({"sha256": SHA256}, {"sha256": None, "packed": f"sha256:{hashlib.sha256(packed).hexdigest()}"}):
+        assert files.read("one/set.bin", urls=["http://x/set.tgz"], member="folder/set.bin", **hashes) == CONTENT
+
+
+def test_the_hash_of_the_packed_file_will_do(folders, server):
+    with pytest.raises(UserError, match=r"its md5 is .*, not 00"):
+        files.read("set.bin", None, [server.url("whole")], packed="md5:00")
+    for _ in range(2):
+        assert files.read("set.bin", None, [server.url("whole")], packed=MD5) == CONTENT
+    assert len(server.requests) == 2
+    (folders[0] / "set.bin").write_bytes(CONTENT)  # cannot be checked, so the packed one is taken
+    (folders[0] / "set.bin.gz").write_bytes(PACKED)
+    assert files.read("set.bin", None, [], packed=MD5) == CONTENT
+
+
+def test_a_file_that_is_published_unpacked_is_checked_by_its_own_hash(folders):
+    (folders[0] / "set.bin").write_bytes(CONTENT)
+    assert files.read("set.bin", None, ["http://x/set.bin"], packed=f"sha256:{SHA256}") == CONTENT
