@@ -3,12 +3,10 @@
 A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 """
 
-import torch
-
-from zoo.data import DATA
+from zoo.data import DATA, Facts
 from zoo.data.files import read
-from zoo.data.images._images import image_spec, with_validation
-from zoo.data.splits import Splits, TensorSplit
+from zoo.data.images._images import Labelled, cifar_records, image_spec, with_validation
+from zoo.data.splits import Splits
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 FOLDER = "cifar-10-batches-bin"
@@ -21,24 +19,25 @@ SHA256 = {
     "test_batch.bin": "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
 }
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+FACTS = Facts(
+    task="classification",
+    rows="45,000 / 5,000 / 10,000",
+    inputs="image 3 x 32 x 32 (uint8)",
+    licence="none stated; cite the report",
+    source="A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+    network=True,
+)
 
 
 @DATA.register("cifar10")
 def cifar10(*, n_val: int = 5000, split_seed: int = 0) -> Splits:
     """45,000 / 5,000 / 10,000 colour images of 32 by 32 pixels, ten classes."""
-    spec = image_spec(
-        "cifar10",
-        (3, 32, 32),
-        CLASSES,
-        target_name="object",
-        licence="none stated; cite the report",
-        source="A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
-    )
-    train, test = (_split([name for name in SHA256 if name.startswith(prefix)]) for prefix in ("data", "test"))
-    return with_validation(spec, train, test, n_val, split_seed)
+    spec = image_spec("cifar10", (3, 32, 32), CLASSES, FACTS, target_name="object")
+    return with_validation(spec, _split("data"), _split("test"), n_val, split_seed)
 
 
-def _split(names: list[str]) -> TensorSplit:
+def _split(prefix: str) -> Labelled:
+    names = [name for name in SHA256 if name.startswith(prefix)]
     contents = [read(f"{FOLDER}/{name}", SHA256[name], [URL], member=f"{FOLDER}/{name}") for name in names]
-    records = torch.frombuffer(bytearray(b"".join(contents)), dtype=torch.uint8).view(-1, 3073)  # label, then pixels
-    return TensorSplit(image=records[:, 1:].reshape(-1, 3, 32, 32), target=records[:, 0].long())
+    images, labels = cifar_records(contents, n_labels=1)
+    return images, labels[:, 0]

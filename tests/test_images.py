@@ -1,0 +1,242 @@
+"""Image data sets in their published forms, and image files of every kind as pixels."""
+
+import gzip
+import hashlib
+import importlib
+import io
+import tarfile
+
+import numpy as np
+import pytest
+import torch
+from conftest import NEED_FILES
+from PIL import Image
+
+import zoo
+from zoo.data.images._pixels import pixels, read_header, read_pixels
+from zoo.errors import UserError
+
+# Standard sets, from small files of the published form
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """An empty ZOO_DATA, and an empty cache beside it."""
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path / "own"))
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "own"
+
+
+def put(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return content
+
+
+def idx(array):
+    return bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape) + array.tobytes()
+
+
+def drawn(*shape):
+    return np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
+
+
+@pytest.mark.parametrize(("name", "folder"), [("fashion_mnist", "FashionMNIST"), ("kmnist", "KMNIST")])
+def test_sets_in_the_form_of_mnist(own, monkeypatch, name, folder):
+    module = importlib.import_module(f"zoo.data.images.{name}")
+    images, labels = drawn(60, 28, 28), np.arange(60, dtype=np.uint8) % 10
+    for part in ("train", "t10k"):
+        for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
+            file = f"{part}-{kind}-ubyte"
+            content = put(own / folder / "raw" / f"{file}.gz", gzip.compress(idx(array)))
+            monkeypatch.setitem(module.MD5, file, hashlib.md5(content).hexdigest())
+    splits = zoo.load_data(name, n_val=20)
+    assert (len(splits.train), len(splits.val), len(splits.test)) == (40, 20, 60)
+    assert torch.equal(splits.test.columns["image"][:, 0], torch.tensor(images))
+    assert splits.test.columns["target"].tolist() == labels.tolist()
+    train, val = (set(map(bytes, split.columns["image"].numpy())) for split in (splits.train, splits.val))
+    assert train | val == set(map(bytes, images[:, None])) and not train & val
+
+
+def test_another_form_than_idx_is_refused():
+    from zoo.data.images._images import parse_idx
+
+    with pytest.raises(ValueError, match="begins with 0, 0, 8"):
+        parse_idx(b"\0\0\x0d\1\0\0\0\0")
+
+
+def cifar_file(*labels):
+    records = np.concatenate([np.stack(labels, axis=1), drawn(len(labels[0]), 3072)], axis=1)
+    return records.astype(np.uint8).tobytes()
+
+
+def test_cifar100_has_fine_and_coarse_labels(own, monkeypatch):
+    from zoo.data.images import cifar100
+
+    coarse, fine = np.arange(200) % 20, np.arange(200) % 100
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        for part in ("train", "test"):
+            info, content = tarfile.TarInfo(f"cifar-100-binary/{part}.bin"), cifar_file(coarse, fine)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    content = put(own / "cifar-100-binary" / "cifar-100-binary.tar.gz", archive.getvalue())
+    monkeypatch.setattr(cifar100, "MD5", hashlib.md5(content).hexdigest())
+    splits = zoo.load_data("cifar100", n_val=100)
+    assert splits.test.columns["target"].tolist() == fine.tolist()
+    assert splits.test.columns["image"].flatten(1).numpy().tobytes() == drawn(200, 3072).tobytes()
+    assert (splits.spec.class_names[0], splits.spec.class_names[99]) == ("apple", "worm")
+    splits = zoo.load_data("cifar100", n_val=100, label="coarse")
+    assert splits.test.columns["target"].tolist() == coarse.tolist()
+    assert (len(splits.spec.class_names), splits.spec.class_names[1]) == (20, "fish")
+    with pytest.raises(UserError, match="nearest: fine"):
+        zoo.load_data("cifar100", label="fin")
+
+
+def test_svhn_calls_ten_zero(own, monkeypatch):
+    from scipy.io import savemat
+
+    from zoo.data.images import svhn
+
+    images, labels = drawn(32, 32, 3, 40), np.arange(40, dtype=np.uint8)[:, None] % 10 + 1  # 1 to 10
+    for name in svhn.SHA256:
+        file = io.BytesIO()
+        savemat(file, {"X": images, "y": labels}, do_compression=True)
+        content = put(own / "SVHN" / name, file.getvalue())
+        monkeypatch.setitem(svhn.SHA256, name, hashlib.sha256(content).hexdigest())
+    splits = zoo.load_data("svhn", n_val=10)
+    assert splits.test.columns["target"][:10].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]
+    assert splits.test.columns["image"][7, 2, 5, 30] == images[5, 30, 2, 7]
+    assert (len(splits.train), len(splits.val)) == (30, 10)
+
+
+@NEED_FILES
+def test_the_published_files_are_read_as_they_are():
+    mnist, cifar10 = zoo.load_data("mnist"), zoo.load_data("cifar10")
+    assert mnist.test.columns["target"][:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
+    for splits, mean in ((mnist, [0.1307]), (cifar10, [0.49139968, 0.48215841, 0.44653091])):
+        whole = torch.cat([splits.train.columns["image"], splits.val.columns["image"]])
+        sums = torch.stack([channel.sum(dtype=torch.int64) for channel in whole.unbind(1)])
+        torch.testing.assert_close(sums / (whole[:, 0].numel() * 255), torch.tensor(mean), atol=5e-5, rtol=0)
+
+
+# Files as pixels
+
+
+def file_of(path, image, **options):
+    image.save(path, **options)
+    return path
+
+
+def plain(mode, colour, size=(4, 4)):
+    return Image.new(mode, size, colour)
+
+
+SEEN = {  # what each kind of file shows, as red, green and blue
+    "grey.png": (plain("L", 100), (100, 100, 100)),
+    "bits.png": (plain("1", 1), (255, 255, 255)),
+    "colour.bmp": (plain("RGB", (1, 2, 3)), (1, 2, 3)),
+    "colour.webp": (plain("RGB", (255, 0, 0)), (255, 0, 0)),
+    "half_clear.png": (plain("RGBA", (0, 0, 0, 51)), (204, 204, 204)),
+    "clear_grey.png": (plain("LA", (9, 0)), (255, 255, 255)),
+    "palette.png": (plain("RGB", (7, 8, 9)).quantize(2), (7, 8, 9)),
+    "palette.gif": (plain("RGB", (7, 8, 9)).quantize(2), (7, 8, 9)),
+    "cmyk.tif": (plain("CMYK", (0, 255, 255, 0)), (255, 0, 0)),
+    "cmyk.jpg": (plain("CMYK", (0, 255, 255, 0)), (255, 0, 0)),
+    "16_bits.png": (Image.fromarray(np.full((4, 4), 1000, np.uint16)), (4, 4, 4)),
+    "16_bits.tif": (Image.fromarray(np.full((4, 4), 65535, np.uint16)), (255, 255, 255)),
+}
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_colours_of_every_kind_of_file(tmp_path, name):
+    image, seen = SEEN[name]
+    path = file_of(tmp_path / name, image)
+    colour = read_pixels(path, (3, 4, 4))
+    assert colour.shape == (3, 4, 4) and colour.dtype == np.uint8
+    np.testing.assert_allclose(
+        colour, np.broadcast_to(np.array(seen)[:, None, None], (3, 4, 4)), atol=name in ("colour.webp", "cmyk.jpg")
+    )
+    grey = read_pixels(path, (1, 4, 4))
+    assert abs(int(grey[0, 0, 0]) - np.dot(seen, [0.299, 0.587, 0.114])) <= 1
+    assert read_header(path)[:2] == (4, 4)
+
+
+def test_a_palette_with_a_clear_colour_lies_on_white(tmp_path):
+    path = file_of(tmp_path / "a.gif", plain("P", 0), transparency=0)
+    assert (read_pixels(path, (3, 4, 4)) == 255).all()
+
+
+def test_16_bits_are_scaled_and_not_clipped(tmp_path):
+    values = np.linspace(0, 65535, 16).round().astype(np.uint16).reshape(4, 4)
+    path = file_of(tmp_path / "a.png", Image.fromarray(values))
+    np.testing.assert_array_equal(read_pixels(path, (1, 4, 4))[0], np.round(values / 257))
+    with pytest.raises(UserError, match="mode F have no known range"):
+        read_pixels(file_of(tmp_path / "a.tif", Image.fromarray(values.astype(np.float32))), (1, 4, 4))
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif"])
+def test_pictures_are_turned_upright(tmp_path, ending):
+    upright = plain("L", 0, (40, 20))
+    upright.paste(255, (0, 0, 10, 20))  # white at the left
+    exif = Image.Exif()
+    exif[0x0112] = 6  # as stored, to be turned a quarter to the right
+    stored = upright.transpose(Image.Transpose.ROTATE_90)
+    path = file_of(tmp_path / f"a.{ending}", stored, exif=exif)
+    assert read_header(path)[:2] == (20, 40)
+    found = read_pixels(path, (1, 20, 40))[0]
+    assert found[:, :9].min() > 240 and found[:, 11:].max() < 15
+
+
+def test_resizing_keeps_the_aspect_and_cuts_the_centre():
+    image = plain("L", 100, (80, 20))
+    image.paste(255, (0, 0, 20, 20))
+    image.paste(0, (60, 0, 80, 20))
+    assert (pixels(image, (1, 10, 10)) == 100).all()
+    assert (pixels(image, (1, 40, 40)) == 100).all()
+
+
+def test_making_smaller_smooths():
+    chess = Image.fromarray(np.indices((64, 64)).sum(0).astype(np.uint8) % 2 * 255)
+    small = pixels(chess, (1, 8, 8)).astype(int)
+    assert abs(small - 127).max() <= 2
+
+
+def test_of_moving_pictures_the_first(tmp_path):
+    path = file_of(tmp_path / "a.gif", plain("L", 50), save_all=True, append_images=[plain("L", 200)])
+    assert (read_pixels(path, (1, 4, 4)) == 50).all()
+
+
+def test_large_photos_are_decoded_as_they_look(tmp_path):
+    ramp = Image.fromarray(np.broadcast_to(np.linspace(0, 255, 1600).astype(np.uint8), (1200, 1600)))
+    path = file_of(tmp_path / "a.jpg", ramp, quality=95)
+    found = read_pixels(path, (1, 30, 40))[0].astype(int)
+    assert abs(found - np.linspace(0, 255, 81)[1::2]).max() <= 3
+
+
+BROKEN = {
+    "cut.jpg": "truncated",
+    "cut.png": "a.* truncated|broken|EOF|ended",
+    "empty.png": "cut.png|the file is empty",
+    "text.jpg": "not an image",
+    "program.png": "not an image",
+    "huge.png": "more than 100 pixels",
+}
+
+
+def broken(path):
+    file = io.BytesIO()
+    Image.fromarray(drawn(64, 64)).save(file, "JPEG" if path.suffix == ".jpg" else "PNG")
+    content = file.getvalue()
+    contents = {"cut": content[: len(content) // 2], "empty": b"", "text": b"words", "program": b"%!PS-Adobe-3.0 EPSF"}
+    path.write_bytes(contents.get(path.stem, content))
+    return path
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch, name):
+    path = broken(tmp_path / name)
+    if name == "huge.png":
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(UserError, match=f"{name}: .*({BROKEN[name]})"):
+        read_pixels(path, (1, 64, 64))

@@ -1,0 +1,147 @@
+"""What a folder of images holds: files with their labels, by class folders or by a table of paths and labels."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from zoo.data.images._pixels import EXTENSIONS
+from zoo.errors import UserError, unknown
+
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+PATHS = ("path", "file", "filename", "image", "filepath", "file_name", "file_path", "image_path")
+LABELS = ("label", "class", "target", "labels", "category")
+
+
+class Listing(NamedTuple):
+    """Image files, each with its label and the split that its folder names, or ""."""
+
+    paths: list[Path]
+    labels: list[str]
+    splits: list[str]
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The image files in a folder and the folders in it, sorted; hidden ones and files of other kinds are left out."""
+    found = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if _visible(name)]
+        found += [os.path.join(parent, name) for name in files if _visible(name) and _ending(name) in EXTENSIONS]
+    return [Path(path) for path in sorted(found)]
+
+
+def list_folder(root: Path) -> Listing:
+    """The files of <root>/<class>/, or of <root>/train/<class>/, val/ and test/."""
+    names = _folders(root)
+    parts = {SPLITS.get(name.lower(), ""): root / name for name in names}
+    if "" in parts or "train" not in parts:
+        parts = {"": root}
+    found = [
+        (path, label, split)
+        for split, part in parts.items()
+        for label in _folders(part)
+        for path in image_files(part / label)
+    ]
+    if not found:
+        loose = "; the images lie outside such folders" if image_files(root) else ""
+        raise UserError(
+            f"data.path holds a folder of images for each class, as <path>/<class>/1.png; {root} has none{loose}\n"
+            "sort them into such folders, or give data.labels, a CSV of paths and labels"
+        )
+    listing = Listing(*map(list, zip(*found, strict=True)))
+    _check_classes(listing, root)
+    return listing
+
+
+def list_table(table: Path, root: Path | None) -> Listing:
+    """The files that a CSV names with their labels; paths are relative to `root`, or to the CSV's folder."""
+    rows = _read_table(table)
+    path_column, label_column = _columns(rows)
+    root = table.parent if root is None else root
+    paths = [root / path for path in rows[path_column]]
+    blank = [f"{number + 2}" for number, label in enumerate(rows[label_column]) if not label.strip()]
+    _refuse(blank, f"every row of {table} has a label", "row {}", f"fill column {label_column}, or leave the row out")
+    _refuse(
+        [str(path) for path in paths if not path.is_file()],
+        f"every path of {table} is a file's",
+        "there is no {}",
+        f"paths are relative to {root}; set data.path to another folder",
+    )
+    repeated = rows[path_column][rows[path_column].duplicated()]
+    _refuse(list(repeated), f"a file has one row in {table}", "twice or more: {}", "leave one row of each")
+    return Listing(paths, list(rows[label_column]), [""] * len(paths))
+
+
+def existing(path: str | Path, option: str) -> Path:
+    """A path of the user's that is there, absolute; UserError with the nearest name where it is not."""
+    found = Path(path).expanduser().absolute()
+    if not found.exists():
+        parent = next(parent for parent in found.parents if parent.exists())
+        wrong = found.relative_to(parent).parts[0]
+        near = unknown(f"file or folder in {parent}", wrong, os.listdir(parent))
+        raise UserError(f"data.{option}={path} is not there: {near}")
+    return found
+
+
+def _check_classes(listing: Listing, root: Path) -> None:
+    pairs = set(zip(listing.labels, listing.splits, strict=True))
+    trained = {label for label, split in pairs if split in ("", "train")}
+    for label, split in sorted(pairs):
+        if label not in trained:
+            raise UserError(
+                f"{split}/ of {root} has class '{label}', train/ has not; {unknown('class', label, trained)}"
+            )
+
+
+def _read_table(table: Path) -> pd.DataFrame:
+    try:
+        head = table.open(encoding="utf-8-sig").readline()
+        rows = pd.read_csv(
+            table, sep=max(",;\t", key=head.count), dtype=str, encoding="utf-8-sig", keep_default_na=False
+        )
+    except (ValueError, OSError) as error:
+        raise UserError(f"data.labels={table} is not a CSV of paths and labels: {error}") from error
+    if rows.shape[1] < 2 or not len(rows):
+        raise UserError(
+            f"data.labels={table} has a heading, a column of paths, one of labels, and a row for each image; "
+            f"it has {rows.shape[1]} columns and {len(rows)} rows"
+        )
+    return rows
+
+
+def _columns(rows: pd.DataFrame) -> tuple[str, str]:
+    """The columns of paths and of labels: by their names, else the first that are left."""
+    by_name = {str(column).strip().lower(): column for column in reversed(rows.columns)}
+    named = [next((by_name[name] for name in names if name in by_name), None) for names in (PATHS, LABELS)]
+    rest = iter(column for column in rows.columns if column not in named)
+    path, label = (next(rest) if column is None else column for column in named)
+    return path, label
+
+
+def _refuse(wrong: Sequence[str], rule: str, what: str, fix: str) -> None:
+    """Raise UserError with the first five of `wrong`, where there are any."""
+    if wrong:
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        raise UserError(f"{rule}; {what.format(', '.join(wrong[:5]))}{more}\n{fix}")
+
+
+def _folders(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and _visible(entry.name))
+
+
+def _visible(name: str) -> bool:
+    return not name.startswith((".", "__MACOSX"))
+
+
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower()

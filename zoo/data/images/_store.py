@@ -1,0 +1,199 @@
+"""Many image files as one array: decoded once into a file of pixels, or each time they are asked for."""
+
+import functools
+import hashlib
+import json
+import math
+import os
+import shutil
+import statistics
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from zoo.data.files import cache_folder
+from zoo.data.images._pixels import Header, Shape, read_digest, read_header, read_pixels
+from zoo.data.images._processes import in_processes
+from zoo.data.splits import Batch, TensorSplit
+from zoo.errors import UserError
+
+VERSION = 1  # of the conversion; a new one makes every cache anew
+IN_MEMORY = 1 << 30  # bytes of images that are kept in memory
+Size = int | Sequence[int] | None
+
+
+@dataclass
+class Store:
+    """The images of many files.
+
+    Attributes:
+        paths: of the readable files.
+        rows: their positions among all files.
+        shape: channels, height and width of each image.
+        skipped: what is wrong with each of the other files.
+        copies: groups of positions of files that are equal byte for byte.
+        pixels: the file of decoded images; None where each is decoded when it is asked for.
+    """
+
+    paths: list[Path]
+    rows: list[int]
+    shape: Shape
+    skipped: list[str]
+    copies: list[list[int]]
+    pixels: Path | None
+
+    def read(self, index: np.ndarray) -> np.ndarray:
+        """The images (k, channels, height, width) of `index` (k,), which counts the readable files."""
+        if self.pixels is None:
+            return np.stack([read_pixels(self.paths[i], self.shape) for i in index])
+        images = np.memmap(self.pixels, np.uint8, "r", shape=(len(self.paths), *self.shape))
+        return np.asarray(images[index])
+
+    def split(self, index: np.ndarray, target: Tensor) -> "TensorSplit | StoredSplit":
+        """The images of `index` (k,) with their targets (k, ...); in memory where all are decoded and small enough."""
+        if self.pixels is None or self.pixels.stat().st_size > IN_MEMORY:
+            return StoredSplit(self, index, target)
+        return TensorSplit(image=torch.from_numpy(self.read(index)), target=target)
+
+
+class StoredSplit(Dataset[Batch]):
+    """A split whose images stay on disk until a batch asks for them."""
+
+    def __init__(self, store: Store, index: np.ndarray, target: Tensor):
+        self.store, self.index, self.target = store, index, target
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, index: int) -> Batch:
+        return {name: column[0] for name, column in self.__getitems__([index]).items()}
+
+    def __getitems__(self, index: Sequence[int] | Tensor) -> Batch:
+        """The samples of `index` as one batch."""
+        index = torch.as_tensor(index)
+        return {"image": torch.from_numpy(self.store.read(self.index[index.numpy()])), "target": self.target[index]}
+
+
+def open_store(paths: Sequence[Path], size: Size, channels: int | None, cache: bool | str) -> Store:
+    """The images of `paths`, brought to one shape.
+
+    Args:
+        paths: image files.
+        size: side, or (height, width), in pixels; None measures it, see `common_shape`.
+        channels: 1 or 3; None measures it.
+        cache: decode once into a file of the cache folder, or each image whenever it is asked for; "auto" decodes once
+            where that takes no more than half of the free disk space.
+
+    Raises:
+        UserError: when no file can be read, or the disk is too small.
+    """
+    folder = cache_folder() / "imagefolder" / _key(paths, size, channels)
+    if cache and folder.exists():
+        return _decoded(folder, paths)
+    headers = list(in_processes(read_header, paths, "reading headers"))
+    rows = [row for row, header in enumerate(headers) if isinstance(header, Header)]
+    skipped = [str(header) for header in headers if isinstance(header, UserError)]
+    _refuse_none(rows, skipped)
+    shape = common_shape([headers[row] for row in rows], size, channels)
+    store = Store([paths[row] for row in rows], rows, shape, skipped, _copies(paths, rows), None)
+    if not cache or not _fits(len(rows) * math.prod(shape), cache):
+        return store
+    _decode(store, folder)
+    return _decoded(folder, paths)
+
+
+def _refuse_none(rows: Sequence[int], skipped: Sequence[str]) -> None:
+    if not rows:
+        raise UserError("\n".join([f"none of the {len(skipped)} image files can be read", *skipped[:3]]))
+
+
+def _decoded(folder: Path, paths: Sequence[Path]) -> Store:
+    """The store that `_decode` left in `folder`."""
+    found = json.loads((folder / "contents.json").read_text())
+    found["shape"] = tuple(found["shape"])
+    return Store([paths[row] for row in found["rows"]], **found, pixels=folder / "pixels")
+
+
+def common_shape(headers: Sequence[Header], size: Size, channels: int | None) -> Shape:
+    """The shape all images are brought to: one channel where no file has colours, and the median height and width.
+
+    Sides are even and from 28 to 224 pixels, so that all networks take them; to 512 where all files have one size.
+    """
+    height, width = (statistics.median(header[axis] for header in headers) for axis in (0, 1))
+    one_size = len({header[:2] for header in headers}) == 1
+    largest = 512 if one_size and max(height, width) <= 512 else 224
+    if size is None:
+        height, width = (min(max(math.ceil(side / 2) * 2, 28), largest) for side in (height, width))
+    else:
+        height, width = (size, size) if isinstance(size, int) else size
+    return channels or (1 if all(header.grey for header in headers) else 3), height, width
+
+
+def _key(paths: Sequence[Path], size: Size, channels: int | None) -> str:
+    """A name for what these files, in their present state, become."""
+    root = len(os.path.commonpath([path.parent for path in paths]))
+    stats = [path.stat() for path in paths]
+    states = [(str(path)[root:], stat.st_size, stat.st_mtime_ns) for path, stat in zip(paths, stats, strict=True)]
+    return hashlib.sha256(repr((VERSION, size, channels, states)).encode()).hexdigest()[:32]
+
+
+def _copies(paths: Sequence[Path], rows: Iterable[int]) -> list[list[int]]:
+    """Groups of `rows` whose files are equal byte for byte; only files of equal size are read for it."""
+    sizes, digests = defaultdict(list), defaultdict(list)
+    for row in rows:
+        sizes[paths[row].stat().st_size].append(row)
+    alike = [row for group in sizes.values() if len(group) > 1 for row in group]
+    for row, digest in zip(alike, in_processes(read_digest, [paths[row] for row in alike], "comparing"), strict=True):
+        digests[digest].append(row)
+    return [group for group in digests.values() if len(group) > 1]
+
+
+def _fits(n_bytes: int, cache: bool | str) -> bool:
+    free = shutil.disk_usage(cache_folder()).free
+    if cache is True and n_bytes > free:
+        raise UserError(
+            f"the decoded images take {n_bytes / 1e9:.1f} GB, and {cache_folder()} has {free / 1e9:.1f} GB free\n"
+            "set ZOO_CACHE to a folder on a larger disk, or a smaller data.size, or data.cache=false"
+        )
+    return n_bytes <= free / 2 or cache is True
+
+
+def _decode(store: Store, folder: Path) -> None:
+    """Decode all images into `folder`, which is made whole or not at all."""
+    images = in_processes(functools.partial(read_pixels, shape=store.shape), store.paths, "decoding")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+            part = Path(temporary) / "whole"
+            part.mkdir()
+            rows, skipped = _write(images, store.rows, part / "pixels")
+            _refuse_none(rows, skipped)
+            found = {"rows": rows, "shape": store.shape, "skipped": store.skipped + skipped, "copies": store.copies}
+            (part / "contents.json").write_text(json.dumps(found))
+            if not folder.exists():  # another process may have been faster
+                os.rename(part, folder)
+    except OSError as error:
+        raise UserError(
+            f"cannot keep the decoded images in {folder.parent}: {error.strerror}\n"
+            "set ZOO_CACHE to another folder, or data.cache=false"
+        ) from error
+
+
+def _write(images: Iterable[np.ndarray | UserError], rows: Iterable[int], file: Path) -> tuple[list[int], list[str]]:
+    """Write the images one after the other; the rows of those, and what is wrong with the others."""
+    kept, skipped = [], []
+    with open(file, "wb") as pixels:
+        for row, image in zip(rows, images, strict=True):
+            if isinstance(image, UserError):
+                skipped.append(str(image))
+            else:
+                pixels.write(image.data)
+                kept.append(row)
+    return kept, skipped

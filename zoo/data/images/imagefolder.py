@@ -1,0 +1,182 @@
+"""Image folder: pictures of the user's own, in a folder for each class or named in a table with their labels.
+
+Files of all sizes and colours are brought to one shape, once, and kept decoded in the cache folder.
+"""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from zoo.data import DATA, Facts
+from zoo.data.images._folder import Listing, existing, list_folder, list_table
+from zoo.data.images._images import image_spec
+from zoo.data.images._store import Size, Store, open_store
+from zoo.data.splits import Splits, carve, check_shares
+from zoo.errors import UserError
+from zoo.spec import Input
+
+FACTS = Facts(
+    task="any",
+    rows="as found; 60 / 20 / 20 % where the folder has no splits",
+    inputs="image of measured size, grey or in colour (uint8)",
+    licence="that of the files",
+    source="files of the user's own",
+)
+
+
+@DATA.register("imagefolder")
+def imagefolder(
+    *,
+    path: str | None = None,
+    labels: str | None = None,
+    task: str = "classification",
+    size: Size = None,
+    channels: int | None = None,
+    corrupt: str = "skip",
+    cache: bool | str = "auto",
+    test_share: float = 0.2,
+    val_share: float = 0.2,
+    split_seed: int = 0,
+) -> Splits:
+    """Images in <path>/<class>/, in <path>/train/<class>/ with val/ and test/ beside it, or in a table.
+
+    Args:
+        path: the folder; with `labels`, the one that the table's paths are relative to.
+        labels: a CSV of paths and labels, in columns of such names or the first two.
+        task: "classification", or "regression" of a table's numbers.
+        size: side, or [height, width], in pixels; None measures it.
+        channels: 1 or 3; None measures it.
+        corrupt: "skip" or "refuse" files that cannot be read.
+        cache: keep decoded images on disk; "auto" does so where they take no more than half of its free space.
+        test_share: share of the images that test, where there is no test/.
+        val_share: share of the images that validate, where there is no val/.
+        split_seed: of the splits carved out.
+    """
+    check_shares(val_share, test_share)
+    _check_options(size, task=task, channels=channels, corrupt=corrupt, cache=cache)
+    listing = _listing(path, labels, task)
+    store = open_store(listing.paths, size, channels, cache)
+    _check_files(listing, store, corrupt)
+    names, own_splits = (np.array(column)[store.rows] for column in (listing.labels, listing.splits))
+    classes = _classes(names, own_splits) if task == "classification" else []
+    spec = image_spec("imagefolder", store.shape, classes, FACTS)
+    if classes:
+        target = torch.from_numpy(np.searchsorted(classes, names))
+    else:
+        target = _numbers(names)
+        spec = replace(spec, task=task, n_outputs=1, target=Input((1,), scaled_axis=0), target_name="label")
+    rows = _parts(own_splits, names if classes else None, test_share, val_share, split_seed)
+    train, val, test = (store.split(some, target[some]) for some in rows)
+    shape = " x ".join(map(str, store.shape))
+    print(
+        f"{len(names):,} images{f' of {len(classes)} classes' if classes else ''}; "
+        f"{len(train):,} / {len(val):,} / {len(test):,} to train, validate and test; {shape}"
+    )
+    return Splits(spec, train, val, test, files={"skipped.txt": "\n".join(store.skipped)} if store.skipped else {})
+
+
+CHOICES = {
+    "task": ("classification", "regression"),
+    "channels": (None, 1, 3),
+    "corrupt": ("skip", "refuse"),
+    "cache": ("auto", True, False),
+}
+
+
+def _check_options(size: Size, **options: object) -> None:
+    for option, value in options.items():
+        if value not in CHOICES[option]:
+            raise UserError(f"data.{option} is one of {', '.join(map(str, CHOICES[option]))}; got {value}")
+    sides = size if isinstance(size, list | tuple) else [1 if size is None else size] * 2
+    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+        raise UserError(f"data.size is a number of pixels, or [height, width]; got {size}")
+
+
+def _listing(path: str | None, labels: str | None, task: str) -> Listing:
+    """The files with their labels, wherever these stand."""
+    root = None if path is None else existing(path, "path")
+    if root and not root.is_dir():
+        raise UserError(f"data.path is a folder; {path} is a file\na CSV of paths and labels goes in data.labels")
+    if labels is not None:
+        inside = root and root / labels
+        return list_table(inside if inside and inside.is_file() else existing(labels, "labels"), root)
+    if root is None:
+        raise UserError("data imagefolder needs data.path=<a folder of class folders>, or data.labels=<a CSV>")
+    if task == "regression":
+        raise UserError("data.task=regression needs data.labels=<a CSV of paths and numbers>; got class folders")
+    return list_folder(root)
+
+
+def _check_files(listing: Listing, store: Store, corrupt: str) -> None:
+    """Refuse or name the files that cannot be read, and say which lie in two classes."""
+    if store.skipped:
+        count = f"{len(store.skipped):,} of {len(listing.paths):,} image files cannot be read"
+        if corrupt == "refuse":
+            raise UserError("\n".join([f"{count}; remove them, or set data.corrupt=skip", *store.skipped[:3]]))
+        print("\n  ".join([f"left out: {count}", *store.skipped[:5]]))
+        if len(store.skipped) > 5:
+            print("  skipped.txt of the run folder lists all")
+    double = [group for group in store.copies if len({listing.labels[row] for row in group}) > 1]
+    if double:
+        pair = " and ".join(str(listing.paths[row]) for row in double[0][:2])
+        count = f"{len(double):,} time{'s' * (len(double) > 1)}"
+        print(f"the same file lies in two classes, {count}; such as {pair}")
+
+
+def _numbers(names: np.ndarray) -> Tensor:
+    """Labels as numbers (n, 1)."""
+    numbers = pd.to_numeric(pd.Series(names), errors="coerce").to_numpy(dtype=np.float32)
+    wrong = [str(name) for name in names[~np.isfinite(numbers)][:5]]
+    if wrong:
+        raise UserError(f"regression takes labels that are finite numbers; got {', '.join(wrong)}")
+    return torch.from_numpy(numbers)[:, None]
+
+
+def _classes(names: np.ndarray, own_splits: np.ndarray) -> list[str]:
+    """The classes, sorted, of which each has an image for every split that it must fill."""
+    counts = Counter(names[np.isin(own_splits, ("", "train"))].tolist())
+    untrained = set(names.tolist()) - set(counts)
+    if untrained:
+        raise UserError(f"each class has a readable image in train/; class '{min(untrained)}' has none")
+    if len(counts) < 2:
+        raise UserError(
+            f"a classification has two classes or more; all images are of class '{next(iter(counts))}'\n"
+            "give as data.path the folder that holds a folder for each class"
+        )
+    needed = 3 - len({"val", "test"} & set(own_splits.tolist()))
+    few = min(counts, key=lambda name: counts[name])
+    if counts[few] < needed:
+        raise UserError(
+            f"each class has an image at least for each split carved from it, so {needed}; "
+            f"class '{few}' has {counts[few]}\nadd images to it, or take it out"
+            "; numbers to predict need data.task=regression"
+        )
+    return sorted(counts)
+
+
+def _parts(
+    own_splits: np.ndarray, names: np.ndarray | None, test_share: float, val_share: float, split_seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions of the images that train, validate and test; those that the folder does not name are carved out."""
+    train = np.flatnonzero(np.isin(own_splits, ("", "train")))
+    whole, n_classes = len(train), 1 if names is None else len(set(names))
+    parts = {}
+    for split, share in (("test", test_share), ("val", val_share)):
+        parts[split] = np.flatnonzero(own_splits == split)
+        if not len(parts[split]):
+            size = max(round(share * whole), n_classes)
+            try:
+                rest, carved = carve(
+                    len(train), size, seed=split_seed, stratify=None if names is None else names[train]
+                )
+            except ValueError as error:
+                raise UserError(
+                    f"{len(train)} images are too few to carve out {size} for {split}: {error}\n"
+                    "add images, or lower data.test_share and data.val_share"
+                ) from error
+            train, parts[split] = train[rest], train[carved]
+    return train, parts["val"], parts["test"]
