@@ -73,9 +73,9 @@ def test_a_row_is_answered_by_name_in_any_order():
     predictor = zoo.load("fnn/mlp.breast_cancer")
     rows = zoo.load_data("breast_cancer").test.columns["numeric"][:3].numpy()
     answers = predictor.predict(rows)
-    frame = pd.DataFrame(rows, columns=predictor.spec.columns)
+    frame = pd.DataFrame(rows, columns=predictor.spec.column_names)
     assert predictor.predict(frame[frame.columns[::-1]]) == answers
-    assert predictor.predict(dict(zip(predictor.spec.columns, rows[0], strict=True))) == answers[0]
+    assert predictor.predict(dict(zip(predictor.spec.column_names, rows[0], strict=True))) == answers[0]
     assert predictor.predict(rows[0]) == predictor.predict(frame[frame.columns[::-1]].iloc[0]) == answers[0]
     assert predictor.predict(frame.to_dict("records")) == answers
     with pytest.raises(UserError, match="mean radius"):

@@ -1,8 +1,10 @@
 """One training, from a plain config to a run folder with a release file, its metrics and a report."""
 
+import contextlib
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -110,7 +112,8 @@ def _train(
     trainer_settings(config["trainer"])  # a mistake in them shows before the data is read
     checkpoint = _claim(run, config)
     L.seed_everything(config["seed"], verbose=False)
-    splits = load_section(config["data"])
+    with contextlib.redirect_stdout(sys.stdout if _is_first() else None):  # what a reader says, it says once
+        splits = load_section(config["data"])
     for name, text in splits.files.items():
         write_text(run.folder / name, text)
     config = fill_auto(config, len(splits.train))  # type: ignore[arg-type]
@@ -128,14 +131,18 @@ def _train(
     return _release(run, config, splits, module, trainer, seconds, start)
 
 
+def _is_first() -> bool:
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
 def _say(line: str) -> None:
-    if os.environ.get("LOCAL_RANK", "0") == "0":
+    if _is_first():
         print(line, flush=True)
 
 
 def _claim(run: Run, config: Config) -> Path | None:
     """Make the run folder ours, and find the checkpoint to go on from."""
-    if os.environ.get("LOCAL_RANK", "0") != "0":
+    if not _is_first():
         return _checkpoint(run, config["resume"])
     try:
         run.checkpoints.mkdir(parents=True, exist_ok=True)

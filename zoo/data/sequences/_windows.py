@@ -62,6 +62,7 @@ def series_splits(
                 "lower data.look_back or data.horizon, or give the split a larger share"
             )
     n_channels = series.shape[1]
+    train, val, test = (WindowSplit(values, look_back, horizon) for values in parts.values())
     return Splits(
         DataSpec(
             name=name,
@@ -73,7 +74,9 @@ def series_splits(
             target_name=f"the next {horizon} steps",
             **spec,
         ),
-        *(WindowSplit(values, look_back, horizon) for values in parts.values()),
+        train,
+        val,
+        test,
     )
 
 
@@ -104,7 +107,9 @@ def text_splits(
             target_name="the next character",
             **spec,
         ),
-        *(_chunks(stream, n_steps) for stream in (train, val, test)),
+        _chunks(train, n_steps),
+        _chunks(val, n_steps),
+        _chunks(test, n_steps),
     )
 
 

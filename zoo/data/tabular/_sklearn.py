@@ -1,34 +1,78 @@
-"""The tables that come inside scikit-learn, split at random once and for all: 60 % train, 20 % val, 20 % test."""
+"""The tables that come through scikit-learn, inside the package or fetched: no official split, so split at random."""
 
+from collections.abc import Sequence
 from typing import Any
 
-import torch
+import numpy as np
+import pandas as pd
 
-from zoo.data.splits import Splits, TensorSplit, carve
-from zoo.spec import DataSpec, Input
+from zoo.data import Facts
+from zoo.data.splits import Splits, carve
+from zoo.data.tabular._table import table_splits
+from zoo.errors import UserError
 
 
-def splits_of(name: str, bunch: Any, *, split_seed: int, classes: list[str] | None = None, **spec: Any) -> Splits:
-    """The splits of a scikit-learn data set, stratified by class where `classes` are given."""
-    numeric = torch.tensor(bunch.data, dtype=torch.float32)  # (n, n_numeric)
-    target = torch.tensor(bunch.target, dtype=torch.int64 if classes else torch.float32)
-    target = target if classes else target[:, None]
-    labels = bunch.target if classes else None
-    rest, test = carve(len(numeric), 0.2, seed=split_seed, stratify=labels)
-    train, val = carve(len(rest), 0.25, seed=split_seed, stratify=None if labels is None else labels[rest])
-    whole = TensorSplit(numeric=numeric, target=target)
-    return Splits(
-        DataSpec(
-            name=name,
-            task="classification" if classes else "regression",
-            inputs={"numeric": Input((numeric.shape[1],), axes=("n_numeric",), scaled_axis=0)},
-            n_outputs=len(classes) if classes else 1,
-            target=Input(dtype="int64") if classes else Input((1,)),
-            class_names=classes or (),
-            columns=[str(column) for column in bunch.feature_names],
-            **spec,
-        ),
-        train=whole.subset(rest[train]),
-        val=whole.subset(rest[val]),
-        test=whole.subset(test),
+def sklearn_splits(
+    name: str,
+    bunch: Any,
+    facts: Facts,
+    *,
+    target: str,
+    split_seed: int,
+    fold: int | None,
+    n_folds: int,
+    classes: Sequence[Any] | None = None,
+) -> Splits:
+    """The splits of a scikit-learn data set whose columns are all numbers, split by `random_split`.
+
+    Args:
+        name: of the data set.
+        bunch: what scikit-learn's loader gives.
+        facts: of the data set.
+        target: what is predicted, with its unit if it has one.
+        split_seed: of the split.
+        fold: of `n_folds`, which one is the test split; None for the plain split.
+        n_folds: folds.
+        classes: their names, in the order of the codes.
+    """
+    frame = pd.DataFrame(bunch.data, columns=[str(column) for column in bunch.feature_names])
+    kinds = dict.fromkeys(frame.columns, "numeric")
+    labels = None if classes is None else bunch.target
+    train, val, test = random_split(len(frame), split_seed=split_seed, fold=fold, n_folds=n_folds, stratify=labels)
+    return table_splits(
+        name,
+        frame.assign(**{target: bunch.target}),
+        target,
+        train=train,
+        val=val,
+        test=test,
+        kinds=kinds,
+        task=facts.task,
+        class_names=None if classes is None else [str(name) for name in classes],
+        licence=facts.licence,
+        source=facts.source,
     )
+
+
+def random_split(
+    n: int, *, split_seed: int, fold: int | None, n_folds: int, stratify: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Indices of train, val and test: 60 % / 20 % / 20 %; or one fold of several as test, and a fifth of the rest as
+    val. All are stratified where classes (n,) are given."""
+    if fold is None:
+        (rest, test), share = carve(n, 0.2, seed=split_seed, stratify=stratify), 0.25
+    else:
+        (rest, test), share = _fold(n, split_seed, fold, n_folds, stratify), 0.2
+    train, val = carve(len(rest), share, seed=split_seed, stratify=None if stratify is None else stratify[rest])
+    return rest[train], rest[val], test
+
+
+def _fold(n: int, split_seed: int, fold: int, n_folds: int, stratify: np.ndarray | None) -> tuple[np.ndarray, ...]:
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    if not 2 <= n_folds <= n or not 0 <= fold < n_folds:
+        raise UserError(
+            f"data.n_folds is at least 2, and data.fold one of 0 to n_folds - 1; got n_folds={n_folds} and fold={fold}"
+        )
+    folds = (KFold if stratify is None else StratifiedKFold)(n_folds, shuffle=True, random_state=split_seed)
+    return list(folds.split(np.arange(n), stratify))[fold]

@@ -2,21 +2,30 @@
 
 from sklearn.datasets import load_digits
 
-from zoo.data import DATA
+from zoo.data import DATA, Facts
 from zoo.data.splits import Splits
-from zoo.data.tabular._sklearn import splits_of
+from zoo.data.tabular._sklearn import sklearn_splits
+
+FACTS = Facts(
+    task="classification",
+    rows="1,077 / 360 / 360",
+    inputs="64 numbers",
+    licence="CC BY 4.0",
+    source="E. Alpaydin, C. Kaynak, UCI Machine Learning Repository, 1998; in scikit-learn",
+)
 
 
 @DATA.register("digits")
-def digits(*, split_seed: int = 0) -> Splits:
-    """1,077 / 360 / 360 rows of 64 numbers, ten classes."""
+def digits(*, split_seed: int = 0, fold: int | None = None, n_folds: int = 5) -> Splits:
+    """1,077 / 360 / 360 rows of 64 numbers, ten classes; or one of `n_folds` folds as test split."""
     bunch = load_digits()
-    return splits_of(
+    return sklearn_splits(
         "digits",
         bunch,
+        FACTS,
+        target="digit",
         split_seed=split_seed,
-        classes=[str(name) for name in bunch.target_names],
-        target_name="digit",
-        licence="CC BY 4.0",
-        source="E. Alpaydin, C. Kaynak, UCI Machine Learning Repository, 1998; in scikit-learn",
+        fold=fold,
+        n_folds=n_folds,
+        classes=bunch.target_names,
     )

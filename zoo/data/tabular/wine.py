@@ -2,21 +2,30 @@
 
 from sklearn.datasets import load_wine
 
-from zoo.data import DATA
+from zoo.data import DATA, Facts
 from zoo.data.splits import Splits
-from zoo.data.tabular._sklearn import splits_of
+from zoo.data.tabular._sklearn import sklearn_splits
+
+FACTS = Facts(
+    task="classification",
+    rows="106 / 36 / 36",
+    inputs="13 numbers",
+    licence="CC BY 4.0",
+    source="S. Aeberhard, M. Forina, UCI Machine Learning Repository, 1992; in scikit-learn",
+)
 
 
 @DATA.register("wine")
-def wine(*, split_seed: int = 0) -> Splits:
-    """106 / 36 / 36 rows of 13 numbers, three classes."""
+def wine(*, split_seed: int = 0, fold: int | None = None, n_folds: int = 5) -> Splits:
+    """106 / 36 / 36 rows of 13 numbers, three classes; or one of `n_folds` folds as test split."""
     bunch = load_wine()
-    return splits_of(
+    return sklearn_splits(
         "wine",
         bunch,
+        FACTS,
+        target="cultivar",
         split_seed=split_seed,
-        classes=[str(name) for name in bunch.target_names],
-        target_name="cultivar",
-        licence="CC BY 4.0",
-        source="S. Aeberhard, M. Forina, UCI Machine Learning Repository, 1992; in scikit-learn",
+        fold=fold,
+        n_folds=n_folds,
+        classes=bunch.target_names,
     )

@@ -1,0 +1,448 @@
+"""The user's own tables: files of any dialect, what is inferred of them, their splits, and all that is refused."""
+
+import gzip
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+import zoo
+from zoo.data.readers import read_raw
+from zoo.data.tabular._files import read_table
+from zoo.data.tabular._rows import split_rows
+from zoo.data.tabular._table import encode, schema_yaml, table_inputs, table_splits
+from zoo.errors import UserError
+from zoo.spec import Column, DataSpec
+
+N = 60
+
+
+@pytest.fixture
+def frame():
+    random = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "size": random.normal(size=N).round(3),
+            "rooms": random.integers(0, 50, N),
+            "city": random.choice(["Ulm", "Köln", "Bonn"], N),
+            "sold": random.choice(["no", "yes"], N),
+        }
+    )
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Write a table to a file and load it as a user does."""
+
+    def load_table(content, target="sold", name="houses.csv", **options):
+        path = tmp_path / name
+        if isinstance(content, pd.DataFrame):
+            content = content.to_csv(index=False)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return zoo.load_data("csv", path=str(path), target=target, **options)
+
+    return load_table
+
+
+def refused(load, content, *words, **options):
+    with pytest.raises(UserError) as caught:
+        load(content, **options)
+    message = str(caught.value)
+    assert all(word in message for word in words), message
+    assert len(message.splitlines()) <= 5
+
+
+def kinds(splits):
+    return {column.name: column.kind for column in splits.spec.columns}
+
+
+def same(one, other):
+    for ours, theirs in ((one.train, other.train), (one.val, other.val), (one.test, other.test)):
+        assert ours.columns.keys() == theirs.columns.keys()
+        for name, column in ours.columns.items():
+            torch.testing.assert_close(column, theirs.columns[name], equal_nan=True)
+
+
+# -- tensors
+
+
+def test_each_kind_of_column_becomes_its_tensors():
+    columns = [
+        Column("a", "numeric", missing=True),
+        Column("b", "boolean"),
+        Column("c", "categorical", ("u", "v")),
+        Column("d", "date"),
+        Column("e", "categorical", ("1", "2"), missing=True),
+    ]
+    frame = pd.DataFrame(
+        {
+            "e": [2.0, None, 3.0],
+            "d": ["1970-01-03", "2024-02-29 18:00", None],
+            "c": ["v", "w", "u"],
+            "b": ["yes", "false", None],
+            "a": [1.5, None, 2.0],
+        }
+    )
+    batch = encode(columns, frame)
+    nan = float("nan")
+    expected = [[1.5, 0, 1, 2, 1, 5, 0], [nan, 1, 0, 19782.75, 2, 3, 18], [2, 0, nan, nan, nan, nan, nan]]
+    torch.testing.assert_close(batch["numeric"], torch.tensor(expected), equal_nan=True)
+    assert batch["categorical"].tolist() == [[2, 2], [0, 3], [1, 0]]
+    inputs = table_inputs(columns)
+    assert inputs["numeric"].shape == (7,)
+    assert inputs["categorical"].cardinalities == (3, 4)
+    assert list(table_inputs(columns[:2])) == list(encode(columns[:2], frame)) == ["numeric"]
+
+
+def test_kinds_and_categories_come_from_the_training_rows_alone(frame):
+    rows = {"train": np.arange(40), "val": np.arange(40, 50), "test": np.arange(50, N)}
+    spec = table_splits("houses", frame, "sold", task="classification", **rows).spec
+    other = frame.astype({"rooms": float})
+    other.loc[45:, ["size", "rooms", "city"]] = [None, 1e6, "Rom"]
+    splits = table_splits("houses", other, "sold", task="classification", **rows)
+    assert splits.spec == spec
+    assert splits.test.columns["categorical"].unique().tolist() == [0]
+    assert splits.test.columns["numeric"][:, 0].isnan().all()
+
+
+def test_class_names_are_given_or_sorted(frame):
+    rows = {"train": np.arange(40), "val": np.arange(40, 50), "test": np.arange(50, N)}
+    codes = frame.assign(sold=(frame.sold == "yes").astype(int))
+    given = table_splits("x", codes, "sold", task="classification", class_names=["not sold", "sold"], **rows)
+    assert given.spec.class_names == ["not sold", "sold"]
+    ten = table_splits("x", frame.assign(sold=np.arange(N) % 11), "sold", task="classification", **rows)
+    assert ten.spec.class_names == [str(number) for number in range(11)]
+    assert ten.train.columns["target"][:12].tolist() == [*range(11), 0]
+
+
+# -- files
+
+
+def test_every_dialect_gives_the_same_tensors(load, frame, tmp_path):
+    splits = load(frame)
+    assert kinds(splits) == {"size": "numeric", "rooms": "numeric", "city": "categorical"}
+    assert splits.spec.name == "houses"
+    assert (splits.spec.task, splits.spec.class_names) == ("classification", ["no", "yes"])
+    plain = frame.to_csv(index=False)
+    same(splits, load(b"\xef\xbb\xbf" + plain.encode()))
+    same(splits, load(frame.to_csv(index=False, sep=";", decimal=",")))
+    same(splits, load(frame.to_csv(index=False, sep="\t"), name="houses.tsv"))
+    same(splits, load(frame.to_csv(index=False, sep="|", quoting=1), name="houses.txt"))
+    same(splits, load(plain.replace(",", ", ")))
+    same(splits, load(plain.replace("\n", "\r\n")))
+    same(splits, load(plain.encode("utf-16")))
+    same(splits, load(gzip.compress(plain.encode()), name="houses.csv.gz"))
+    frame.to_parquet(tmp_path / "houses.parquet")
+    same(splits, zoo.load_data("csv", path=str(tmp_path / "houses.parquet"), target="sold"))
+
+
+def test_an_old_encoding_is_read_and_said(load, frame, capsys):
+    splits = load(frame.to_csv(index=False).encode("cp1252"))
+    assert "Windows-1252" in capsys.readouterr().out
+    assert splits.spec.columns[2].categories == ("Bonn", "Köln", "Ulm")
+
+
+def test_missing_values_are_known_by_their_marks(load, frame):
+    marked = frame.astype({"rooms": object})
+    marked.loc[:11, "rooms"] = ["?", "NA", "", "-", "n/a", "null", "NaN", "N/A", " ?", "999", "None", "nan"]
+    splits = load(marked, missing=[999])
+    assert splits.spec.columns[1] == Column("rooms", missing=True)
+    assert splits.spec.reading["missing"] == ["999"]
+    n_missing = sum(split.columns["numeric"][:, 2].sum() for split in (splits.train, splits.val, splits.test))
+    assert n_missing == 12
+
+
+def test_quoted_newlines_and_unicode_headings(load, frame):
+    odd = frame.rename(columns={"size": "größe", "sold": "目标"}).assign(note=['a, "b"\nc', "d;e\n"] * (N // 2))
+    splits = load("\n" + odd.rename(columns={"size": "größe"}).to_csv(index=False), target="目标")
+    assert kinds(splits) == {"größe": "numeric", "rooms": "numeric", "city": "categorical", "note": "categorical"}
+    assert splits.spec.columns[3].categories == ('a, "b"\nc', "d;e")
+
+
+def test_numbers_that_are_written_as_text(load, frame):
+    odd = frame.assign(
+        price=[f"{1000 * i + 5:,}.5" for i in range(N)], heated=frame.rooms > 20, rooms=[" 7e1", "+8"] * (N // 2)
+    )
+    splits = load(odd)
+    assert list(kinds(splits).values()) == ["numeric", "numeric", "categorical", "numeric", "boolean"]
+    batch, _ = read_raw(splits.spec, {"size": "1.5", "rooms": 8, "city": "Ulm", "price": "12,345", "heated": "Yes"})
+    assert batch["numeric"].tolist() == [[1.5, 8, 12345, 1]]
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%y", "%Y/%m/%d %H:%M"])
+def test_dates_in_any_usual_form(load, frame, form):
+    dates = pd.Series(pd.date_range("2019-11-20", periods=N, freq="7D"))
+    splits = load(frame.assign(date=dates.dt.strftime(form)), ignore=["size", "rooms"])
+    assert kinds(splits)["date"] == "date"
+    days = torch.cat([split.columns["numeric"][:, 0] for split in (splits.train, splits.val, splits.test)])
+    assert sorted(days.tolist()) == [18220 + 7 * week for week in range(N)]
+    batch, _ = read_raw(splits.spec, {"date": dates[0].strftime(form), "city": "Ulm"})
+    assert batch["numeric"].tolist() == [[18220, 11, 2, 0]]
+
+
+def test_columns_that_say_nothing_are_ignored_in_a_line_each(load, frame, capsys):
+    odd = frame.assign(number=range(N), name=[f"n{i}" for i in range(N)], one=1, none=None, again=frame["size"])
+    splits = load(odd)
+    assert list(kinds(splits)) == ["size", "rooms", "city"]
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("ignored")]
+    assert ["'number', 'name'" in lines[0], "'one'" in lines[1], "'none'" in lines[2]] == [True] * 3
+    assert "the same as 'size': 'again'" in lines[3]
+    assert all("data.schema=" in line for line in lines)
+
+
+def test_a_schema_is_written_corrected_and_read_back(load, frame, tmp_path):
+    odd = frame.assign(number=range(N))
+    path = tmp_path / "schema.yaml"
+    path.write_text(schema_yaml(load(odd).spec), encoding="utf-8")
+    same(load(odd), load(odd, target=None, schema=str(path)))
+    schema = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert schema["columns"] == {"size": "numeric", "rooms": "numeric", "city": "categorical", "number": "ignore"}
+    schema["columns"] |= {"rooms": "categorical", "number": "numeric", "size": "ignore"}
+    path.write_text(yaml.safe_dump(schema))
+    spec = load(odd, schema=str(path)).spec
+    assert kinds(load(odd, schema=str(path))) == {"rooms": "categorical", "city": "categorical", "number": "numeric"}
+    assert DataSpec.from_json(json.loads(json.dumps(spec.to_json()))).to_json() == spec.to_json()
+
+
+def test_codes_with_leading_zeros_stay_text_where_the_schema_says_so(load, frame, tmp_path):
+    (tmp_path / "schema.yaml").write_text("columns: {zip: categorical}")
+    odd = frame.assign(zip=["0100", "100"] * (N // 2))
+    spec = load(odd, schema=str(tmp_path / "schema.yaml")).spec
+    assert spec.columns[3].categories == ("0100", "100")
+    odd.to_csv(tmp_path / "new.csv", index=False)
+    batch, _ = read_raw(spec, tmp_path / "new.csv")
+    assert batch["categorical"][:2, 1].tolist() == [1, 2]
+
+
+def test_the_rarest_of_many_categories_count_as_not_seen(load, frame, capsys):
+    many = pd.concat([frame] * 5).assign(city=lambda f: ["often"] * 100 + [f"c{i // 2}" for i in range(len(f) - 100)])
+    spec = load(many, max_categories=10).spec
+    assert spec.inputs["categorical"].cardinalities == (11,)
+    assert "often" in spec.columns[2].categories
+    assert "10 most frequent" in capsys.readouterr().out
+
+
+def test_a_million_categories(load, tmp_path):
+    n = 1_000_000
+    codes = np.random.default_rng(0).integers(0, 10**7, n).astype("U7")
+    pd.DataFrame({"code": np.char.add("k", codes), "y": np.arange(n) % 2}).to_parquet(tmp_path / "many.parquet")
+    splits = zoo.load_data("csv", path=str(tmp_path / "many.parquet"), target="y")
+    assert splits.spec.inputs["categorical"].cardinalities == (1001,)
+    assert len(splits.train) == 600_000
+
+
+# -- tasks
+
+
+def test_the_task_is_inferred_and_said(load, frame, capsys):
+    assert load(frame, target="size").spec.task == "regression"
+    assert "data.task=classification" in capsys.readouterr().out
+    marks = frame.assign(sold=np.arange(N) % 5)
+    assert load(marks).spec.class_names == ["0", "1", "2", "3", "4"]
+    assert "data.task=regression if it is an amount" in capsys.readouterr().out
+    splits = load(marks, task="regression")
+    assert splits.train.columns["target"].shape == (36, 1)
+    assert splits.train.columns["target"].dtype == torch.float32
+    assert load(frame.assign(sold=frame.sold == "yes")).spec.class_names == ["false", "true"]
+
+
+def test_rows_without_a_target_are_left_out_and_said(load, frame, capsys):
+    splits = load(frame.assign(sold=frame.sold.where(frame.index % 7 != 0)))
+    assert sum(map(len, (splits.train, splits.val, splits.test))) == N - 9
+    assert "9 of 60 rows (row 2 of houses.csv, row 9" in capsys.readouterr().out
+
+
+# -- splits
+
+
+def parts(rows):
+    return [set(part.tolist()) for part in rows]
+
+
+@pytest.mark.parametrize("split", ["random", "stratified", "group", "time"])
+def test_splits_are_disjoint_whole_and_fixed(split):
+    by = np.random.default_rng(0).integers(0, 40, 500)
+    options = {"val_share": 0.15, "test_share": 0.25}
+    rows = split_rows(split, by, split_seed=1, **options)
+    assert sorted(np.concatenate(rows)) == list(range(500))
+    assert [len(part) / 500 for part in rows] == pytest.approx([0.6, 0.15, 0.25], abs=0.04)
+    assert parts(rows) == parts(split_rows(split, by, split_seed=1, **options))
+    other = split_rows(split, by, split_seed=2, **options)
+    assert (parts(rows) == parts(other)) == (split == "time")
+    train, val, test = (by[part] for part in rows)
+    if split == "group":
+        assert not set(train) & set(val) and not set(train) & set(test) and not set(val) & set(test)
+    if split == "time":
+        assert train.max() < val.min() <= val.max() < test.min()
+    if split == "stratified":
+        assert np.abs(np.bincount(test, minlength=40) - np.bincount(by, minlength=40) * 0.25).max() < 1
+
+
+@pytest.mark.parametrize("split", ["random", "stratified", "group"])
+@pytest.mark.parametrize("n_folds", [2, 3, 5, 10])
+def test_folds_test_each_row_once(split, n_folds):
+    by = np.random.default_rng(0).integers(0, 30, 307)
+    folds = [
+        split_rows(split, by, val_share=0.2, test_share=0.2, split_seed=0, fold=fold, n_folds=n_folds)
+        for fold in range(n_folds)
+    ]
+    assert sorted(np.concatenate([rows.test for rows in folds])) == list(range(307))
+    assert all(sorted(np.concatenate(rows)) == list(range(307)) for rows in folds)
+
+
+def test_a_class_of_one_row_is_trained(load, frame):
+    splits = load(frame.assign(sold=frame.sold.where(frame.index != 7, "rare")))
+    assert splits.spec.class_names == ["no", "rare", "yes"]
+    assert (splits.train.columns["target"] == 1).sum() == 1
+
+
+def test_group_and_time_columns_split_and_are_no_inputs(load, frame):
+    odd = frame.assign(owner=[f"o{i // 4}" for i in range(N)], date=pd.date_range("2020-01-01", periods=N))
+    grouped, timed = load(odd, group="owner", ignore=["date"]), load(odd, time="date", ignore="owner")
+    assert list(kinds(grouped)) == list(kinds(timed)) == ["size", "rooms", "city"]
+    np.testing.assert_allclose(timed.test.columns["numeric"][:, 0], frame["size"][48:], rtol=1e-6)
+
+
+def test_a_test_file_of_its_own(load, frame, tmp_path):
+    path = tmp_path / "later.csv"
+    frame.assign(extra=1)[["extra", "sold", "city", "rooms", "size"]].to_csv(path, index=False)
+    splits = load(frame, test_path=str(path))
+    assert [len(part) for part in (splits.train, splits.val, splits.test)] == [48, 12, 60]
+    np.testing.assert_allclose(splits.test.columns["numeric"][:, 1], frame["rooms"])
+    frame.drop(columns="city").to_csv(path, index=False)
+    refused(load, frame, "'city'", "later.csv", test_path=str(path))
+    frame.assign(rooms="many").to_csv(path, index=False)
+    refused(load, frame, "'rooms'", "'many' in row 2 of later.csv", test_path=str(path))
+
+
+# -- what is refused
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", ["is empty"]),
+        ("\n \n", ["is empty"]),
+        ("a,b,sold\n", ["no rows"]),
+        ("a,a,sold\n1,2,3\n", ["'a' 2 times"]),
+        (bytes(range(256)) * 20, ["not text"]),
+        ("a,sold\n" + "1,2\n" * 20 + "1\n1,2,3\n", ["row 22 has 1", "row 23 has 3", "2 values"]),
+        ("a,sold\n" + "1,2\n" * 20 + '1,"2\n' + "1,2\n" * 20, ["never closed", "row 22"]),
+        ("a,sold\n1,2\n3,4\n", ["10 rows"]),
+        ("a,sold\n" + "1,x\n2,x\n" * 10, ["two classes", "'x'"]),
+        ("a,sold\n" + "1,2.5\n2,2.5\n" * 10, ["'sold' is 2.5"]),
+        ("a,sold\n" + "1,\n2,\n" * 10, ["'sold'", "10 rows"]),
+        ("a,sold\n" + "".join(f"{i % 3},w{i}\n" for i in range(30)), ["30 different values"]),
+        ("a,sold\n" + "1,2020-01-01\n2,2020-01-02\n" * 10, ["'sold' holds dates"]),
+        ("a,sold\n" + "5,x\n5,y\n" * 10, ["no column is left", "'a'", "data.schema="]),
+        ("a,sold\n" + "5,x\n7,y\n" * 20 + "abc,x\n", ["'abc' in row 42 of houses.csv", "data.missing="]),
+        ("a,sold\n" + "5,x\n7,y\n" * 20 + "inf,x\n", ["inf in row 42 of houses.csv"]),
+    ],
+)
+def test_bad_files(load, content, words):
+    refused(load, content, *words)
+
+
+def test_bad_options(load, frame, tmp_path):
+    refused(load, frame, "'Sold'", "nearest: sold", target="Sold")
+    refused(load, frame, "data.path", target=None)
+    refused(load, frame, "'cty'", "nearest: city", ignore=["cty"])
+    refused(load, frame, "nearest: classification", task="clasification")
+    refused(load, frame, "nearest: group", split="grup")
+    refused(load, frame, "data.group=", split="group")
+    refused(load, frame, "'ownr'", group="ownr")
+    refused(load, frame, "got 0.5 and 0.6", val_share=0.5, test_share=0.6)
+    refused(load, frame, "got 5 of 5", fold=5)
+    refused(load, frame, "no folds", fold=0, time="rooms")
+    refused(load, frame, "2 rows at least", val_share=0.001)
+    refused(load, frame.assign(city=frame.city.where(frame.index != 3)), "row 5 of houses.csv", group="city")
+    schema = tmp_path / "schema.yaml"
+    for text, words in (
+        ("columns: {size: numerik}", ["'numerik'", "nearest: numeric"]),
+        ("columns: {siz: numeric}", ["'siz'", "nearest: size"]),
+        ("columns: {city: numeric}", ["'city' is a number", "in row 2"]),
+        ("columns: {city: date}", ["'city' holds dates", "in row 2"]),
+        ("colums: {}", ["'colums'", "nearest: columns"]),
+        ("- 1", ["`columns:`"]),
+        ("{", ["not yaml"]),
+    ):
+        schema.write_text(text)
+        refused(load, frame, *words, schema=str(schema))
+
+
+def test_columns_that_hold_no_single_values(frame, tmp_path):
+    path = tmp_path / "houses.parquet"
+    frame.assign(tags=[["a"]] * N).to_parquet(path)
+    for options in ({"target": "sold"}, {"target": "tags", "ignore": []}):
+        with pytest.raises(UserError, match="'tags' holds list"):
+            zoo.load_data("csv", path=str(path), **options)
+    assert zoo.load_data("csv", path=str(path), target="sold", ignore="tags").spec.reading["ignored"] == ["tags"]
+
+
+def test_bad_paths(frame, tmp_path):
+    frame.to_csv(tmp_path / "houses.csv", index=False)
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(frame.to_csv().encode())[:-20])
+    (tmp_path / "junk.parquet").write_bytes(b"PAR1 and no more")
+    for path, words in (
+        ("house.csv", "nearest: houses.csv"),
+        ("no/houses.csv", "no folder"),
+        (".", "is a folder with cut.csv.gz, houses.csv"),
+        ("cut.csv.gz", "cannot be read"),
+        ("junk.parquet", "cannot be read"),
+    ):
+        with pytest.raises(UserError, match=words):
+            read_table(tmp_path / path)
+
+
+# -- new rows for a trained model
+
+
+def test_new_rows_are_read_in_every_form(load, frame, tmp_path):
+    spec = load(frame).spec
+    expected = encode(spec.columns, frame)
+    frame[["sold", "city", "rooms", "size"]].to_csv(tmp_path / "new.csv", index=False, sep=";", decimal=",")
+    frame.to_parquet(tmp_path / "new.parquet")
+    inputs = frame[["city", "size", "rooms"]]
+    forms = (tmp_path / "new.csv", tmp_path / "new.parquet", frame, inputs, inputs.to_dict("list"))
+    for raw in (*forms, inputs.to_dict("records")):
+        batch, single = read_raw(spec, raw)
+        assert not single
+        assert all(torch.equal(batch[name], expected[name]) for name in expected)
+    for raw in (frame.iloc[3], inputs.iloc[3].to_dict()):
+        batch, single = read_raw(spec, raw)
+        assert single
+        assert all(torch.equal(batch[name], expected[name][3:4]) for name in expected)
+    assert read_raw(spec, frame.assign(city="Rom"))[0]["categorical"].unique().tolist() == [0]
+
+
+def test_new_rows_that_do_not_fit_are_refused(load, frame, tmp_path):
+    spec = load(frame).spec
+    frame.assign(rooms=frame.rooms.astype(object).where(frame.index != 4, "four")).to_csv(tmp_path / "new.csv")
+    for raw, words in (
+        (frame.rename(columns={"rooms": "room"}), "no column 'rooms'; the nearest: room"),
+        (frame.assign(size="large"), "'large' in row 0"),
+        (tmp_path / "new.csv", "'four' in row 6 of new.csv"),
+        (frame.assign(size=frame["size"].where(frame.index != 3)), "row 3 has NaN"),
+        (frame.assign(size=np.inf), "inf in row 0"),
+        (pd.concat([frame, frame["size"]], axis=1), "'size' 2 times"),
+        (np.zeros((2, 3)), "by name"),
+        (tmp_path / "old.csv", "no file 'old.csv'; the nearest: .*new.csv"),
+        (frame.head(0), "no rows"),
+    ):
+        with pytest.raises(UserError, match=words):
+            read_raw(spec, raw)
+
+
+def test_a_table_is_trained_and_answers_a_file(load, frame, config, tmp_path):
+    path = tmp_path / "houses.csv"
+    frame.assign(sold=np.where(frame["size"] > 0, "yes", "no")).to_csv(path, index=False)
+    overrides = ("model=fnn", "data=csv", f"data.path={path}", "data.target=sold", "trainer.max_epochs=3")
+    zoo.train(config(*overrides), tmp_path / "run")
+    predictor = zoo.load(tmp_path / "run" / "model.safetensors")
+    answers = predictor.predict(path)
+    assert len(answers) == N
+    assert set(answers) <= {"no", "yes"}
+    assert predictor.predict(frame.iloc[0]) == answers[0]

@@ -1,0 +1,208 @@
+"""What each column of a table is, and what is to be learnt, told from the training rows alone."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zoo.data.tabular._values import (
+    DATES,
+    Place,
+    as_dates,
+    as_numbers,
+    as_text,
+    check_type,
+    is_date,
+    is_number,
+    is_text,
+    missing,
+    plain,
+    refuse,
+)
+from zoo.errors import UserError, unknown
+from zoo.spec import Column
+
+KINDS = ("numeric", "boolean", "categorical", "date", "ignore")
+FEW = 0.05  # a column of text with at most this share of cells that are not numbers is taken for a column of numbers
+MANY_CLASSES = 20  # whole numbers with more distinct values are amounts
+MANY_ROWS = 20  # from here on, distinct values are told from those that happen to differ
+
+
+class Inferred(NamedTuple):
+    """The columns to learn from, in the table's order; the others; and the form of dates that are text."""
+
+    columns: list[Column]
+    ignored: list[str]
+    dates: dict[str, str]
+
+
+def infer_columns(
+    table: pa.Table, rows: np.ndarray, kinds: Mapping[str, str], max_categories: int, place: Place
+) -> Inferred:
+    """Tell the columns of `table` from the rows `rows`; `kinds` are given and not questioned."""
+    for name, kind in kinds.items():
+        if name not in table.column_names:
+            raise unknown("column", name, table.column_names)
+        if kind not in KINDS:
+            raise unknown(f"kind of column ('{name}')", kind, KINDS)
+    found = Inferred([], [], {})
+    useless: dict[str, list[str]] = {}
+    seen: dict[bytes, str] = {}
+    for name in table.column_names:
+        whole = plain(table[name])
+        if kinds.get(name) == "ignore":
+            found.ignored.append(name)
+            continue
+        check_type(name, whole)
+        array = whole.take(pa.array(np.sort(rows)))
+        kind = kinds.get(name) or _kind(name, whole, array, place)
+        reason = None if name in kinds else _useless(name, kind, array, seen)
+        if reason:
+            useless.setdefault(reason, []).append(name)
+            found.ignored.append(name)
+            continue
+        if kind == "date" and not is_date(whole.type):
+            found.dates[name] = date_form(name, as_text(whole), as_text(array), place)
+        categories = _categories(name, array, max_categories) if kind == "categorical" else ()
+        found.columns.append(Column(name, kind, tuple(categories), bool(missing(array).any())))
+    for reason, names in useless.items():
+        print(f"ignored, {reason}: {listed(names)}; to keep one, give its kind in a data.schema=")
+    return found
+
+
+def infer_task(target: str, column: pa.Array, rows: np.ndarray, place: Place) -> str:
+    """Classification or regression, said in one line. Few distinct whole numbers are taken for classes."""
+    check_type(target, column)
+    if is_date(column.type):
+        raise UserError(f"column '{target}' holds dates, which cannot be predicted; make them numbers, such as days")
+    known = column.take(pa.array(rows)).drop_null()
+    if pa.types.is_boolean(column.type) or (is_text(column.type) and _not_numbers(target, column, known, place)):
+        return "classification"
+    distinct = np.unique(as_numbers(known))
+    if len(distinct) > MANY_CLASSES or (distinct % 1 != 0).any():
+        print(f"regression of '{target}'; data.task=classification if its numbers are classes")
+        return "regression"
+    if len(distinct) > 2:
+        print(f"'{target}' has {len(distinct)} distinct whole numbers, taken for classes; data.task=regression if it "
+              "is an amount")  # fmt: skip
+    return "classification"
+
+
+def class_codes(
+    target: str, column: pa.Array, class_names: Sequence[str] | None, place: Place
+) -> tuple[np.ndarray, list[str]]:
+    """The class of each row (n,), -1 where it is missing, and the classes' names, in the order of numbers or of text.
+
+    Where names are given, the column holds names, or their places from 0.
+    """
+    text = as_text(column)
+    names = sort_texts(text.unique().drop_null()) if class_names is None else list(class_names)
+    codes = pc.index_in(text, pa.array(names, pa.string())).fill_null(-1).to_numpy().astype(np.int64)
+    known = ~missing(column)
+    if pa.types.is_integer(column.type) and (codes[known] < 0).any():
+        codes = as_numbers(column.fill_null(-1)).astype(np.int64)
+    bad = known & ((codes < 0) | (codes >= len(names)))
+    refuse(f"the classes of '{target}' are {listed(names)}", column, bad, place, "correct these rows")
+    return codes, names
+
+
+def sort_texts(texts: pa.Array) -> list[str]:
+    """Distinct texts in order: that of the numbers, where all are numbers."""
+    numbers = as_numbers(texts)
+    order = pc.sort_indices(texts) if np.isnan(numbers).any() else pa.array(np.argsort(numbers, kind="stable"))
+    return texts.take(order).to_pylist()
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """Names with commas, the first `most` of them."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(f"'{name}'" for name in names[:most]) + more
+
+
+def _kind(name: str, whole: pa.Array, array: pa.Array, place: Place) -> str:
+    """The kind of a column, whose training rows are `array`."""
+    if pa.types.is_boolean(array.type):
+        return "boolean"
+    if pa.types.is_null(array.type) or is_number(array.type):
+        return "boolean" if pa.types.is_integer(array.type) and _within_0_and_1(array) else "numeric"
+    if is_date(array.type):
+        return "date"
+    if not _not_numbers(name, whole, array, place):
+        return "numeric"
+    return "date" if _date_forms(array) else "categorical"
+
+
+def _within_0_and_1(array: pa.Array) -> bool:
+    low_and_high = pc.min_max(array)
+    return low_and_high["min"].as_py() == 0 and low_and_high["max"].as_py() == 1
+
+
+def _not_numbers(name: str, whole: pa.Array, array: pa.Array, place: Place) -> bool:
+    """Whether text is not numbers. UserError where it is, but for a few cells."""
+    known = array.drop_null()
+    n_bad = int(np.isnan(as_numbers(known)).sum())
+    if 0 < n_bad <= max(1, FEW * len(known)) and n_bad < len(known) - n_bad:
+        bad = np.isnan(as_numbers(whole)) & ~missing(whole)
+        fix = (
+            f"correct them, or name a mark of missing values by data.missing=, or give '{name}' a kind in data.schema="
+        )
+        refuse(f"nearly all values of column '{name}' are numbers", whole, bad, place, fix)
+    return n_bad > 0
+
+
+def _useless(name: str, kind: str, array: pa.Array, seen: dict[bytes, str]) -> str | None:
+    """Why nothing can be learnt from a column, if so; else its content is remembered in `seen`."""
+    without = missing(array)
+    if without.all():
+        return "empty"
+    if not without.any() and pc.all(pc.equal(array, array[0])).as_py():
+        return "constant"
+    if len(array) >= MANY_ROWS and not without.any() and _is_id(kind, array):
+        return "different in every row, like an id"
+    digest = hashlib.sha256(str(array.type).encode())
+    for buffer in array.buffers():
+        digest.update(buffer or b"")
+    other = seen.setdefault(digest.digest(), name)
+    return None if other == name else f"the same as '{other}'"
+
+
+def _is_id(kind: str, array: pa.Array) -> bool:
+    """All distinct text, or distinct whole numbers in order."""
+    if kind == "categorical":
+        return pc.count_distinct(array).as_py() == len(array)
+    return pa.types.is_integer(array.type) and bool((np.diff(array.to_numpy()) > 0).all())
+
+
+def _date_forms(array: pa.Array) -> list[str]:
+    """The forms that the first dates of a column of text all have."""
+    first = array.drop_null().slice(0, 100)
+    return [form for form in DATES if len(first) and not as_dates(first, form).isna().any()]
+
+
+def date_form(name: str, whole: pa.Array, array: pa.Array, place: Place) -> str:
+    """The form of the dates of a column of text, whose training rows are `array`."""
+    dates = {form: as_dates(array, form) for form in _date_forms(array) or ["ISO8601"]}
+    form = min(dates, key=lambda form: int(dates[form].isna().sum()))
+    if (dates[form].isna().to_numpy() & ~missing(array)).any():
+        bad = as_dates(whole, form).isna().to_numpy() & ~missing(whole)
+        refuse(f"column '{name}' holds dates, such as 2024-12-31", whole, bad, place, "write all of them in one form")
+    other = next(
+        (o for o in dates if (dates[o] != dates[form]).any() and (dates[o].isna() == dates[form].isna()).all()), None
+    )
+    if other:
+        print(f"dates of '{name}' are read as {form}, but could be {other}")
+    return form
+
+
+def _categories(name: str, array: pa.Array, most: int) -> list[str]:
+    """The distinct values of a column as text, in order; the `most` frequent where there are more."""
+    counts = pc.value_counts(as_text(array).drop_null()).flatten()
+    table = pa.table(counts, names=["value", "count"])
+    if len(table) > most:
+        print(f"'{name}' has {len(table):,} categories; all but the {most:,} most frequent count as not seen "
+              "(data.max_categories)")  # fmt: skip
+        table = table.sort_by([("count", "descending"), ("value", "ascending")]).slice(0, most)
+    return sort_texts(plain(table["value"]))

@@ -1,0 +1,90 @@
+"""Which rows of a table train, validate and test."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from zoo.errors import UserError
+
+FEWEST = 2  # rows of a split, so that every metric is defined
+
+
+class Rows(NamedTuple):
+    """The rows of each split, in the table's order."""
+
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+
+
+def split_rows(
+    split: str,
+    by: np.ndarray,
+    *,
+    val_share: float,
+    test_share: float | None,
+    split_seed: int,
+    fold: int | None = None,
+    n_folds: int = 5,
+) -> Rows:
+    """Part the rows 0..n-1.
+
+    Args:
+        split: "random"; "stratified", each class as all; "group", a group's rows together; "time", the latest rows
+            test and those before them validate.
+        by: (n,) the class, group or time of each row, as a number; of any content for "random".
+        val_share: share of the rows that validate.
+        test_share: share of the rows that test; None where others do.
+        split_seed: of the random order.
+        fold: test on this one of `n_folds` parts, each of which is tested once; from 0.
+        n_folds: parts.
+
+    Raises:
+        UserError: for shares or a fold there cannot be, and for a split of fewer than two rows.
+    """
+    tested = 1 / max(n_folds, 1) if fold is not None else test_share
+    _check(split, [val_share] if tested is None else [val_share, tested], fold, n_folds)
+    order = np.random.default_rng(split_seed).permutation(len(by))
+    place = _place(split, by, order)  # in 0..1
+    if fold is None:
+        test = place < (tested or 0)
+        val = ~test & (place < val_share + (tested or 0))
+    else:
+        test = np.floor(place * n_folds) == fold
+        val = ~test & ((place - (fold + 1) / n_folds) % 1 < val_share)
+    rows = Rows(*(np.flatnonzero(mask) for mask in (~test & ~val, val, test)))
+    if min(map(len, rows[:2] if tested is None else rows)) < FEWEST:
+        sizes = " / ".join(str(len(part)) for part in rows)
+        raise UserError(f"each split has {FEWEST} rows at least; split={split} gives {sizes} of {len(by)} rows\n"
+                        "change data.val_share, data.test_share or data.split")  # fmt: skip
+    return rows
+
+
+def _check(split: str, shares: list[float], fold: int | None, n_folds: int) -> None:
+    if min(shares) <= 0 or sum(shares) >= 1:
+        raise UserError("data.val_share and data.test_share, or that of a fold, are above 0 and leave rows to train; "
+                        f"got {' and '.join(f'{share:g}' for share in shares)}")  # fmt: skip
+    if fold is not None and not 0 <= fold < n_folds:
+        raise UserError(f"data.fold is from 0 to data.n_folds - 1; got {fold} of {n_folds}")
+    if fold is not None and split == "time":
+        raise UserError("a split by time tests on the latest rows and has no folds; leave out data.fold")
+
+
+def _place(split: str, by: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """A number from 0 to 1 for each row, so that any interval holds its share of the rows, as `split` asks."""
+    if split == "random":
+        return (np.argsort(order) + 0.5) / len(order)
+    _, unit, counts = np.unique(by, return_inverse=True, return_counts=True)
+    if split == "stratified":
+        ordered = order[np.argsort(unit[order], kind="stable")]  # class by class, at random within each
+        place = np.empty(len(by))
+        place[ordered] = np.arange(len(by)) - np.repeat(np.cumsum(counts) - counts, counts) + 0.5
+        return place / counts[unit]
+    if split == "time":
+        first = np.arange(len(counts))[::-1]  # the latest
+    else:
+        _, seen = np.unique(unit[order], return_index=True)
+        first = np.argsort(seen)  # groups at random
+    middles = np.empty(len(counts))
+    middles[first] = np.cumsum(counts[first]) - counts[first] / 2
+    return middles[unit] / len(by)

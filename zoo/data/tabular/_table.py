@@ -1,0 +1,163 @@
+"""What the tables share: from the columns of a table to the tensors of a batch, in training and for new rows."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import torch
+import yaml
+from torch import Tensor
+
+from zoo.data.readers import READERS
+from zoo.data.splits import Batch, Splits, TensorSplit
+from zoo.data.tabular._encode import encode, numbers, table_inputs
+from zoo.data.tabular._files import place_in, read_table
+from zoo.data.tabular._infer import class_codes, infer_columns, infer_task, listed
+from zoo.data.tabular._values import Place, as_table, plain, row_number
+from zoo.errors import UserError, unknown
+from zoo.spec import Column, DataSpec, Input
+
+
+def table_splits(
+    name: str,
+    frame: pd.DataFrame | pa.Table,
+    target: str,
+    *,
+    train: np.ndarray,
+    val: np.ndarray,
+    test: np.ndarray,
+    kinds: Mapping[str, str] | None = None,
+    task: str | None = None,
+    class_names: Sequence[str] | None = None,
+    max_categories: int = 1000,
+    reading: Mapping[str, Any] | None = None,
+    place: Place = row_number,
+    **spec: Any,
+) -> Splits:
+    """The splits of a table.
+
+    Args:
+        name: of the data set.
+        frame: all rows, as a DataFrame or an Arrow table.
+        target: the heading of what is predicted.
+        train, val, test: the rows of each split, from 0.
+        kinds: of columns: "numeric", "boolean", "categorical", "date" or "ignore". The others' are inferred from the
+            training rows, and those that say nothing (constant, double, an id) are ignored, in one line.
+        task: "classification" or "regression"; None infers it, and says so.
+        class_names: the classes in their order; the target holds them, or their places from 0. None sorts them.
+        max_categories: of one column; the rarest beyond that count as not seen.
+        reading: further entries of the spec's `reading`.
+        place: how messages name a row.
+        spec: further fields of the DataSpec.
+
+    Raises:
+        UserError: for a column that cannot be read as its kind, and where there is nothing to learn from or to learn.
+    """
+    table = as_table(frame)
+    if target not in table.column_names:
+        raise unknown("column", target, table.column_names)
+    goal = plain(table[target])
+    table = table.drop_columns([target])
+    columns, ignored, dates = infer_columns(table, train, kinds or {}, max_categories, place)
+    if not columns:
+        raise UserError(f"no column is left to learn '{target}' from; ignored are {listed(ignored)}\n"
+                        "give the kinds of some in a file and name it by data.schema=")  # fmt: skip
+    task = task or infer_task(target, goal, train, place)
+    values, fields = _target(target, goal, train, task, class_names, place)
+    found = {"ignored": ignored, "dates": dates}
+    whole = TensorSplit(**encode(columns, table, dates=dates, place=place), target=values)
+    return Splits(
+        DataSpec(
+            name=name,
+            task=task,
+            inputs=table_inputs(columns),
+            columns=columns,
+            reading={**(reading or {}), **{key: value for key, value in found.items() if value}},
+            **({"target_name": target} | fields | spec),
+        ),
+        train=whole.subset(train),
+        val=whole.subset(val),
+        test=whole.subset(test),
+    )
+
+
+def _target(
+    name: str, column: pa.Array, train: np.ndarray, task: str, class_names: Sequence[str] | None, place: Place
+) -> tuple[Tensor, dict[str, Any]]:
+    """The target of every row, and what the spec says of it."""
+    if task == "classification":
+        codes, names = class_codes(name, column, class_names, place)
+        if len(np.unique(codes[train])) < 2:
+            raise UserError(f"two classes at least are to be told apart; '{name}' is always '{names[codes[train[0]]]}'")
+        return torch.from_numpy(codes), {"n_outputs": len(names), "class_names": names}
+    values = numbers(Column(name), column, place)
+    if np.ptp(values[train]) == 0:
+        raise UserError(f"there is nothing to learn: '{name}' is {values[train[0]]:g} in every training row")
+    return torch.from_numpy(values[:, None]), {"n_outputs": 1, "target": Input((1,), scaled_axis=0)}
+
+
+@READERS.register("numeric")
+@READERS.register("categorical")
+def read_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
+    """One row or several as a batch, and whether it was one.
+
+    Args:
+        spec: names the columns. They may come in any order, with others among them.
+        raw: a dict by column name, of values or of lists; a list of such dicts; a DataFrame, or a Series that is one
+            row; an array (n_columns,) or (n, n_columns) where all columns are numbers; or the path of a file.
+    """
+    place: Place = row_number
+    single = False
+    if isinstance(raw, Path):
+        text = [column.name for column in spec.columns if column.kind == "categorical"]
+        table, place = read_table(raw, text=text, missing=spec.reading.get("missing", ())), place_in(raw)
+        given = table.column_names
+    else:
+        frame, single = _frame(spec, raw)
+        given = [str(name) for name in frame.columns]
+        table = as_table(frame.loc[:, [name in spec.column_names for name in given]])
+    for name in spec.column_names:
+        if name not in given:
+            raise UserError(f"the input lacks a column: {unknown('column', name, given)}")
+    if not len(table):
+        raise UserError("there are no rows in this input")
+    return encode(spec.columns, table, dates=spec.reading.get("dates"), place=place, complete=True), single
+
+
+def _frame(spec: DataSpec, raw: Any) -> tuple[pd.DataFrame, bool]:
+    """Rows in memory as a DataFrame, and whether it was a single row."""
+    if isinstance(raw, pd.DataFrame):
+        return raw, False
+    if isinstance(raw, pd.Series | Mapping):
+        values = {name: np.asarray(value) if isinstance(value, Tensor) else value for name, value in raw.items()}
+        single = all(np.ndim(value) == 0 for value in values.values())
+        return pd.DataFrame([values] if single else values), single
+    if isinstance(raw, Sequence) and raw and all(isinstance(row, Mapping) for row in raw):
+        return pd.DataFrame(list(raw)), False
+    return _array_frame(spec, raw)
+
+
+def _array_frame(spec: DataSpec, raw: Any) -> tuple[pd.DataFrame, bool]:
+    names = spec.column_names
+    if any(column.kind not in ("numeric", "boolean") for column in spec.columns):
+        raise UserError("rows with text or dates are given by name: as a dict, a DataFrame or a file; columns: "
+                        f"{listed(names)}")  # fmt: skip
+    try:
+        rows = np.asarray(raw, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"every value of a row is a number: {error}") from error
+    single = rows.ndim == 1
+    rows = rows[None] if single else rows
+    if rows.ndim != 2 or rows.shape[1] != len(names) or not len(rows):
+        raise UserError(f"a row here has {len(names)} numbers; got an array of shape {rows.shape}")
+    return pd.DataFrame(rows, columns=names), single
+
+
+def schema_yaml(spec: DataSpec) -> str:
+    """The target and the kinds of all columns as yaml, to be corrected and read back by `data.schema=`."""
+    kinds = {column.name: column.kind for column in spec.columns}
+    kinds |= dict.fromkeys(spec.reading.get("ignored", ()), "ignore")
+    return yaml.safe_dump({"target": spec.target_name, "columns": kinds}, sort_keys=False, allow_unicode=True)

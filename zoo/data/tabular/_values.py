@@ -1,0 +1,138 @@
+"""One column of a table as numbers, text or dates, whatever it comes as; and the refusal of cells that are none."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zoo.errors import UserError
+
+WORDS = {"true": 1.0, "yes": 1.0, "t": 1.0, "y": 1.0, "false": 0.0, "no": 0.0, "f": 0.0, "n": 0.0}
+THOUSANDS = r"^\s*[+-]?\d{1,3}(,\d{3})+(\.\d+)?\s*$"  # such as 1,234.5
+_DAYS = (
+    "%Y/%m/%d",
+    *(day + year for day in ("%d.%m.", "%m/%d/", "%d/%m/", "%m-%d-", "%d-%m-") for year in ("%Y", "%y")),
+)
+DATES = ("ISO8601", *(day + time for day in _DAYS for time in ("", " %H:%M", " %H:%M:%S")))
+Place = Callable[[int], str]
+
+
+def row_number(row: int) -> str:
+    """How a message names a row of a DataFrame or an array: counted from 0."""
+    return f"row {row}"
+
+
+def as_table(frame: Any) -> pa.Table:
+    """A DataFrame, or a dict of columns, as an Arrow table. Headings become text; a heading twice raises UserError."""
+    if isinstance(frame, pa.Table):
+        return frame
+    frame = pd.DataFrame(frame)
+    names = [str(name) for name in frame.columns]
+    check_headings(names, "the table")
+    return pa.table({name: _array(frame.iloc[:, index]) for index, name in enumerate(names)})
+
+
+def check_headings(names: list[str], where: str) -> None:
+    """Raise UserError unless each heading is there once."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"a heading names one column; {where} has '{twice[0]}' {names.count(twice[0])} times: rename")
+
+
+def _array(column: pd.Series) -> pa.Array:
+    try:
+        return pa.array(column, from_pandas=True)
+    except pa.ArrowException:  # numbers and text mixed
+        return pa.array([None if pd.isna(value) else str(value) for value in column], pa.string())
+
+
+def plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """In one piece, dictionaries decoded."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether an Arrow type holds text."""
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def is_date(kind: pa.DataType) -> bool:
+    """Whether an Arrow type holds dates."""
+    return pa.types.is_date(kind) or pa.types.is_timestamp(kind)
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether an Arrow type holds numbers; a time of day counts as its seconds."""
+    return any(
+        test(kind) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_time)
+    )
+
+
+def check_type(name: str, array: pa.Array) -> None:
+    """Raise UserError unless a column holds what the zoo can read."""
+    kind = array.type
+    if not (is_text(kind) or is_date(kind) or is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)):
+        raise UserError(f"a column holds numbers, text, dates or booleans; '{name}' holds {kind}: data.ignore=[{name}]")
+
+
+def missing(array: pa.Array) -> np.ndarray:
+    """Mask (n,) that is True where there is no value, or NaN."""
+    return array.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
+
+
+def as_text(array: pa.Array) -> pa.Array:
+    """Text without spaces around it, null where missing. Whole numbers read alike as integers and as floats."""
+    if is_text(array.type):
+        return pc.utf8_trim_whitespace(array.cast(pa.string()))
+    text = array.cast(pa.string())
+    if not pa.types.is_floating(array.type):
+        return text
+    return pc.if_else(array.is_null(nan_is_null=True), None, pc.replace_substring_regex(text, r"\.0$", ""))
+
+
+def as_numbers(array: pa.Array, words: Mapping[str, float] | None = None) -> np.ndarray:
+    """Numbers (n,), NaN where missing, and where text is neither a number nor one of `words`."""
+    if is_text(array.type):
+        grouped = pc.match_substring_regex(array, THOUSANDS)
+        array = pc.if_else(grouped, pc.replace_substring(array, ",", ""), array)
+        return _over_distinct(array, lambda text: _number_of(text, words or {})).astype(np.float64)
+    if pa.types.is_time(array.type):
+        array = pc.divide(array.cast(pa.time64("us")).cast(pa.int64()).cast(pa.float64()), 1e6)
+    if is_date(array.type):
+        return np.full(len(array), np.nan)
+    return array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+
+
+def _number_of(text: pd.Series, words: Mapping[str, float]) -> pd.Series:
+    return text.str.lower().map(words).astype("float64").fillna(pd.to_numeric(text, errors="coerce"))
+
+
+def as_dates(array: pa.Array, form: str = "ISO8601") -> pd.Series:
+    """Dates (n,), in UTC where they have a zone; NaT where missing and where text is not of the form."""
+    if is_date(array.type):
+        return pd.Series(array.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False))
+    return pd.Series(_over_distinct(as_text(array), lambda text: _date_of(text, form)))
+
+
+def _date_of(text: pd.Series, form: str) -> pd.Series:
+    return pd.to_datetime(text, format=form, errors="coerce", utc=True).dt.tz_localize(None)
+
+
+def _over_distinct(text: pa.Array, convert: Callable[[pd.Series], pd.Series]) -> np.ndarray:
+    """Convert each distinct value once; NaN or NaT where there is none."""
+    encoded = text.dictionary_encode()
+    values = convert(encoded.dictionary.to_pandas().astype("object")).to_numpy()
+    return np.asarray(pd.api.extensions.take(values, encoded.indices.fill_null(-1).to_numpy(), allow_fill=True))
+
+
+def refuse(rule: str, array: pa.Array, bad: np.ndarray, place: Place, fix: str) -> None:
+    """Raise UserError that names the cells of the mask `bad` (n,), if there are any."""
+    rows = np.flatnonzero(bad)
+    if len(rows):
+        cells = ", ".join(f"{array[row].as_py()!r} in {place(int(row))}" for row in rows[:3])
+        more = f" and {len(rows) - 3:,} more" if len(rows) > 3 else ""
+        raise UserError(f"{rule}; there is {cells}{more}\n{fix}")

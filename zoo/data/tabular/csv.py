@@ -1,0 +1,227 @@
+"""A table of the user's own, as CSV (any dialect, also packed) or Parquet: data=csv data.path=... data.target=..."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+
+from zoo.data import DATA, Facts
+from zoo.data.splits import Splits
+from zoo.data.tabular._files import check_path, place_in, read_table
+from zoo.data.tabular._infer import date_form, infer_task
+from zoo.data.tabular._rows import split_rows
+from zoo.data.tabular._table import schema_yaml, table_splits
+from zoo.data.tabular._values import Place, as_dates, as_numbers, as_text, is_number, is_text, missing, plain, refuse
+from zoo.errors import UserError, unknown
+
+FACTS = Facts(
+    task="any",
+    rows="those of the file",
+    inputs="numeric and categorical, as the columns are",
+    licence="the user's own data",
+    source="a file of the user's",
+)
+SPLITS = ("random", "stratified", "group", "time")
+TASKS = {"numeric": "regression", "categorical": "classification", "boolean": "classification"}  # by the target's kind
+FEWEST = 10  # rows of a table
+
+
+@DATA.register("csv")
+def csv(
+    *,
+    path: str | None = None,
+    target: str | None = None,
+    task: str | None = None,
+    test_path: str | None = None,
+    schema: str | None = None,
+    ignore: Sequence[str] | None = None,
+    split: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    val_share: float = 0.2,
+    test_share: float = 0.2,
+    split_seed: int = 0,
+    fold: int | None = None,
+    n_folds: int = 5,
+    max_categories: int = 1000,
+    missing: Sequence[str] | None = None,
+) -> Splits:
+    """A table with headings in its first line. What is inferred and what is left out is said, in one line each.
+
+    Args:
+        path: a .csv, .tsv, .txt or .parquet file, also packed as .gz, .bz2 or .xz.
+        target: heading of the column to predict. Rows without its value are left out.
+        task: "classification" or "regression"; None infers it.
+        test_path: a file with the rows to test on; None cuts them off `path`.
+        schema: a yaml file such as a run's schema.yaml, with `columns: {heading: kind}` for those not to be inferred;
+            a kind is numeric, boolean, categorical, date or ignore. `target:` in it stands in for the option.
+        ignore: headings of columns to leave out.
+        split: "random", "stratified", "group" or "time"; None is group or time if such a column is given, else
+            stratified for classes and random for numbers.
+        group: column whose equal values stay in one split, such as a patient. Not an input unless the schema says so.
+        time: column by which the latest rows test. Not an input unless the schema says so.
+        val_share: share of the rows of `path` that validate.
+        test_share: share of the rows of `path` that test.
+        split_seed: of the split.
+        fold: test on this one of `n_folds` parts, from 0; None makes no folds.
+        n_folds: parts.
+        max_categories: of one column; the rarest beyond that count as not seen.
+        missing: marks of missing values, beside the empty cell, NA, ?, - and the like.
+
+    Raises:
+        UserError: for options that do not fit, and a file that is no table or does not hold what it is said to.
+    """
+    given = _schema(schema)
+    target = target or given.get("target")
+    if path is None or target is None:
+        raise UserError("data=csv needs data.path=<file> and data.target=<heading of the column to predict>")
+    if task not in (None, *TASKS.values()):
+        raise unknown("task of a table", task, set(TASKS.values()))
+    kinds = dict.fromkeys(filter(None, (group, time)), "ignore") | given["columns"]
+    kinds |= dict.fromkeys(_texts(ignore), "ignore")
+    task = task or TASKS.get(kinds.pop(str(target), ""))
+    name, marks = Path(path).name, _texts(missing)
+    table, place, n_own = _tables(Path(path), Path(test_path) if test_path else None, kinds, marks)
+    goal = _column(table, str(target), f" (headings are the first line of {path})")
+    rows = _known(target, goal, place)
+    own = rows[rows < n_own]
+    if len(own) < FEWEST:
+        raise UserError(f"there are {FEWEST} rows at least to learn from; {path} has {len(own)} with a '{target}'")
+    task = task or infer_task(target, goal, own, place)
+    if task == "classification":
+        _check_classes(target, goal.take(pa.array(own)))
+    split = split or _default_split(task, group, time)
+    parts = split_rows(
+        split,
+        _by(split, table, goal, group, time, own, place),
+        val_share=val_share,
+        test_share=None if test_path else test_share,
+        split_seed=split_seed,
+        fold=fold,
+        n_folds=n_folds,
+    )
+    train, val, test = (own[part] for part in parts)
+    test = rows[rows >= n_own] if test_path else test
+    splits = table_splits(
+        name.split(".")[0],
+        table,
+        target,
+        train=train,
+        val=val,
+        test=test,
+        kinds=kinds,
+        task=task,
+        max_categories=max_categories,
+        reading={"missing": marks} if marks else {},
+        place=place,
+        licence=FACTS.licence,
+        source=FACTS.source,
+    )
+    print(f"{name}: {len(train):,} / {len(val):,} / {len(test):,} rows to train, validate and test, split: {split}")
+    return replace(splits, files={"schema.yaml": schema_yaml(splits.spec)})
+
+
+def _texts(value: Any) -> list[str]:
+    """A list of texts, or a single value, as the command line gives them."""
+    return [str(one) for one in ([] if value is None else [value] if isinstance(value, str | int | float) else value)]
+
+
+def _schema(path: str | None) -> dict[str, Any]:
+    if path is None:
+        return {"columns": {}}
+    check_path(Path(path))
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"data.schema={path} is not yaml: {str(error).splitlines()[0]}") from error
+    if not isinstance(values, Mapping) or not isinstance(values.get("columns", {}), Mapping):
+        raise UserError(f"data.schema={path} holds `columns:` with a line `heading: kind` for each; got {values!r:.80}")
+    for key in values:
+        if key not in ("target", "columns"):
+            raise unknown(f"entry of {path}", key, ("target", "columns"))
+    return {**values, "columns": {str(name): kind for name, kind in values.get("columns", {}).items()}}
+
+
+def _tables(
+    path: Path, test_path: Path | None, kinds: Mapping[str, str], marks: Sequence[str]
+) -> tuple[pa.Table, Place, int]:
+    """The rows of both files, how messages name them, and how many are of the first."""
+    text = [name for name, kind in kinds.items() if kind == "categorical"]
+    table = read_table(path, text=text, missing=marks)
+    if test_path is None:
+        return table, place_in(path), len(table)
+    other = read_table(test_path, text=text, missing=marks)
+    n = len(table)
+    both = {name: _joined(table[name], _column(other, name, f" in {test_path}")) for name in table.column_names}
+    return pa.table(both), lambda row: place_in(path)(row) if row < n else place_in(test_path)(row - n), n
+
+
+def _joined(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.ChunkedArray:
+    """One column of two files; as text where they are of different types."""
+    arrays = [plain(one), plain(other)]
+    kinds = [array.type for array in arrays]
+    if kinds[0] != kinds[1] and pa.null() not in kinds and not all(map(is_number, kinds)):
+        arrays = [as_text(array) for array in arrays]
+    tables = [pa.table({"": array}) for array in arrays]
+    return pa.concat_tables(tables, promote_options="permissive")[""]
+
+
+def _column(table: pa.Table, name: str, where: str = "") -> pa.Array:
+    if name not in table.column_names:
+        raise UserError(f"{unknown('column', name, table.column_names)}{where}")
+    return plain(table[name])
+
+
+def _known(target: str, goal: pa.Array, place: Place) -> np.ndarray:
+    """The rows whose target is known; the others are left out, and said."""
+    without = missing(goal)
+    if without.any():
+        first = ", ".join(place(int(row)) for row in np.flatnonzero(without)[:3])
+        print(f"left out, '{target}' missing: {without.sum():,} of {len(goal):,} rows ({first}, ...)")
+    return np.flatnonzero(~without)
+
+
+def _check_classes(target: str, known: pa.Array) -> None:
+    n = pc.count_distinct(known).as_py()
+    if 2 * n > len(known):
+        raise UserError(f"classes have two rows each at least, on average; '{target}' has {n:,} different values in "
+                        f"{len(known):,} rows: predict another column")  # fmt: skip
+
+
+def _default_split(task: str, group: str | None, time: str | None) -> str:
+    if group or time:
+        return "group" if group else "time"
+    return "stratified" if task == "classification" else "random"
+
+
+def _by(
+    split: str,
+    table: pa.Table,
+    goal: pa.Array,
+    group: str | None,
+    time: str | None,
+    rows: np.ndarray,
+    place: Place,
+) -> np.ndarray:
+    """What the split goes by: a number for each of `rows`."""
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
+    name = {"group": group, "time": time}.get(split)
+    if split in ("group", "time") and name is None:
+        raise UserError(f"data.split={split} needs the column: data.{split}=<heading>")
+    column = goal if name is None else _column(table, name)
+    empty = missing(column)
+    refuse(
+        f"each row has its {split}, '{name}'", column, empty & np.isin(np.arange(len(empty)), rows), place, "fill it in"
+    )
+    if split == "time" and is_number(column.type):
+        return as_numbers(column)[rows]
+    if split == "time":
+        form = date_form(str(name), column, column, place) if is_text(column.type) else ""
+        return as_dates(column, form).to_numpy()[rows]
+    return as_text(column).dictionary_encode().indices.fill_null(-1).to_numpy()[rows]
