@@ -16,7 +16,7 @@ from zoo.data.splits import Splits, TensorSplit
 from zoo.evaluation import evaluate
 from zoo.prediction import Predictor
 from zoo.report import write_report
-from zoo.spec import DataSpec, Input
+from zoo.spec import Column, DataSpec, Input
 from zoo.summary import metrics_table, write_summary
 
 HISTORY = "epoch,step,lr,train/loss,val/loss,val/accuracy,val/rmse,seconds\n"
@@ -51,7 +51,7 @@ def report(folder: Path, predictor: Predictor, splits: Splits, outputs=None, tar
     """The report's text, of a model's own outputs unless others are given."""
     metrics, own_outputs, own_targets = evaluate(predictor, splits.test)
     outputs, targets = (own_outputs, own_targets) if outputs is None else (outputs, targets)
-    config = {"model": {"name": "m"}, "data": {"name": splits.spec.name}, "seed": 0, "note": "<script>a & b</script>"}
+    config = {"model": {"name": "m"}, "data": {"name": "wine"}, "seed": 0, "note": "<script>a & b</script>"}
     run = run_folder(folder, rows)
     write_report(run, config, splits, metrics_of(metrics, metrics), predictor, outputs, targets)
     text = run.report.read_text()
@@ -156,7 +156,7 @@ def made_up(class_names: list[str], inputs: str = "numeric") -> Splits:
         {inputs: Input((2,), axes=("n_numeric",), scaled_axis=0)},
         n_outputs=len(class_names),
         class_names=class_names,
-        columns=["$a$ < 1", "b & $c$"],
+        columns=[Column("$a$ < 1"), Column("b & $c$")],
     )
     return Splits(spec, split, split, split)
 
@@ -178,7 +178,7 @@ def test_unknown_input_is_listed_without_pictures(tmp_path):
     outputs = torch.nn.functional.one_hot(1 - targets, 2).float()
     write_report(
         run_folder(tmp_path),
-        {"model": {"name": "m"}, "data": {"name": "d"}, "seed": 0},
+        {"model": {"name": "m"}, "data": {"name": "wine"}, "seed": 0},
         made_up(["a", "b"], inputs="graph"),
         metrics_of({}, {"loss": float("nan")}),
         predictor,
@@ -271,6 +271,11 @@ def test_each_output_of_a_regression_has_its_chart(tmp_path):
     x, y = torch.randn(30, 2), torch.randn(30, 3)
     split = TensorSplit(numeric=x, target=y)
     inputs = {"numeric": Input((2,), axes=("n_numeric",), scaled_axis=0)}
-    splits = Splits(DataSpec("d", "regression", inputs, 3, Input((3,)), columns=["a", "b"]), split, split, split)
+    splits = Splits(
+        DataSpec("d", "regression", inputs, 3, Input((3,), scaled_axis=0), columns=[Column("a"), Column("b")]),
+        split,
+        split,
+        split,
+    )
     text = report(tmp_path, predictor_of("fnn/mlp", splits), splits, y + 1, y)
     assert len(re.findall(r'aria-label="predicted against true class, output \d"', text)) == 3

@@ -173,11 +173,11 @@ def _numbers_shown(splits: Splits, samples: Batch) -> dict[int, list[str]]:
     mean = train.nanmean(0)
     std = (train - mean).square().nanmean(0).sqrt().clamp(min=1e-12)
     rows = samples["numeric"].cpu()
-    names = number_names(splits.spec.columns) or [f"column {number}" for number in range(rows.shape[1])]
+    names = number_names(splits.spec.columns) or [f"column {i}" for i in range(rows.shape[1])]
     shown = {}
     for row, sigmas in enumerate(((rows - mean) / std).nan_to_num()):
         furthest = sigmas.abs().argsort(descending=True)[:5].tolist()
-        shown[row] = [_line(names[i], f"{rows[row, i]:.4g}", f"{sigmas[i]:+.1f} &sigma;") for i in furthest]
+        shown[row] = [_line(names[i], number(float(rows[row, i])), f"{sigmas[i]:+.1f} &sigma;") for i in furthest]
     return shown
 
 

@@ -1,7 +1,7 @@
 """Release files: weights, preprocessing and card in one verified safetensors file; and those that come with the zoo.
 
 A release file needs no code but the zoo's: its header holds, as JSON, the names and keywords that rebuild the model,
-the data's spec, how it was trained, how good it is, and a hash over its tensors. It is never unpickled.
+the data's spec, how it was trained, how good it is, and a hash over all this and the tensors. It is never unpickled.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zoo.models.model import Model
     from zoo.prediction import Predictor
 
-FORMAT = 1
+FORMAT = 2
 FOLDER = Path(__file__).parent
 CARDS, WEIGHTS = FOLDER / "cards", FOLDER / "weights"
 
@@ -78,8 +78,8 @@ def save_file(path: Path, model: "Model", card: Mapping[str, Any]) -> None:
     from zoo.checkpoint import write_whole
 
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    header = {"format": FORMAT, **card, "tensors_sha256": _digest(tensors)}
-    content = save(tensors, metadata={"zoo": json.dumps(header)})
+    header = {"format": FORMAT, **card}
+    content = save(tensors, metadata={"zoo": json.dumps({**header, "sha256": _digest(header, tensors)})})
     write_whole(path, lambda file: file.write(content))
 
 
@@ -107,13 +107,15 @@ def _tensors_and_header(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]
     try:
         tensors = parse(content)
         length = int.from_bytes(content[:8], "little")
-        header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["zoo"])
-    except (SafetensorError, ValueError, KeyError) as error:
+        header = dict(json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["zoo"]))
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged or not a file of the zoo's ({error}); train or fetch it again") from error
-    if header.get("format", 0) > FORMAT:
-        raise UserError(f"{path} has format {header['format']}; this zoo reads up to {FORMAT}: upgrade the zoo")
-    if header.get("tensors_sha256") != _digest(tensors):
-        raise UserError(f"{path} is damaged: the hash of its tensors does not hold; train or fetch it again")
+    found = header.get("format", 0)
+    if found != FORMAT:
+        fix = "upgrade the zoo" if found > FORMAT else "train or fetch it again"
+        raise UserError(f"{path} has format {found}; this zoo reads format {FORMAT}: {fix}")
+    if header.pop("sha256", None) != _digest(header, tensors):
+        raise UserError(f"{path} is damaged: its hash does not hold; train or fetch it again")
     return tensors, header
 
 
@@ -162,10 +164,10 @@ def _read(path: Path) -> bytes:
         raise UserError(f"cannot read weights {path}: {error.strerror}") from error
 
 
-def _digest(tensors: Mapping[str, "Tensor"]) -> str:
+def _digest(header: Mapping[str, Any], tensors: Mapping[str, "Tensor"]) -> str:
     import torch
 
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name in sorted(tensors):
         digest.update(name.encode())
         digest.update(tensors[name].contiguous().flatten().view(torch.uint8).numpy().tobytes())

@@ -1,6 +1,7 @@
 """report.html: what a training learnt and where it still errs, on one page that needs no network."""
 
 import csv
+import inspect
 import math
 import shlex
 from collections.abc import Mapping
@@ -12,11 +13,13 @@ import yaml
 from torch import Tensor
 
 from zoo.checkpoint import write_text
+from zoo.data import DATA
 from zoo.data.splits import Splits
 from zoo.figures import Points, curves, table
 from zoo.findings import FINDINGS
 from zoo.prediction import Predictor
 from zoo.summary import facts, measured
+from zoo.tasks import TASKS
 
 Values = Mapping[str, Any]
 
@@ -28,8 +31,8 @@ MEANINGS = {
     "mse_scaled": "mean squared error of values standardised by the training split, as the literature gives it",
     "mae_scaled": "mean absolute error of values standardised by the training split",
     "mse": "mean squared error, in the series' own units",
-    "nats": "cross entropy of the next character; e to its power is how many it wavers between",
-    "bits": "the same in bits: what the model would compress the text to, for each character",
+    "nats": "cross entropy of the next character; e to its power is how many characters it wavers between",
+    "bits": "cross entropy of the next character in bits: what the model would compress the text to",
     "rmse": "root mean squared error, in the target's units; large errors weigh most",
     "mae": "mean absolute error, in the target's units",
     "r2": "share of the target's variance that is explained; 0 is answering the mean, 1 is perfect",
@@ -158,7 +161,11 @@ marks the epoch whose weights were kept.</p><div class="grid">{drawn}</div>"""
 
 
 def _usage(folder: Path, config: Values, splits: Splits) -> str:
-    choices = {"model": config["model"]["name"], "data": config["data"]["name"], "seed": config["seed"]}
+    data = config["data"]
+    registered = data.get("reader", data["name"])
+    defaults = inspect.signature(DATA.get(registered)).parameters
+    given = {f"data.{key}": data[key] for key in data if key in defaults and data[key] != defaults[key].default}
+    choices = {"model": config["model"]["name"], "data": registered, **given, "seed": config["seed"]}
     command = shlex.join(["python", "scripts/train.py", *(f"{key}={value}" for key, value in choices.items())])
     name, raw = next(iter(splits.spec.inputs.items()))
     shape = " x ".join(str(size or axis) for size, axis in zip(raw.shape, raw.axes, strict=True))
@@ -167,7 +174,8 @@ def _usage(folder: Path, config: Values, splits: Splits) -> str:
         "import yaml\nfrom zoo.training import train\n\n"
         f"config = yaml.safe_load(open({config_file!r}))\ntrain(config | {{'resume': None}}, 'runs/again')"
     )
-    load = f"import zoo\n\nmodel = zoo.load({weights!r})\nmodel.predict(raw)  # {name}: {shape}, {raw.dtype}"
+    call = TASKS.get(splits.spec.task).call
+    load = f"import zoo\n\nmodel = zoo.load({weights!r})\n{call}  # {name}: {shape}, {raw.dtype}"
     return f"""<h2>Use it</h2><p>The file holds the preprocessing too, so it takes raw input:</p>{_code(load)}
 <h2>Repeat it</h2><p>With the defaults of this model and data:</p>{_code(command)}
 <p>With every setting of this run, callbacks and loggers aside:</p>{_code(exactly)}

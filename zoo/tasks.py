@@ -21,11 +21,12 @@ Scale = Callable[[Tensor], Tensor]
 
 class Task:
     """Base of all tasks. `score` names the metric to show first; `score_mode` says which way is better; `kept` is how
-    many of a split's outputs a report shows, None for all."""
+    many of a split's outputs a report shows, None for all; `call` is how a loaded model is asked."""
 
     score: str
     score_mode: str
     kept: int | None = None
+    call = "model.predict(raw)"
 
     def __init__(self, spec: DataSpec):
         self.spec = spec
@@ -219,6 +220,7 @@ class LanguageModelling(Task):
     """The next token, at each step of a text."""
 
     score, score_mode, kept = "nats", "min", 0
+    call = 'model.generate("Once upon a time", n=200)'
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Cross entropy of logits (batch, time, n_tokens) and tokens (batch, time), in nats a token."""
