@@ -52,6 +52,8 @@ def exit_codes(config_name: str | None = None) -> Iterator[None]:
         end(128 + error.signum, str(error))
     except KeyboardInterrupt:
         end(130, "interrupted")
+    except BrokenPipeError:  # the reader of our output, such as head, has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except UserError as error:
         end(2, str(error))
     except Exception as error:

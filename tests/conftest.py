@@ -24,7 +24,7 @@ def ready_data() -> list[Any]:
     from zoo.data import DATA, facts, list_data
 
     alone = [name for name in list_data() if "path" not in inspect.signature(DATA.get(name)).parameters]
-    fetched = {name for name in alone if facts(name).network}
+    fetched = {name for name in alone if facts(name).network == "fetched"}
     marks = {name: [NEED_FILES] if name in fetched else [] for name in alone if name not in fetched or name in AT_HAND}
     return [pytest.param(name, marks=mark) for name, mark in marks.items()]
 

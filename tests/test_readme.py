@@ -1,7 +1,8 @@
-"""Every block of the README does what it says: files are written, commands run, Python executed, in order."""
+"""Every block of the README and of docs/ does what it says: files are written, commands run, Python executed."""
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -12,12 +13,16 @@ BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 FILE = re.compile(r"# (\S+\.(?:py|yaml))\n")
 
 
+PAGES = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+
+
 @pytest.mark.slow
-def test_blocks_run(tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", PAGES)
+def test_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "scripts").symlink_to(ROOT / "scripts")
     names = {}  # the Python blocks share their names
-    for language, text in BLOCK.findall((ROOT / "README.md").read_text()):
+    for language, text in BLOCK.findall((ROOT / page).read_text()):
         if "pip install" in text:
             continue
         path = FILE.match(text)
@@ -25,10 +30,10 @@ def test_blocks_run(tmp_path, monkeypatch):
             (tmp_path / path[1]).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path[1]).write_text(text.removeprefix(path[0]))
         elif language == "python":
-            exec(compile(text, "README.md", "exec"), names)
+            exec(compile(text, page, "exec"), names)
         else:
             for line in text.splitlines():
-                run([sys.executable, *line.split()[1:]], tmp_path)
+                run([sys.executable, *shlex.split(line)[1:]], tmp_path)
 
 
 def run(command, cwd):
@@ -36,9 +41,10 @@ def run(command, cwd):
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
 
-def test_links_lead_somewhere():
-    text = (ROOT / "README.md").read_text()
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    text = (ROOT / page).read_text()
     for target in re.findall(r"\]\(([^)]+)\)", text):
-        assert (ROOT / target).exists(), target
+        assert (ROOT / page).parent.joinpath(target).exists(), target
     for name in re.findall(r"`((?:zoo|conf|scripts|notebooks)/[\w/.]*)`", text):
         assert (ROOT / name).exists(), name

@@ -61,10 +61,10 @@ def metrics_table(metrics: Values, run_dir: str | Path | None) -> str:
     names = ("report.html", "model.safetensors", "metrics.json")
     files = [Path(run_dir, name) for name in names] if run_dir is not None else []
     written = [f"{'' if i else 'files':<12}{path}" for i, path in enumerate(filter(Path.exists, files))]
-    return "\n".join([_columns(header, rows), *lines, *written])
+    return "\n".join([columns(header, rows), *lines, *written])
 
 
-def _columns(header: Sequence[str], rows: Iterable[Sequence[str]], n_left: int = 1) -> str:
+def columns(header: Sequence[str], rows: Iterable[Sequence[str]], n_left: int = 1) -> str:
     """Text in columns: the first `n_left` aligned left, the others right."""
     lines = [header, *rows]
     widths = [max(12 * (i == 0), *map(len, column)) for i, column in enumerate(zip(*lines, strict=True))]
@@ -161,7 +161,7 @@ def _summary_table(axes: Sequence[str], groups: Mapping[tuple[str, ...], Sequenc
         (*group, str(len(groups[group])), *(_mean_and_deviation(test.get(name, [])) for name in names))
         for group, test in tests.items()
     ]
-    return "test split, mean ± standard deviation of n jobs\n" + _columns((*axes, "n", *names), rows, n_left=len(axes))
+    return "test split, mean ± standard deviation of n jobs\n" + columns((*axes, "n", *names), rows, n_left=len(axes))
 
 
 def _mean_and_deviation(values: Sequence[float]) -> str:

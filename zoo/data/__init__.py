@@ -22,7 +22,7 @@ class Facts(NamedTuple):
         inputs: in words, with shape.
         licence: terms under which the data may be used.
         source: who made it, where it is from.
-        network: whether its files must be fetched where neither ZOO_DATA nor the cache has them.
+        network: "fetched" where its files must be, unless ZOO_DATA or the cache has them.
     """
 
     task: str
@@ -30,7 +30,7 @@ class Facts(NamedTuple):
     inputs: str
     licence: str
     source: str
-    network: bool = False
+    network: str = "no"
 
 
 def facts(name: str) -> Facts | None:
@@ -43,7 +43,7 @@ def list_data(pattern: str = "*") -> list[str]:
     return DATA.names(pattern)
 
 
-def load_data(name: str, **options: Any) -> "Splits":
+def load_data(name: str, /, **options: Any) -> "Splits":
     """Training, validation and test split of a data set, with their spec.
 
     Args:

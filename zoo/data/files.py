@@ -68,7 +68,7 @@ def read(
         str(path): functools.partial(content_of, path) for path in _places(name, urls, cache)
     }
     for url in urls:
-        tries[url] = functools.partial(_fetched, url, cache / "downloads" / _beside(name, url), content_of)
+        tries[url] = functools.partial(fetched, url, cache / "downloads" / _beside(name, url), content_of)
     for place, attempt in tries.items():
         try:
             content = attempt()
@@ -164,7 +164,7 @@ def _keep(path: Path, content: bytes) -> None:
         print(f"{path} is not kept: {error}")
 
 
-def _fetched(url: str, path: Path, content_of: Callable[[Path], bytes]) -> bytes:
+def fetched(url: str, path: Path, content_of: Callable[[Path], bytes]) -> bytes:
     """The content of a URL's file, kept at `path`; fetched anew where what an earlier try left was wrong."""
     from filelock import FileLock
 
@@ -181,7 +181,7 @@ def _fetched(url: str, path: Path, content_of: Callable[[Path], bytes]) -> bytes
             path.unlink()
             if not left:
                 raise
-    return _fetched(url, path, content_of)
+    return fetched(url, path, content_of)
 
 
 def _download(url: str, part: Path) -> None:

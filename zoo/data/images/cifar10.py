@@ -25,7 +25,7 @@ FACTS = Facts(
     inputs="image 3 x 32 x 32 (uint8)",
     licence="none stated; cite the report",
     source="A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
-    network=True,
+    network="fetched",
 )
 
 

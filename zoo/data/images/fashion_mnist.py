@@ -22,7 +22,7 @@ FACTS = Facts(
     inputs="image 1 x 28 x 28 (uint8)",
     licence="MIT",
     source="H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST, 2017",
-    network=True,
+    network="fetched",
 )
 
 

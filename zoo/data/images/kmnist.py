@@ -19,7 +19,7 @@ FACTS = Facts(
     inputs="image 1 x 28 x 28 (uint8)",
     licence="CC BY-SA 4.0",
     source="KMNIST (CODH), adapted from the Kuzushiji data set (NIJL and others), doi:10.20676/00000341",
-    network=True,
+    network="fetched",
 )
 
 

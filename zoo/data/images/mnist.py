@@ -18,7 +18,7 @@ FACTS = Facts(
     inputs="image 1 x 28 x 28 (uint8)",
     licence="CC BY-SA 3.0",
     source="Y. LeCun, C. Cortes, C. Burges, MNIST",
-    network=True,
+    network="fetched",
 )
 
 

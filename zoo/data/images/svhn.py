@@ -23,7 +23,7 @@ FACTS = Facts(
     inputs="image 3 x 32 x 32 (uint8)",
     licence="non-commercial use only",
     source="Y. Netzer et al., The Street View House Numbers, 2011",
-    network=True,
+    network="fetched",
 )
 
 

@@ -1,7 +1,7 @@
 """What the sequence data sets share: tokens, padding, checks, inputs, and the readers of raw input."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from zoo.data.readers import READERS
 from zoo.data.sequences._files import load_arrays, read_file
+from zoo.data.sequences._series import last_window
 from zoo.data.splits import Batch
 from zoo.errors import UserError
 from zoo.spec import DataSpec, Input
@@ -81,7 +82,7 @@ def checked(values: Sequence[np.ndarray], places: Sequence[str], n_channels: int
             f"{len(values):,} sequences take {size / 1e9:.0f} GB\n"
             f"cut long ones with data.max_steps= (half are shorter than {math.ceil(np.median(lengths)):,} steps)"
         )
-    return pad([torch.from_numpy(fill_gaps(one)) for one in values])
+    return pad([torch.tensor(fill_gaps(one)) for one in values])
 
 
 def first_places(places: Sequence[str], bad: np.ndarray) -> str:
@@ -123,6 +124,8 @@ def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
 
 def _raw_sequences(spec: DataSpec, raw: Any) -> tuple[list[np.ndarray], list[str], bool]:
     """The sequences of raw input, what to call each, and whether it was a single one."""
+    if isinstance(raw, Path) and "time" in spec.reading:
+        raw = last_window(spec, raw)
     if isinstance(raw, Path) and raw.suffix == ".npy":
         (raw,) = load_arrays(raw).values()
     if isinstance(raw, Path) or (isinstance(raw, Sequence) and raw and all(isinstance(one, Path) for one in raw)):
@@ -151,7 +154,7 @@ def read_texts(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     if isinstance(raw, Path):
         text = _text_of(raw)
         raw = text if whole else text.splitlines()
-    texts = [raw] if isinstance(raw, str) else list(raw)
+    texts = list(raw) if isinstance(raw, Iterable) and not isinstance(raw, str) else [raw]
     empty = [str(index) for index, text in enumerate(texts) if not isinstance(text, str) or not text]
     if empty or not texts:
         raise UserError(f"a text has one character at least; there is none in text {', '.join(empty[:5]) or 'at all'}")

@@ -10,6 +10,7 @@ import pyarrow as pa
 from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._values import as_dates, as_numbers, is_date, is_number, missing, plain, refuse
 from zoo.errors import UserError, unknown
+from zoo.spec import DataSpec
 
 SAMPLE = 100  # rows from which a column of dates is told
 GROWTH = 2.0  # rows, filled gaps among them, for each row of the file: more are not filled in
@@ -41,6 +42,15 @@ def read_series(path: Path, columns: Sequence[str] | None = None, time: str | No
         raise UserError(f"{path} has no column of numbers to forecast; its columns: {', '.join(table.column_names)}")
     frame = pd.DataFrame({name: _numbers(path, name, plain(table[name])) for name in names})
     return frame if time is None else _in_time(frame, _dates(path, time, plain(table[time])), path)
+
+
+def last_window(spec: DataSpec, path: Path) -> np.ndarray:
+    """The last steps of a file, as many as a model with `spec` looks back on: (look_back, n_channels)."""
+    frame = read_series(path, spec.column_names, spec.reading["time"])
+    look_back = spec.inputs["sequence"].shape[0] or 0
+    if len(frame) < look_back:
+        raise UserError(f"the model looks back on {look_back} steps; {path} has {len(frame)}: give a longer file")
+    return frame.to_numpy(np.float32)[-look_back:]
 
 
 def _holds_dates(column: pa.Array) -> bool:

@@ -25,7 +25,7 @@ FACTS = Facts(
     inputs="series of 7 channels, 96 hours to look back on",
     licence="CC BY-ND 4.0",
     source="H. Zhou et al., ETDataset, 2020",
-    network=True,
+    network="fetched",
 )
 
 

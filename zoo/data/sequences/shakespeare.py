@@ -18,7 +18,7 @@ FACTS = Facts(
     inputs="text, 65 different characters",
     licence="public domain",
     source="W. Shakespeare, in karpathy/char-rnn",
-    network=True,
+    network="fetched",
 )
 
 

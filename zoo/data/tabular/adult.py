@@ -20,7 +20,7 @@ FACTS = Facts(
     inputs="6 numbers, 8 categories",
     licence="CC BY 4.0",
     source="B. Becker, R. Kohavi, UCI Machine Learning Repository, 1996",
-    network=True,
+    network="fetched",
 )
 URLS = (
     "https://archive.ics.uci.edu/ml/machine-learning-databases/adult/{}",

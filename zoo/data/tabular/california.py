@@ -20,7 +20,7 @@ FACTS = Facts(
     inputs="8 numbers",
     licence="none stated; 1990 US census",
     source="R. K. Pace, R. Barry, Sparse Spatial Autoregressions, 1997; StatLib",
-    network=True,
+    network="fetched",
 )
 URLS = (
     "https://ndownloader.figshare.com/files/5976036",

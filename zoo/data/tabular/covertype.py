@@ -20,7 +20,7 @@ FACTS = Facts(
     inputs="10 numbers, 44 zeros or ones",
     licence="CC BY 4.0",
     source="J. A. Blackard, UCI Machine Learning Repository, 1998",
-    network=True,
+    network="fetched",
 )
 URLS = (
     "https://archive.ics.uci.edu/ml/machine-learning-databases/covtype/covtype.data.gz",

@@ -20,7 +20,7 @@ FACTS = Facts(
     inputs="numbers, categories, dates",
     licence="each set its own",
     source="openml.org",
-    network=True,
+    network="fetched",
 )
 
 

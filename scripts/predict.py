@@ -1,0 +1,40 @@
+"""Answer files of your own: python scripts/predict.py weights=<pretrained name|run folder|file> input=<file|folder>."""
+
+from pathlib import Path
+from typing import Any
+
+from common import main
+
+N_SHOWN = 10
+
+
+def run(config: dict[str, Any], _: Any) -> None:
+    import zoo
+    from zoo.errors import UserError
+    from zoo.prediction import choose_device, predict_file
+    from zoo.summary import columns
+
+    if config["weights"] is None or config["input"] is None:
+        raise UserError("say which weights and which input: weights=runs/first input=new.csv")
+    predictor = zoo.load(config["weights"]).to(choose_device(config["device"]))
+    path = Path(config["input"])
+    if predictor.spec.task == "language_modelling":
+        text = path.read_text() if path.is_file() else str(config["input"])
+        print(text + predictor.generate(text, config["n"], config["temperature"], config["seed"]))
+        return
+    output = None if config["output"] is None else Path(config["output"])
+    header, rows = predict_file(predictor, path, output)
+    print(
+        columns(
+            header,
+            [[f"{value:.4g}" if isinstance(value, float) else str(value) for value in row] for row in rows[:N_SHOWN]],
+        )
+    )
+    more = (
+        [f"{len(rows) - N_SHOWN:,} more; output=answers.csv writes all"] if len(rows) > N_SHOWN and not output else []
+    )
+    print("\n".join([*more, *([f"wrote {len(rows):,} answers to {output}"] if output else [])]))
+
+
+if __name__ == "__main__":
+    main("predict", run)

@@ -1,0 +1,74 @@
+"""For every data set a short training of its family's default model beats the answer that needs no model."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from conftest import ready_data
+
+import zoo
+import zoo.training
+from zoo.data.module import load_section
+from zoo.models import check_fit
+from zoo.spec import IGNORED
+from zoo.tasks import create_task
+
+N_TRAIN, N_TEST = 3000, 500
+STEPS = {"smnist": 40, "psmnist": 40, "surnames": 400}  # long sequences cost most; rare classes are learnt late
+NARROW = {"smnist": ["model.width=16"], "psmnist": ["model.width=16"]}
+
+
+def answer_without_a_model(splits):
+    """The score of the commonest class, the mean, the last value, or the commonest characters."""
+    spec, target = splits.spec, splits.test.columns["target"]
+    train = splits.train.columns["target"]
+    if spec.task == "classification":
+        return (target == train.mode().values).float().mean()
+    if spec.task == "regression":
+        return (target - train.mean(0)).square().mean().sqrt()
+    if spec.task == "forecasting":
+        scale = zoo.create_model("rnn/elman", spec).preprocess
+        scale.fit(splits.train.each_value_once())
+        last = splits.test.columns["sequence"][:, -1:].expand_as(target)
+        return (scale.scale_target(last) - scale.scale_target(target)).square().mean()
+    shares = torch.bincount(train[train != IGNORED], minlength=spec.n_outputs) + 1
+    return -(shares / shares.sum()).log()[target[target != IGNORED]].mean()
+
+
+def family_of(spec):
+    for family, name in (("fnn", "fnn/mlp"), ("cnn", "cnn/small"), ("rnn", "rnn/lstm")):
+        try:
+            check_fit(name, spec)
+        except zoo.UserError:
+            continue
+        return family
+    raise AssertionError(f"no family fits {spec.name}")
+
+
+def shortened(split, n):
+    """About `n` samples, evenly spaced; a text keeps its order."""
+    step = max(len(split) // n, 1)
+    return split.subset(range(0, len(split), step)) if step > 1 else split
+
+
+@pytest.mark.parametrize("name", ready_data())
+def test_learns(name, config, tmp_path, monkeypatch):
+    section = config("model=fnn", f"data={name}")["data"]
+    whole = load_section(section)
+    splits = replace(whole, val=shortened(whole.val, 200), test=shortened(whole.test, N_TEST))
+    if whole.spec.task != "forecasting":  # whose windows overlap
+        splits = replace(splits, train=shortened(whole.train, N_TRAIN))
+    family = family_of(splits.spec)
+    n_steps = STEPS.get(name, 120)
+    n_batches = min(-(-len(splits.train) // 64), 40)
+    settings = [
+        "data.batch_size=64",
+        f"trainer.limit_train_batches={n_batches}",
+        f"trainer.max_epochs={n_steps // n_batches}",
+        "trainer.precision=32-true",
+    ]
+    monkeypatch.setattr("zoo.training.load_section", lambda _: splits)
+    metrics = zoo.train(config(f"model={family}", f"data={name}", *settings, *NARROW.get(name, [])), tmp_path / "run")
+    task, plain = create_task(splits.spec), float(answer_without_a_model(splits))
+    score = metrics["test"][task.score]
+    assert score > plain if task.score_mode == "max" else score < plain, f"{score} against {plain}"

@@ -1,0 +1,305 @@
+"""Sequences from files of the user's own, good and bad."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import torch
+from test_sequences import SOUND, sizes, tone, write
+
+import zoo
+from zoo.data.readers import read_raw
+from zoo.errors import UserError
+from zoo.spec import DataSpec
+
+
+def curves(n=40, seed=0):
+    """Noisy rising and falling lines of 5 to 9 steps in two channels, and which they are."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(n) % 2
+    lengths = random.integers(5, 10, n)
+    values = [
+        np.stack([(1 - 2 * label) * np.arange(k) + random.normal(size=k), random.normal(size=k)], 1).astype(np.float32)
+        for label, k in zip(labels, lengths, strict=True)
+    ]
+    return values, np.array(["up", "down"])[labels]
+
+
+def as_npz(path, values, labels):
+    padded = np.zeros((len(values), max(map(len, values)), 2))
+    for row, one in zip(padded, values, strict=True):
+        row[: len(one)] = one
+    np.savez(path, X=padded, y=labels, lengths=[len(one) for one in values])
+
+
+def as_npy(path, values, labels):
+    as_npz(path.with_suffix(".npz"), values, labels)
+    with np.load(path.with_suffix(".npz")) as arrays:
+        for name in arrays:
+            np.save(path.parent / f"{path.stem if name == 'X' else name}.npy", arrays[name])
+
+
+def frame_of(values, labels):
+    rows = [
+        {"id": f"s{k}", "time": t, "a": float(step[0]), "b": float(step[1]), "label": label}
+        for k, (one, label) in enumerate(zip(values, labels, strict=True))
+        for t, step in enumerate(one)
+    ]
+    return pd.DataFrame(rows)
+
+
+def as_csv(path, values, labels):
+    frame_of(values, labels).to_csv(path, index=False)
+
+
+def as_shuffled_csv(path, values, labels):
+    frame = frame_of(values, labels)
+    frame["time"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(frame["time"], unit="h")
+    first = frame.drop_duplicates("id")  # the order of the ids stays
+    pd.concat([first, frame.drop(first.index).sample(frac=1, random_state=0)]).to_csv(path, index=False, sep=";")
+
+
+def as_parquet(path, values, labels):
+    frame_of(values, labels).to_parquet(path, index=False)
+
+
+def as_ts(path, values, labels):
+    lines = [":".join(",".join(map(str, channel)) for channel in one.T) for one in values]
+    text = "\n".join(f"{line}:{label}" for line, label in zip(lines, labels, strict=True))
+    write(path, f"@classLabel true up down\n@data\n{text}\n")
+
+
+FORMATS = {
+    "a.npz": as_npz,
+    "b.npy": as_npy,
+    "c.csv": as_csv,
+    "d e ü.csv": as_shuffled_csv,
+    "f.parquet": as_parquet,
+    "g.ts": as_ts,
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_own_files_of_every_format_hold_the_same(tmp_path, name):
+    values, labels = curves()
+    FORMATS[name](tmp_path / name, values, labels)
+    splits = zoo.load_data("sequences", path=str(tmp_path / name))
+    assert sizes(splits) == (24, 8, 8)
+    assert (splits.spec.name, splits.spec.class_names) == (name.split(".")[0], ["down", "up"])
+    assert DataSpec.from_json(splits.spec.to_json()) == splits.spec
+    found = set()
+    for split in (splits.train, splits.val, splits.test):
+        assert split.columns["target"].float().mean() == 0.5
+        for batch in map(split.__getitem__, range(len(split))):
+            found.add(
+                (batch["sequence"][: batch["lengths"]].numpy().tobytes(), splits.spec.class_names[batch["target"]])
+            )
+    assert found == {(one.tobytes(), label) for one, label in zip(values, labels, strict=True)}
+    if name != "b.npy":
+        batch, single = read_raw(splits.spec, tmp_path / name)
+        assert not single and len(batch["sequence"]) == 40
+        assert torch.equal(batch["sequence"][3, :5], torch.tensor(values[3][:5]))
+
+
+def test_numbers_to_predict_and_a_test_file(tmp_path, capsys):
+    values, _ = curves()
+    for part in ("TRAIN", "TEST"):
+        as_ts(tmp_path / f"own_{part}.ts", values, [f"{one.mean():.4f}" for one in values])
+    splits = zoo.load_data("sequences", path=str(tmp_path), task="regression")
+    assert sizes(splits) == (32, 8, 40)
+    assert splits.spec.target.shape == (1,) and splits.test.columns["target"].shape == (40, 1)
+    as_npz(tmp_path / "own.npz", values, np.array([one.mean() for one in values]))
+    assert zoo.load_data("sequences", path=str(tmp_path / "own.npz")).spec.task == "regression"
+    assert "regression of 'class'" in capsys.readouterr().out
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    """Ten high and ten low tones in train/, two of each in test/, at two rates."""
+    for part, n in (("train", 10), ("test", 2)):
+        for label, frequency in (("low", 300), ("high", 2000)):
+            for k in range(n):
+                rate = 16000 if k % 2 else 8000
+                path = tmp_path / "tones" / part / label / f"{k}.wav"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                soundfile.write(path, tone(frequency, 0.05 + 0.01 * k, rate), rate)
+    return tmp_path / "tones"
+
+
+def test_folders_of_recordings(recordings):
+    splits = zoo.load_data("sequences", path=str(recordings), n_mels=20)
+    assert sizes(splits) == (16, 4, 4)
+    assert splits.spec.reading == {**SOUND, "rate": 8000}
+    assert splits.spec.class_names == ["high", "low"] and splits.spec.name == "tones"
+    one = recordings / "test" / "high" / "1.wav"  # 16 kHz
+    batch, single = read_raw(splits.spec, one)
+    assert single and batch["sequence"].shape == (1, 7, 20)
+    assert torch.equal(batch["sequence"][0], splits.test.columns["sequence"][1, :7])
+    several, single = read_raw(splits.spec, [one, recordings / "test" / "low" / "0.wav"])
+    assert not single and several["lengths"].tolist() == [7, 6]
+    assert len(read_raw(splits.spec, recordings / "test")[0]["sequence"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("low/bad.wav", b"RIFF no sound", "bad.wav is not a sound file"),
+        ("low/empty.wav", b"", "empty.wav is not a sound file"),
+        ("loose.wav", b"RIFF", "loose.wav lies in none"),
+    ],
+)
+def test_bad_recordings_are_named(recordings, name, content, message):
+    write(recordings / "train" / name, content)
+    with pytest.raises(UserError, match=message):
+        zoo.load_data("sequences", path=str(recordings))
+
+
+def test_a_recording_without_samples_is_named(recordings):
+    soundfile.write(recordings / "train" / "low" / "none.wav", np.zeros(0), 8000)
+    with pytest.raises(UserError, match=r"none\.wav has not"):
+        zoo.load_data("sequences", path=str(recordings))
+
+
+def edited(edit):
+    """A file of steps that `edit` has changed."""
+
+    def make(path):
+        frame = frame_of(*curves())
+        edit(frame).to_csv(path / "own.csv", index=False)
+        return path / "own.csv"
+
+    return make
+
+
+def arrays(**changes):
+    def make(path):
+        whole = {"X": np.ones((10, 4, 2)), "y": np.arange(10) % 2, "lengths": np.full(10, 4)}
+        np.savez(path / "own.npz", **{name: value for name, value in (whole | changes).items() if value is not None})
+        return path / "own.npz"
+
+    return make
+
+
+def text(content, name="own.csv"):
+    return lambda path: write(path / name, content)
+
+
+def with_cell(row, column, value):
+    def edit(frame):
+        frame[column] = frame[column].astype(object)
+        frame.loc[row, column] = value
+        return frame
+
+    return edited(edit)
+
+
+BAD = {
+    "a missing path": (lambda path: write(path / "own.csv", "x") and path / "own.cvs", "nearest: own.csv"),
+    "another kind of file": (text("x", "own.docx"), "sequences are read from"),
+    "an empty folder": (lambda path: path, "there are none in"),
+    "an empty table": (text(""), "is empty"),
+    "no ids": (edited(lambda f: f.rename(columns={"id": "who"})), "data.id= one of who, time"),
+    "no labels": (edited(lambda f: f.rename(columns={"label": "mood"})), "data.target= one of id, time"),
+    "a missing id": (with_cell(3, "id", None), "row 5 of own.csv"),
+    "a missing time": (with_cell(3, "time", None), "row 5 of own.csv"),
+    "text among values": (with_cell(3, "a", "much"), "channel 'a' holds numbers; there is 'much' in row 5"),
+    "infinity": (with_cell(3, "a", "inf"), "id s0 has infinity"),
+    "several labels": (with_cell(3, "label", "down"), "id s0 with up, down"),
+    "a time twice": (with_cell(3, "time", 2), "id s0 has time 2 twice"),
+    "one class": (edited(lambda f: f.assign(label="up")), "two classes at least"),
+    "no channels": (edited(lambda f: f[["id", "time", "label"]]), "has columns of values"),
+    "no label at all": (edited(lambda f: f.assign(label=None)), "no sequences with a label"),
+    "too few": (edited(lambda f: f[f.id.isin(["s0", "s1"])]), "too few"),
+    "all missing": (edited(lambda f: f.assign(a=f.a.where(f.id != "s7"), b=f.b.where(f.id != "s7"))), "id s7 has none"),
+    "no array of sequences": (arrays(X=None), "name one of them sequence or"),
+    "no array of labels": (arrays(y=None), "data.target="),
+    "fewer labels": (arrays(y=np.zeros(9)), r"X is \(10, 4, 2\), target \(9,\)"),
+    "labels of several": (arrays(y=np.zeros((10, 2))), r"target \(10, 2\)"),
+    "four axes": (arrays(X=np.ones((10, 2, 2, 2))), "float64 .10, 2, 2, 2."),
+    "text in arrays": (arrays(X=np.full((10, 4, 2), "x")), "sequences are numbers"),
+    "pickled arrays": (arrays(X=np.array([np.ones(2), np.ones(3)], dtype=object)), "no file of plain numpy arrays"),
+    "a length of 0": (arrays(lengths=np.array([0] + [4] * 9)), r"sequence 0 is \(0 x 2\)"),
+    "a length of 5": (arrays(lengths=np.array([5] + [4] * 9)), "lengths are 0 to 4"),
+    "words for lengths": (arrays(lengths=np.full(10, "x")), "has x for sequence 0"),
+    "one number for all labels": (arrays(y=np.array(3)), r"target \(\)"),
+    "a line without values": (text("@data\n1,2:a\n3\n", "own.ts"), "line 3 has none"),
+    "a cut file": (lambda path: write(path / "own.npz", b"PK\3\4 cut"), "no file of plain numpy arrays"),
+    "other labels": (text("@classLabel false\n@data\n1,2\n", "own.ts"), "nothing to learn"),
+    "no lines": (text("@classLabel true a b\n@data\n", "own.ts"), "has no sequences"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_files_end_in_one_message(tmp_path, case):
+    make, message = BAD[case]
+    with pytest.raises(UserError, match=message) as caught:
+        zoo.load_data("sequences", path=str(make(tmp_path)))
+    assert len(str(caught.value).splitlines()) <= 5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"path": None}, "data.path="),
+        ({"val_share": 0.6, "test_share": 0.5}, "got 0.6 and 0.5"),
+        ({"task": "clasification"}, "nearest: classification"),
+        ({"max_steps": 0}, "got 0"),
+        ({"hop": 0}, "data.hop"),
+        ({"target": "lable"}, "nearest: label"),
+        ({"time": "b"}, "id s0|one label|time"),
+    ],
+)
+def test_bad_options_are_named(tmp_path, options, message):
+    frame = frame_of(*curves()).assign(b=0)
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    with pytest.raises(UserError, match=message):
+        zoo.load_data("sequences", **{"path": str(tmp_path / "own.csv"), **options})
+
+
+def test_test_files_must_fit(tmp_path):
+    values, labels = curves()
+    as_csv(tmp_path / "own.csv", values, labels)
+    other = tmp_path / "other.csv"
+    frame_of(values, labels).replace("up", "upwards").to_csv(other, index=False)
+    with pytest.raises(UserError, match=r"no class that training has not seen.*'upwards' in id s0"):
+        zoo.load_data("sequences", path=str(tmp_path / "own.csv"), test_path=str(other))
+    frame_of(values, labels).rename(columns={"a": "aa"}).to_csv(other, index=False)
+    with pytest.raises(UserError, match="no column 'a'"):
+        zoo.load_data("sequences", path=str(tmp_path / "own.csv"), test_path=str(other))
+
+
+def test_new_tables_need_no_labels(tmp_path):
+    values, labels = curves()
+    frame = frame_of(values, labels).rename(columns={"id": "who", "label": "mood"})
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    splits = zoo.load_data("sequences", path=str(tmp_path / "own.csv"), id="who", target="mood")
+    assert splits.spec.target_name == "mood" and splits.spec.column_names == ["a", "b"]
+    new = frame.drop(columns="mood")[["b", "who", "a", "time"]]
+    new.to_csv(tmp_path / "new.csv", index=False)
+    assert torch.equal(read_raw(splits.spec, tmp_path / "new.csv")[0]["sequence"][3, :5], torch.tensor(values[3][:5]))
+    new[new.who == "s3"].drop(columns=["who", "time"]).to_csv(tmp_path / "one.csv", index=False)
+    assert read_raw(splits.spec, tmp_path / "one.csv")[0]["sequence"].shape == (1, len(values[3]), 2)
+    new.rename(columns={"a": "aa"}).to_csv(tmp_path / "new.csv", index=False)
+    with pytest.raises(UserError, match=r"lacks a channel.*nearest: aa"):
+        read_raw(splits.spec, tmp_path / "new.csv")
+
+
+def test_sequences_without_a_label_are_left_out_and_long_ones_cut(tmp_path, capsys):
+    values, labels = curves()
+    frame = frame_of(values, labels)
+    frame.loc[frame.id == "s4", "label"] = None
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    splits = zoo.load_data("sequences", path=str(tmp_path / "own.csv"), max_steps=6)
+    out = capsys.readouterr().out
+    assert sum(sizes(splits)) == 39 and "1 of 40 sequences (id s4)" in out and "cut after 6 steps" in out
+    assert splits.train.columns["sequence"].shape[1] == 6
+    assert read_raw(splits.spec, [values[0].repeat(9, 0)])[0]["sequence"].shape == (1, 6, 2)
+
+
+def test_one_endless_sequence_among_short_ones_is_refused(tmp_path, monkeypatch):
+    from zoo.data.sequences import _sequences
+
+    as_npz(tmp_path / "own.npz", *curves())
+    monkeypatch.setattr(_sequences, "LARGEST", 1000)
+    with pytest.raises(UserError, match=r"data\.max_steps="):
+        zoo.load_data("sequences", path=str(tmp_path / "own.npz"))

@@ -1,0 +1,138 @@
+"""Splits of labelled sequences, whatever they were read from."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from torch import Tensor
+
+from zoo.data.sequences._files import Sequences
+from zoo.data.sequences._sequences import checked, first_places, sequence_inputs
+from zoo.data.splits import Splits, TensorSplit, carve
+from zoo.data.tabular._infer import infer_task, sort_texts
+from zoo.data.tabular._values import as_numbers, as_text, missing, refuse
+from zoo.errors import UserError
+from zoo.spec import Column, DataSpec, Input
+
+
+def sequence_splits(
+    name: str,
+    train: Sequences,
+    test: Sequences | None = None,
+    *,
+    val: int | float,
+    test_share: float = 0.2,
+    split_seed: int,
+    target: str = "class",
+    task: str | None = None,
+    **spec: Any,
+) -> Splits:
+    """The splits of labelled sequences of any lengths.
+
+    Args:
+        name: of the data set.
+        train: all sequences, or those of the training split where there is a `test`.
+        test: the test split; None carves it out of `train`.
+        val: sequences of `train` to validate with, or their share if below 1.
+        test_share: share of `train` to test with, where there is no `test`.
+        split_seed: of what is carved out.
+        target: what is predicted.
+        task: "classification" or "regression"; None takes the file's word, or infers it and says so.
+        spec: further fields of the DataSpec.
+    """
+    parts = [_labelled(part) for part in (train, test) if part is not None]
+    task = task or train.task or infer_task(target, parts[0].labels, np.arange(len(parts[0].values)), parts[0].place)
+    targets, fields = _targets(target, task, parts)
+    splits = [_tensors(part, values) for part, values in zip(parts, targets, strict=True)]
+    classes = targets[0].numpy() if task == "classification" else None
+    rows = np.arange(len(splits[0]))
+    n_val = val if val >= 1 else max(1, round(val * len(rows)))
+    if test is None:
+        rows, tested = _carve(rows, max(1, round(test_share * len(rows))), split_seed, classes)
+        splits.append(splits[0].subset(tested))
+    rest, validated = _carve(rows, n_val, split_seed, classes)
+    return Splits(
+        DataSpec(
+            name=name,
+            task=task,
+            inputs=sequence_inputs(len(train.columns)),
+            columns=[Column(column) for column in train.columns],
+            target_name=target,
+            **{"reading": train.reading, **fields, **spec},
+        ),
+        train=splits[0].subset(rest),
+        val=splits[0].subset(validated),
+        test=splits[1],
+    )
+
+
+def _carve(rows: np.ndarray, n: int | float, seed: int, classes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """`rows` less `n` of them, and those `n`; with the shares of the classes, where there are enough of each."""
+    if n >= len(rows):
+        raise UserError(f"each split has a sequence at least; {len(rows)} are too few to carve {n} out: give more")
+    stratify = None if classes is None else classes[rows]
+    if stratify is not None:
+        counts = np.unique(stratify, return_counts=True)[1]
+        if counts.min() < 2 or len(counts) > min(n, len(rows) - n):
+            print(f"split at random, not by class: the smallest class has {counts.min()}, the split {n} sequences")
+            stratify = None
+    rest, carved = carve(len(rows), n, seed=seed, stratify=stratify)
+    return rows[rest], rows[carved]
+
+
+def _targets(target: str, task: str, parts: Sequence[Sequences]) -> tuple[list[Tensor], dict[str, Any]]:
+    """The target of each sequence of each part, and what the spec says of it; the first part has the classes."""
+    if task == "regression":
+        values = [torch.tensor(_amounts(target, part), dtype=torch.float32)[:, None] for part in parts]
+        if values[0].min() == values[0].max():
+            raise UserError(f"there is nothing to learn: '{target}' is {values[0][0].item():g} for every sequence")
+        return values, {"n_outputs": 1, "target": Input((1,), scaled_axis=0)}
+    labels = [part.labels for part in parts]
+    names = sort_texts(labels[0].unique())  # type: ignore[union-attr]
+    if len(names) < 2:
+        raise UserError(f"two classes at least are to be told apart; '{target}' is always '{names[0]}'")
+    codes = [pc.index_in(one, pa.array(names)) for one in labels]
+    for part, code in zip(parts, codes, strict=True):
+        rule = f"the test split has no class that training has not seen; those are {', '.join(names[:8])}"
+        refuse(rule, part.labels, missing(code), part.place, "correct it, or leave it out")
+    return [torch.tensor(code.to_numpy(), dtype=torch.int64) for code in codes], {
+        "n_outputs": len(names),
+        "class_names": names,
+    }
+
+
+def _amounts(target: str, part: Sequences) -> np.ndarray:
+    numbers = as_numbers(part.labels)
+    rule = f"regression learns finite numbers; so '{target}'"
+    refuse(rule, part.labels, ~np.isfinite(numbers), part.place, "correct it")
+    return numbers
+
+
+def _labelled(part: Sequences) -> Sequences:
+    """The sequences that have a label, as text; the others are left out, and that is said."""
+    assert part.labels is not None
+    labels = as_text(part.labels)
+    gaps = missing(labels) | (labels.fill_null("").to_numpy(zero_copy_only=False) == "")
+    if gaps.any():
+        print(f"left out, without a label: {gaps.sum()} of {len(gaps)} sequences ({first_places(part.places, gaps)})")
+    kept = np.flatnonzero(~gaps)
+    if not len(kept):
+        raise UserError("there are no sequences with a label in this file; give one with some")
+    return replace(
+        part,
+        values=[part.values[row] for row in kept],
+        labels=labels.take(pa.array(kept)),
+        places=[part.places[row] for row in kept],
+    )
+
+
+def _tensors(part: Sequences, target: Tensor) -> TensorSplit:
+    n_missing = sum(int(np.isnan(values).sum()) for values in part.values)
+    if n_missing:
+        print(f"{n_missing:,} missing values are filled in from their neighbours in the sequence")
+    sequence, lengths = checked(part.values, part.places, len(part.columns))
+    return TensorSplit(sequence=sequence, lengths=lengths, target=target)

@@ -1,0 +1,129 @@
+"""Tables of steps, one row each: which sequence it belongs to, when, the values of the channels, and a label."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zoo.data.sequences._files import Sequences
+from zoo.data.tabular._files import place_in, read_table
+from zoo.data.tabular._values import as_dates, as_numbers, as_text, is_number, missing, plain, refuse
+from zoo.errors import UserError, unknown
+
+USUAL = {
+    "id": ("id", "sequence", "sequence_id", "series", "series_id", "sample", "sample_id", "case", "case_id"),
+    "time": ("time", "timestamp", "step", "t", "date", "datetime"),
+    "target": ("label", "class", "target", "y"),
+}
+
+
+def read_long(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequences:
+    """The sequences of a table, in the order in which their ids first appear, each in the order of its times.
+
+    `reading` may name the columns of `id`, `time` and `target`; else they are told by usual names. All others are
+    channels, unless `reading` lists those in `columns`. Where no labels are needed, neither are those columns, and a
+    table without ids is one sequence.
+    """
+    table, place = read_table(path), place_in(path)
+    named = {field: _named(table, reading.get(field), field, labelled) for field in USUAL}
+    ids = plain(table[named["id"]]) if named["id"] else None
+    if labelled and (ids is None or not named["target"]):
+        field = "target" if ids is not None else "id"
+        raise UserError(
+            f"a table of steps has a column for the {field}; none is called {', '.join(USUAL[field])}\n"
+            f"say which of {path.name}'s columns it is: data.{field}= one of {', '.join(table.column_names[:8])}"
+        )
+    channels = reading.get("columns") or [name for name in table.column_names if name not in named.values()]
+    if not channels:
+        raise UserError(f"a table of steps has columns of values; {path.name} has only {', '.join(table.column_names)}")
+    values = np.stack([_numbers(table, name, place) for name in channels], axis=1)
+    codes, names = _codes(ids, table.num_rows, place)
+    order = np.lexsort((_times(table, named["time"], place), codes))
+    if named["time"]:
+        _refuse_double(plain(table[named["time"]]), codes, order, names)
+    bounds = np.flatnonzero(np.diff(codes[order])) + 1
+    labels = _labels(plain(table[named["target"]]), codes, names) if labelled else None
+    if labelled:
+        _say(path, named, channels)
+    found = {field: name for field, name in named.items() if name}
+    return Sequences(np.split(values[order], bounds), labels, [f"id {name}" for name in names], channels, None, found)
+
+
+def _named(table: pa.Table, name: str | None, field: str, needed: bool) -> str | None:
+    """The column of a field: the one named, else one of a usual name, else none."""
+    if name in table.column_names:
+        return name
+    if name and needed:
+        raise unknown(f"column (data.{field})", name, table.column_names)
+    by_lower = {column.lower(): column for column in reversed(table.column_names)}
+    return next((by_lower[usual] for usual in USUAL[field] if usual in by_lower), None)
+
+
+def _say(path: Path, named: Mapping[str, str | None], channels: Sequence[str]) -> None:
+    order = f"in the order of '{named['time']}'" if named["time"] else "in the order of the rows"
+    more = f" and {len(channels) - 5} more" if len(channels) > 5 else ""
+    print(
+        f"{path.name}: sequences by '{named['id']}', {order}; target '{named['target']}'; "
+        f"channels {', '.join(channels[:5])}{more}"
+    )
+
+
+def _numbers(table: pa.Table, name: str, place: Any) -> np.ndarray:
+    """A channel (n_rows,), NaN where a value is missing."""
+    if name not in table.column_names:
+        raise UserError(f"the input lacks a channel: {unknown('column', name, table.column_names)}")
+    array = plain(table[name])
+    numbers = as_numbers(array)
+    fix = f"correct them, or leave column '{name}' out of the file"
+    refuse(f"channel '{name}' holds numbers", array, np.isnan(numbers) & ~missing(array), place, fix)
+    return numbers.astype(np.float32)
+
+
+def _codes(ids: pa.Array | None, n: int, place: Any) -> tuple[np.ndarray, list[str]]:
+    """Which sequence each row belongs to (n_rows,), in the order of appearance, and the sequences' ids."""
+    if ids is None:
+        return np.zeros(n, dtype=np.int64), ["of the whole file"]
+    refuse("each row has the id of its sequence", ids, missing(ids), place, "fill it in, or leave these rows out")
+    encoded = pc.dictionary_encode(ids)
+    return encoded.indices.to_numpy(), [str(name) for name in encoded.dictionary.to_pylist()]
+
+
+def _times(table: pa.Table, name: str | None, place: Any) -> np.ndarray:
+    """What orders the rows (n_rows,): numbers or dates, else their place in the file."""
+    if name is None:
+        return np.arange(table.num_rows)
+    array = plain(table[name])
+    times = as_numbers(array)
+    if np.isnan(times).any() and not is_number(array.type):
+        dates = as_dates(array)
+        times = np.where(dates.isna(), np.nan, dates.to_numpy().astype("datetime64[ns]").astype(np.float64))
+    rule = f"each step has a time, as a number or a date such as 2024-12-31 23:59; so column '{name}'"
+    refuse(rule, array, np.isnan(times), place, "correct these rows")
+    return times
+
+
+def _refuse_double(times: pa.Array, codes: np.ndarray, order: np.ndarray, names: Sequence[str]) -> None:
+    pairs = np.stack([codes, pc.dictionary_encode(times).indices.to_numpy()])[:, order]
+    double = np.flatnonzero((np.diff(pairs) == 0).all(0))
+    if len(double):
+        row = order[double[0]]
+        raise UserError(
+            f"a sequence has one row for a time; id {names[codes[row]]} has time {times[row].as_py()} twice "
+            f"({len(double)} such rows)\nleave one of them out, or name the column of ids by data.id="
+        )
+
+
+def _labels(column: pa.Array, codes: np.ndarray, names: Sequence[str]) -> pa.Array:
+    """The label of each sequence (n,): the one that its rows have, null where they have none."""
+    groups = as_text(column).to_pandas().groupby(codes)
+    counts = groups.nunique()
+    if (counts > 1).any():
+        several = counts[counts > 1].index
+        raise UserError(
+            f"a sequence has one label; {len(several)} have several, such as id {names[several[0]]} with "
+            f"{', '.join(map(str, groups.unique()[several[0]][:3]))}\ncorrect the rows, or data.id= and data.target="
+        )
+    return pa.array(groups.first(), from_pandas=True)

@@ -1,0 +1,36 @@
+"""MNIST read pixel by pixel."""
+
+from collections.abc import Sequence
+
+from zoo.data import facts, load_data
+from zoo.data.sequences._sequences import sequence_inputs
+from zoo.data.splits import Splits, TensorSplit
+from zoo.spec import Column, DataSpec
+
+PIXEL_FACTS = facts("mnist")._replace(inputs="sequence of 784 steps, 1 channel (uint8)")  # type: ignore[union-attr]
+
+
+def pixel_splits(name: str, n_val: int, split_seed: int, order: Sequence[int] | None = None) -> Splits:
+    """MNIST's splits with each image as 784 steps of one pixel (uint8), row by row or in another `order`."""
+    mnist = load_data("mnist", n_val=n_val, split_seed=split_seed)
+
+    def steps(split: TensorSplit) -> TensorSplit:
+        pixels = split.columns["image"].view(len(split), -1, 1)  # (n, 784, 1), no copy
+        return TensorSplit(sequence=pixels if order is None else pixels[:, order], target=split.columns["target"])
+
+    return Splits(
+        DataSpec(
+            name=name,
+            task="classification",
+            inputs=sequence_inputs(1, 784, "uint8"),
+            n_outputs=10,
+            class_names=mnist.spec.class_names,
+            columns=[Column("pixel")],
+            target_name=mnist.spec.target_name,
+            licence=PIXEL_FACTS.licence,
+            source=PIXEL_FACTS.source,
+        ),
+        train=steps(mnist.train),  # type: ignore[arg-type]
+        val=steps(mnist.val),  # type: ignore[arg-type]
+        test=steps(mnist.test),  # type: ignore[arg-type]
+    )

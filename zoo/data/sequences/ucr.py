@@ -1,0 +1,30 @@
+"""UCR and UEA archive: any of its sets of whole time series, by name.
+
+H. Dau et al., "The UCR time series archive" (arXiv 1810.07758); A. Bagnall et al., "The UEA multivariate time series
+classification archive" (arXiv 1811.00075); C. W. Tan et al., "Time series extrinsic regression" (arXiv 2006.10996). In
+the form of the aeon package, some of them inside it.
+"""
+
+from zoo.data import DATA, Facts
+from zoo.data.sequences._archive import archive_splits
+from zoo.data.splits import Splits
+
+FACTS = Facts(
+    task="any",
+    rows="the official ones; a fifth of train validates",
+    inputs="sequence, one channel or several, of one length or many",
+    licence="of each set, see timeseriesclassification.com",
+    source="UCR, UEA and TSER archives, in aeon's form",
+    network="fetched, but for ten sets",
+)
+
+
+@DATA.register("ucr")
+def ucr(*, name: str = "GunPoint", val_share: float = 0.2, split_seed: int = 0) -> Splits:
+    """The official train and test split of the set `name`; `val_share` of train is carved out to validate.
+
+    Sequences of unequal length are padded, and missing values filled in within the sequence. Inside aeon, so without
+    network: ACSF1, ArrowHead, BasicMotions, CardanoSentiment, Covid3Month, GunPoint, ItalyPowerDemand, JapaneseVowels,
+    OSULeaf, PickupGestureWiimoteZ.
+    """
+    return archive_splits(name, val=val_share, split_seed=split_seed, licence=FACTS.licence, source=FACTS.source)
