@@ -154,13 +154,30 @@ def test_images_on_disk_are_those_in_memory(tmp_path, cache, monkeypatch, option
     assert torch.equal(split[2]["image"], wanted.test[2]["image"])
 
 
+@pytest.mark.parametrize("name", ["pixels", "contents.json"])
+def test_a_damaged_cache_is_made_anew(tmp_path, cache, name):
+    root = folder_of(tmp_path / "a", 5)
+    first = load(root).train.columns["image"]
+    for path in cache.glob(f"*/{name}"):
+        path.write_bytes(path.read_bytes()[:50])
+    assert torch.equal(load(root).train.columns["image"], first)
+
+
 def test_a_file_that_breaks_later_is_named(tmp_path, cache):
     root = folder_of(tmp_path / "a", 5)
     splits = load(root, cache=False)
     for path in root.rglob("*.png"):
         path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(UserError, match=r"a/\w+/\d.png: "):
+    with pytest.raises(UserError, match=r"a/\w+/\d.png: .*\n.*data\.cache=true"):
         splits.train[0]
+
+
+def test_a_class_folder_without_images_is_said(tmp_path, cache, capsys):
+    root = folder_of(tmp_path / "a", 5)
+    (root / "phone").mkdir()
+    (root / "phone" / "1.heic").write_bytes(b"ftypheic")
+    assert load(root).spec.class_names == sorted(COLOURS)
+    assert "no images in it" in capsys.readouterr().out
 
 
 def killed(path):
@@ -332,6 +349,7 @@ def test_equal_files_in_two_classes_are_said(tmp_path, cache, capsys):
         ({"size": 0}, "data.size is a number of pixels"),
         ({"size": [3]}, "data.size is a number of pixels"),
         ({"size": "big"}, "data.size is a number of pixels"),
+        ({"size": True}, "data.size is a number of pixels"),
         ({"channels": 4}, "data.channels is one of None, 1, 3"),
         ({"corrupt": "ignore"}, "data.corrupt is one of skip, refuse"),
         ({"cache": "yes"}, "data.cache is one of auto, True, False"),

@@ -1,5 +1,7 @@
 """Sequences from files of the user's own, good and bad."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -140,24 +142,44 @@ def test_folders_of_recordings(recordings):
     assert len(read_raw(splits.spec, recordings / "test")[0]["sequence"]) == 4
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("low/bad.wav", b"RIFF no sound", "bad.wav is not a sound file"),
-        ("low/empty.wav", b"", "empty.wav is not a sound file"),
-        ("loose.wav", b"RIFF", "loose.wav lies in none"),
-    ],
-)
-def test_bad_recordings_are_named(recordings, name, content, message):
-    write(recordings / "train" / name, content)
-    with pytest.raises(UserError, match=message):
+def test_bad_recordings_are_left_out_and_named(recordings, capsys):
+    whole = sizes(zoo.load_data("sequences", path=str(recordings)))
+    low = recordings / "train" / "low"
+    write(low / "bad.wav", b"RIFF no sound")
+    write(low / "empty.wav", b"")
+    soundfile.write(low / "none.wav", np.zeros(0), 8000)
+    splits = zoo.load_data("sequences", path=str(recordings))
+    said = capsys.readouterr().out
+    assert sizes(splits) == whole
+    assert "left out: 3 of " in said
+    assert all(f"{name}.wav" in said for name in ("bad", "empty", "none"))
+    with pytest.raises(UserError, match=r"bad\.wav is not a sound file"):
+        read_raw(splits.spec, [low / "0.wav", low / "bad.wav"])
+
+
+def test_recordings_outside_class_folders_are_named(recordings):
+    write(recordings / "train" / "loose.wav", b"RIFF")
+    with pytest.raises(UserError, match=r"loose\.wav lies in none"):
         zoo.load_data("sequences", path=str(recordings))
 
 
-def test_a_recording_without_samples_is_named(recordings):
-    soundfile.write(recordings / "train" / "low" / "none.wav", np.zeros(0), 8000)
-    with pytest.raises(UserError, match=r"none\.wav has not"):
-        zoo.load_data("sequences", path=str(recordings))
+def test_a_trained_model_takes_arrays_whatever_their_labels_are_called(tmp_path):
+    as_npz(tmp_path / "own.npz", *curves())
+    splits = zoo.load_data("sequences", path=str(tmp_path / "own.npz"))
+    spec = replace(splits.spec, reading={"target": "mood"})
+    assert len(read_raw(spec, tmp_path / "own.npz")[0]["sequence"]) == 40
+    with pytest.raises(UserError, match=r"one step at least; sequence 0 is \(1\)"):
+        read_raw(spec, np.zeros(7))
+
+
+def test_dates_of_steps_may_have_any_usual_form(tmp_path):
+    values, labels = curves()
+    frame = frame_of(values, labels)
+    times = pd.Timestamp("2024-01-28") + pd.to_timedelta(frame["time"], unit="D")  # over the end of a month
+    frame.assign(time=times.dt.strftime("%d.%m.%Y"))[::-1].to_csv(tmp_path / "own.csv", index=False)
+    spec = zoo.load_data("sequences", path=str(tmp_path / "own.csv")).spec
+    last = read_raw(spec, tmp_path / "own.csv")[0]["sequence"][-1]  # ids appear in reverse
+    assert torch.equal(last[: len(values[0])], torch.tensor(values[0]))
 
 
 def edited(edit):
@@ -244,6 +266,7 @@ def test_bad_files_end_in_one_message(tmp_path, case):
         ({"val_share": 0.6, "test_share": 0.5}, "got 0.6 and 0.5"),
         ({"task": "clasification"}, "nearest: classification"),
         ({"max_steps": 0}, "got 0"),
+        ({"rate": 0}, "data.rate"),
         ({"hop": 0}, "data.hop"),
         ({"target": "lable"}, "nearest: label"),
         ({"time": "b"}, "id s0|one label|time"),

@@ -5,9 +5,12 @@ import runpy
 import shlex
 import sys
 
+import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
+
+import zoo
 
 pytestmark = pytest.mark.slow
 FAST = ("trainer.max_epochs=2", "trainer.accelerator=cpu")
@@ -59,7 +62,7 @@ MISTAKES = {
     "model=fnn optim.schedule.name=cosin": "nearest: cosine",
     "model=fnn optim.lr=fast": "optim.lr is a number",
     "model=fnn data.batch_size=0": "data.batch_size",
-    "model=fnn trainer.max_epochs=0": "at least 1",
+    "model=fnn trainer.max_epochs=0": "whole number from 1",
     "model=fnn data.split_seed=-1": "data breast_cancer",
     "model=fnn optim.ema=2": "optim.ema",
     "model=fnn +extra=1": "no setting 'extra'",
@@ -68,6 +71,16 @@ MISTAKES = {
     "model=fnn finetune=fnn/mpl.breast_cancer": "nearest: fnn/mlp.breast_cancer",
     "model=fnn zoo_path=/nowhere": "models/",
     "data=mnist5k": "say which model",
+    "model=fnn data.batch_size=many": "data.batch_size is a whole number",
+    "model=fnn optim.weight_decay=much": "optim.weight_decay is a number",
+    "model=fnn data=csv": "data.path",
+    "model=fnn data=csv data.path=flats.csv data.target=price": "flats.csv",
+    "model=cnn data=imagefolder": "data.path",
+    "model=rnn data=sequences": "data.path",
+    "model=rnn data=series": "data.path",
+    "model=rnn data=text data.path=nowhere/book.txt": "book.txt",
+    "model=rnn data=ucr data.name=GunPiont": "GunPoint",
+    "model=fnn data=wine data.fold=7": "data.fold",
 }
 
 
@@ -81,15 +94,60 @@ def test_a_mistake_is_answered_in_a_few_lines(script, tmp_path, monkeypatch, cap
         code, err = done.code, done.err
     else:
         monkeypatch.chdir(tmp_path)
-        monkeypatch.syspath_prepend(ROOT / "scripts")
-        monkeypatch.setattr(sys, "argv", ["train.py", *shlex.split(arguments)])
-        with pytest.raises(SystemExit) as ended:
-            runpy.run_path(str(ROOT / "scripts" / "train.py"), run_name="__main__")
-        code, err = ended.value.code, capsys.readouterr().err
+        code, err = in_this_process("train", shlex.split(arguments), monkeypatch), capsys.readouterr().err
     assert code == 2, err
     assert len(err.strip().splitlines()) <= 5
     assert "Traceback" not in err
     assert MISTAKES[arguments] in err
+
+
+def in_this_process(name, arguments, monkeypatch):
+    """Run scripts/<name>.py to the end that a mistake brings, and give its exit code."""
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "scripts" / f"{name}.py"), run_name="__main__")
+    return ended.value.code
+
+
+def test_answers_of_a_file(script, runs, tmp_path):
+    splits = zoo.load_data("breast_cancer")
+    rows = pd.DataFrame(splits.test.columns["numeric"].numpy(), columns=splits.spec.column_names)
+    rows[rows.columns[::-1]].to_csv(tmp_path / "rows.csv", index=False)
+    answers = tmp_path / "answers.csv"
+    done = script("predict", f"weights={runs['fnn']}", f"input={tmp_path / 'rows.csv'}", f"output={answers}")
+    assert done.code == 0, done.err
+    assert str(answers) in done.out
+    written = pd.read_csv(answers)
+    assert written["prediction"].tolist() == zoo.load(runs["fnn"]).predict(rows)
+    assert written[splits.spec.class_names].sum(axis=1).to_numpy() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("input=rows.csv", "say which weights"),
+        ("weights={run}", "say which"),
+        ("weights={run} input=rosw.csv", "nearest: rows.csv"),
+        ("weights={run} input=rows.csv", "lacks a column"),
+        ("weights={run} input=rows.csv device=gpu", "no device 'gpu'"),
+    ],
+)
+def test_mistakes_in_asking_for_answers(arguments, message, runs, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    assert in_this_process("predict", arguments.format(run=runs["fnn"]).split(), monkeypatch) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_every_data_set_is_listed_with_its_facts(script):
+    done = script("list", "data")
+    assert done.code == 0, done.err
+    lines = {line.split()[0]: line for line in done.out.splitlines()}
+    assert set(zoo.list_data()) <= set(lines)
+    assert "13,209 / 3,303 / 4,128" in lines["california"]
+    assert "fetched" in lines["california"]
+    assert "CC BY 4.0" in lines["wine"]
 
 
 def test_a_gpu_that_is_not_there_is_one_line(script, tmp_path):

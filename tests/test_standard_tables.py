@@ -42,7 +42,7 @@ def same(split, numeric, target):
 @pytest.mark.parametrize("name", [*BUNDLED, "california", "adult", "covertype", "openml"])
 def test_facts_name_task_licence_and_source(name):
     assert all(facts(name)[:5])
-    assert facts(name).network == (name not in BUNDLED)
+    assert facts(name).network == ("no" if name in BUNDLED else "fetched")
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -80,7 +80,9 @@ def test_a_fold_by_config():
     assert not torch.equal(one.test.columns["numeric"], other.test.columns["numeric"][:60])
 
 
-@pytest.mark.parametrize("options", [{"fold": 5}, {"fold": -1}, {"fold": 0, "n_folds": 1}, {"fold": 0, "n_folds": 999}])
+@pytest.mark.parametrize(
+    "options", [{"fold": 5}, {"fold": -1}, {"fold": "x"}, {"fold": 0, "n_folds": 1}, {"fold": 0, "n_folds": 999}]
+)
 def test_a_fold_that_is_not_there_is_refused(options):
     with pytest.raises(UserError, match="n_folds"):
         zoo.load_data("wine", **options)

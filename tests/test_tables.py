@@ -172,7 +172,47 @@ def test_numbers_that_are_written_as_text(load, frame):
     assert batch["numeric"].tolist() == [[1.5, 8, 12345, 1]]
 
 
-@pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%y", "%Y/%m/%d %H:%M"])
+def test_numbers_with_signs_of_money_and_marks_between_thousands(load, frame):
+    numbers = np.arange(N) * 1234.5 - 20000
+    plain = [f"{number:,.2f}" for number in numbers]
+    odd = frame.assign(
+        dollars=[f"${text}".replace("$-", "-$") for text in plain],
+        euros=[f"{text}\u00a0€" for text in plain],
+        swiss=[text.replace(",", "'") for text in plain],
+        share=[f"{number:.1f} %" for number in numbers],
+    )
+    splits = load(odd, task="classification")
+    assert list(kinds(splits).values()) == ["numeric", "numeric", "categorical", *["numeric"] * 4]
+    for split in (splits.train, splits.val, splits.test):
+        money = split.columns["numeric"][:, 2:]
+        torch.testing.assert_close(money, money[:, :1].expand(-1, 4))
+    batch, _ = read_raw(splits.spec, odd.iloc[:3])
+    assert batch["numeric"][:, 2].tolist() == numbers[:3].tolist()
+    assert load(odd, target="dollars").spec.task == "regression"
+
+
+def test_a_decimal_comma_goes_with_dots_between_thousands(load, frame, tmp_path):
+    numbers = np.arange(N) * 1234.5 - 20000
+    text = [f"{number:,.2f}".translate(str.maketrans(",.", ".,")) for number in numbers]
+    whole = [f"{1000 + 7 * i:,}".replace(",", ".") for i in range(N)]
+    odd = frame.assign(price=text, people=whole, size=frame["size"])
+    content = odd.to_csv(index=False, sep=";", decimal=",")
+    splits = load(content, target="price")
+    assert kinds(splits) == {"size": "numeric", "rooms": "numeric", "city": "categorical", "sold": "categorical"} | {
+        "people": "numeric"
+    }
+    assert splits.spec.task == "regression"
+    values = torch.cat([split.columns["target"] for split in (splits.train, splits.val, splits.test)]).flatten()
+    assert sorted(values.tolist()) == numbers.tolist()
+    batch, _ = read_raw(splits.spec, tmp_path / "houses.csv")
+    assert batch["numeric"][:3, 2].tolist() == [1000, 1007, 1014]
+    refused(load, content.replace("-20.000,00", "k.A."), "'k.A.' in row 2 of houses.csv", target="price")
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%y", "%Y/%m/%d %H:%M", "%d-%b-%Y", "%B %d, %Y", "%m/%d/%Y %I:%M:%S %p"],
+)
 def test_dates_in_any_usual_form(load, frame, form):
     dates = pd.Series(pd.date_range("2019-11-20", periods=N, freq="7D"))
     splits = load(frame.assign(date=dates.dt.strftime(form)), ignore=["size", "rooms"])
@@ -184,11 +224,14 @@ def test_dates_in_any_usual_form(load, frame, form):
 
 
 def test_columns_that_say_nothing_are_ignored_in_a_line_each(load, frame, capsys):
-    odd = frame.assign(number=range(N), name=[f"n{i}" for i in range(N)], one=1, none=None, again=frame["size"])
+    shuffled = np.random.default_rng(0).permutation(N)
+    odd = frame.assign(
+        number=range(N), shuffled=shuffled, name=[f"n{i}" for i in range(N)], one=1, none=None, again=frame["size"]
+    )
     splits = load(odd)
     assert list(kinds(splits)) == ["size", "rooms", "city"]
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("ignored")]
-    assert ["'number', 'name'" in lines[0], "'one'" in lines[1], "'none'" in lines[2]] == [True] * 3
+    assert ["'number', 'shuffled', 'name'" in lines[0], "'one'" in lines[1], "'none'" in lines[2]] == [True] * 3
     assert "the same as 'size': 'again'" in lines[3]
     assert all("data.schema=" in line for line in lines)
 
@@ -246,6 +289,8 @@ def test_the_task_is_inferred_and_said(load, frame, capsys):
     splits = load(marks, task="regression")
     assert splits.train.columns["target"].shape == (36, 1)
     assert splits.train.columns["target"].dtype == torch.float32
+    assert load(frame.assign(sold=["Yes", "yes", "no"] * (N // 3))).spec.n_outputs == 3
+    assert "differ in capitals alone: 'Yes', 'yes';" in capsys.readouterr().out
     assert load(frame.assign(sold=frame.sold == "yes")).spec.class_names == ["false", "true"]
 
 
@@ -327,6 +372,8 @@ def test_a_test_file_of_its_own(load, frame, tmp_path):
         ("", ["is empty"]),
         ("\n \n", ["is empty"]),
         ("a,b,sold\n", ["no rows"]),
+        ("a,b,sold", ["no rows"]),
+        ("a b sold\n" + "1 2 x\n" * 20, ["no column 'sold'", "parted by comma"]),
         ("a,a,sold\n1,2,3\n", ["'a' 2 times"]),
         (bytes(range(256)) * 20, ["not text"]),
         ("a,sold\n" + "1,2\n" * 20 + "1\n1,2,3\n", ["row 22 has 1", "row 23 has 3", "2 values"]),
@@ -335,7 +382,9 @@ def test_a_test_file_of_its_own(load, frame, tmp_path):
         ("a,sold\n" + "1,x\n2,x\n" * 10, ["two classes", "'x'"]),
         ("a,sold\n" + "1,2.5\n2,2.5\n" * 10, ["'sold' is 2.5"]),
         ("a,sold\n" + "1,\n2,\n" * 10, ["'sold'", "10 rows"]),
-        ("a,sold\n" + "".join(f"{i % 3},w{i}\n" for i in range(30)), ["30 different values"]),
+        ("a,sold\n" + "".join(f"{i % 3},w{i}\n" for i in range(30)), ["30 different values", "'w0' in row 2"]),
+        ("a,sold\n" + "".join(f"{i % 3},{i + 1e9}\n" for i in range(30)), ["1e+09", "32 bits"]),
+        ("a,sold\n" + "1,1\n2,0\n" * 10 + "1,inf\n", ["inf in row 22"]),
         ("a,sold\n" + "1,2020-01-01\n2,2020-01-02\n" * 10, ["'sold' holds dates"]),
         ("a,sold\n" + "5,x\n5,y\n" * 10, ["no column is left", "'a'", "data.schema="]),
         ("a,sold\n" + "5,x\n7,y\n" * 20 + "abc,x\n", ["'abc' in row 42 of houses.csv", "data.missing="]),
@@ -355,7 +404,10 @@ def test_bad_options(load, frame, tmp_path):
     refused(load, frame, "data.group=", split="group")
     refused(load, frame, "'ownr'", group="ownr")
     refused(load, frame, "got 0.5 and 0.6", val_share=0.5, test_share=0.6)
-    refused(load, frame, "got 5 of 5", fold=5)
+    for fold, n_folds in ((5, 5), ("x", 5), (0.0, 5), (0, 1), (0, 99)):
+        refused(load, frame, f"got n_folds={n_folds} and fold={fold}", fold=fold, n_folds=n_folds)
+    refused(load, frame, "data.test_path", fold=0, test_path="later.csv")
+    refused(load, frame, "got 0", max_categories=0)
     refused(load, frame, "no folds", fold=0, time="rooms")
     refused(load, frame, "2 rows at least", val_share=0.001)
     refused(load, frame.assign(city=frame.city.where(frame.index != 3)), "row 5 of houses.csv", group="city")

@@ -1,6 +1,7 @@
 """Trainings as a whole: run folders, resume, configs, processes."""
 
 import copy
+import dataclasses
 import json
 import math
 import os
@@ -17,7 +18,7 @@ from conftest import ROOT
 import zoo
 from zoo.checkpoint import SafeCheckpointIO, is_sound, newest, write_text
 from zoo.data.module import ZooDataModule
-from zoo.data.splits import Splits
+from zoo.data.splits import Splits, batches
 from zoo.errors import DivergedError, UserError
 from zoo.evaluation import evaluate_weights
 from zoo.modules.optim import OPTIMIZERS, SCHEDULES, create_optimizer, create_schedule
@@ -348,7 +349,7 @@ def test_map_style_data_sets_train_too(config, tmp_path):
     items = Splits(splits.spec, *(Items(split) for split in (splits.train, splits.val, splits.test)))
     states = []
     for one in (splits, items):
-        settings = config("model=fnn", "data=wine")
+        settings = config("model=fnn", "data=wine", "optim=adamw")
         L.seed_everything(0, verbose=False)
         module = create_module(settings["model"], spec=splits.spec.to_json(), task={}, optim=settings["optim"])
         trainer = L.Trainer(
@@ -390,3 +391,30 @@ def test_a_signal_saves_and_sets_the_exit_code(tmp_path, number, code):
     assert process.returncode == code
     assert "resume=auto" in err
     assert newest(tmp_path / "checkpoints") is not None
+
+
+class Faulty(torch.utils.data.Dataset):
+    """Samples of which one cannot be read: its worker raises, or is killed."""
+
+    def __init__(self, split, killed):
+        self.split, self.killed = split, killed
+
+    def __len__(self):
+        return len(self.split)
+
+    def __getitem__(self, index):
+        if index == 5 and self.killed:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if index == 5:
+            raise UserError("photos/5.png cannot be read")
+        return self.split[index]
+
+
+@pytest.mark.parametrize(("killed", "message"), [(False, "^photos/5.png cannot be read$"), (True, "was killed")])
+def test_a_worker_that_fails_ends_the_training_in_one_message(config, tmp_path, monkeypatch, killed, message):
+    splits = zoo.load_data("wine")
+    faulty = dataclasses.replace(splits, train=Faulty(splits.train, killed))
+    monkeypatch.setattr("zoo.training.load_section", lambda _: faulty)
+    monkeypatch.setattr("zoo.training.each_value_once", lambda _: batches(splits.train))
+    with pytest.raises(UserError, match=message):
+        zoo.train(config("model=fnn", "data=wine", "data.num_workers=2"), tmp_path / "run")

@@ -187,6 +187,28 @@ def test_rows_out_of_order_and_gaps_are_put_right_and_said(tmp_path, capsys):
     assert train[20, 1] == 20
 
 
+@pytest.mark.parametrize(("freq", "name"), [("B", "a working day"), ("MS", "a month"), ("ME", "a month")])
+def test_gaps_in_the_calendar_are_filled_on_it(tmp_path, capsys, freq, name):
+    days = pd.date_range("2000-01-31", periods=200, freq=freq)
+    own_series(tmp_path, power().assign(when=days).drop(index=[30, 31, 60]))
+    assert f"steps are of {name}; 3 are missing in 2 gaps" in capsys.readouterr().out
+    assert len(own_series(tmp_path, power().assign(when=days).drop(index=[30, 31, 60])).train.series) == 140
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y %H:%M", "%m/%d/%Y %H:%M"])
+def test_dates_of_any_usual_form_order_the_rows(tmp_path, form):
+    frame = power()
+    text = frame.assign(when=frame["when"].dt.strftime(form))[::-1]  # the newest first
+    assert torch.equal(own_series(tmp_path, text).train.series, own_series(tmp_path, frame).train.series)
+
+
+def test_which_columns_are_taken_is_said(tmp_path, capsys):
+    own_series(tmp_path, power().assign(note="fine", fixed=1.0))
+    said = capsys.readouterr().out
+    assert "forecasts load, heat, fixed, in the order of 'when'; left out, as they are no numbers: note" in said
+    assert "one value only in the training split: fixed" in said
+
+
 def test_irregular_steps_are_said_and_kept(tmp_path, capsys):
     frame = power()
     frame.loc[50:, "when"] += pd.Timedelta("7min")
@@ -215,7 +237,8 @@ def test_missing_values_are_filled_within_their_split(tmp_path):
         (lambda frame: frame, {"columns": ["lod"]}, "nearest: load"),
         (lambda frame: frame, {"time": "whn"}, "nearest: when"),
         (lambda frame: frame, {"time": "load"}, "holds a date in each row"),
-        (lambda frame: frame[:20], {}, r"lower data\.look_back"),
+        (lambda frame: frame.assign(load=1.0), {"columns": ["load"]}, "nothing to learn"),
+        (lambda frame: frame[:20], {}, r"the horizon to 2 at most, and both together to 14 at most"),
         (lambda frame: frame, {"val_share": 0.0}, "above 0"),
     ],
 )

@@ -27,6 +27,8 @@ def create_optimizer(model: nn.Module, *, name: str, weight_decay: float, **opti
         weight_decay: of the weights that decay.
         options: the optimiser's own, such as `lr` or `momentum`.
     """
+    if not isinstance(weight_decay, int | float):
+        raise UserError(f"optim.weight_decay is a number, or auto where a training fills it in; got {weight_decay}")
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": weight_decay},

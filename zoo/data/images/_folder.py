@@ -46,12 +46,13 @@ def list_folder(root: Path) -> Listing:
     parts = {SPLITS.get(name.lower(), ""): root / name for name in names}
     if "" in parts or "train" not in parts:
         parts = {"": root}
-    found = [
-        (path, label, split)
-        for split, part in parts.items()
-        for label in _folders(part)
-        for path in image_files(part / label)
-    ]
+    folders = {
+        (split, part / label): image_files(part / label) for split, part in parts.items() for label in _folders(part)
+    }
+    found = [(path, folder.name, split) for (split, folder), files in folders.items() for path in files]
+    bare = [str(folder.relative_to(root)) for (_, folder), files in folders.items() if not files]
+    if bare:
+        print(f"no class, as there are no images in it, such as .jpg or .png: {', '.join(bare[:5])}")
     if not found:
         loose = "; the images lie outside such folders" if image_files(root) else ""
         raise UserError(

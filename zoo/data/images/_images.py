@@ -105,8 +105,9 @@ def _read_arrays(raw: Any, shape: Shape) -> tuple[Batch, bool]:
     try:
         image = raw if isinstance(raw, Tensor) else torch.tensor(np.array(raw))
     except (TypeError, ValueError) as error:
-        raise UserError(f"images are files, PIL images, or arrays of one size: {error}") from error
-    if image.dtype != torch.uint8:
+        kind = type(raw).__name__
+        raise UserError(f"images are files (pathlib.Path), PIL images, or arrays of one size; got {kind}") from error
+    if image.numel() and image.dtype != torch.uint8:
         raise UserError(f"images are uint8, 0 to 255; got {image.dtype}: give the pixels as they are in the file")
     for axes in range(2 * (image.numel() > 0)):
         last = image.movedim(-1, -3) if image.dim() >= 3 else image  # channels last

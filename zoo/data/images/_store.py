@@ -52,7 +52,12 @@ class Store:
     def read(self, index: np.ndarray) -> np.ndarray:
         """The images (k, channels, height, width) of `index` (k,), which counts the readable files."""
         if self.pixels is None:
-            return np.stack([read_pixels(self.paths[i], self.shape) for i in index])
+            try:
+                return np.stack([read_pixels(self.paths[i], self.shape) for i in index])
+            except UserError as error:
+                raise UserError(
+                    f"{error}\ntake it out, or leave it to data.cache=true, which skips such files"
+                ) from error
         images = np.memmap(self.pixels, np.uint8, "r", shape=(len(self.paths), *self.shape))
         return np.asarray(images[index])
 
@@ -95,7 +100,7 @@ def open_store(paths: Sequence[Path], size: Size, channels: int | None, cache: b
         UserError: when no file can be read, or the disk is too small.
     """
     folder = cache_folder() / "imagefolder" / _key(paths, size, channels)
-    if cache and folder.exists():
+    if cache and _is_whole(folder):
         return _decoded(folder, paths)
     headers = list(in_processes(read_header, paths, "reading headers"))
     rows = [row for row, header in enumerate(headers) if isinstance(header, Header)]
@@ -105,6 +110,7 @@ def open_store(paths: Sequence[Path], size: Size, channels: int | None, cache: b
     store = Store([paths[row] for row in rows], rows, shape, skipped, _copies(paths, rows), None)
     if not cache or not _fits(len(rows) * math.prod(shape), cache):
         return store
+    shutil.rmtree(folder, ignore_errors=True)  # where it is damaged
     _decode(store, folder)
     return _decoded(folder, paths)
 
@@ -112,6 +118,15 @@ def open_store(paths: Sequence[Path], size: Size, channels: int | None, cache: b
 def _refuse_none(rows: Sequence[int], skipped: Sequence[str]) -> None:
     if not rows:
         raise UserError("\n".join([f"none of the {len(skipped)} image files can be read", *skipped[:3]]))
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether `folder` holds all that `_decode` leaves; a power cut may have cut it off."""
+    try:
+        found = json.loads((folder / "contents.json").read_text())
+        return (folder / "pixels").stat().st_size == len(found["rows"]) * math.prod(found["shape"])
+    except (OSError, ValueError):
+        return False
 
 
 def _decoded(folder: Path, paths: Sequence[Path]) -> Store:

@@ -92,7 +92,7 @@ def _check_options(size: Size, **options: object) -> None:
         if value not in CHOICES[option]:
             raise UserError(f"data.{option} is one of {', '.join(map(str, CHOICES[option]))}; got {value}")
     sides = size if isinstance(size, list | tuple) else [1 if size is None else size] * 2
-    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+    if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
         raise UserError(f"data.size is a number of pixels, or [height, width]; got {size}")
 
 

@@ -86,7 +86,7 @@ def read_arrays(path: Path, reading: Mapping[str, Any], labelled: bool) -> Seque
     if values.ndim != 3 or values.dtype.kind not in "fiub":
         raise UserError(f"sequences are numbers (n, time, n_channels); {path} has {values.dtype} {values.shape}")
     lengths = arrays.get(_field(arrays, "lengths", path, needed=False), np.full(len(values), values.shape[1]))
-    labels = arrays.get(_field(arrays, "target", path, needed=labelled, name=reading.get("target")))
+    labels = arrays[_field(arrays, "target", path, name=reading.get("target"))] if labelled else None
     for what, one in {"lengths": lengths, "target": labels}.items():
         if one is not None and one.shape not in ((len(values),), (len(values), 1)):
             raise UserError(f"there is one for each sequence; in {path} X is {values.shape}, {what} {one.shape}")
@@ -133,6 +133,10 @@ def _field(arrays: Mapping[str, Any], kind: str, path: Path, needed: bool = True
     names = (name,) if name else FIELDS[kind]
     found = next((one for one in names if one in arrays), "")
     if needed and not found:
+        if path.suffix == ".npy":
+            raise UserError(
+                f"labels lie in a file beside that of the sequences, as {path.with_name('y.npy')}; put it there"
+            )
         hint = "; or name it by data.target=" if kind == "target" else ""
         raise UserError(f"{path} has the arrays {', '.join(arrays)}; name one of them {' or '.join(names)}{hint}")
     return found
@@ -194,9 +198,18 @@ def read_recordings(path: Path, reading: Mapping[str, Any], labelled: bool) -> S
     if "n_mels" not in reading:
         raise UserError(f"this model has not learnt from recordings, and cannot take {path}; give arrays or a table")
     options = {name: reading[name] for name in ("n_mels", "window", "hop")}
-    rate, values = reading.get("rate"), []
-    for file in files:
-        samples, rate = read_sound(file, rate, str(file))
-        values.append(log_mel(samples, rate=rate, **options).numpy())
-    labels = pa.array([Path(name).parts[0] for name in names]) if labelled else None
-    return Sequences(values, labels, names, band_names(reading["n_mels"]), "classification", {**options, "rate": rate})
+    rate, values, kept, damaged = reading.get("rate"), [], [], []
+    for file, name in zip(files, names, strict=True):
+        try:
+            samples, rate = read_sound(file, rate, str(file))
+        except UserError as error:
+            damaged.append(error)
+        else:
+            values.append(log_mel(samples, rate=rate, **options).numpy())
+            kept.append(name)
+    if damaged and not (labelled and kept):
+        raise damaged[0]
+    if damaged:
+        print(f"left out: {len(damaged)} of {len(files)} recordings", *damaged[:5], sep="\n  ")
+    labels = pa.array([Path(name).parts[0] for name in kept]) if labelled else None
+    return Sequences(values, labels, kept, band_names(reading["n_mels"]), "classification", {**options, "rate": rate})

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from zoo.data.sequences._files import Sequences
 from zoo.data.tabular._files import place_in, read_table
-from zoo.data.tabular._values import as_dates, as_numbers, as_text, is_number, missing, plain, refuse
+from zoo.data.tabular._infer import date_form
+from zoo.data.tabular._values import as_dates, as_numbers, as_text, is_number, is_text, missing, plain, refuse
 from zoo.errors import UserError, unknown
 
 USUAL = {
@@ -34,7 +35,8 @@ def read_long(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequenc
         field = "target" if ids is not None else "id"
         raise UserError(
             f"a table of steps has a column for the {field}; none is called {', '.join(USUAL[field])}\n"
-            f"say which of {path.name}'s columns it is: data.{field}= one of {', '.join(table.column_names[:8])}"
+            f"say which of {path.name}'s columns it is: data.{field}= one of {', '.join(table.column_names[:8])}\n"
+            "a table of one long series, to be forecast, is read by data=series"
         )
     channels = reading.get("columns") or [name for name in table.column_names if name not in named.values()]
     if not channels:
@@ -98,7 +100,7 @@ def _times(table: pa.Table, name: str | None, place: Any) -> np.ndarray:
     array = plain(table[name])
     times = as_numbers(array)
     if np.isnan(times).any() and not is_number(array.type):
-        dates = as_dates(array)
+        dates = as_dates(array, date_form(name, array, array, place) if is_text(array.type) else "ISO8601")
         times = np.where(dates.isna(), np.nan, dates.to_numpy().astype("datetime64[ns]").astype(np.float64))
     rule = f"each step has a time, as a number or a date such as 2024-12-31 23:59; so column '{name}'"
     refuse(rule, array, np.isnan(times), place, "correct these rows")

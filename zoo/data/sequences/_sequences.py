@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from zoo.data.readers import READERS
 from zoo.data.sequences._files import load_arrays, read_file
 from zoo.data.sequences._series import last_window
 from zoo.data.splits import Batch
-from zoo.errors import UserError
+from zoo.errors import UserError, unknown
 from zoo.spec import DataSpec, Input
 
 LARGEST = 8e9  # bytes that padded sequences may take
@@ -124,7 +124,7 @@ def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
 
 def _raw_sequences(spec: DataSpec, raw: Any) -> tuple[list[np.ndarray], list[str], bool]:
     """The sequences of raw input, what to call each, and whether it was a single one."""
-    if isinstance(raw, Path) and "time" in spec.reading:
+    if isinstance(raw, Path) and "date_column" in spec.reading:
         raw = last_window(spec, raw)
     if isinstance(raw, Path) and raw.suffix == ".npy":
         (raw,) = load_arrays(raw).values()
@@ -135,9 +135,11 @@ def _raw_sequences(spec: DataSpec, raw: Any) -> tuple[list[np.ndarray], list[str
         return [v for part in parts for v in part.values], [p for part in parts for p in part.places], single
     single = not isinstance(raw, Sequence) and np.ndim(raw) == 2
     try:
-        values = [np.asarray(one, dtype=np.float32) for one in ([raw] if single else raw)]
+        values = [np.atleast_1d(np.asarray(one, dtype=np.float32)) for one in ([raw] if single else raw)]
     except (TypeError, ValueError) as error:
-        raise UserError(f"sequences are arrays of numbers (time, n_channels), or paths of files: {error}") from error
+        raise UserError(
+            f"sequences are arrays of numbers (time, n_channels), or files (pathlib.Path): {error}"
+        ) from error
     return values, [f"sequence {index}" for index in range(len(values))], single
 
 
@@ -152,7 +154,7 @@ def read_texts(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     """
     whole = "lengths" not in spec.inputs
     if isinstance(raw, Path):
-        text = _text_of(raw)
+        text = read_text(raw)
         raw = text if whole else text.splitlines()
     texts = list(raw) if isinstance(raw, Iterable) and not isinstance(raw, str) else [raw]
     empty = [str(index) for index, text in enumerate(texts) if not isinstance(text, str) or not text]
@@ -163,8 +165,23 @@ def read_texts(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     return encode_texts(spec.reading["alphabet"], texts), isinstance(raw, str)
 
 
-def _text_of(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a file, or of the .txt files of a folder; UTF-8, else Windows-1252, which is said."""
+    if path.is_dir():
+        return "".join(map(read_text, sorted(path.rglob("*.txt")))) or _empty(path, "holds no .txt file")
+    if not path.is_file():
+        names = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise unknown(f"file in {path.parent}", path.name, names)
+    content = path.read_bytes()
+    if b"\0" in content:
+        raise UserError(f"{path} is not a text: it holds zero bytes; save it as UTF-8")
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no text that can be read as UTF-8: {error}") from error
+        decoded = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        print(f"{path} is not UTF-8; it is read as Windows-1252")
+        decoded = content.decode("cp1252", "replace")
+    return decoded.replace("\r\n", "\n") or _empty(path, "is empty")
+
+
+def _empty(path: Path, problem: str) -> NoReturn:
+    raise UserError(f"{path} {problem}; give a text file, or a folder of .txt files")

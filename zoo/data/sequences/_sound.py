@@ -20,7 +20,7 @@ def check_sound(*, n_mels: int, window: float, hop: float) -> None:
     if n_mels < 1 or not 0 < hop <= window:
         raise UserError(
             "a spectrogram has bands, and windows that touch: data.n_mels >= 1 and 0 < data.hop <= data.window; got "
-            f" {n_mels}, {hop} and {window}"
+            f"{n_mels}, {hop} and {window}"
         )
 
 

@@ -55,12 +55,14 @@ def series_splits(
         raise UserError(f"data.look_back and data.horizon are at least 1; got {look_back} and {horizon}")
     starts = (0, ends[0] - look_back, ends[1] - look_back)
     parts = dict(zip(("train", "val", "test"), (series[a:b] for a, b in zip(starts, ends, strict=True)), strict=True))
-    for part, values in parts.items():
-        if len(values) < look_back + horizon:
-            raise UserError(
-                f"{name}: a window has {look_back} + {horizon} steps; {part} has {len(values)}, looking back included\n"
-                "lower data.look_back or data.horizon, or give the split a larger share"
-            )
+    if min(map(len, parts.values())) < look_back + horizon:
+        sizes = [ends[0], ends[1] - ends[0], ends[2] - ends[1]]
+        raise UserError(
+            f"{name} has {sizes[0]} / {sizes[1]} / {sizes[2]} steps to train, validate and test; too few to look back "
+            f"on {look_back} and forecast {horizon}\n"
+            f"give more, or lower data.look_back and data.horizon: the horizon to {min(sizes[1:])} at most, and both "
+            f"together to {sizes[0]} at most"
+        )
     n_channels = series.shape[1]
     train, val, test = (WindowSplit(values, look_back, horizon) for values in parts.values())
     return Splits(
@@ -94,6 +96,8 @@ def text_splits(
         n_steps: tokens of a training window; evaluation carries the state over them.
         spec: further keywords of the spec.
     """
+    if n_steps < 1:
+        raise UserError(f"data.n_steps is at least 1; got {n_steps}")
     n_tokens = len(alphabet) + 1
     return Splits(
         DataSpec(

@@ -7,7 +7,7 @@ from zoo.data import DATA, Facts
 from zoo.data.sequences._files import Sequences, read_file
 from zoo.data.sequences._labelled import sequence_splits
 from zoo.data.sequences._sound import check_sound
-from zoo.data.splits import Splits
+from zoo.data.splits import Splits, check_shares
 from zoo.errors import UserError, unknown
 
 TASKS = ("classification", "regression")
@@ -58,8 +58,9 @@ def sequences(
         test_share: share that test, where there is no test file.
         split_seed: of the splits.
     """
-    _check_options(path, task, max_steps, val_share, test_share)
+    check_shares(val_share, test_share)
     check_sound(n_mels=n_mels, window=window, hop=hop)
+    _check_options(path, task, max_steps=max_steps, rate=rate)
     train_path, tested = _pair(Path(path or "").expanduser(), test_path)
     reading = {"id": id, "time": time, "target": target, "rate": rate, "n_mels": n_mels, "window": window, "hop": hop}
     train = _cut(read_file(train_path, reading, labelled=True), max_steps)
@@ -82,20 +83,14 @@ def sequences(
     )
 
 
-def _check_options(
-    path: str | None, task: str | None, max_steps: int | None, val_share: float, test_share: float
-) -> None:
+def _check_options(path: str | None, task: str | None, **counts: int | None) -> None:
     if not path:
         raise UserError("data=sequences reads your own files: say where they are, data.path=<file or folder>")
     if task not in (None, *TASKS):
         raise unknown("task (data.task)", task, TASKS)
-    if not (0 < val_share < 1 and 0 < test_share < 1 and val_share + test_share < 1):
-        raise UserError(
-            "data.val_share and data.test_share are above 0 and leave some to train with; "
-            f"got {val_share} and {test_share}"
-        )
-    if max_steps is not None and max_steps < 1:
-        raise UserError(f"data.max_steps is at least 1; got {max_steps}")
+    for name, count in counts.items():
+        if not (count is None or (type(count) is int and count >= 1)):
+            raise UserError(f"data.{name} is a whole number from 1; got {count}")
 
 
 def _pair(path: Path, test_path: str | None) -> tuple[Path, Path | None]:

@@ -48,9 +48,10 @@ def series(
         raise UserError("say which table: data=series data.path=power.csv")
     check_shares(val_share, test_share)
     columns = [columns] if isinstance(columns, str) else columns
-    frame = read_series(Path(path), columns, time)
+    frame = read_series(Path(path).expanduser(), columns, time)
     ends = [round(len(frame) * share) for share in (1 - val_share - test_share, 1 - test_share, 1)]
     values = _filled(frame.to_numpy(np.float32), ends, path)
+    _check_constant(list(frame.columns), values[: ends[0]])
     return series_splits(
         Path(path).name.split(".")[0],
         torch.from_numpy(values),
@@ -58,7 +59,7 @@ def series(
         ends,
         look_back,
         horizon,
-        reading={"time": time},
+        reading={"date_column": time},
         licence=FACTS.licence,
         source=path,
     )
@@ -72,3 +73,12 @@ def _filled(values: np.ndarray, ends: Sequence[int], path: str) -> np.ndarray:
     if gaps.any():
         print(f"{path}: {int(gaps.sum()):,} missing values are filled in between their neighbours")
     return np.concatenate([fill_gaps(part) for part in np.split(values, ends[:-1])])
+
+
+def _check_constant(columns: Sequence[str], values: np.ndarray) -> None:
+    """Name the columns whose `values` (n_steps, n_columns) in the training split are all one; refuse if all are."""
+    constant = [name for name, column in zip(columns, values.T, strict=True) if len(set(column.tolist())) == 1]
+    if len(constant) == len(columns):
+        raise UserError(f"there is nothing to learn: the training split has one value only, in {', '.join(constant)}")
+    if constant:
+        print(f"one value only in the training split: {', '.join(constant)}; data.columns=[...] takes others alone")

@@ -1,13 +1,12 @@
 """A text of the user's own, to be predicted character by character."""
 
 from pathlib import Path
-from typing import NoReturn
 
 from zoo.data import DATA, Facts
-from zoo.data.sequences._sequences import encode_text
+from zoo.data.sequences._sequences import encode_text, read_text
 from zoo.data.sequences._windows import text_splits
 from zoo.data.splits import Splits, check_shares
-from zoo.errors import UserError, unknown
+from zoo.errors import UserError
 
 FACTS = Facts(
     task="language_modelling",
@@ -30,10 +29,8 @@ def text(*, path: str | None = None, n_steps: int = 128, val_share: float = 0.05
     """
     if path is None:
         raise UserError("say which text: data=text data.path=book.txt")
-    if n_steps < 1:
-        raise UserError(f"data.n_steps is at least 1; got {n_steps}")
     check_shares(val_share, test_share)
-    whole = read_text(Path(path))
+    whole = read_text(Path(path).expanduser())
     middle, start = (round(len(whole) * share) for share in (1 - val_share - test_share, 1 - test_share))
     alphabet = "".join(sorted(set(whole[:middle])))
     stream = encode_text(alphabet, whole)
@@ -42,25 +39,3 @@ def text(*, path: str | None = None, n_steps: int = 128, val_share: float = 0.05
         print(f"{path}: {unseen:,} characters after the training split do not occur in it, and count as one unknown")
     parts = stream[:middle], stream[middle:start], stream[start:]
     return text_splits(Path(path).stem, alphabet, *parts, n_steps, licence=FACTS.licence, source=path)
-
-
-def read_text(path: Path) -> str:
-    """The text of a file, or of the .txt files of a folder; UTF-8, else Windows-1252, which is said."""
-    if path.is_dir():
-        return "".join(map(read_text, sorted(path.rglob("*.txt")))) or _empty(path, "holds no .txt file")
-    if not path.is_file():
-        names = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise unknown(f"file in {path.parent}", path.name, names)
-    content = path.read_bytes()
-    if b"\0" in content:
-        raise UserError(f"{path} is not a text: it holds zero bytes; save it as UTF-8")
-    try:
-        decoded = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        print(f"{path} is not UTF-8; it is read as Windows-1252")
-        decoded = content.decode("cp1252", "replace")
-    return decoded.replace("\r\n", "\n") or _empty(path, "is empty")
-
-
-def _empty(path: Path, problem: str) -> NoReturn:
-    raise UserError(f"{path} {problem}; data.path= takes a text file or a folder of .txt files")

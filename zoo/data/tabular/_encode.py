@@ -105,9 +105,7 @@ def encode(
 def _refuse_gaps(name: str, without: np.ndarray, place: Place) -> None:
     rows = [place(int(row)) for row in np.flatnonzero(without)[:3]]
     if rows:
-        raise UserError(
-            f"'{name}' has a value in every row, as in training; {', '.join(rows)} has NaN or none: fill in"
-        )
+        raise UserError(f"no value of '{name}' was missing in training; {', '.join(rows)} has NaN or none: fill it in")
 
 
 def numbers(column: Column, array: pa.Array, place: Place) -> np.ndarray:

@@ -18,7 +18,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import rich.progress
 
-from zoo.data.tabular._values import Place, check_headings
+from zoo.data.tabular._values import DECIMAL_COMMA, Place, check_headings, is_text, plain, with_decimal_point
 from zoo.errors import UserError, unknown
 
 UNPACK: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -60,8 +60,12 @@ def read_table(path: Path, *, text: Sequence[str] = (), missing: Sequence[str] =
         raise UserError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from error
     check_headings(table.column_names, str(path))
     if not table.num_rows:
-        raise UserError(f"{path} has headings, but no rows: {', '.join(table.column_names[:5])}")
+        raise _no_rows(path, table.column_names)
     return table
+
+
+def _no_rows(path: Path, headings: Sequence[str]) -> UserError:
+    return UserError(f"{path} has headings, but no rows: {', '.join(headings[:5])}")
 
 
 def _read_parquet(path: Path) -> pa.Table:
@@ -114,7 +118,15 @@ def _read_text(path: Path, text: Sequence[str], missing: Sequence[str]) -> pa.Ta
     _refuse_open_quote(path, dialect, table)
     if dialect.encoding == "cp1252":
         print(f"{path.name} is not UTF-8; read as Windows-1252")
+    if dialect.decimal_point == ",":
+        table = pa.table({heading: _decimal_points(table[heading]) for heading in table.column_names})
     return table.rename_columns(dialect.clean_headings())
+
+
+def _decimal_points(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+    """A column whose numbers pyarrow has not parsed, for dots between thousands or for other text among them."""
+    array = plain(column)
+    return with_decimal_point(array) if is_text(array.type) else column
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:
@@ -159,8 +171,9 @@ def _refuse_ragged(path: Path, dialect: Dialect) -> None:
     with contextlib.suppress(pa.ArrowInvalid):
         _parse(path, dialect, on_ragged=note)
     if ragged:
-        raise UserError(f"each row of {path} has {len(dialect.headings)} values, as the headings, parted by "
-                        f"{dialect.delimiter!r}; {', '.join(ragged)}")  # fmt: skip
+        first = dialect.delimiter.join(dialect.headings)
+        raise UserError(f"each row of {path} has {len(dialect.headings)} values, as the headings in its first line "
+                        f"({first:.40}), parted by {dialect.delimiter!r}; {', '.join(ragged)}")  # fmt: skip
 
 
 def _refuse_open_quote(path: Path, dialect: Dialect, table: pa.Table) -> None:
@@ -185,6 +198,8 @@ def _dialect(path: Path, fallback: str = "") -> Dialect:
         text = text[: text.rfind("\n") + 1] or text
     delimiter = max(DELIMITERS, key=lambda candidate: _agreement(text, candidate))
     rows = _rows(text, delimiter)
+    if len(rows) == 1 and len(sample) < SAMPLE:
+        raise _no_rows(path, rows[0])
     dialect = Dialect(encoding, delimiter, "," if delimiter != "," and _decimal_comma(rows[1:]) else ".", rows[0])
     check_headings(dialect.clean_headings(), str(path))
     return dialect
@@ -213,8 +228,8 @@ def _agreement(text: str, delimiter: str) -> tuple[float, int]:
 
 
 def _decimal_comma(rows: list[list[str]]) -> bool:
-    """Whether numbers are written as 1,5 and none as 1.5."""
+    """Whether numbers are written as 1,5 or 1.234,5 and none as 1.5."""
     values = [value.strip() for row in rows for value in row]
-    return any(re.fullmatch(r"[+-]?\d+,\d+", value) for value in values) and not any(
-        re.fullmatch(r"[+-]?\d+\.\d+", value) for value in values
-    )
+    with_comma = {value for value in values if re.match(DECIMAL_COMMA, value)}
+    with_point = {value for value in values if re.fullmatch(r"[+-]?\d+\.\d+", value)}
+    return any("," in value for value in with_comma) and with_point <= with_comma

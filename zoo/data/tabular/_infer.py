@@ -1,6 +1,7 @@
 """What each column of a table is, and what is to be learnt, told from the training rows alone."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ KINDS = ("numeric", "boolean", "categorical", "date", "ignore")
 FEW = 0.05  # a column of text with at most this share of cells that are not numbers is taken for a column of numbers
 MANY_CLASSES = 20  # whole numbers with more distinct values are amounts
 MANY_ROWS = 20  # from here on, distinct values are told from those that happen to differ
+DENSE = 2.5  # numbers of rows, some of which are in other splits and files, span at most this many times their count
 
 
 class Inferred(NamedTuple):
@@ -82,7 +84,7 @@ def infer_task(target: str, column: pa.Array, rows: np.ndarray, place: Place) ->
     if pa.types.is_boolean(column.type) or (is_text(column.type) and _not_numbers(target, column, known, place)):
         return "classification"
     distinct = np.unique(as_numbers(known))
-    if len(distinct) > MANY_CLASSES or (distinct % 1 != 0).any():
+    if len(distinct) > MANY_CLASSES or (distinct != np.floor(distinct)).any() or np.isinf(distinct).any():
         print(f"regression of '{target}'; data.task=classification if its numbers are classes")
         return "regression"
     if len(distinct) > 2:
@@ -100,6 +102,10 @@ def class_codes(
     """
     text = as_text(column)
     names = sort_texts(text.unique().drop_null()) if class_names is None else list(class_names)
+    alike = Counter(name.casefold() for name in names)
+    doubtful = [name for name in names if alike[name.casefold()] > 1]
+    if doubtful:
+        print(f"classes of '{target}' differ in capitals alone: {listed(doubtful)}; write them alike if they are one")
     codes = pc.index_in(text, pa.array(names, pa.string())).fill_null(-1).to_numpy().astype(np.int64)
     known = ~missing(column)
     if pa.types.is_integer(column.type) and (codes[known] < 0).any():
@@ -170,16 +176,24 @@ def _useless(name: str, kind: str, array: pa.Array, seen: dict[bytes, str]) -> s
 
 
 def _is_id(kind: str, array: pa.Array) -> bool:
-    """All distinct text, or distinct whole numbers in order."""
+    """All distinct: text, or whole numbers in order or as close together as the numbers of shuffled rows."""
     if kind == "categorical":
         return pc.count_distinct(array).as_py() == len(array)
-    return pa.types.is_integer(array.type) and bool((np.diff(array.to_numpy()) > 0).all())
+    if not pa.types.is_integer(array.type):
+        return False
+    values = array.to_numpy().astype(np.float64)
+    ordered = np.sort(values)
+    distinct, in_order = (np.diff(ordered) > 0).all(), (values == ordered).all()
+    return bool(distinct and (in_order or np.ptp(values) < DENSE * len(values)))
 
 
 def _date_forms(array: pa.Array) -> list[str]:
     """The forms that the first dates of a column of text all have."""
     first = array.drop_null().slice(0, 100)
-    return [form for form in DATES if len(first) and not as_dates(first, form).isna().any()]
+    if not len(first) or not pc.all(pc.match_substring_regex(first, "[0-9]")).as_py():
+        return []
+    forms = [form for form in DATES if as_dates(first.slice(0, 1), form).notna().all()]
+    return [form for form in forms if as_dates(first, form).notna().all()]
 
 
 def date_form(name: str, whole: pa.Array, array: pa.Array, place: Place) -> str:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from zoo.data.splits import check_shares
 from zoo.errors import UserError
 
 FEWEST = 2  # rows of a split, so that every metric is defined
@@ -42,32 +43,33 @@ def split_rows(
     Raises:
         UserError: for shares or a fold there cannot be, and for a split of fewer than two rows.
     """
-    tested = 1 / max(n_folds, 1) if fold is not None else test_share
-    _check(split, [val_share] if tested is None else [val_share, tested], fold, n_folds)
+    if fold is not None:
+        check_fold(fold, n_folds, len(by))
+    elif test_share is not None:
+        check_shares(val_share, test_share)
+    if fold is not None and split == "time":
+        raise UserError("a split by time tests on the latest rows and has no folds; leave out data.fold")
     order = np.random.default_rng(split_seed).permutation(len(by))
     place = _place(split, by, order)  # in 0..1
     if fold is None:
-        test = place < (tested or 0)
-        val = ~test & (place < val_share + (tested or 0))
+        test = place < (test_share or 0)
+        val = ~test & (place < val_share + (test_share or 0))
     else:
         test = np.floor(place * n_folds) == fold
         val = ~test & ((place - (fold + 1) / n_folds) % 1 < val_share)
     rows = Rows(*(np.flatnonzero(mask) for mask in (~test & ~val, val, test)))
-    if min(map(len, rows[:2] if tested is None else rows)) < FEWEST:
+    if min(map(len, rows if fold is not None or test_share else rows[:2])) < FEWEST:
         sizes = " / ".join(str(len(part)) for part in rows)
         raise UserError(f"each split has {FEWEST} rows at least; split={split} gives {sizes} of {len(by)} rows\n"
                         "change data.val_share, data.test_share or data.split")  # fmt: skip
     return rows
 
 
-def _check(split: str, shares: list[float], fold: int | None, n_folds: int) -> None:
-    if min(shares) <= 0 or sum(shares) >= 1:
-        raise UserError("data.val_share and data.test_share, or that of a fold, are above 0 and leave rows to train; "
-                        f"got {' and '.join(f'{share:g}' for share in shares)}")  # fmt: skip
-    if fold is not None and not 0 <= fold < n_folds:
-        raise UserError(f"data.fold is from 0 to data.n_folds - 1; got {fold} of {n_folds}")
-    if fold is not None and split == "time":
-        raise UserError("a split by time tests on the latest rows and has no folds; leave out data.fold")
+def check_fold(fold: object, n_folds: int, n: int) -> None:
+    """Raise UserError unless `n` rows have `n_folds` folds and `fold` is one of them."""
+    if not (2 <= n_folds <= n and isinstance(fold, int) and 0 <= fold < n_folds):
+        raise UserError(f"data.n_folds is from 2 to the number of rows, {n:,}, and data.fold from 0 to n_folds - 1; "
+                        f"got n_folds={n_folds} and fold={fold}")  # fmt: skip
 
 
 def _place(split: str, by: np.ndarray, order: np.ndarray) -> np.ndarray:

@@ -8,8 +8,8 @@ import pandas as pd
 
 from zoo.data import Facts
 from zoo.data.splits import Splits, carve
+from zoo.data.tabular._rows import check_fold
 from zoo.data.tabular._table import table_splits
-from zoo.errors import UserError
 
 
 def sklearn_splits(
@@ -70,9 +70,6 @@ def random_split(
 def _fold(n: int, split_seed: int, fold: int, n_folds: int, stratify: np.ndarray | None) -> tuple[np.ndarray, ...]:
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    if not 2 <= n_folds <= n or not 0 <= fold < n_folds:
-        raise UserError(
-            f"data.n_folds is at least 2, and data.fold one of 0 to n_folds - 1; got n_folds={n_folds} and fold={fold}"
-        )
+    check_fold(fold, n_folds, n)
     folds = (KFold if stratify is None else StratifiedKFold)(n_folds, shuffle=True, random_state=split_seed)
     return list(folds.split(np.arange(n), stratify))[fold]

@@ -16,7 +16,7 @@ from zoo.data.splits import Batch, Splits, TensorSplit
 from zoo.data.tabular._encode import encode, numbers, table_inputs
 from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._infer import class_codes, infer_columns, infer_task, listed
-from zoo.data.tabular._values import Place, as_table, plain, row_number
+from zoo.data.tabular._values import Place, as_numbers, as_table, plain, row_number
 from zoo.errors import UserError, unknown
 from zoo.spec import Column, DataSpec, Input
 
@@ -93,9 +93,12 @@ def _target(
         if len(np.unique(codes[train])) < 2:
             raise UserError(f"two classes at least are to be told apart; '{name}' is always '{names[codes[train[0]]]}'")
         return torch.from_numpy(codes), {"n_outputs": len(names), "class_names": names}
-    values = numbers(Column(name), column, place)
-    if np.ptp(values[train]) == 0:
-        raise UserError(f"there is nothing to learn: '{name}' is {values[train[0]]:g} in every training row")
+    values, exact = numbers(Column(name), column, place), as_numbers(column)
+    if np.ptp(exact[train]) == 0:
+        raise UserError(f"there is nothing to learn: '{name}' is {exact[train[0]]:g} in every training row")
+    if np.abs(values - exact)[train].max() > 0.01 * exact[train].std():
+        raise UserError(f"'{name}' is {exact[train].mean():g} ± {exact[train].std():g}, which numbers of 32 bits do "
+                        "not tell apart: subtract a constant, or take another unit")  # fmt: skip
     return torch.from_numpy(values[:, None]), {"n_outputs": 1, "target": Input((1,), scaled_axis=0)}
 
 

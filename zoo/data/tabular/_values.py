@@ -11,12 +11,18 @@ import pyarrow.compute as pc
 from zoo.errors import UserError
 
 WORDS = {"true": 1.0, "yes": 1.0, "t": 1.0, "y": 1.0, "false": 0.0, "no": 0.0, "f": 0.0, "n": 0.0}
-THOUSANDS = r"^\s*[+-]?\d{1,3}(,\d{3})+(\.\d+)?\s*$"  # such as 1,234.5
+_SPACE, _MONEY = "[\\s\u00a0\u202f]*", "[$€£¥]?"
+_BEFORE, _AFTER = f"^{_SPACE}([+-]?){_SPACE}{_MONEY}{_SPACE}", f"{_SPACE}[%$€£¥]?{_SPACE}$"
+SIGNS = f"{_BEFORE}(.*?){_AFTER}"  # what may stand around a number
+THOUSANDS = "^[+-]?\\d{1,3}([,'\u00a0\u202f]\\d{3})+(\\.\\d+)?$"  # such as 1,234.5
+DECIMAL_COMMA = _BEFORE + r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?" + _AFTER  # such as 1.234,5
 _DAYS = (
     "%Y/%m/%d",
     *(day + year for day in ("%d.%m.", "%m/%d/", "%d/%m/", "%m-%d-", "%d-%m-") for year in ("%Y", "%y")),
+    *(form.format(month) for form in ("%d-{}-%Y", "%d {} %Y", "{} %d, %Y") for month in ("%b", "%B")),
 )
-DATES = ("ISO8601", *(day + time for day in _DAYS for time in ("", " %H:%M", " %H:%M:%S")))
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+DATES = ("ISO8601", *(day + time for day in _DAYS for time in _TIMES))
 Place = Callable[[int], str]
 
 
@@ -95,10 +101,9 @@ def as_text(array: pa.Array) -> pa.Array:
 
 
 def as_numbers(array: pa.Array, words: Mapping[str, float] | None = None) -> np.ndarray:
-    """Numbers (n,), NaN where missing, and where text is neither a number nor one of `words`."""
+    """Numbers (n,), NaN where missing, and where text is neither a number nor one of `words`. Text may have a sign of
+    money or per cent, and commas between thousands."""
     if is_text(array.type):
-        grouped = pc.match_substring_regex(array, THOUSANDS)
-        array = pc.if_else(grouped, pc.replace_substring(array, ",", ""), array)
         return _over_distinct(array, lambda text: _number_of(text, words or {})).astype(np.float64)
     if pa.types.is_time(array.type):
         array = pc.divide(array.cast(pa.time64("us")).cast(pa.int64()).cast(pa.float64()), 1e6)
@@ -107,8 +112,17 @@ def as_numbers(array: pa.Array, words: Mapping[str, float] | None = None) -> np.
     return array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
 
 
-def _number_of(text: pd.Series, words: Mapping[str, float]) -> pd.Series:
+def _number_of(text: pa.Array, words: Mapping[str, float]) -> pd.Series:
+    bare = pc.replace_substring_regex(text, SIGNS, r"\1\2")
+    grouped = pc.match_substring_regex(bare, THOUSANDS)
+    text = pc.if_else(grouped, pc.replace_substring_regex(bare, "[,'\u00a0\u202f]", ""), bare).to_pandas()
     return text.str.lower().map(words).astype("float64").fillna(pd.to_numeric(text, errors="coerce"))
+
+
+def with_decimal_point(text: pa.Array) -> pa.Array:
+    """Text in which numbers such as 1.234,5 are written as 1234.5."""
+    number = pc.replace_substring(pc.replace_substring(text, ".", ""), ",", ".")
+    return pc.if_else(pc.match_substring_regex(text, DECIMAL_COMMA), number, text)
 
 
 def as_dates(array: pa.Array, form: str = "ISO8601") -> pd.Series:
@@ -118,14 +132,15 @@ def as_dates(array: pa.Array, form: str = "ISO8601") -> pd.Series:
     return pd.Series(_over_distinct(as_text(array), lambda text: _date_of(text, form)))
 
 
-def _date_of(text: pd.Series, form: str) -> pd.Series:
-    return pd.to_datetime(text, format=form, errors="coerce", utc=True).dt.tz_localize(None)
+def _date_of(text: pa.Array, form: str) -> pd.Series:
+    texts = text.to_pandas().astype("object")
+    return pd.to_datetime(texts, format=form, errors="coerce", utc=True).dt.tz_localize(None)
 
 
-def _over_distinct(text: pa.Array, convert: Callable[[pd.Series], pd.Series]) -> np.ndarray:
+def _over_distinct(text: pa.Array, convert: Callable[[pa.Array], pd.Series]) -> np.ndarray:
     """Convert each distinct value once; NaN or NaT where there is none."""
     encoded = text.dictionary_encode()
-    values = convert(encoded.dictionary.to_pandas().astype("object")).to_numpy()
+    values = convert(encoded.dictionary).to_numpy()
     return np.asarray(pd.api.extensions.take(values, encoded.indices.fill_null(-1).to_numpy(), allow_fill=True))
 
 

@@ -1,5 +1,6 @@
 """A table of the user's own, as CSV (any dialect, also packed) or Parquet: data=csv data.path=... data.target=..."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -80,6 +81,10 @@ def csv(
     target = target or given.get("target")
     if path is None or target is None:
         raise UserError("data=csv needs data.path=<file> and data.target=<heading of the column to predict>")
+    if test_path and fold is not None:
+        raise UserError("data.fold tests on rows of data.path, data.test_path on those of another file: leave out one")
+    if max_categories < 1:
+        raise UserError(f"data.max_categories is at least 1; got {max_categories}")
     if task not in (None, *TASKS.values()):
         raise unknown("task of a table", task, set(TASKS.values()))
     kinds = dict.fromkeys(filter(None, (group, time)), "ignore") | given["columns"]
@@ -87,14 +92,14 @@ def csv(
     task = task or TASKS.get(kinds.pop(str(target), ""))
     name, marks = Path(path).name, _texts(missing)
     table, place, n_own = _tables(Path(path), Path(test_path) if test_path else None, kinds, marks)
-    goal = _column(table, str(target), f" (headings are the first line of {path})")
+    goal = _column(table, str(target), f" (headings: first line of {path}, parted by comma, semicolon, tab or |)")
     rows = _known(target, goal, place)
     own = rows[rows < n_own]
     if len(own) < FEWEST:
         raise UserError(f"there are {FEWEST} rows at least to learn from; {path} has {len(own)} with a '{target}'")
     task = task or infer_task(target, goal, own, place)
     if task == "classification":
-        _check_classes(target, goal.take(pa.array(own)))
+        _check_classes(target, goal, own, place)
     split = split or _default_split(task, group, time)
     parts = split_rows(
         split,
@@ -122,7 +127,9 @@ def csv(
         licence=FACTS.licence,
         source=FACTS.source,
     )
-    print(f"{name}: {len(train):,} / {len(val):,} / {len(test):,} rows to train, validate and test, split: {split}")
+    counts = Counter(column.kind for column in splits.spec.columns)
+    print(f"{name}: {len(train):,} / {len(val):,} / {len(test):,} rows to train, validate and test, split: {split}; "
+          f"columns: {', '.join(f'{n:,} {kind}' for kind, n in counts.items())}")  # fmt: skip
     return replace(splits, files={"schema.yaml": schema_yaml(splits.spec)})
 
 
@@ -186,11 +193,14 @@ def _known(target: str, goal: pa.Array, place: Place) -> np.ndarray:
     return np.flatnonzero(~without)
 
 
-def _check_classes(target: str, known: pa.Array) -> None:
+def _check_classes(target: str, goal: pa.Array, rows: np.ndarray, place: Place) -> None:
+    known = goal.take(pa.array(rows))
     n = pc.count_distinct(known).as_py()
     if 2 * n > len(known):
+        one = int(np.argmax(np.isnan(as_numbers(known))))  # the first that is no number, if there is one
         raise UserError(f"classes have two rows each at least, on average; '{target}' has {n:,} different values in "
-                        f"{len(known):,} rows: predict another column")  # fmt: skip
+                        f"{len(known):,} rows, such as {known[one].as_py()!r} in {place(int(rows[one]))}\n"
+                        "write amounts as numbers without text, or predict another column")  # fmt: skip
 
 
 def _default_split(task: str, group: str | None, time: str | None) -> str:
