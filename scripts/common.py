@@ -24,6 +24,7 @@ def main(config_name: str, run: Callable[..., float | None]) -> None:
     from omegaconf import DictConfig, OmegaConf
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are, in place of Hydra's own printing
+    sys.argv[1:] = map(_quoted, sys.argv[1:])
     _search_own_folder()
 
     def task(config: DictConfig) -> float | None:
@@ -67,6 +68,21 @@ def end(code: int, message: str) -> None:
     """Print at most five lines and end the process."""
     print("\n".join(message.strip().splitlines()[:5]), file=sys.stderr)
     sys.exit(code)
+
+
+def _quoted(argument: str) -> str:
+    """An override as it is; with its value in quotes where Hydra could not read it, such as paths beyond ASCII."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    key, equals, value = argument.partition("=")
+    if not equals or value[:1] in ("[", "{", "'", '"'):
+        return argument
+    try:
+        OverridesParser.create().parse_override(argument)
+    except HydraException:
+        return f"{key}='" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return argument
 
 
 def _search_own_folder() -> None:

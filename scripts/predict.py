@@ -1,5 +1,6 @@
 """Answer files of your own: python scripts/predict.py weights=<pretrained name|run folder|file> input=<file|folder>."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ N_SHOWN = 10
 
 def run(config: dict[str, Any], _: Any) -> None:
     import zoo
+    from zoo.data.sequences._sequences import read_text
     from zoo.errors import UserError
     from zoo.prediction import choose_device, predict_file
     from zoo.summary import columns
@@ -19,7 +21,9 @@ def run(config: dict[str, Any], _: Any) -> None:
     predictor = zoo.load(config["weights"]).to(choose_device(config["device"]))
     path = Path(config["input"])
     if predictor.spec.task == "language_modelling":
-        text = path.read_text() if path.is_file() else str(config["input"])
+        text = str(config["input"])
+        if os.path.isfile(text) or path.suffix == ".txt":  # else it is the text itself
+            text = read_text(path)
         print(text + predictor.generate(text, config["n"], config["temperature"], config["seed"]))
         return
     output = None if config["output"] is None else Path(config["output"])

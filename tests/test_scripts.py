@@ -81,6 +81,7 @@ MISTAKES = {
     "model=rnn data=text data.path=nowhere/book.txt": "book.txt",
     "model=rnn data=ucr data.name=GunPiont": "GunPoint",
     "model=fnn data=wine data.fold=7": "data.fold",
+    "model=fnn data=csv data.path=größe(1).csv data.target=y": "größe(1).csv",
 }
 
 
@@ -231,6 +232,16 @@ def circle(*, n: int = 900) -> Splits:
     )
     return Splits(spec, *(whole.subset(range(i * n // 3, (i + 1) * n // 3)) for i in range(3)))
 '''
+SECTION = """
+name: circle
+n: 900
+epochs: 60
+batch_size: 32
+eval_batch_size: 1000
+num_workers: 0
+resident: true
+augment: {}
+"""
 
 
 def test_a_model_and_a_data_set_are_added_by_two_files_each(script, tmp_path):
@@ -242,10 +253,7 @@ def test_a_model_and_a_data_set_are_added_by_two_files_each(script, tmp_path):
         .replace("perceptron", "toy")
         .replace("name: fnn/toy", "name: fnn/toy\n  width: 32"),
         "data/toys/circle.py": DATA,
-        "conf/data/circle.yaml": (conf / "data/wine.yaml")
-        .read_text()
-        .replace("wine", "circle")
-        .replace("split_seed: 0", "n: 900"),
+        "conf/data/circle.yaml": SECTION,
     }.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)

@@ -100,9 +100,13 @@ def evaluate_weights(
 def check_same_kind(spec: DataSpec, data: DataSpec) -> None:
     """Raise UserError unless `data` has the inputs and the classes that a model with `spec` was trained on."""
     for what, ours, theirs in (
+        ("inputs", *({name: one.shape for name, one in some.inputs.items()} for some in (spec, data))),
+        ("columns", spec.column_names, data.column_names),
         ("inputs", spec.to_json()["inputs"], data.to_json()["inputs"]),
         ("columns", spec.to_json()["columns"], data.to_json()["columns"]),
         ("classes", list(spec.class_names), list(data.class_names)),
     ):
         if ours != theirs:
-            raise UserError(f"the model was trained on {spec.name}; {data.name} has other {what}: {theirs}, not {ours}")
+            raise UserError(
+                f"{data.name} has other {what} than {spec.name}, on which the model was trained:\n{theirs}\nnot {ours}"
+            )

@@ -5,6 +5,7 @@ Charts are inline SVG by matplotlib. Their ink is the page's text colour, so the
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,8 @@ def svg(label: str, width: float, height: float, draw: Callable[["Axes"], None])
     from matplotlib.figure import Figure
 
     text = io.StringIO()
-    with rc_context(STYLE):
+    with rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the page's own font may have it
         figure = Figure((width, height), layout="constrained")
         draw(figure.add_subplot())
         figure.savefig(

@@ -47,7 +47,7 @@ class Predictor:
                 numbers, an array (n_numeric,) or (n, n_numeric).
                 sequence: array (time, n_channels), or several as a list of arrays of any lengths.
                 tokens: a str, or a list of them.
-                A pathlib.Path is read as a file of that kind.
+                A pathlib.Path is read as a file of that kind; of a series to forecast from, its last steps.
 
         Returns:
             A class name, or a number in the target's units; a list of them for several samples.
@@ -160,14 +160,37 @@ def predict_file(predictor: Predictor, path: Path, output: Path | None = None) -
         UserError: when there is no such path, or what is there does not fit the model.
     """
     if not path.exists():
-        raise unknown(f"file in {path.parent}", path.name, [other.name for other in path.parent.glob("*")])
-    files = sorted(file for file in path.rglob("[!.]*") if file.is_file()) if path.is_dir() else []
-    columns = predictor.answers(files or path)
-    n = len(next(iter(columns.values())))
-    names = [str(file.relative_to(path)) for file in files] if len(files) == n else list(range(n))
-    header, rows = ["sample", *columns], [list(row) for row in zip(names, *columns.values(), strict=True)]
+        raise UserError(
+            f"{unknown('file', path.name, (other.name for other in path.parent.glob('*')))} in {path.parent}"
+        )
+    if path.is_dir():
+        header, rows = _answer_folder(predictor, path)
+    else:
+        columns = predictor.answers(path)
+        header, rows = ["sample", *columns], [[n, *row] for n, row in enumerate(zip(*columns.values(), strict=True))]
     if output is not None:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([header, *rows])
         write_text(output, text.getvalue())
+    return header, rows
+
+
+def _answer_folder(predictor: Predictor, folder: Path) -> tuple[list[str], list[list[Any]]]:
+    """The answers for each file in a folder; files that the model cannot take are left out, and named."""
+    header: list[str] = []
+    rows: list[list[Any]] = []
+    skipped: list[str] = []
+    files = sorted(file for file in folder.rglob("[!.]*") if file.is_file())
+    for file in files:
+        try:
+            columns = predictor.answers(file)
+        except UserError as error:
+            skipped.append(str(error).splitlines()[0])
+            continue
+        header = ["sample", *columns]
+        rows += [[str(file.relative_to(folder)), *row] for row in zip(*columns.values(), strict=True)]
+    if not rows:
+        raise UserError("\n".join([f"none of the {len(files)} files in {folder} can be answered", *skipped[:3]]))
+    if skipped:
+        print(f"left out: {len(skipped):,} of {len(files):,} files", *skipped[:5], sep="\n  ")
     return header, rows

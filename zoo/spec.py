@@ -64,7 +64,7 @@ class DataSpec:
         target: shape and type of one target; None in the shape is a target for each step of a sequence.
         target_name: what is predicted, with its unit if it has one.
         class_names: the classes in the order of the model's outputs.
-        columns: a table's columns, or a series' channels, in the order of the input.
+        columns: a table's columns, or a series' channels, in the order of the input; a plain name is a numeric one.
         reading: what turns raw input into the tensors of a batch, beside what the inputs say: options of their
             `zoo.data.readers`, such as the alphabet of text or the rate of sound.
         licence: terms under which the data may be used.
@@ -82,6 +82,10 @@ class DataSpec:
     reading: Mapping[str, Any] = field(default_factory=dict)
     licence: str = ""
     source: str = ""
+
+    def __post_init__(self) -> None:
+        columns = (Column(column) if isinstance(column, str) else column for column in self.columns)
+        object.__setattr__(self, "columns", tuple(columns))
 
     @property
     def sizes(self) -> dict[str, Any]:

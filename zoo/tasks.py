@@ -126,28 +126,61 @@ for _name, _loss in {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}
     LOSSES.register(_name)(_loss)
 
 
-@TASKS.register("regression")
-class Regression(Task):
-    """One number or several.
+class Values(Task):
+    """Base of the tasks whose target is one number or several.
 
     Args:
         spec: the data set's.
         loss: "mse" (squared error), "mae" (absolute error) or "huber", on the standardised target.
     """
 
-    score, score_mode = "rmse", "min"
-
     def __init__(self, spec: DataSpec, loss: str = "mse") -> None:
         super().__init__(spec)
         self._loss = LOSSES.get(loss)
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """The chosen error of (batch, n_outputs), both standardised."""
+        """The chosen error of outputs and targets of one shape, both standardised."""
         return self._loss(output.float(), target)
+
+    def measure(self, metrics: MetricCollection, output: Tensor, target: Tensor, scale: Scale) -> None:
+        """Take in a batch, in its own units and standardised; each metric takes what it names."""
+        output, target = output.contiguous(), target.contiguous()
+        metrics.update(preds=output, target=target, scaled_preds=scale(output), scaled_target=scale(target))
+
+
+class ScaledSquaredError(MeanSquaredError):
+    """Mean squared error of standardised values."""
+
+    def update(self, scaled_preds: Tensor, scaled_target: Tensor) -> None:
+        """Take in values (batch, ...)."""
+        super().update(scaled_preds, scaled_target)
+
+
+class ScaledAbsoluteError(MeanAbsoluteError):
+    """Mean absolute error of standardised values."""
+
+    def update(self, scaled_preds: Tensor, scaled_target: Tensor) -> None:
+        """Take in values (batch, ...)."""
+        super().update(scaled_preds, scaled_target)
+
+
+class ScaledR2Score(R2Score):
+    """R squared, from standardised values, so that it is exact for targets of any size."""
+
+    def update(self, scaled_preds: Tensor, scaled_target: Tensor) -> None:
+        """Take in values (batch, n_outputs)."""
+        super().update(scaled_preds, scaled_target)
+
+
+@TASKS.register("regression")
+class Regression(Values):
+    """One number or several; the arguments are those of `Values`."""
+
+    score, score_mode = "rmse", "min"
 
     def metrics(self) -> MetricCollection:
         """Root mean squared error and mean absolute error in the target's units, and R squared."""
-        return _collect(rmse=MeanSquaredError(squared=False), mae=MeanAbsoluteError(), r2=R2Score())
+        return _collect(rmse=MeanSquaredError(squared=False), mae=MeanAbsoluteError(), r2=ScaledR2Score())
 
     def decode(self, output: Tensor) -> list[Any]:
         """A float for each row, or a list of floats where there are several outputs."""
@@ -155,23 +188,10 @@ class Regression(Task):
 
 
 @TASKS.register("forecasting")
-class Forecasting(Task):
-    """The next `horizon` steps of a series, all at once.
-
-    Args:
-        spec: the data set's; its target is (horizon, n_channels).
-        loss: "mse" (squared error), "mae" (absolute error) or "huber", on the standardised target.
-    """
+class Forecasting(Values):
+    """The next steps of a series, all at once: targets (horizon, n_channels); the arguments are those of `Values`."""
 
     score, score_mode, kept = "mse_scaled", "min", 2000
-
-    def __init__(self, spec: DataSpec, loss: str = "mse") -> None:
-        super().__init__(spec)
-        self._loss = LOSSES.get(loss)
-
-    def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """The chosen error of (batch, horizon, n_channels), both standardised."""
-        return self._loss(output.float(), target)
 
     def metrics(self) -> MetricCollection:
         """Mean squared and absolute error over all steps and channels: `_scaled` of values standardised by the training
@@ -183,11 +203,6 @@ class Forecasting(Task):
             mae=MeanAbsoluteError(),
         )
 
-    def measure(self, metrics: MetricCollection, output: Tensor, target: Tensor, scale: Scale) -> None:
-        """Take in a batch (batch, horizon, n_channels), in its own units and scaled."""
-        output, target = output.contiguous(), target.contiguous()
-        metrics.update(preds=output, target=target, scaled_preds=scale(output), scaled_target=scale(target))
-
     def decode(self, output: Tensor) -> list[Any]:
         """For each window a list of its steps, each a list of the channels' values."""
         return output.tolist()
@@ -197,22 +212,6 @@ class Forecasting(Task):
         n, horizon, _ = output.shape
         steps = {"step": list(range(1, horizon + 1)) * n}
         return steps | dict(zip(self.spec.column_names, output.flatten(0, 1).T.tolist(), strict=True))
-
-
-class ScaledSquaredError(MeanSquaredError):
-    """Mean squared error of the standardised values."""
-
-    def update(self, scaled_preds: Tensor, scaled_target: Tensor) -> None:
-        """Take in values (batch, horizon, n_channels)."""
-        super().update(scaled_preds, scaled_target)
-
-
-class ScaledAbsoluteError(MeanAbsoluteError):
-    """Mean absolute error of the standardised values."""
-
-    def update(self, scaled_preds: Tensor, scaled_target: Tensor) -> None:
-        """Take in values (batch, horizon, n_channels)."""
-        super().update(scaled_preds, scaled_target)
 
 
 @TASKS.register("language_modelling")
