@@ -15,6 +15,7 @@ from zoo.data.tabular._files import read_table
 from zoo.data.tabular._rows import split_rows
 from zoo.data.tabular._table import encode, schema_yaml, table_inputs, table_splits
 from zoo.errors import UserError
+from zoo.evaluation import evaluate_weights
 from zoo.spec import Column, DataSpec
 
 N = 60
@@ -498,3 +499,24 @@ def test_a_table_is_trained_and_answers_a_file(load, frame, config, tmp_path):
     assert len(answers) == N
     assert set(answers) <= {"no", "yes"}
     assert predictor.predict(frame.iloc[0]) == answers[0]
+
+
+def test_a_model_is_measured_on_the_rows_of_another_file(frame, config, tmp_path):
+    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    frame.to_csv(old, index=False)
+    rows = frame[frame["city"] == "Ulm"].assign(extra=1)[["sold", "extra", "city", "rooms", "size"]]
+    rows = pd.concat([rows, rows[:1].assign(sold=None)])
+    rows.to_csv(new, index=False)
+    settings = ("model=fnn", "data=csv", f"data.path={old}", "data.target=sold", "trainer.max_epochs=1")
+    zoo.train(config(*settings), tmp_path / "run")
+    measured = evaluate_weights(tmp_path / "run", data={"name": "csv", "path": str(new)})
+    answers = zoo.load(tmp_path / "run").predict(new)
+    right = np.mean([answer == sold for answer, sold in zip(answers, rows["sold"], strict=True) if sold])
+    assert measured["data"] == "new.csv"
+    assert measured["test"]["accuracy"] == pytest.approx(right)
+    for change, message in (({"sold": "state"}, "no column 'sold'"), ({"city": "town"}, "no column 'city'")):
+        rows.rename(columns=change).to_csv(new, index=False)
+        with pytest.raises(UserError, match=message):
+            evaluate_weights(tmp_path / "run", data={"name": "csv", "path": str(new)})
+    with pytest.raises(UserError, match="say which table"):
+        evaluate_weights(tmp_path / "run", data={"name": "csv", "path": None})

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from zoo.checkpoint import write_text
 from zoo.data.module import load_section
+from zoo.data.readers import labelled_readers, read_labelled
 from zoo.data.splits import Split, batches
 from zoo.errors import UserError, unknown
 from zoo.prediction import Predictor, choose_device
@@ -63,7 +64,8 @@ def evaluate_weights(
 
     Args:
         weights: what `zoo.load` takes.
-        data: a config's data section; None takes the data the model was trained on.
+        data: a config's data section; None takes the data the model was trained on. Of a table of the user's own, all
+            rows are measured.
         split: "train", "val" or "test".
         device: "cpu", "cuda", or "auto" for CUDA where there is one.
         run_dir: a folder to write metrics.json to.
@@ -81,13 +83,12 @@ def evaluate_weights(
     device = choose_device(device)
     start = time.perf_counter()
     predictor = load(weights).to(device)
-    splits = load_section(data or predictor.card["config"]["data"])
-    check_same_kind(predictor.spec, splits.spec)
-    values, _, _ = evaluate(predictor, getattr(splits, split), kept=0)
+    name, samples = _samples(predictor, data, split)
+    values, _, _ = evaluate(predictor, samples, kept=0)
     metrics = {
         split: values,
         "weights": str(weights),
-        "data": splits.spec.name,
+        "data": name,
         "n_parameters": sum(parameter.numel() for parameter in predictor.model.parameters()),
         "seconds": {"total": round(time.perf_counter() - start, 3)},
         "device": device,
@@ -95,6 +96,15 @@ def evaluate_weights(
     if run_dir is not None:
         write_text(Path(run_dir) / "metrics.json", json.dumps(metrics, indent=1))
     return metrics
+
+
+def _samples(predictor: Predictor, data: Mapping[str, Any] | None, split: str) -> tuple[str, Split]:
+    """What to measure on, and the name of its data set."""
+    if data is not None and data["name"] in labelled_readers():
+        return Path(data["path"]).name, read_labelled(predictor.spec, data)
+    splits = load_section(data or predictor.card["config"]["data"])
+    check_same_kind(predictor.spec, splits.spec)
+    return splits.spec.name, getattr(splits, split)
 
 
 def check_same_kind(spec: DataSpec, data: DataSpec) -> None:

@@ -11,12 +11,12 @@ import torch
 import yaml
 from torch import Tensor
 
-from zoo.data.readers import READERS
+from zoo.data.readers import LABELLED, READERS
 from zoo.data.splits import Batch, Splits, TensorSplit
 from zoo.data.tabular._encode import encode, numbers, table_inputs
 from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._infer import class_codes, infer_columns, infer_task, listed
-from zoo.data.tabular._values import Place, as_numbers, as_table, plain, row_number
+from zoo.data.tabular._values import Place, as_numbers, as_table, missing, plain, row_number
 from zoo.errors import UserError, unknown
 from zoo.spec import Column, DataSpec, Input
 
@@ -115,8 +115,7 @@ def read_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     place: Place = row_number
     single = False
     if isinstance(raw, Path):
-        text = [column.name for column in spec.columns if column.kind == "categorical"]
-        table, place = read_table(raw, text=text, missing=spec.reading.get("missing", ())), place_in(raw)
+        table, place = _as_in_training(spec, raw), place_in(raw)
         given = table.column_names
     else:
         frame, single = _frame(spec, raw)
@@ -128,6 +127,36 @@ def read_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     if not len(table):
         raise UserError("there are no rows in this input")
     return encode(spec.columns, table, dates=spec.reading.get("dates"), place=place, complete=True), single
+
+
+def _as_in_training(spec: DataSpec, path: Path) -> pa.Table:
+    text = [column.name for column in spec.columns if column.kind == "categorical"]
+    return read_table(path, text=text, missing=spec.reading.get("missing", ()))
+
+
+@LABELLED.register("csv")
+def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> TensorSplit:
+    """All rows of another file whose target is known, as a model with `spec` was trained to read them."""
+    if data["path"] is None:
+        raise UserError("say which table to measure on: data=csv data.path=<file>")
+    path, target = Path(data["path"]), spec.target_name
+    table = _as_in_training(spec, path)
+    for name in (target, *spec.column_names):
+        if name not in table.column_names:
+            raise UserError(f"{path} lacks a column: {unknown('column', name, table.column_names)}")
+    known = np.flatnonzero(~missing(plain(table[target])))
+    table = table.take(pa.array(known))
+    in_file = place_in(path)
+
+    def place(row: int) -> str:
+        return in_file(int(known[row]))
+
+    goal = plain(table[target])
+    classes = spec.class_names
+    values = class_codes(target, goal, classes, place)[0] if classes else numbers(Column(target), goal, place)[:, None]
+    print(f"{path.name}: all {len(known):,} rows whose '{target}' is known")
+    rows = encode(spec.columns, table, dates=spec.reading.get("dates"), place=place)
+    return TensorSplit(**rows, target=torch.from_numpy(values))
 
 
 def _frame(spec: DataSpec, raw: Any) -> tuple[pd.DataFrame, bool]:
