@@ -13,8 +13,8 @@ from zoo.models import check_fit
 from zoo.spec import IGNORED
 from zoo.tasks import create_task
 
-N_TRAIN, N_TEST, N_STEPS = 3000, 500, 120
-LONGER = {"surnames": 400}  # steps, where the first ones teach the commonest class alone
+N_TRAIN, N_TEST, N_STEPS = 3000, 500, 80
+LONGER = {"surnames": 300}  # steps, where the first ones teach the commonest class alone
 CHEAPER = {
     "smnist": ["data.batch_size=16", "model.width=32"],
     "psmnist": ["data.batch_size=16", "model.width=32"],
@@ -64,9 +64,9 @@ def test_learns(name, config, tmp_path, monkeypatch):
         splits = replace(splits, train=shortened(whole.train, N_TRAIN))
     family = family_of(splits.spec)
     n_steps = LONGER.get(name, N_STEPS)
-    n_batches = min(-(-len(splits.train) // 64), 40)
+    n_batches = min(-(-len(splits.train) // 32), 40)
     settings = [
-        "data.batch_size=64",
+        "data.batch_size=32",
         f"trainer.limit_train_batches={n_batches}",
         f"trainer.max_epochs={n_steps // n_batches}",
         "trainer.precision=32-true",

@@ -164,7 +164,7 @@ def test_wrong_keys_and_newer_formats_are_named(file):
 
 
 def test_other_data_is_refused(file):
-    with pytest.raises(UserError, match="trained on breast_cancer"):
+    with pytest.raises(UserError, match="other inputs than breast_cancer"):
         evaluate_weights(file, data={"name": "wine"})
     with pytest.raises(UserError, match="nearest: test"):
         evaluate_weights(file, split="tests")

@@ -101,7 +101,8 @@ def evaluate_weights(
 def _samples(predictor: Predictor, data: Mapping[str, Any] | None, split: str) -> tuple[str, Split]:
     """What to measure on, and the name of its data set."""
     if data is not None and data["name"] in labelled_readers():
-        return Path(data["path"]).name, read_labelled(predictor.spec, data)
+        samples = read_labelled(predictor.spec, data)
+        return Path(data["path"]).name, samples
     splits = load_section(data or predictor.card["config"]["data"])
     check_same_kind(predictor.spec, splits.spec)
     return splits.spec.name, getattr(splits, split)
