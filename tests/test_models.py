@@ -10,6 +10,7 @@ from conftest import ROOT
 import zoo
 from zoo.errors import UserError
 from zoo.models import MODELS
+from zoo.models.cost import multiply_adds
 from zoo.release import probe_inputs
 from zoo.spec import DataSpec, Input
 from zoo.tasks import create_task
@@ -181,3 +182,17 @@ def test_mlp_residual_and_norms():
 def test_mistakes_name_the_fix(name, data, kwargs, message):
     with pytest.raises(UserError, match=message):
         zoo.create_model(name, SPECS[data], **kwargs)
+
+
+def test_multiply_adds_are_those_of_the_papers():
+    """ResNet-20 on CIFAR-10 has 40.5 million (arXiv 1512.03385); the others are counted by hand."""
+    mlp = zoo.create_model("fnn/mlp", zoo.load_data("breast_cancer").spec)
+    assert multiply_adds(mlp, numeric=torch.zeros(5, 30)) == 5 * (30 * 128 + 128 * 128 + 128 * 2)
+    lstm = zoo.create_model("rnn/lstm", zoo.load_data("japanese_vowels").spec, width=8, depth=1, bidirectional=False)
+    steps = multiply_adds(lstm, sequence=torch.zeros(3, 7, 12), lengths=torch.tensor([7, 7, 7]))
+    assert steps == 3 * (7 * 4 * 8 * (12 + 8) + 8 * 9)
+    spec = zoo.load_data("mnist5k").spec.to_json()
+    spec["inputs"]["image"]["shape"] = [3, 32, 32]
+    resnet = zoo.create_model("cnn/resnet20", DataSpec.from_json(spec))
+    assert multiply_adds(resnet, image=torch.zeros(1, 3, 32, 32)) == pytest.approx(40.5e6, rel=0.02)
+    assert resnet.training

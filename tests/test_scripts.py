@@ -239,7 +239,7 @@ epochs: 60
 batch_size: 32
 eval_batch_size: 1000
 num_workers: 0
-resident: true
+resident: auto
 augment: {}
 """
 

@@ -112,6 +112,57 @@ def test_an_interrupted_run_resumes_to_the_same_bits(config, tmp_path, family, a
     ).read_bytes()
 
 
+def test_steps_taken_at_once_change_nothing_and_resume_between_groups(config, tmp_path, monkeypatch):
+    from lightning.pytorch.callbacks import Callback
+
+    import zoo.data.module as module
+    from zoo.errors import InterruptedTraining
+
+    class Follow(Callback):
+        """Asks for every batch, so that none is grouped."""
+
+        n = 0
+
+        def on_train_batch_end(self, *args):
+            self.n += 1
+
+    steps = []
+
+    def seed_step(*args):
+        steps.append(args)
+        if len(steps) == 120:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        module_seed_step(*args)
+
+    settings = ("model=fnn", "trainer.max_epochs=2", "data.batch_size=4", "optim.ema=0.9", "model.dropout=0.2")
+    follow = Follow()
+    single = zoo.train(config(*settings), tmp_path / "single", callbacks=[follow])
+    assert follow.n == 2 * 86  # 341 samples an epoch
+    module_seed_step = module.seed_step
+    monkeypatch.setattr(module, "seed_step", seed_step)
+    with pytest.raises(InterruptedTraining):
+        zoo.train(config(*settings), tmp_path / "groups")
+    assert 120 <= len(steps) < 2 * 86
+    grouped = zoo.train(config(*settings, "resume=auto"), tmp_path / "groups")
+    assert len(steps) == 2 * 86
+    assert grouped["test"] == single["test"]
+    for key, value in weights_of(tmp_path / "single")["current_model_state"].items():
+        assert torch.equal(value, weights_of(tmp_path / "groups")["current_model_state"][key]), key
+
+
+@pytest.mark.parametrize("batch_size", [32, 4])  # 11 batches an epoch, in one group; 86, in several
+def test_gradients_are_accumulated_over_batches(config, tmp_path, batch_size):
+    settings = ("model=fnn", "trainer.max_epochs=1", "optim=sgd", f"data.batch_size={batch_size}")
+    zoo.train(config(*settings, "trainer.accumulate_grad_batches=3"), tmp_path / "accumulated")
+    n_batches = -(-341 // batch_size)
+    assert weights_of(tmp_path / "accumulated")["global_step"] == -(-n_batches // 3)
+    zoo.train(config(*settings, f"trainer.accumulate_grad_batches={n_batches}"), tmp_path / "whole")
+    zoo.train(config(*settings[:-1], "data.batch_size=341"), tmp_path / "one")
+    whole, one = weights_of(tmp_path / "whole")["state_dict"], weights_of(tmp_path / "one")["state_dict"]
+    for key, value in one.items():
+        torch.testing.assert_close(whole[key], value, rtol=0.02, atol=1e-3)  # batches differ in length by one
+
+
 def test_the_same_command_gives_the_same_file_for_any_number_of_workers(config, tmp_path):
     settings = ("model=fnn", "trainer.max_epochs=2")
     zoo.train(config(*settings), tmp_path / "one")

@@ -81,8 +81,8 @@ class Progress(Callback):
             TimeRemainingColumn(),
         )
         self._bar.start()
-        total = trainer.estimated_stepping_batches
-        self._task = self._bar.add_task("epoch 1", total=None if math.isinf(total) else total)
+        module: Any = pl_module
+        self._task = self._bar.add_task("epoch 1", total=module.n_updates)
         self._shown, self._score = time.perf_counter(), ""
 
     def on_train_batch_end(
@@ -156,7 +156,7 @@ class SaveOnSignal(Checkpoint):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if not trainer.is_last_batch and not trainer.fit_loop._should_accumulate():
+        if not trainer.is_last_batch:
             self._save_and_stop(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -18,6 +18,7 @@ import yaml
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
+from zoo.auto import batch_work, fill_auto, fit_machine, group_steps
 from zoo.checkpoint import SafeCheckpointIO, is_sound, newest, write_text
 from zoo.data.module import ZooDataModule, load_section, loader_options
 from zoo.data.splits import Splits, each_value_once
@@ -28,7 +29,7 @@ from zoo.modules import ZooModule, create_module
 from zoo.pretrained import finetune as load_into
 from zoo.pretrained import load, save_file
 from zoo.report import write_report
-from zoo.trainer import Config, create_trainer, describe_device, fill_auto, threads, trainer_settings
+from zoo.trainer import Config, check_trainer, create_trainer, describe_device
 
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy")
 REQUIRED = ("model", "data", "optim", "trainer")
@@ -102,14 +103,17 @@ def train(
     if config["resume"] == "auto" and run.metrics.exists():
         print(f"{run.folder} is finished already")
         return json.loads(run.metrics.read_text())
-    with threads(config["trainer"]["threads"]):
+    n_threads = torch.get_num_threads()
+    try:
         return _train(run, config, callbacks, loggers, start)
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def _train(
     run: Run, config: Config, callbacks: Sequence[Callback], loggers: Sequence[Logger], start: float
 ) -> dict[str, Any]:
-    trainer_settings(config["trainer"])  # a mistake in them shows before the data is read
+    check_trainer(config["trainer"])  # a mistake in them shows before the data is read
     checkpoint = _claim(run, config)
     L.seed_everything(config["seed"], verbose=False)
     with contextlib.redirect_stdout(sys.stdout if _is_first() else None):  # what a reader says, it says once
@@ -119,7 +123,11 @@ def _train(
     config = fill_auto(config, len(splits.train))  # type: ignore[arg-type]
     module = _module(config, splits)
     data = ZooDataModule(splits, seed=config["seed"], **loader_options(config["data"]))
-    trainer = create_trainer(run.folder, config, trainer_settings(config["trainer"]), module, callbacks, loggers)
+    work = batch_work(module, data)
+    on_machine = {**config, "trainer": fit_machine(config["trainer"], work)}
+    torch.set_num_threads(on_machine["trainer"]["threads"])
+    trainer = create_trainer(run.folder, on_machine, module, callbacks, loggers)
+    group_steps(trainer, module, data, callbacks, work)
     _say(f"training {config['model']['name']} on {splits.spec.name}, {describe_device(trainer)}, seed {config['seed']}")
     fit_start = time.perf_counter()
     trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)

@@ -16,11 +16,11 @@ from zoo.errors import UserError
 
 
 class EpochBatches:
-    """Yields each batch's indices, a part of it where several processes share it.
+    """Yields the indices of batches, a part of each where several processes share it.
 
     Batches differ in size by at most one sample, so none is dropped and none is tiny. The order is a function of the
     seed and the epoch alone. Under several processes each takes its share of every batch, so that an epoch is the same
-    for any number of them.
+    for any number of them. Several batches in a row may be handed out as one group, which `parts` takes apart again.
 
     Args:
         n: samples.
@@ -28,7 +28,8 @@ class EpochBatches:
         seed: of the order; None keeps the samples in theirs.
         rank: this process.
         world_size: processes.
-        position: gives the epoch and how many of its batches are done; asked when an epoch's first batch is.
+        at_once: batches in a group; the epoch's last group may hold fewer.
+        position: gives the epoch and how many of its groups are done; asked when an epoch's first group is.
     """
 
     def __init__(
@@ -38,22 +39,32 @@ class EpochBatches:
         seed: int | None,
         rank: int = 0,
         world_size: int = 1,
+        at_once: int = 1,
         position: Callable[[], tuple[int, int]] = lambda: (0, 0),
     ):
         self.n, self.seed, self.rank, self.world_size = n, seed, rank, world_size
-        self.n_batches = -(-n // batch_size)
+        self.n_batches, self.at_once = -(-n // batch_size), at_once
         self.position = position
 
     def __len__(self) -> int:
-        return self.n_batches
+        """Groups in an epoch."""
+        return -(-self.n_batches // self.at_once)
 
     def __iter__(self) -> Iterator[Tensor]:
         epoch, done = self.position()
         order = torch.arange(self.n)
         if self.seed is not None:
             order = torch.randperm(self.n, generator=torch.Generator().manual_seed(mix(self.seed, epoch)))
-        for batch in order.tensor_split(self.n_batches)[done % self.n_batches :]:
-            yield batch.tensor_split(self.world_size)[self.rank]
+        batches = order.tensor_split(self.n_batches)
+        for first in range(done % len(self) * self.at_once, self.n_batches, self.at_once):
+            group = batches[first : first + self.at_once]
+            yield torch.cat([batch.tensor_split(self.world_size)[self.rank] for batch in group])
+
+    def parts(self, group: Batch, number: int) -> list[Batch]:
+        """The batches of an epoch's group `number`: views of its tensors, which differ in length by at most one."""
+        n = min(self.at_once, self.n_batches - number * self.at_once)
+        columns = {name: column.tensor_split(n) for name, column in group.items()}
+        return [{name: parts[i] for name, parts in columns.items()} for i in range(n)]
 
 
 class LateLoader(DataLoader[Batch]):
@@ -89,8 +100,8 @@ class ZooDataModule(L.LightningDataModule):
     """Serves any `Splits` to Lightning's Trainer.
 
     Everything random in a training step, augmentation and dropout alike, flows from (seed, step, process): the
-    generators are seeded before each step. So a resumed run draws what the unbroken one would have drawn, and no
-    number of workers changes the result.
+    generators are seeded before each step. So a resumed run draws what the unbroken one would have drawn, and neither
+    the number of workers nor that of batches at once changes the result.
 
     Args:
         splits: the data.
@@ -98,8 +109,11 @@ class ZooDataModule(L.LightningDataModule):
         batch_size: samples a step, over all processes.
         eval_batch_size: samples a batch in validation.
         num_workers: processes that read samples ahead; 0 reads in the main one, best for data in memory.
-        resident: keep splits that are tensors on the training device; only without workers, which cannot share it.
+        resident: keep splits that are tensors on the training device; "auto" does where they take at most half of its
+            free memory. Only without workers, which cannot share it.
         augment: names of augmentations of the training split, each with its options.
+
+    `at_once` is how many training batches Lightning is handed as one group, which `steps` takes apart.
     """
 
     def __init__(
@@ -110,7 +124,7 @@ class ZooDataModule(L.LightningDataModule):
         batch_size: int = 128,
         eval_batch_size: int = 1000,
         num_workers: int = 0,
-        resident: bool = True,
+        resident: bool | str = "auto",
         augment: Mapping[str, Mapping[str, Any]] | None = None,
     ):
         super().__init__()
@@ -122,27 +136,29 @@ class ZooDataModule(L.LightningDataModule):
         self.splits, self.seed = splits, seed
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.num_workers, self.resident = num_workers, resident
-        self.augmentations = augment or {}
+        self.augmentations, self.at_once = augment or {}, 1
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled training batches; after a resume in mid-epoch, from the first that is not done."""
-        return self._loader(self.splits.train, self.batch_size, self.seed)
+        """Shuffled training batches, `at_once` in a group; after a resume in mid-epoch, from the first not done."""
+        split = self.splits.train
+        self.batches = self._batches(split, self.batch_size, self.seed, self.at_once, self._position)
+        return self._loader(split, self.batches)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Validation batches in order."""
-        return self._loader(self.splits.val, self.eval_batch_size, None)
+        return self._loader(self.splits.val, self._batches(self.splits.val, self.eval_batch_size, None))
 
-    def _loader(self, split: Split, batch_size: int, seed: int | None) -> DataLoader[Batch]:
-        trainer = self.trainer
-        assert trainer is not None
-        if self.resident and not self.num_workers and isinstance(split, TensorSplit):
-            split = split.to(trainer.strategy.root_device)
-        n = len(split)  # type: ignore[arg-type]
-        batches = EpochBatches(n, batch_size, seed, trainer.global_rank, trainer.world_size)
-        if n // len(batches) < trainer.world_size:
-            raise UserError(f"a batch has a sample for each of {trainer.world_size} processes; raise data.batch_size")
-        if seed is not None:
-            batches.position = self._position
+    def _batches(self, split: Split, batch_size: int, seed: int | None, *options: Any) -> EpochBatches:
+        rank, world_size = self._trainer.global_rank, self._trainer.world_size
+        batches = EpochBatches(len(split), batch_size, seed, rank, world_size, *options)  # type: ignore[arg-type]
+        if batches.n // batches.n_batches < world_size:
+            raise UserError(f"a batch has a sample for each of {world_size} processes; raise data.batch_size")
+        return batches
+
+    def _loader(self, split: Split, batches: EpochBatches) -> DataLoader[Batch]:
+        device = self._trainer.strategy.root_device
+        if isinstance(split, TensorSplit) and not self.num_workers and self._stays(split, device):
+            split = split.to(device)
         return LateLoader(
             split,
             batch_sampler=batches,  # type: ignore[arg-type]
@@ -151,21 +167,36 @@ class ZooDataModule(L.LightningDataModule):
             persistent_workers=self.num_workers > 0,
         )
 
-    def _position(self) -> tuple[int, int]:
-        """The epoch, and how many of its batches are done: more than none after a resume in mid-epoch."""
+    def _stays(self, split: TensorSplit, device: torch.device) -> bool:
+        if self.resident != "auto":
+            return bool(self.resident)
+        return device.type != "cuda" or 2 * split.n_bytes <= torch.cuda.mem_get_info(device)[0]
+
+    @property
+    def _trainer(self) -> L.Trainer:
         assert self.trainer is not None
-        loop: Any = self.trainer.fit_loop
+        return self.trainer
+
+    def _position(self) -> tuple[int, int]:
+        """The epoch, and how many of its groups are done: more than none after a resume in mid-epoch."""
+        loop: Any = self._trainer.fit_loop
         return loop.epoch_progress.current.processed, loop.epoch_loop.batch_progress.current.processed
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Seed the step, and augment its batch."""
-        trainer = self.trainer
-        assert trainer is not None
-        if not trainer.training:
-            return batch
-        step = trainer.fit_loop.epoch_loop.total_batch_idx
-        seed_step(batch["target"].device, mix(self.seed, step, trainer.global_rank))
-        return augment(batch, self.augmentations)
+    def steps(self, group: Batch, number: int) -> Iterator[Batch]:
+        """The batches of the epoch's group `number`, each augmented, its step's generators seeded, when its turn
+        comes."""
+        first = self._trainer.current_epoch * self.batches.n_batches + number * self.at_once
+        for step, batch in enumerate(self.batches.parts(group, number), first):
+            seed_step(batch["target"].device, mix(self.seed, step, self._trainer.global_rank))
+            yield augment(batch, self.augmentations)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The size of a group, in which a checkpoint's position in the epoch is counted."""
+        return {"at_once": self.at_once}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on in groups of the size that `state_dict` kept."""
+        self.at_once = state_dict["at_once"]
 
 
 def load_section(data: Mapping[str, Any]) -> Splits:

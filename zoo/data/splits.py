@@ -39,6 +39,11 @@ class TensorSplit(Dataset[Batch]):
         """A split of the samples in `index`, in that order."""
         return TensorSplit(**self.__getitems__(torch.as_tensor(index)))
 
+    @property
+    def n_bytes(self) -> int:
+        """Memory that the tensors take."""
+        return sum(column.nbytes for column in self.columns.values())
+
     def to(self, device: torch.device) -> "TensorSplit":
         """The same split on `device`."""
         return TensorSplit(**{name: column.to(device) for name, column in self.columns.items()})
@@ -52,10 +57,15 @@ def collate(samples: Batch | list[Batch]) -> Batch:
     return samples if isinstance(samples, Mapping) else default_collate(samples)
 
 
+def n_at_once(sample: Batch) -> int:
+    """How many samples like this one are read together: 1,000, or fewer where they are large."""
+    return max(1, min(1000, AT_ONCE // sum(value.numel() for value in sample.values())))
+
+
 def batches(split: Split, batch_size: int | None = None) -> Iterator[Batch]:
-    """The whole split in order, `batch_size` samples at a time; None is 1,000, or fewer where they are large."""
+    """The whole split in order, `batch_size` samples at a time; None is `n_at_once`."""
     n = len(split)  # type: ignore[arg-type]
-    batch_size = batch_size or max(1, min(1000, AT_ONCE // sum(value.numel() for value in split[0].values())))
+    batch_size = batch_size or n_at_once(split[0])
     for start in range(0, n, batch_size):
         index = range(start, min(start + batch_size, n))
         if hasattr(split, "__getitems__"):
@@ -104,10 +114,3 @@ def carve(
 
     rest, carved = train_test_split(np.arange(n), test_size=size, random_state=seed, stratify=stratify)
     return rest, carved
-
-
-def check_finite(values: Tensor, what: str) -> None:
-    """Raise UserError that names the rows of (n, ...) values with NaN or infinity in them, each called `what`."""
-    bad = (~values.isfinite()).any(1).nonzero().squeeze(1).tolist()
-    if bad:
-        raise UserError(f"every value is a finite number; {what} {', '.join(map(str, bad[:5]))} has NaN or infinity")

@@ -1,6 +1,7 @@
 """What several families share: the base of all networks, activations, normalisation, and the fitted first layer."""
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -101,7 +102,8 @@ class OneHot(nn.Module):
 
 def join(values: Tensor | None, ones: Tensor | None) -> Tensor:
     """Numbers and one-hot vectors, where there are both, side by side along the last axis."""
-    return torch.cat([part for part in (values, ones) if part is not None], dim=-1)
+    parts = [part for part in (values, ones) if part is not None]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
 
 class Preprocess(nn.Module):
@@ -166,7 +168,7 @@ class Standardize(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Standardise `x` of any leading shape; integers become floats."""
         scaled = (x.to(self.mean.dtype) - self.mean) / self.std
-        return torch.where(scaled.isnan(), 0.0, scaled) if x.is_floating_point() else scaled
+        return scaled.nan_to_num(0.0, math.inf, -math.inf) if x.is_floating_point() else scaled
 
     def inverse(self, x: Tensor) -> Tensor:
         """Undo `forward`, in full precision."""

@@ -1,22 +1,37 @@
 """What all three families share in training: step, metrics, optimiser, and the moving average of weights."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
+from lightning.pytorch.callbacks import Callback
 from torch import Tensor
+from torch.optim.lr_scheduler import LRScheduler
 
 from zoo.data.splits import Batch
 from zoo.errors import UserError
 from zoo.models import create_model
+from zoo.modules.average import MovingAverage
 from zoo.modules.optim import create_optimizer, create_schedule
 from zoo.registry import Registry
 from zoo.spec import DataSpec
 from zoo.tasks import create_task
 
 MODULES: Registry[type["ZooModule"]] = Registry("family")
+
+
+@dataclass
+class MeanLoss:
+    """A mean over batches, summed on their device without waiting for it."""
+
+    sum: Tensor | float = 0.0
+    n: Tensor | int = 0
+
+    def add(self, loss: Tensor, n: Tensor | int) -> None:
+        """Take in a batch's mean loss, the mean of `n` answers."""
+        self.sum, self.n = self.sum + loss * n, self.n + n
 
 
 class ZooModule(L.LightningModule):
@@ -35,14 +50,15 @@ class ZooModule(L.LightningModule):
     ):
         super().__init__()
         self.save_hyperparameters()
+        self.automatic_optimization = False  # a group's batches are several updates
         data_spec = DataSpec.from_json(spec)
         choices = {key: value for key, value in model.items() if key != "name"}
         self.model = create_model(model["name"], data_spec, **choices)
         self.task = create_task(data_spec, **task)
         self.optim = optim
         self.val_metrics = self.task.metrics()
-        self.loss_sum = torch.zeros(())
-        self.n_seen: Tensor | int = 0
+        self.accumulate, self.on_its_own = 1, False
+        self.loss = MeanLoss()
 
     def inputs(self, batch: Batch) -> Batch:
         """The batch less its target, as the model takes it."""
@@ -50,20 +66,58 @@ class ZooModule(L.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Start the epoch's mean loss."""
-        self._reset_loss()
+        self.loss = MeanLoss()
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of one batch. Its sum stays on the device and is logged once, at the end of the epoch."""
-        output = self.model.scaled(**self.inputs(batch))
-        loss = self._loss(output, batch)
+    def training_step(self, group: Batch, batch_idx: int) -> None:
+        """Train on each batch of a group: one update of the weights after every `accumulate` of them, and at its end.
+
+        Losses are summed on the device and logged once an epoch. A module that is `on_its_own` tells Lightning of
+        updates by their number alone.
+        """
+        n = 0
+        for n, batch in enumerate(self._steps(group, batch_idx), 1):
+            loss = self._loss(self.model.scaled(**self.inputs(batch)), batch)
+            self._backward(loss / self.accumulate if self.accumulate > 1 else loss)
+            if n % self.accumulate == 0:
+                self._update()
+        if n % self.accumulate:
+            self._update()
         if self.trainer.is_last_batch:
-            self.log("train/loss", self.mean_loss, on_step=False, on_epoch=True, sync_dist=True)
-        return loss
+            self.log("train/loss", self.mean_loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=1)
+
+    def _steps(self, group: Batch, number: int) -> Iterable[Batch]:
+        return [group] if self._data is None else self._data.steps(group, number)
+
+    @property
+    def _data(self) -> Any:
+        """The data module; None where a loader of another kind is trained on."""
+        trainer: Any = self.trainer
+        return trainer.datamodule
+
+    def _backward(self, loss: Tensor) -> None:
+        if self.on_its_own:
+            loss.backward()
+        else:
+            self.manual_backward(loss)
+
+    def _update(self) -> None:
+        """One step of the optimiser and of its schedule."""
+        wrapped: Any = self.optimizers()
+        optimizer, schedule = wrapped.optimizer, cast(LRScheduler, self.lr_schedulers())
+        if self.optim["clip"]:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.optim["clip"])
+        if self.on_its_own:
+            wrapped._on_before_step()
+            optimizer.step()
+            wrapped._on_after_step()
+        else:
+            wrapped.step()
+        optimizer.zero_grad()
+        schedule.step()
 
     def on_validation_epoch_start(self) -> None:
         """Start the validation's mean loss, setting the training's aside."""
-        self._train_loss, self._state = (self.loss_sum, self.n_seen), None
-        self._reset_loss()
+        self._train_loss, self.loss, self._state = self.loss, MeanLoss(), None
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Take one batch into the metrics."""
@@ -75,51 +129,46 @@ class ZooModule(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of the whole validation split."""
-        totals = torch.stack([self.loss_sum, torch.as_tensor(self.n_seen, dtype=torch.float32, device=self.device)])
-        loss, n = self.trainer.strategy.reduce(totals, reduce_op="sum")
+        totals = torch.stack([torch.as_tensor(part, device=self.device) for part in (self.loss.sum, self.loss.n)])
+        loss, n = self.trainer.strategy.reduce(totals.float(), reduce_op="sum")
         self.log("val/loss", loss / n)
         self.log_dict({f"val/{name}": value for name, value in self.val_metrics.compute().items()})
         self.val_metrics.reset()
-        self.loss_sum, self.n_seen = self._train_loss
+        self.loss = self._train_loss
 
     @property
     def mean_loss(self) -> Tensor:
         """Mean loss of the epoch so far, a scalar."""
-        return self.loss_sum / max(self.n_seen, 1)
+        return torch.as_tensor(self.loss.sum / max(self.loss.n, 1), device=self.device)
 
     def _loss(self, output: Tensor, batch: Batch) -> Tensor:
         """The mean loss of outputs on the network's scale, a scalar; taken into the epoch's mean."""
         loss = self.task.loss(output, self.model.preprocess.scale_target(batch["target"]))
-        n = self.task.count(batch["target"])
-        self.loss_sum = self.loss_sum + loss.detach() * n
-        self.n_seen = self.n_seen + n
+        self.loss.add(loss.detach(), self.task.count(batch["target"]))
         return loss
-
-    def _reset_loss(self) -> None:
-        self.loss_sum, self.n_seen = torch.zeros((), device=self.device), 0
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the epoch's loss so far, for a resume in mid-epoch."""
-        checkpoint["epoch_loss"] = {"loss_sum": self.loss_sum.cpu(), "n_seen": int(self.n_seen)}
+        checkpoint["epoch_loss"] = {"sum": float(self.loss.sum), "n": int(self.loss.n)}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on from the loss that `on_save_checkpoint` kept."""
-        self.loss_sum = checkpoint["epoch_loss"]["loss_sum"].to(self.device)
-        self.n_seen = checkpoint["epoch_loss"]["n_seen"]
+        self.loss = MeanLoss(**checkpoint["epoch_loss"])
 
     def configure_optimizers(self) -> Any:
         """The optimiser, and its schedule advanced once a step."""
         optimizer = create_optimizer(self.model, **{k: v for k, v in self.optim.items() if k not in _NOT_OPTIMIZER})
-        steps = int(self.trainer.estimated_stepping_batches)
-        schedule = create_schedule(optimizer, steps, **self.optim["schedule"])
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        schedule = create_schedule(optimizer, self.n_updates, **self.optim["schedule"])
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
 
-    def configure_gradient_clipping(
-        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
-    ) -> None:
-        """Clip the norm of the whole gradient; Lightning's own refuses fused optimisers under mixed precision."""
-        if gradient_clip_val:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), gradient_clip_val)
+    @property
+    def n_updates(self) -> int:
+        """Updates in the whole training, known once the data are."""
+        n_groups = int(self.trainer.estimated_stepping_batches)
+        if not self.on_its_own:
+            return n_groups
+        n_batches = self._data.batches.n_batches
+        return self.trainer.max_epochs * -(-n_batches // self.accumulate)
 
     def configure_callbacks(self) -> list[Callback]:
         """The moving average of weights, which validation and the release file then use."""
@@ -128,7 +177,7 @@ class ZooModule(L.LightningModule):
             return []
         if not isinstance(decay, float) or not 0 < decay < 1:
             raise UserError(f"optim.ema is a decay between 0 and 1, such as 0.99, or null; got {decay}")
-        return [EMAWeightAveraging(decay=decay, device=self.trainer.strategy.root_device)]
+        return [MovingAverage(decay, self.trainer.strategy.root_device)]
 
 
 _NOT_OPTIMIZER = ("schedule", "ema", "clip")

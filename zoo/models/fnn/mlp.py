@@ -49,11 +49,11 @@ class MLP(Network):
         self.residual = residual
         self.one_hot = OneHot(cardinalities)
         self.layers = nn.ModuleList(
-            nn.Sequential(
+            _sequential(
                 nn.Linear(n_numeric + self.one_hot.width if index == 0 else width, width),
                 NORMS_1D.get(norm)(width),
                 ACTIVATIONS.get(activation)(),
-                nn.Dropout(dropout),
+                nn.Dropout(dropout) if dropout else nn.Identity(),
             )
             for index in range(depth)
         )
@@ -61,9 +61,13 @@ class MLP(Network):
 
     def features(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
         """The last hidden layer, (batch, width), for inputs (batch, n_numeric) and (batch, n_categorical)."""
-        hidden = self.layers[0](
-            join(numeric, None if categorical is None else self.one_hot(categorical))
-        )  # (batch, width)
-        for layer in self.layers[1:]:
-            hidden = layer(hidden) + (hidden if self.residual else 0)
+        hidden = join(numeric, None if categorical is None else self.one_hot(categorical))
+        for index, layer in enumerate(self.layers):
+            output = layer(hidden)  # (batch, width)
+            hidden = output + hidden if self.residual and index else output
         return hidden
+
+
+def _sequential(*layers: nn.Module) -> nn.Sequential:
+    """The layers in order, less those that do nothing: calling them takes as long as a small layer's work."""
+    return nn.Sequential(*(layer for layer in layers if not isinstance(layer, nn.Identity)))

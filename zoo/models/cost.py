@@ -1,0 +1,38 @@
+"""What a model costs to run."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def multiply_adds(model: nn.Module, **inputs: Tensor) -> int:
+    """Multiplications, each with its addition, by the weights of all layers in one forward pass over `inputs`.
+
+    Counted are layers with `out_features`, `out_channels` or `hidden_size`, such as Linear, Conv2d and LSTM: the size
+    of their weights times the places or steps they are applied at.
+    """
+    counts: list[int] = []
+
+    def count(layer: nn.Module, _: Any, output: Any) -> None:
+        output = output[0] if isinstance(output, tuple) else output
+        weights = sum(weight.numel() for weight in layer.parameters(recurse=False) if weight.dim() > 1)
+        counts.append(weights * output.numel() // _width(layer))
+
+    hooks = [layer.register_forward_hook(count) for layer in model.modules() if _width(layer)]
+    training = model.training
+    try:
+        with torch.no_grad():
+            model.eval()(**inputs)
+    finally:
+        model.train(training)
+        for hook in hooks:
+            hook.remove()
+    return sum(counts)
+
+
+def _width(layer: nn.Module) -> int:
+    """Values that a layer gives at each place or step; 0 for layers without weights of their own."""
+    return next(
+        (getattr(layer, name) for name in ("out_features", "out_channels", "hidden_size") if hasattr(layer, name)), 0
+    )
