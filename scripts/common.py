@@ -26,6 +26,8 @@ def main(config_name: str, run: Callable[..., float | None]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are, in place of Hydra's own printing
     sys.argv[1:] = map(_quoted, sys.argv[1:])
     _search_own_folder()
+    if config_name == "train" and {"--help", "-h"} & set(sys.argv) and not _chosen_model():
+        sys.argv.append("model=fnn")  # the settings are shown with the values that a model brings
 
     def task(config: DictConfig) -> float | None:
         with exit_codes():
@@ -162,9 +164,13 @@ def _wrong_name(config_name: str) -> str | None:
     for key in given:
         if key not in settings and not key.startswith("hydra"):
             return str(unknown("setting", key, settings))
-    if config_name == "train" and not {"model", "experiment"} & set(given):
+    if config_name == "train" and not _chosen_model():
         return "say which model: model=" + " or ".join(name for name in _options("model") if "/" not in name)
     return None
+
+
+def _chosen_model() -> bool:
+    return any(argument.startswith(("model=", "experiment=")) for argument in sys.argv[1:])
 
 
 def _options(group: str) -> list[str]:

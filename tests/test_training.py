@@ -177,7 +177,7 @@ def test_the_same_command_gives_the_same_file_for_any_number_of_workers(config, 
 def test_compiling_reaches_the_network_that_trains(config, tmp_path, monkeypatch):
     compiled = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self, *args, **kwargs: compiled.append(type(self).__name__))
-    zoo.train(config("model=fnn", "trainer=debug", "trainer.compile=true"), tmp_path)
+    zoo.train(config("model=fnn", "trainer=debug", "trainer.compile=default"), tmp_path)
     assert compiled == ["MLP"]
 
 

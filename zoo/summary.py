@@ -42,6 +42,7 @@ def facts(metrics: Values) -> dict[str, str]:
         "seconds": ", ".join(f"{value:,.1f} {name}" for name, value in metrics["seconds"].items()),
         "seed": metrics.get("seed"),
         "device": metrics["device"],
+        "peak GiB": metrics.get("peak_gpu_gib"),
     }
     return {name: str(fact) for name, fact in known.items() if fact is not None}
 

@@ -99,8 +99,9 @@ class Classification(Task):
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Cross entropy of logits (batch, n_classes) and classes (batch,), in nats."""
-        weights = None if self.class_weights is None else self.class_weights.to(output.device)
-        return F.cross_entropy(output.float(), target, weights, label_smoothing=self.label_smoothing)
+        if self.class_weights is not None:
+            self.class_weights = self.class_weights.to(output.device)
+        return F.cross_entropy(output.float(), target, self.class_weights, label_smoothing=self.label_smoothing)
 
     def metrics(self) -> MetricCollection:
         """Accuracy, macro-averaged F1, and the area under the ROC curve, one class against the rest."""

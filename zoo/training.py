@@ -29,7 +29,7 @@ from zoo.modules import ZooModule, create_module
 from zoo.pretrained import finetune as load_into
 from zoo.pretrained import load, save_file
 from zoo.report import write_report
-from zoo.trainer import Config, check_trainer, create_trainer, describe_device
+from zoo.trainer import Config, check_trainer, create_trainer, describe_device, quick_cuda_check
 
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy")
 REQUIRED = ("model", "data", "optim", "trainer")
@@ -130,7 +130,8 @@ def _train(
     group_steps(trainer, module, data, callbacks, work)
     _say(f"training {config['model']['name']} on {splits.spec.name}, {describe_device(trainer)}, seed {config['seed']}")
     fit_start = time.perf_counter()
-    trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
+    with quick_cuda_check():
+        trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # what follows is the first process's alone
     if not trainer.is_global_zero:
@@ -223,11 +224,19 @@ def _release(
         "test": test,
         "epoch": chosen["epoch"] + 1,
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        **_peak_memory(trainer.strategy.root_device),
         **{key: card[key] for key in ("n_parameters", "seed", "device", "precision", "hardware", "versions")},
     }
     write_report(run, config, splits, metrics, predictor, outputs, targets)
     write_text(run.metrics, json.dumps(metrics, indent=1))  # last: it says that the run is finished
     return metrics
+
+
+def _peak_memory(device: torch.device) -> dict[str, float]:
+    """What the tensors of this process took at most on a GPU, in GiB."""
+    if device.type != "cuda":
+        return {}
+    return {"peak_gpu_gib": round(torch.cuda.max_memory_allocated(device) / 2**30, 3)}
 
 
 def _hardware() -> str:

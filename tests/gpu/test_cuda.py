@@ -40,5 +40,47 @@ def test_resident_data_gives_the_same_result(config, tmp_path):
 def test_compiled_equals_eager(config, tmp_path):
     settings = ("model=cnn", "trainer=gpu", "trainer.max_epochs=2", "trainer.precision=32-true")
     eager = zoo.train(config(*settings), tmp_path / "eager")
-    compiled = zoo.train(config(*settings, "trainer.compile=true"), tmp_path / "compiled")
+    compiled = zoo.train(config(*settings, "trainer.compile=default"), tmp_path / "compiled")
     assert compiled["val"]["accuracy"] == pytest.approx(eager["val"]["accuracy"], abs=0.03)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_step_waits_for_nothing(config, tmp_path, family):
+    """Once warm, an epoch's steps ask the device for no value."""
+    import zoo.modules.base as base
+
+    step = base.ZooModule.training_step
+
+    def watched(self, group, number):
+        torch.cuda.set_sync_debug_mode("error" if self.trainer.current_epoch else "default")
+        try:
+            step(self, group, number)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base.ZooModule, "training_step", watched)
+        zoo.train(config(f"model={family}", "trainer=gpu", "trainer.max_epochs=2"), tmp_path)
+
+
+def test_a_run_goes_on_across_devices(config, tmp_path):
+    """Half a training on the CPU and half on the GPU ends near the whole on the GPU."""
+    import os
+    import signal
+
+    from lightning.pytorch.callbacks import Callback
+
+    from zoo.errors import InterruptedTraining
+
+    class Stop(Callback):
+        def on_train_epoch_end(self, trainer, *args):
+            if trainer.current_epoch == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    settings = ("model=fnn", "trainer.max_epochs=4", "trainer.precision=32-true")
+    whole = zoo.train(config(*settings, "trainer=gpu"), tmp_path / "whole")
+    with pytest.raises(InterruptedTraining):
+        zoo.train(config(*settings, "trainer=cpu"), tmp_path / "parts", callbacks=[Stop()])
+    parts = zoo.train(config(*settings, "trainer=gpu", "resume=auto"), tmp_path / "parts")
+    assert parts["val"]["loss"] == pytest.approx(whole["val"]["loss"], rel=0.05)
+    assert whole["peak_gpu_gib"] > 0

@@ -10,9 +10,10 @@ class RNNModule(ZooModule):
     where the sequences are padded at their end, `lengths` (batch,)."""
 
     def inputs(self, batch: Batch) -> Batch:
-        """The batch's inputs, without the steps that are padding in every sequence."""
+        """The batch's inputs, without the steps that are padding in every sequence. On a GPU these stay, as asking for
+        the longest sequence would wait for all work that is under way."""
         inputs = super().inputs(batch)
-        if "lengths" not in inputs:
+        if "lengths" not in inputs or inputs["lengths"].is_cuda:
             return inputs
         longest = int(inputs["lengths"].max())
         return {name: value[:, :longest] if name in ("sequence", "tokens") else value for name, value in inputs.items()}
