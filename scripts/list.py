@@ -1,7 +1,6 @@
 """What the zoo holds: python scripts/list.py [models|data|pretrained] [pattern], such as "cnn/*" or "*mnist*"."""
 
 import argparse
-from collections.abc import Callable
 
 from common import exit_codes
 
@@ -9,10 +8,10 @@ from common import exit_codes
 def main() -> None:
     import zoo
 
-    kinds: dict[str, Callable[[str], list[str]]] = {
-        "models": zoo.list_models,
-        "data": zoo.list_data,
-        "pretrained": zoo.list_pretrained,
+    kinds = {  # the setting that takes a name of the kind, and all names
+        "models": ("model=", zoo.list_models),
+        "data": ("data=", zoo.list_data),
+        "pretrained": ("weights=", zoo.list_pretrained),
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("words", nargs="*", help="a kind, for what is known of each; a pattern of shell wildcards")
@@ -26,14 +25,9 @@ def main() -> None:
         if kind == "data":
             print(data_table(zoo.list_data(pattern)))
             return
-        for title, names in kinds.items():
+        for title, (setting, names) in kinds.items():
             if kind in (None, title):
-                print(
-                    f"{title} ({KEYS[title]})\n" + "\n".join(f"  {name}" for name in names(pattern) or ["none match"])
-                )
-
-
-KEYS = {"models": "model=", "data": "data=", "pretrained": "weights="}
+                print(f"{title} ({setting})", *(names(pattern) or ["none match"]), sep="\n  ")
 
 
 def data_table(names: list[str]) -> str:

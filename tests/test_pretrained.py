@@ -177,10 +177,19 @@ def test_unknown_names_and_paths():
         zoo.load("nowhere/model.safetensors")
 
 
-def test_importing_and_listing_are_cheap():
-    """Neither torch nor lightning is imported until it is needed."""
-    code = "import sys, zoo; zoo.list_models(); zoo.list_data(); zoo.list_pretrained(); print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+@pytest.mark.parametrize(
+    ("code", "unneeded"),
+    [
+        ("zoo.list_models(); zoo.list_data(); zoo.list_pretrained()", {"torch", "lightning"}),
+        ("zoo.load('fnn/mlp.breast_cancer')", {"lightning", "sklearn", "pandas", "pyarrow"}),
+        ("from zoo.data import facts; facts('breast_cancer')", {"lightning", "sklearn"}),
+    ],
+    ids=["importing and listing", "loading", "facts"],
+)
+def test_imports_nothing_heavy_that_is_not_needed(code, unneeded):
+    code = f"import sys, zoo; {code}; print(*{unneeded} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 def test_cards_are_plain_json():

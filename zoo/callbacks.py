@@ -14,8 +14,8 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
-from zoo.checkpoint import write_text
 from zoo.errors import DivergedError, InterruptedTraining
+from zoo.files import write_text
 
 
 class History(Callback):

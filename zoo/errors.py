@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -33,3 +34,10 @@ def unknown(kind: str, name: object, names: Iterable[str]) -> UserError:
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
     hint = f"the nearest: {', '.join(close)}" if close else f"there are: {', '.join(names[:12]) or 'none'}"
     return UserError(f"no {kind} '{name}'; {hint}")
+
+
+def no_file(path: Path) -> UserError:
+    """The error for a path where there is nothing, with the nearest names in its folder."""
+    if not path.parent.is_dir():
+        return UserError(f"no file {path}: there is no folder {path.parent}")
+    return UserError(f"{unknown('file', path.name, (other.name for other in path.parent.iterdir()))} in {path.parent}")

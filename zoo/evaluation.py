@@ -9,11 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.checkpoint import write_text
 from zoo.data.module import load_section
-from zoo.data.readers import labelled_readers, read_labelled
 from zoo.data.splits import Split, batches
 from zoo.errors import UserError, unknown
+from zoo.files import write_text
 from zoo.prediction import Predictor, choose_device
 from zoo.pretrained import list_pretrained, load
 from zoo.spec import DataSpec
@@ -100,8 +99,9 @@ def evaluate_weights(
 
 def _samples(predictor: Predictor, data: Mapping[str, Any] | None, split: str) -> tuple[str, Split]:
     """What to measure on, and the name of its data set."""
-    if data is not None and data["name"] in labelled_readers():
-        samples = read_labelled(predictor.spec, data)
+    from zoo.data.readers import read_labelled
+
+    if data is not None and (samples := read_labelled(predictor.spec, data)) is not None:
         return Path(data["path"]).name, samples
     splits = load_section(data or predictor.card["config"]["data"])
     check_same_kind(predictor.spec, splits.spec)

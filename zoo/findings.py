@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.utils.data import Subset
 
 from zoo.data.splits import Batch, Splits, batches
-from zoo.data.tabular._encode import category, number_names
 from zoo.figures import by_step, confusion, forecast, scatter, sparkline, table
 from zoo.prediction import Predictor
 from zoo.registry import Registry
@@ -167,6 +166,8 @@ def draw_rows(splits: Splits, samples: Batch) -> tuple[str, list[str]]:
 
 def _numbers_shown(splits: Splits, samples: Batch) -> dict[int, list[str]]:
     """The lines of each row's five numbers furthest from the mean, by row."""
+    from zoo.data.tabular._encode import number_names
+
     if "numeric" not in samples:
         return {}
     train = torch.cat([batch["numeric"].double().cpu() for batch in batches(splits.train)])
@@ -183,6 +184,8 @@ def _numbers_shown(splits: Splits, samples: Batch) -> dict[int, list[str]]:
 
 def _categories_shown(splits: Splits, samples: Batch) -> dict[int, list[str]]:
     """The lines of each row's first categories, by row."""
+    from zoo.data.tabular._encode import category
+
     if "categorical" not in samples:
         return {}
     columns = [column for column in splits.spec.columns if column.kind == "categorical"][:N_CATEGORIES]

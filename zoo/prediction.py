@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.checkpoint import write_text
-from zoo.data.readers import read_raw
-from zoo.data.sequences._sequences import encode_text
-from zoo.data.splits import Batch
-from zoo.errors import UserError, unknown
+from zoo.data.splits import Batch, n_at_once
+from zoo.errors import UserError, no_file, unknown
+from zoo.files import write_text
 from zoo.models.model import Model
 from zoo.spec import DataSpec
 from zoo.tasks import create_task
 
-AT_ONCE = 1000  # samples that go through the model together
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -55,7 +52,7 @@ class Predictor:
         Raises:
             UserError: when the input does not have the shape, type or columns the model takes.
         """
-        batch, single = read_raw(self.spec, raw)
+        batch, single = self._read(raw)
         answers = self.task.decode(self.outputs(batch))
         return answers[0] if single else answers
 
@@ -63,15 +60,14 @@ class Predictor:
         """Probabilities of the classes in the order of `spec.class_names`: (n_classes,), or (n, n_classes)."""
         if not self.spec.class_names:
             raise UserError(f"predict_proba needs classes; this model predicts {self.spec.target_name}: use predict")
-        batch, single = read_raw(self.spec, raw)
+        batch, single = self._read(raw)
         probabilities = self.outputs(batch).softmax(1).cpu().numpy()
         return probabilities[0] if single else probabilities
 
     def features(self, raw: Any) -> np.ndarray:
         """The last hidden representation: (d_features,), or (n, d_features) for several samples."""
-        batch, single = read_raw(self.spec, raw)
-        with torch.inference_mode():
-            features = self.model.features(**self._to_device(batch)).float().cpu().numpy()
+        batch, single = self._read(raw)
+        features = self._in_parts(self.model.features, batch).float().cpu().numpy()
         return features[0] if single else features
 
     def generate(self, prompt: str = "\n", n: int = 200, temperature: float = 1.0, seed: int = 0) -> str:
@@ -86,6 +82,8 @@ class Predictor:
         Raises:
             UserError: for a model that is not a language model, an empty prompt, or a temperature of 0 or below.
         """
+        from zoo.data.sequences._sequences import encode_text
+
         if self.spec.task != "language_modelling":
             raise UserError(f"generate needs a language model; this model does {self.spec.task}: use predict")
         if not prompt or temperature <= 0:
@@ -103,18 +101,12 @@ class Predictor:
 
     def answers(self, raw: Any) -> dict[str, list[Any]]:
         """The answers as the columns of a table, with the chances of each class where there are classes."""
-        batch, _ = read_raw(self.spec, raw)
+        batch, _ = self._read(raw)
         return self.task.tabulate(self.outputs(batch))
 
     def outputs(self, batch: Batch) -> Tensor:
         """The model's outputs (batch, n_outputs) for any number of samples."""
-        n = len(next(iter(batch.values())))
-        with torch.inference_mode():
-            parts = [
-                self.model(**self._to_device({name: value[start : start + AT_ONCE] for name, value in batch.items()}))
-                for start in range(0, n, AT_ONCE)
-            ]
-        return torch.cat(parts)
+        return self._in_parts(self.model, batch)
 
     def carry(self, batch: Batch, state: Any = None) -> tuple[Tensor, Any]:
         """The outputs for a batch, in float32, and the state from which the next batch of a stream goes on."""
@@ -131,6 +123,19 @@ class Predictor:
     def device(self) -> torch.device:
         """Where the model is."""
         return next(self.model.parameters()).device
+
+    def _read(self, raw: Any) -> tuple[Batch, bool]:
+        """Raw input as a batch, and whether it was a single sample."""
+        from zoo.data.readers import read_raw
+
+        return read_raw(self.spec, raw)
+
+    def _in_parts(self, function: Callable[..., Tensor], batch: Batch) -> Tensor:
+        """`function` of the batch's inputs, for as many samples at a time as `n_at_once` says."""
+        n, step = len(next(iter(batch.values()))), n_at_once({name: values[0] for name, values in batch.items()})
+        parts = ({name: values[start : start + step] for name, values in batch.items()} for start in range(0, n, step))
+        with torch.inference_mode():
+            return torch.cat([function(**self._to_device(part)) for part in parts])
 
     def _to_device(self, batch: Batch) -> Batch:
         return {name: batch[name].to(self.device) for name in self.spec.inputs}
@@ -160,9 +165,7 @@ def predict_file(predictor: Predictor, path: Path, output: Path | None = None) -
         UserError: when there is no such path, or what is there does not fit the model.
     """
     if not path.exists():
-        raise UserError(
-            f"{unknown('file', path.name, (other.name for other in path.parent.glob('*')))} in {path.parent}"
-        )
+        raise no_file(path)
     if path.is_dir():
         header, rows = _answer_folder(predictor, path)
     else:

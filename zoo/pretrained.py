@@ -75,7 +75,7 @@ def save_file(path: Path, model: "Model", card: Mapping[str, Any]) -> None:
     """
     from safetensors.torch import save
 
-    from zoo.checkpoint import write_whole
+    from zoo.files import write_whole
 
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     header = {"format": FORMAT, **card}

@@ -58,6 +58,12 @@ class Registry(Generic[T]):
             raise unknown(self.kind, name, self.names())
         return self._entries[name]
 
+    def path(self, name: str) -> Path:
+        """The file of the entry called `name`, which is not imported; an unknown name raises UserError."""
+        if name not in self._files:
+            raise unknown(self.kind, name, self.names())
+        return self._files[name]
+
     def names(self, pattern: str = "*") -> list[str]:
         """The names that match `pattern` (shell wildcards), sorted."""
         return sorted(name for name in {*self._files, *self._entries} if fnmatch(name, pattern))

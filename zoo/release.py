@@ -10,8 +10,8 @@ import torch
 import yaml
 from torch import Tensor
 
-from zoo.checkpoint import sha256_of, write_text
 from zoo.errors import UserError
+from zoo.files import sha256_of, write_text
 from zoo.models.model import Model
 from zoo.pretrained import CARDS, WEIGHTS, load_card, load_file
 from zoo.spec import DataSpec, Input

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import yaml
 from torch import Tensor
 
-from zoo.checkpoint import write_text
 from zoo.data import DATA
 from zoo.data.splits import Splits
 from zoo.figures import Points, curves, table
+from zoo.files import write_text
 from zoo.findings import FINDINGS
 from zoo.prediction import Predictor
 from zoo.summary import facts, measured

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from zoo.checkpoint import write_text
+from zoo.files import write_text
 
 Values = Mapping[str, Any]
 SEEDLIKE = {"seed", "run_dir", "resume", "zoo_path"}  # differ between the jobs of a sweep without setting them apart

@@ -1,19 +1,18 @@
 """What is learnt, whatever learns it: the loss, the metrics, what early stopping watches, and how outputs read."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics import Metric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, MulticlassF1Score
-from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError, R2Score
 
 from zoo.errors import UserError, unknown
 from zoo.registry import Registry
 from zoo.spec import IGNORED, DataSpec
+
+if TYPE_CHECKING:
+    from torchmetrics import MetricCollection
 
 TASKS: Registry[type["Task"]] = Registry("task")
 Scale = Callable[[Tensor], Tensor]
@@ -35,11 +34,11 @@ class Task:
         """Mean loss over the batch, a scalar, from outputs and targets on the network's scale."""
         raise NotImplementedError
 
-    def metrics(self) -> MetricCollection:
+    def metrics(self) -> "MetricCollection":
         """Fresh metrics, to be filled by `measure`."""
         raise NotImplementedError
 
-    def measure(self, metrics: MetricCollection, output: Tensor, target: Tensor, scale: Scale) -> None:
+    def measure(self, metrics: "MetricCollection", output: Tensor, target: Tensor, scale: Scale) -> None:
         """Take a batch into `metrics`: outputs and targets in the target's own units, and the map from those to the
         scale the loss is computed on."""
         metrics.update(output, target)
@@ -103,14 +102,11 @@ class Classification(Task):
             self.class_weights = self.class_weights.to(output.device)
         return F.cross_entropy(output.float(), target, self.class_weights, label_smoothing=self.label_smoothing)
 
-    def metrics(self) -> MetricCollection:
-        """Accuracy, macro-averaged F1, and the area under the ROC curve, one class against the rest."""
-        n = self.spec.n_outputs
-        return _collect(
-            accuracy=MulticlassAccuracy(n, average="micro"),
-            f1=MulticlassF1Score(n, average="macro"),
-            auroc=MulticlassAUROC(n),
-        )
+    def metrics(self) -> "MetricCollection":
+        """See `zoo.metrics.classification`."""
+        from zoo import metrics
+
+        return metrics.classification(self.spec.n_outputs)
 
     def decode(self, output: Tensor) -> list[Any]:
         """The likeliest class's name for each row of logits."""
@@ -143,34 +139,10 @@ class Values(Task):
         """The chosen error of outputs and targets of one shape, both standardised."""
         return self._loss(output.float(), target)
 
-    def measure(self, metrics: MetricCollection, output: Tensor, target: Tensor, scale: Scale) -> None:
+    def measure(self, metrics: "MetricCollection", output: Tensor, target: Tensor, scale: Scale) -> None:
         """Take in a batch, in its own units and standardised; each metric takes what it names."""
         output, target = output.contiguous(), target.contiguous()
         metrics.update(preds=output, target=target, scaled_preds=scale(output), scaled_target=scale(target))
-
-
-class ScaledSquaredError(MeanSquaredError):
-    """Mean squared error of standardised values."""
-
-    def update(self, scaled_preds: Tensor, scaled_target: Tensor) -> None:
-        """Take in values (batch, ...)."""
-        super().update(scaled_preds, scaled_target)
-
-
-class ScaledAbsoluteError(MeanAbsoluteError):
-    """Mean absolute error of standardised values."""
-
-    def update(self, scaled_preds: Tensor, scaled_target: Tensor) -> None:
-        """Take in values (batch, ...)."""
-        super().update(scaled_preds, scaled_target)
-
-
-class ScaledR2Score(R2Score):
-    """R squared, from standardised values, so that it is exact for targets of any size."""
-
-    def update(self, scaled_preds: Tensor, scaled_target: Tensor) -> None:
-        """Take in values (batch, n_outputs)."""
-        super().update(scaled_preds, scaled_target)
 
 
 @TASKS.register("regression")
@@ -179,9 +151,11 @@ class Regression(Values):
 
     score, score_mode = "rmse", "min"
 
-    def metrics(self) -> MetricCollection:
-        """Root mean squared error and mean absolute error in the target's units, and R squared."""
-        return _collect(rmse=MeanSquaredError(squared=False), mae=MeanAbsoluteError(), r2=ScaledR2Score())
+    def metrics(self) -> "MetricCollection":
+        """See `zoo.metrics.regression`."""
+        from zoo import metrics
+
+        return metrics.regression()
 
     def decode(self, output: Tensor) -> list[Any]:
         """A float for each row, or a list of floats where there are several outputs."""
@@ -194,15 +168,11 @@ class Forecasting(Values):
 
     score, score_mode, kept = "mse_scaled", "min", 2000
 
-    def metrics(self) -> MetricCollection:
-        """Mean squared and absolute error over all steps and channels: `_scaled` of values standardised by the training
-        split, as the literature gives them, and in the series' own units."""
-        return _collect(
-            mse_scaled=ScaledSquaredError(),
-            mae_scaled=ScaledAbsoluteError(),
-            mse=MeanSquaredError(),
-            mae=MeanAbsoluteError(),
-        )
+    def metrics(self) -> "MetricCollection":
+        """See `zoo.metrics.forecasting`."""
+        from zoo import metrics
+
+        return metrics.forecasting()
 
     def decode(self, output: Tensor) -> list[Any]:
         """For each window a list of its steps, each a list of the channels' values."""
@@ -226,12 +196,13 @@ class LanguageModelling(Task):
         """Cross entropy of logits (batch, time, n_tokens) and tokens (batch, time), in nats a token."""
         return F.cross_entropy(output.float().flatten(0, 1), target.flatten(), ignore_index=IGNORED)
 
-    def metrics(self) -> MetricCollection:
-        """Cross entropy in nats and in bits a token, and the share of tokens that were the likeliest."""
-        accuracy = MulticlassAccuracy(self.spec.n_outputs, average="micro")
-        return _collect(nats=CrossEntropy(), bits=CrossEntropy(unit=math.log(2)), accuracy=accuracy)
+    def metrics(self) -> "MetricCollection":
+        """See `zoo.metrics.language_modelling`."""
+        from zoo import metrics
 
-    def measure(self, metrics: MetricCollection, output: Tensor, target: Tensor, scale: Scale) -> None:
+        return metrics.language_modelling(self.spec.n_outputs)
+
+    def measure(self, metrics: "MetricCollection", output: Tensor, target: Tensor, scale: Scale) -> None:
         """Take in a batch, less its padded steps."""
         valid = target != IGNORED
         metrics.update(output[valid], target[valid])
@@ -243,30 +214,3 @@ class LanguageModelling(Task):
     def decode(self, output: Tensor) -> list[Any]:
         """The likeliest token after the end of each text."""
         return [self.spec.class_names[index] for index in output[:, -1].argmax(1).tolist()]
-
-
-class CrossEntropy(Metric):
-    """Mean cross entropy over all tokens; `unit` nats count as one."""
-
-    total: Tensor
-    n: Tensor
-
-    def __init__(self, unit: float = 1.0):
-        super().__init__()
-        self.unit = unit
-        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("n", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
-
-    def update(self, preds: Tensor, target: Tensor) -> None:
-        """Take in logits (n, n_tokens) and tokens (n,)."""
-        self.total += F.cross_entropy(preds.float(), target, reduction="sum")
-        self.n += len(target)
-
-    def compute(self) -> Tensor:
-        """The mean so far."""
-        return (self.total / self.n / self.unit).float()
-
-
-def _collect(**metrics: Metric) -> MetricCollection:
-    named: Mapping[str, Metric] = metrics
-    return MetricCollection(dict(named), compute_groups=False)

@@ -19,12 +19,13 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from zoo.auto import batch_work, fill_auto, fit_machine, group_steps
-from zoo.checkpoint import SafeCheckpointIO, is_sound, newest, write_text
+from zoo.checkpoint import SafeCheckpointIO, is_sound, newest
 from zoo.data.module import ZooDataModule, load_section, loader_options
 from zoo.data.splits import Splits, each_value_once
 from zoo.errors import UserError, unknown
 from zoo.evaluation import evaluate
 from zoo.extension import add_path
+from zoo.files import write_text
 from zoo.modules import ZooModule, create_module
 from zoo.pretrained import finetune as load_into
 from zoo.pretrained import load, save_file

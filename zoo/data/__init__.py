@@ -1,16 +1,23 @@
 """Every data set, by name: one file each. A file registers a function that returns its `Splits`."""
 
+import ast
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoo.errors import UserError, unknown
 from zoo.registry import Registry
 
 if TYPE_CHECKING:
-    from zoo.data.splits import Splits
+    from zoo.data.splits import Batch, Splits, TensorSplit
+    from zoo.spec import DataSpec
 
 DATA: "Registry[Callable[..., Splits]]" = Registry("data", __name__)
+# By the name of an input: raw input of the user's as a batch for a trained model, see `zoo.data.readers`.
+READERS: "Registry[Callable[[DataSpec, Any], tuple[Batch, bool]]]" = Registry("kind of input")
+# By the name of a data set that reads a user's file: the labelled samples of another such file, from a config's data
+# section, as a trained model's spec has them.
+LABELLED: "Registry[Callable[[DataSpec, Mapping[str, Any]], TensorSplit]]" = Registry("reader of labelled samples")
 
 
 class Facts(NamedTuple):
@@ -34,8 +41,12 @@ class Facts(NamedTuple):
 
 
 def facts(name: str) -> Facts | None:
-    """The facts of a data set; None for one of the user's own that states none."""
-    return getattr(inspect.getmodule(DATA.get(name)), "FACTS", None)
+    """The facts of a data set, from the text of its file, which is not run for it; None where it states none."""
+    lines = ast.parse(DATA.path(name).read_text(encoding="utf-8")).body
+    for call in (line.value for line in lines if isinstance(line, ast.Assign) and isinstance(line.value, ast.Call)):
+        if ast.unparse(call.func) == "Facts":
+            return Facts(**{str(entry.arg): ast.literal_eval(entry.value) for entry in call.keywords})
+    return None
 
 
 def list_data(pattern: str = "*") -> list[str]:

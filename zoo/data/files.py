@@ -21,6 +21,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from zoo.errors import UserError
+from zoo.files import write_whole
 
 UNPACK: dict[str, tuple[bytes, Callable[..., Any]]] = {
     ".gz": (b"\x1f\x8b", gzip.open),
@@ -155,11 +156,7 @@ def _bounded(file: IO[bytes]) -> bytes:
 def _keep(path: Path, content: bytes) -> None:
     """Write to the cache, whole or not at all; a cache that cannot be written to is only slower."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            part = Path(folder) / path.name
-            part.write_bytes(content)
-            os.replace(part, path)
+        write_whole(path, lambda file: file.write(content))
     except OSError as error:
         print(f"{path} is not kept: {error}")
 

@@ -9,10 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from zoo.data import Facts
+from zoo.data import READERS, Facts
 from zoo.data.images._folder import image_files
 from zoo.data.images._pixels import Shape, pixels, read_pixels
-from zoo.data.readers import READERS
 from zoo.data.splits import Batch, Splits, TensorSplit, carve
 from zoo.errors import UserError
 from zoo.spec import DataSpec, Input

@@ -12,6 +12,7 @@ from zoo.data.sequences._files import read_ts
 from zoo.data.sequences._labelled import sequence_splits
 from zoo.data.splits import Splits
 from zoo.errors import UserError, unknown
+from zoo.files import write_whole
 
 HOST = "https://zenodo.org"
 
@@ -37,10 +38,7 @@ def archive_file(name: str, part: str) -> Path:
         if place.is_file():
             return place
     content = _fetch(name, file, Path(own or "<folder>") / name / file)
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    part_file = cached.with_suffix(f".{os.getpid()}")
-    part_file.write_bytes(content)
-    os.replace(part_file, cached)
+    write_whole(cached, lambda file: file.write(content))
     return cached
 
 

@@ -1,4 +1,4 @@
-"""Files of sequences as they are: arrays, .ts of the aeon archives, and recordings. Tables of steps are in `_long`."""
+"""Files of sequences as they are: arrays, .ts of the aeon archives, and recordings."""
 
 import zipfile
 import zlib
@@ -13,7 +13,6 @@ import pyarrow as pa
 from zoo.data.sequences._sound import SUFFIXES, band_names, log_mel, read_sound
 from zoo.errors import UserError, unknown
 
-TABLES = (".csv", ".tsv", ".txt", ".parquet")
 FIELDS = {
     "values": ("sequence", "sequences", "X", "x", "data"),
     "lengths": ("lengths", "length"),
@@ -44,36 +43,6 @@ class Sequences:
     def place(self, row: int) -> str:
         """What sequence number `row` is called."""
         return self.places[row]
-
-
-def read_file(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> Sequences:
-    """The sequences of a file, or of a folder of recordings.
-
-    Args:
-        path: .npz, .npy, .ts, a table, a recording, or a folder of recordings, in a folder each class if labelled.
-        reading: options of the format; the others are passed over.
-        labelled: whether there must be a label for each sequence.
-    """
-    if not path.parent.is_dir():
-        raise UserError(f"there is no {path}, nor a folder {path.parent}")
-    if not path.exists():
-        raise UserError(f"{unknown('file', path.name, (file.name for file in path.parent.iterdir()))} in {path.parent}")
-    suffix = next((s for s in reversed(path.suffixes) if s.lower() not in (".gz", ".xz", ".bz2", ".zip")), "").lower()
-    try:
-        if path.is_dir() or suffix in SUFFIXES:
-            return read_recordings(path, reading, labelled)
-        if suffix in (".npz", ".npy"):
-            return read_arrays(path, reading, labelled)
-        if suffix == ".ts":
-            return read_ts(path, labelled)
-        if suffix in TABLES:
-            from zoo.data.sequences._long import read_long
-
-            return read_long(path, reading, labelled)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
-    known = ", ".join((".npz", ".npy", ".ts", *TABLES, *SUFFIXES))
-    raise UserError(f"sequences are read from {known}, or a folder of recordings; got {path}")
 
 
 def read_arrays(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequences:

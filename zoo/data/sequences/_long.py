@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from zoo.data.sequences._files import Sequences
 from zoo.data.tabular._files import place_in, read_table
-from zoo.data.tabular._infer import date_form
-from zoo.data.tabular._values import as_dates, as_numbers, as_text, is_number, is_text, missing, plain, refuse
+from zoo.data.tabular._infer import read_dates
+from zoo.data.tabular._values import as_numbers, as_text, is_number, missing, only_numbers, plain, refuse
 from zoo.errors import UserError, unknown
 
 USUAL = {
@@ -77,11 +77,8 @@ def _numbers(table: pa.Table, name: str, place: Any) -> np.ndarray:
     """A channel (n_rows,), NaN where a value is missing."""
     if name not in table.column_names:
         raise UserError(f"the input lacks a channel: {unknown('column', name, table.column_names)}")
-    array = plain(table[name])
-    numbers = as_numbers(array)
     fix = f"correct them, or leave column '{name}' out of the file"
-    refuse(f"channel '{name}' holds numbers", array, np.isnan(numbers) & ~missing(array), place, fix)
-    return numbers.astype(np.float32)
+    return only_numbers(plain(table[name]), f"channel '{name}' holds numbers", place, fix).astype(np.float32)
 
 
 def _codes(ids: pa.Array | None, n: int, place: Any) -> tuple[np.ndarray, list[str]]:
@@ -100,7 +97,7 @@ def _times(table: pa.Table, name: str | None, place: Any) -> np.ndarray:
     array = plain(table[name])
     times = as_numbers(array)
     if np.isnan(times).any() and not is_number(array.type):
-        dates = as_dates(array, date_form(name, array, array, place) if is_text(array.type) else "ISO8601")
+        dates = read_dates(name, array, place)
         times = np.where(dates.isna(), np.nan, dates.to_numpy().astype("datetime64[ns]").astype(np.float64))
     rule = f"each step has a time, as a number or a date such as 2024-12-31 23:59; so column '{name}'"
     refuse(rule, array, np.isnan(times), place, "correct these rows")

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-from zoo.data import facts, load_data
+from zoo.data import load_data
 from zoo.data.sequences._sequences import sequence_inputs
 from zoo.data.splits import Splits, TensorSplit
 from zoo.spec import Column, DataSpec
-
-PIXEL_FACTS = facts("mnist")._replace(inputs="sequence of 784 steps, 1 channel (uint8)")  # type: ignore[union-attr]
 
 
 def pixel_splits(name: str, n_val: int, split_seed: int, order: Sequence[int] | None = None) -> Splits:
@@ -27,8 +25,8 @@ def pixel_splits(name: str, n_val: int, split_seed: int, order: Sequence[int] | 
             class_names=mnist.spec.class_names,
             columns=[Column("pixel")],
             target_name=mnist.spec.target_name,
-            licence=PIXEL_FACTS.licence,
-            source=PIXEL_FACTS.source,
+            licence=mnist.spec.licence,
+            source=mnist.spec.source,
         ),
         train=steps(mnist.train),  # type: ignore[arg-type]
         val=steps(mnist.val),  # type: ignore[arg-type]

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from zoo.data.readers import READERS
-from zoo.data.sequences._files import load_arrays, read_file
+from zoo.data import READERS
+from zoo.data.sequences._files import load_arrays
+from zoo.data.sequences._formats import read_file
 from zoo.data.sequences._series import last_window
 from zoo.data.splits import Batch
-from zoo.errors import UserError, unknown
+from zoo.errors import UserError, no_file
 from zoo.spec import DataSpec, Input
 
 LARGEST = 8e9  # bytes that padded sequences may take
@@ -170,8 +171,7 @@ def read_text(path: Path) -> str:
     if path.is_dir():
         return "".join(map(read_text, sorted(path.rglob("*.txt")))) or _empty(path, "holds no .txt file")
     if not path.is_file():
-        names = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise unknown(f"file in {path.parent}", path.name, names)
+        raise no_file(path)
     content = path.read_bytes()
     if b"\0" in content:
         raise UserError(f"{path} is not a text: it holds zero bytes; save it as UTF-8")

@@ -9,12 +9,11 @@ import pandas as pd
 import pyarrow as pa
 
 from zoo.data.tabular._files import place_in, read_table
-from zoo.data.tabular._infer import date_form
-from zoo.data.tabular._values import DATES, as_dates, as_numbers, is_date, is_number, is_text, missing, plain, refuse
+from zoo.data.tabular._infer import date_forms, read_dates
+from zoo.data.tabular._values import is_date, is_number, is_text, only_numbers, plain, refuse
 from zoo.errors import UserError, unknown
 from zoo.spec import DataSpec
 
-SAMPLE = 100  # rows from which a column of dates is told
 GROWTH = 2.0  # rows, filled gaps among them, for each row of the file: more are not filled in
 CALENDAR = {
     "B": "a working day",
@@ -70,10 +69,7 @@ def last_window(spec: DataSpec, path: Path) -> np.ndarray:
 
 
 def _holds_dates(column: pa.Array) -> bool:
-    if is_number(column.type):
-        return False
-    first = column.drop_null().slice(0, SAMPLE)
-    return is_date(column.type) or (len(first) > 0 and any(as_dates(first, form).notna().all() for form in DATES))
+    return is_date(column.type) or (is_text(column.type) and bool(date_forms(column)))
 
 
 def _say(path: Path, time: str | None, names: Sequence[str], others: Sequence[str]) -> None:
@@ -83,16 +79,15 @@ def _say(path: Path, time: str | None, names: Sequence[str], others: Sequence[st
 
 
 def _numbers(path: Path, name: str, column: pa.Array) -> np.ndarray:
-    values = as_numbers(column)
     place = place_in(path)
-    refuse(f"column '{name}' holds numbers", column, np.isnan(values) & ~missing(column), place, "correct it there")
+    values = only_numbers(column, f"column '{name}' holds numbers", place, "correct it there")
     refuse(f"column '{name}' holds finite numbers", column, np.isinf(values), place, "correct it there")
     return values.astype(np.float32)
 
 
 def _dates(path: Path, name: str, column: pa.Array) -> pd.DatetimeIndex:
     place = place_in(path)
-    dates = as_dates(column, date_form(name, column, column, place) if is_text(column.type) else "ISO8601")
+    dates = read_dates(name, column, place)
     fix = "write dates as 2024-12-31 or 2024-12-31 18:00, or give another column with data.time="
     refuse(f"column '{name}' holds a date in each row", column, dates.isna().to_numpy(), place, fix)
     twice = dates.duplicated().to_numpy()

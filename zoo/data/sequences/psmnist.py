@@ -7,12 +7,19 @@ Q. Le, N. Jaitly, G. Hinton, "A simple way to initialize recurrent networks of r
 
 import numpy as np
 
-from zoo.data import DATA
-from zoo.data.sequences._pixels import PIXEL_FACTS, pixel_splits
+from zoo.data import DATA, Facts
+from zoo.data.sequences._pixels import pixel_splits
 from zoo.data.splits import Splits
 
 SEED = 92916
-FACTS = PIXEL_FACTS
+FACTS = Facts(
+    task="classification",
+    rows="55,000 / 5,000 / 10,000",
+    inputs="sequence of 784 steps, 1 channel (uint8)",
+    licence="CC BY-SA 3.0",
+    source="Y. LeCun, C. Cortes, C. Burges, MNIST",
+    network="fetched",
+)
 
 
 @DATA.register("psmnist")

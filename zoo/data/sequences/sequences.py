@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo.data import DATA, Facts
-from zoo.data.sequences._files import Sequences, read_file
+from zoo.data.sequences._files import Sequences
+from zoo.data.sequences._formats import read_file
 from zoo.data.sequences._labelled import sequence_splits
 from zoo.data.sequences._sound import check_sound
 from zoo.data.splits import Splits, check_shares

@@ -13,10 +13,10 @@ from zoo.data.tabular._values import (
     WORDS,
     Place,
     as_dates,
-    as_numbers,
     as_table,
     as_text,
     missing,
+    only_numbers,
     plain,
     refuse,
     row_number,
@@ -110,10 +110,9 @@ def _refuse_gaps(name: str, without: np.ndarray, place: Place) -> None:
 
 def numbers(column: Column, array: pa.Array, place: Place) -> np.ndarray:
     """A column of numbers or booleans, (n,) float32."""
-    values = as_numbers(array, WORDS if column.kind == "boolean" else None)
     rule = f"every value of column '{column.name}' is a number"
     fix = f"correct the value, name a mark of missing values by data.missing=, or make '{column.name}' categorical"
-    refuse(rule, array, np.isnan(values) & ~missing(array), place, fix)
+    values = only_numbers(array, rule, place, fix, WORDS if column.kind == "boolean" else None)
     with np.errstate(over="ignore"):
         small = values.astype(np.float32)
     refuse(f"{rule} below 3e38", array, np.isinf(small), place, "correct the value, or leave it empty")

@@ -19,7 +19,7 @@ import pyarrow.parquet
 import rich.progress
 
 from zoo.data.tabular._values import DECIMAL_COMMA, Place, check_headings, is_text, plain, with_decimal_point
-from zoo.errors import UserError, unknown
+from zoo.errors import UserError, no_file
 
 UNPACK: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 MISSING = ("", " ", "?", "-", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NULL", "Null", "null", "None")
@@ -87,9 +87,7 @@ def check_path(path: Path) -> None:
         return
     if path.is_dir():
         raise UserError(f"a table is one file; {path} is a folder with {_files_in(path)}")
-    if not path.parent.is_dir():
-        raise UserError(f"no file {path}: there is no folder {path.parent}")
-    raise UserError(f"{unknown('file', path.name, (file.name for file in path.parent.iterdir()))} in {path.parent}")
+    raise no_file(path)
 
 
 def _files_in(folder: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -138,7 +139,7 @@ def _kind(name: str, whole: pa.Array, array: pa.Array, place: Place) -> str:
         return "date"
     if not _not_numbers(name, whole, array, place):
         return "numeric"
-    return "date" if _date_forms(array) else "categorical"
+    return "date" if date_forms(array) else "categorical"
 
 
 def _within_0_and_1(array: pa.Array) -> bool:
@@ -187,7 +188,7 @@ def _is_id(kind: str, array: pa.Array) -> bool:
     return bool(distinct and (in_order or np.ptp(values) < DENSE * len(values)))
 
 
-def _date_forms(array: pa.Array) -> list[str]:
+def date_forms(array: pa.Array) -> list[str]:
     """The forms that the first dates of a column of text all have."""
     first = array.drop_null().slice(0, 100)
     if not len(first) or not pc.all(pc.match_substring_regex(first, "[0-9]")).as_py():
@@ -198,7 +199,7 @@ def _date_forms(array: pa.Array) -> list[str]:
 
 def date_form(name: str, whole: pa.Array, array: pa.Array, place: Place) -> str:
     """The form of the dates of a column of text, whose training rows are `array`."""
-    dates = {form: as_dates(array, form) for form in _date_forms(array) or ["ISO8601"]}
+    dates = {form: as_dates(array, form) for form in date_forms(array) or ["ISO8601"]}
     form = min(dates, key=lambda form: int(dates[form].isna().sum()))
     if (dates[form].isna().to_numpy() & ~missing(array)).any():
         bad = as_dates(whole, form).isna().to_numpy() & ~missing(whole)
@@ -209,6 +210,11 @@ def date_form(name: str, whole: pa.Array, array: pa.Array, place: Place) -> str:
     if other:
         print(f"dates of '{name}' are read as {form}, but could be {other}")
     return form
+
+
+def read_dates(name: str, column: pa.Array, place: Place) -> pd.Series:
+    """The dates (n,) of a column, NaT where missing; those that are text in the one form that all have."""
+    return as_dates(column, date_form(name, column, column, place) if is_text(column.type) else "ISO8601")
 
 
 def _categories(name: str, array: pa.Array, most: int) -> list[str]:

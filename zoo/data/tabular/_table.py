@@ -11,7 +11,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from zoo.data.readers import LABELLED, READERS
+from zoo.data import LABELLED, READERS
 from zoo.data.splits import Batch, Splits, TensorSplit
 from zoo.data.tabular._encode import encode, numbers, table_inputs
 from zoo.data.tabular._files import place_in, read_table
@@ -121,12 +121,17 @@ def read_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
         frame, single = _frame(spec, raw)
         given = [str(name) for name in frame.columns]
         table = as_table(frame.loc[:, [name in spec.column_names for name in given]])
-    for name in spec.column_names:
-        if name not in given:
-            raise UserError(f"the input lacks a column: {unknown('column', name, given)}")
+    _check_there(spec.column_names, given, "the input")
     if not len(table):
         raise UserError("there are no rows in this input")
     return encode(spec.columns, table, dates=spec.reading.get("dates"), place=place, complete=True), single
+
+
+def _check_there(names: Sequence[str], given: Sequence[str], where: str) -> None:
+    """Raise UserError, with the nearest name, unless all columns are among those given."""
+    for name in names:
+        if name not in given:
+            raise UserError(f"{where} lacks a column: {unknown('column', name, given)}")
 
 
 def _as_in_training(spec: DataSpec, path: Path) -> pa.Table:
@@ -141,9 +146,7 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> TensorSplit:
         raise UserError("say which table to measure on: data=csv data.path=<file>")
     path, target = Path(data["path"]), spec.target_name
     table = _as_in_training(spec, path)
-    for name in (target, *spec.column_names):
-        if name not in table.column_names:
-            raise UserError(f"{path} lacks a column: {unknown('column', name, table.column_names)}")
+    _check_there((target, *spec.column_names), table.column_names, str(path))
     known = np.flatnonzero(~missing(plain(table[target])))
     table = table.take(pa.array(known))
     in_file = place_in(path)

@@ -112,6 +112,15 @@ def as_numbers(array: pa.Array, words: Mapping[str, float] | None = None) -> np.
     return array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
 
 
+def only_numbers(
+    array: pa.Array, rule: str, place: Place, fix: str, words: Mapping[str, float] | None = None
+) -> np.ndarray:
+    """`as_numbers` (n,), NaN where missing alone; UserError that names the cells which hold no number."""
+    numbers = as_numbers(array, words)
+    refuse(rule, array, np.isnan(numbers) & ~missing(array), place, fix)
+    return numbers
+
+
 def _number_of(text: pa.Array, words: Mapping[str, float]) -> pd.Series:
     bare = pc.replace_substring_regex(text, SIGNS, r"\1\2")
     grouped = pc.match_substring_regex(bare, THOUSANDS)

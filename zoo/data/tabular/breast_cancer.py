@@ -1,7 +1,5 @@
 """Breast cancer Wisconsin (diagnostic): is a tumour malignant, from 30 measures of cell nuclei. 569 rows."""
 
-from sklearn.datasets import load_breast_cancer
-
 from zoo.data import DATA, Facts
 from zoo.data.splits import Splits
 from zoo.data.tabular._sklearn import sklearn_splits
@@ -18,6 +16,8 @@ FACTS = Facts(
 @DATA.register("breast_cancer")
 def breast_cancer(*, split_seed: int = 0, fold: int | None = None, n_folds: int = 5) -> Splits:
     """341 / 114 / 114 rows of 30 numbers, two classes; or one of `n_folds` folds as test split."""
+    from sklearn.datasets import load_breast_cancer
+
     bunch = load_breast_cancer()
     return sklearn_splits(
         "breast_cancer",

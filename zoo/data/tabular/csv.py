@@ -14,10 +14,10 @@ import yaml
 from zoo.data import DATA, Facts
 from zoo.data.splits import Splits
 from zoo.data.tabular._files import check_path, place_in, read_table
-from zoo.data.tabular._infer import date_form, infer_task
+from zoo.data.tabular._infer import infer_task, read_dates
 from zoo.data.tabular._rows import split_rows
 from zoo.data.tabular._table import schema_yaml, table_splits
-from zoo.data.tabular._values import Place, as_dates, as_numbers, as_text, is_number, is_text, missing, plain, refuse
+from zoo.data.tabular._values import Place, as_numbers, as_text, is_number, missing, plain, refuse
 from zoo.errors import UserError, unknown
 
 FACTS = Facts(
@@ -232,6 +232,5 @@ def _by(
     if split == "time" and is_number(column.type):
         return as_numbers(column)[rows]
     if split == "time":
-        form = date_form(str(name), column, column, place) if is_text(column.type) else ""
-        return as_dates(column, form).to_numpy()[rows]
+        return read_dates(str(name), column, place).to_numpy()[rows]
     return as_text(column).dictionary_encode().indices.fill_null(-1).to_numpy()[rows]

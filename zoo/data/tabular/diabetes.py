@@ -1,7 +1,5 @@
 """Diabetes: disease progression one year on, from 10 measures of a patient. 442 rows."""
 
-from sklearn.datasets import load_diabetes
-
 from zoo.data import DATA, Facts
 from zoo.data.splits import Splits
 from zoo.data.tabular._sklearn import sklearn_splits
@@ -18,6 +16,8 @@ FACTS = Facts(
 @DATA.register("diabetes")
 def diabetes(*, split_seed: int = 0, fold: int | None = None, n_folds: int = 5) -> Splits:
     """264 / 89 / 89 rows of 10 numbers, one number to predict; or one of `n_folds` folds as test split."""
+    from sklearn.datasets import load_diabetes
+
     bunch = load_diabetes()
     return sklearn_splits(
         "diabetes",

@@ -1,7 +1,5 @@
 """Digits: handwritten digits as 64 counts of inked pixels, 0 to 16. 1,797 rows."""
 
-from sklearn.datasets import load_digits
-
 from zoo.data import DATA, Facts
 from zoo.data.splits import Splits
 from zoo.data.tabular._sklearn import sklearn_splits
@@ -18,6 +16,8 @@ FACTS = Facts(
 @DATA.register("digits")
 def digits(*, split_seed: int = 0, fold: int | None = None, n_folds: int = 5) -> Splits:
     """1,077 / 360 / 360 rows of 64 numbers, ten classes; or one of `n_folds` folds as test split."""
+    from sklearn.datasets import load_digits
+
     bunch = load_digits()
     return sklearn_splits(
         "digits",

@@ -1,7 +1,5 @@
 """Wine: which of three cultivars, from 13 chemical measures. 178 rows."""
 
-from sklearn.datasets import load_wine
-
 from zoo.data import DATA, Facts
 from zoo.data.splits import Splits
 from zoo.data.tabular._sklearn import sklearn_splits
@@ -18,6 +16,8 @@ FACTS = Facts(
 @DATA.register("wine")
 def wine(*, split_seed: int = 0, fold: int | None = None, n_folds: int = 5) -> Splits:
     """106 / 36 / 36 rows of 13 numbers, three classes; or one of `n_folds` folds as test split."""
+    from sklearn.datasets import load_wine
+
     bunch = load_wine()
     return sklearn_splits(
         "wine",

@@ -1,0 +1,38 @@
+"""Any file of sequences, by its format."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.data.sequences._files import Sequences, read_arrays, read_recordings, read_ts
+from zoo.data.sequences._long import read_long
+from zoo.data.sequences._sound import SUFFIXES
+from zoo.errors import UserError, no_file
+
+TABLES = (".csv", ".tsv", ".txt", ".parquet")
+
+
+def read_file(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> Sequences:
+    """The sequences of a file, or of a folder of recordings.
+
+    Args:
+        path: .npz, .npy, .ts, a table, a recording, or a folder of recordings, in a folder each class if labelled.
+        reading: options of the format; the others are passed over.
+        labelled: whether there must be a label for each sequence.
+    """
+    if not path.exists():
+        raise no_file(path)
+    suffix = next((s for s in reversed(path.suffixes) if s.lower() not in (".gz", ".xz", ".bz2", ".zip")), "").lower()
+    try:
+        if path.is_dir() or suffix in SUFFIXES:
+            return read_recordings(path, reading, labelled)
+        if suffix in (".npz", ".npy"):
+            return read_arrays(path, reading, labelled)
+        if suffix == ".ts":
+            return read_ts(path, labelled)
+        if suffix in TABLES:
+            return read_long(path, reading, labelled)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    known = ", ".join((".npz", ".npy", ".ts", *TABLES, *SUFFIXES))
+    raise UserError(f"sequences are read from {known}, or a folder of recordings; got {path}")

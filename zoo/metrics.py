@@ -1,0 +1,93 @@
+"""What is measured for each task, as torchmetrics' collections."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchmetrics import Metric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, MulticlassF1Score
+from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError, R2Score
+
+
+def classification(n_classes: int) -> MetricCollection:
+    """Accuracy, macro-averaged F1, and the area under the ROC curve, one class against the rest."""
+    return _collect(
+        accuracy=MulticlassAccuracy(n_classes, average="micro"),
+        f1=MulticlassF1Score(n_classes, average="macro"),
+        auroc=MulticlassAUROC(n_classes),
+    )
+
+
+def regression() -> MetricCollection:
+    """Root mean squared error and mean absolute error in the target's units, and R squared."""
+    return _collect(rmse=MeanSquaredError(squared=False), mae=MeanAbsoluteError(), r2=ScaledR2Score())
+
+
+def forecasting() -> MetricCollection:
+    """Mean squared and absolute error over all steps and channels: `_scaled` of values standardised by the training
+    split, as the literature gives them, and in the series' own units."""
+    return _collect(
+        mse_scaled=ScaledSquaredError(),
+        mae_scaled=ScaledAbsoluteError(),
+        mse=MeanSquaredError(),
+        mae=MeanAbsoluteError(),
+    )
+
+
+def language_modelling(n_tokens: int) -> MetricCollection:
+    """Cross entropy in nats and in bits a token, and the share of tokens that were the likeliest."""
+    accuracy = MulticlassAccuracy(n_tokens, average="micro")
+    return _collect(nats=CrossEntropy(), bits=CrossEntropy(unit=math.log(2)), accuracy=accuracy)
+
+
+def _collect(**metrics: Metric) -> MetricCollection:
+    named: Mapping[str, Metric] = metrics
+    return MetricCollection(dict(named), compute_groups=False)
+
+
+class ScaledSquaredError(MeanSquaredError):
+    """Mean squared error of standardised values."""
+
+    def update(self, scaled_preds: Tensor, scaled_target: Tensor) -> None:
+        """Take in values (batch, ...)."""
+        super().update(scaled_preds, scaled_target)
+
+
+class ScaledAbsoluteError(MeanAbsoluteError):
+    """Mean absolute error of standardised values."""
+
+    def update(self, scaled_preds: Tensor, scaled_target: Tensor) -> None:
+        """Take in values (batch, ...)."""
+        super().update(scaled_preds, scaled_target)
+
+
+class ScaledR2Score(R2Score):
+    """R squared, from standardised values, so that it is exact for targets of any size."""
+
+    def update(self, scaled_preds: Tensor, scaled_target: Tensor) -> None:
+        """Take in values (batch, n_outputs)."""
+        super().update(scaled_preds, scaled_target)
+
+
+class CrossEntropy(Metric):
+    """Mean cross entropy over all tokens; `unit` nats count as one."""
+
+    total: Tensor
+    n: Tensor
+
+    def __init__(self, unit: float = 1.0):
+        super().__init__()
+        self.unit = unit
+        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("n", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Take in logits (n, n_tokens) and tokens (n,)."""
+        self.total += F.cross_entropy(preds.float(), target, reduction="sum")
+        self.n += len(target)
+
+    def compute(self) -> Tensor:
+        """The mean so far."""
+        return (self.total / self.n / self.unit).float()
