@@ -12,7 +12,7 @@ def run(config: dict[str, Any], composed: Any) -> float | None:
     from hydra.utils import instantiate
 
     from zoo.summary import metrics_table, write_summary
-    from zoo.training import train
+    from zoo.training import train, train_seeds
 
     hydra = HydraConfig.get()
     callbacks = list(instantiate(composed.callbacks).values())
@@ -20,6 +20,10 @@ def run(config: dict[str, Any], composed: Any) -> float | None:
     for section in ("callbacks", "logger"):
         config.pop(section)
     config["run_dir"] = hydra.runtime.output_dir
+    if config["seeds"] is not None:
+        several = train_seeds(config, config["run_dir"], callbacks, loggers)
+        print(write_summary(config["run_dir"]))
+        return sum(metrics["val"]["loss"] for metrics in several) / len(several)
     metrics = train(config, config["run_dir"], callbacks, loggers)
     if not metrics:
         return None  # a process other than the first

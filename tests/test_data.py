@@ -64,7 +64,7 @@ def test_splits_are_disjoint_and_fixed(name):
 def test_yaml_spells_every_option(name):
     section = section_of(name)
     options = {key: p.default for key, p in inspect.signature(DATA.get(name)).parameters.items()}
-    loader = set(inspect.signature(ZooDataModule).parameters) - {"splits", "seed"}
+    loader = set(inspect.signature(ZooDataModule).parameters) - {"splits", "seeds"}
     assert section.pop("reader", section["name"]) == name
     assert set(section) == {"name", "epochs"} | set(options) | loader
     assert {key: section[key] for key in options} == options
@@ -125,16 +125,16 @@ def test_regression_targets_are_standardised_inside_the_model():
 @pytest.mark.parametrize(("n", "batch_size"), [(129, 128), (10, 3), (7, 100), (1, 1)])
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 def test_an_epoch_holds_each_sample_once_for_any_number_of_processes(n, batch_size, world_size):
-    parts = [list(EpochBatches(n, batch_size, 0, rank, world_size)) for rank in range(world_size)]
+    parts = [list(EpochBatches(n, batch_size, [0], rank, world_size)) for rank in range(world_size)]
     assert sorted(int(i) for part in parts for batch in part for i in batch) == list(range(n))
     whole = [sorted(torch.cat(step).tolist()) for step in zip(*parts, strict=True)]
-    assert whole == [sorted(batch.tolist()) for batch in EpochBatches(n, batch_size, 0)]
+    assert whole == [sorted(batch.tolist()) for batch in EpochBatches(n, batch_size, [0])]
     assert max(map(len, whole)) - min(map(len, whole)) <= 1
 
 
 def test_order_is_a_function_of_seed_and_epoch():
     def order(seed, epoch):
-        return torch.cat(list(EpochBatches(50, 8, seed, position=lambda: (epoch, 0)))).tolist()
+        return torch.cat(list(EpochBatches(50, 8, [seed], position=lambda: (epoch, 0)))).tolist()
 
     assert order(0, 3) == order(0, 3)
     assert len({tuple(order(seed, epoch)) for seed in (0, 1) for epoch in (0, 1)}) == 4

@@ -406,7 +406,7 @@ def test_map_style_data_sets_train_too(config, tmp_path):
         trainer = L.Trainer(
             max_epochs=2, logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu"
         )
-        trainer.fit(module, ZooDataModule(one, seed=0, batch_size=16))
+        trainer.fit(module, ZooDataModule(one, seeds=[0], batch_size=16))
         states.append(module.state_dict())
     assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
 

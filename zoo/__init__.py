@@ -12,7 +12,7 @@ from zoo.spec import DataSpec, Input
 if TYPE_CHECKING:
     from zoo.evaluation import evaluate
     from zoo.prediction import Predictor
-    from zoo.training import train
+    from zoo.training import train, train_seeds
 
 __all__ = [
     "DataSpec",
@@ -28,8 +28,14 @@ __all__ = [
     "load",
     "load_data",
     "train",
+    "train_seeds",
 ]
-_HEAVY = {"Predictor": "zoo.prediction", "evaluate": "zoo.evaluation", "train": "zoo.training"}
+_HEAVY = {
+    "Predictor": "zoo.prediction",
+    "evaluate": "zoo.evaluation",
+    "train": "zoo.training",
+    "train_seeds": "zoo.training",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -42,9 +42,9 @@ def fill_auto(config: Config, n: int) -> Config:
 
 
 def batch_work(module: ZooModule, data: ZooDataModule) -> int:
-    """Multiply-adds of a training batch's forward pass."""
+    """Multiply-adds of a training batch's forward pass, for all models in training."""
     sample = next(batches(data.splits.train, 1))
-    return multiply_adds(module.model, **module.inputs(sample)) * data.batch_size
+    return multiply_adds(module.model_of(0), **module.inputs(sample)) * data.batch_size * module.model.n_models
 
 
 def fit_machine(trainer: Config, work: int) -> Config:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import yaml
 from torch import Tensor
@@ -18,6 +18,7 @@ from zoo.figures import Points, curves, table
 from zoo.files import write_text
 from zoo.findings import FINDINGS
 from zoo.prediction import Predictor
+from zoo.run import Run
 from zoo.summary import facts, measured
 from zoo.tasks import TASKS
 
@@ -73,24 +74,8 @@ summary {{ cursor: pointer; }}
 """
 
 
-class RunFiles(Protocol):
-    """The files of a run folder that a report reads, writes or names."""
-
-    @property
-    def folder(self) -> Path:
-        """The run folder."""
-
-    @property
-    def history(self) -> Path:
-        """metrics.csv, a row an epoch."""
-
-    @property
-    def report(self) -> Path:
-        """report.html."""
-
-
 def write_report(
-    run: RunFiles,
+    run: Run,
     config: Values,
     splits: Splits,
     metrics: Values,

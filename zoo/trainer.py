@@ -15,7 +15,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
-from zoo.callbacks import History, Progress, SaveOnSignal, StopOnDivergence
+from zoo.callbacks import BestOfEach, History, Progress, SaveOnSignal, StopOnDivergence
 from zoo.checkpoint import SafeCheckpointIO
 from zoo.errors import UserError, unknown
 from zoo.modules import ZooModule
@@ -62,6 +62,8 @@ def create_trainer(
         loggers: beside the run folder's own metrics.csv.
     """
     module.accumulate = config["trainer"]["accumulate_grad_batches"]
+    if module.model.n_models > 1 and config["trainer"]["compile"]:
+        raise UserError("several seeds are trained at once without trainer.compile")
     if config["trainer"]["compile"]:
         module.model.network.compile(mode=config["trainer"]["compile"])
     _quiet()
@@ -70,6 +72,7 @@ def create_trainer(
     own = [
         History(folder / "metrics.csv"),
         Progress(),
+        *[BestOfEach()] * (module.model.n_models > 1 and config["trainer"]["keep"] == "best"),
         StopOnDivergence(),
         ModelCheckpoint(checkpoints, filename="best", monitor="val/loss", **each_epoch),
         ModelCheckpoint(checkpoints, filename="last", **each_epoch),
@@ -91,6 +94,8 @@ def create_trainer(
         raise UserError(f"trainer: {error}") from error
     if config["optim"]["clip"] and getattr(trainer.precision_plugin, "scaler", None):
         raise UserError("optim.clip and trainer.precision=16-mixed do not go together; take bf16-mixed")
+    if module.model.n_models > 1 and trainer.world_size > 1:
+        raise UserError("several seeds are trained at once in one process; take trainer.devices=1, or -m seed=0,1")
     return trainer
 
 

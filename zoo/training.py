@@ -6,66 +6,45 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 import torch
-import yaml
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from zoo.auto import batch_work, fill_auto, fit_machine, group_steps
-from zoo.checkpoint import SafeCheckpointIO, is_sound, newest
+from zoo.callbacks import BestOfEach
+from zoo.checkpoint import SafeCheckpointIO
 from zoo.data.module import ZooDataModule, load_section, loader_options
 from zoo.data.splits import Splits, each_value_once
 from zoo.errors import UserError, unknown
 from zoo.evaluation import evaluate
 from zoo.extension import add_path
 from zoo.files import write_text
+from zoo.models.model import Model
 from zoo.modules import ZooModule, create_module
 from zoo.pretrained import finetune as load_into
 from zoo.pretrained import load, save_file
 from zoo.report import write_report
+from zoo.run import Run, is_first, say
 from zoo.trainer import Config, check_trainer, create_trainer, describe_device, quick_cuda_check
 
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy")
 REQUIRED = ("model", "data", "optim", "trainer")
-DEFAULTS: Config = {"task": {}, "seed": 0, "run_dir": None, "resume": None, "finetune": None, "zoo_path": None}
-
-
-@dataclass(frozen=True)
-class Run:
-    """The files of one run folder."""
-
-    folder: Path
-
-    @property
-    def config(self) -> Path:
-        return self.folder / "config.yaml"
-
-    @property
-    def history(self) -> Path:
-        return self.folder / "metrics.csv"
-
-    @property
-    def metrics(self) -> Path:
-        return self.folder / "metrics.json"
-
-    @property
-    def weights(self) -> Path:
-        return self.folder / "model.safetensors"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.folder / "checkpoints"
-
-    @property
-    def report(self) -> Path:
-        return self.folder / "report.html"
+DEFAULTS: Config = {
+    "task": {},
+    "seed": 0,
+    "seeds": None,
+    "run_dir": None,
+    "resume": None,
+    "finetune": None,
+    "zoo_path": None,
+}
 
 
 def train(
@@ -88,143 +67,178 @@ def train(
         DivergedError: when the loss became NaN or infinite.
         InterruptedTraining: when a signal asked to stop; `resume="auto"` goes on.
     """
-    start = time.perf_counter()
+    config = _checked(config, [config.get("seed", 0)])
+    run = Run(Path(run_dir))
+    if config["resume"] == "auto" and run.metrics.exists():
+        print(f"{run.folder} is finished already")
+        return json.loads(run.metrics.read_text())
+    with _threads_kept():
+        fitted = _fit(run, config, [config["seed"]], callbacks, loggers)
+        return {} if fitted is None else _release(run, fitted, 0)
+
+
+def train_seeds(
+    config: Config, run_dir: str | Path, callbacks: Sequence[Callback] = (), loggers: Sequence[Logger] = ()
+) -> list[dict[str, Any]]:
+    """Train a model for each of the config's `seeds`, all at once as one batched model, which takes small models hardly
+    longer than one alone.
+
+    Each has the initial weights and the order of batches of a training of its own; what augmentation and dropout draw
+    is different. Each leaves its files in `run_dir`/seed=<seed>.
+
+    Args:
+        config, run_dir, callbacks, loggers: as in `train`.
+
+    Returns:
+        What each seed's metrics.json holds.
+
+    Raises:
+        UserError: beside those of `train`, for recurrent networks, Muon, and several processes.
+    """
+    seeds = config["seeds"]
+    if not isinstance(seeds, list | tuple) or len(set(seeds)) < max(len(seeds), 2):
+        raise UserError(f"seeds are two numbers at least, all different; got {seeds}")
+    config, whole = _checked(config, seeds), Run(Path(run_dir))
+    runs = [Run(whole.folder / f"seed={seed}") for seed in seeds]
+    if config["resume"] == "auto" and all(run.metrics.exists() for run in runs):
+        print(f"{whole.folder} is finished already")
+        return [json.loads(run.metrics.read_text()) for run in runs]
+    with _threads_kept():
+        fitted = _fit(whole, config, seeds, callbacks, loggers)
+        assert fitted is not None  # there is one process
+        for run, seed in zip(runs, seeds, strict=True):
+            run.write_config({**config, "seed": seed, "seeds": None})
+            write_text(run.history, whole.history.read_text())  # of all models, their mean
+        return [_release(run, fitted, index) for index, run in enumerate(runs)]
+
+
+def _checked(config: Config, seeds: Sequence[Any]) -> Config:
+    """A config with every section, its keys and trainer section known to be right, as are the seeds."""
     for key in config:
         if key not in (*REQUIRED, *DEFAULTS):
             raise unknown("setting", key, [*REQUIRED, *DEFAULTS])
     for key in REQUIRED:
         if key not in config:
             raise UserError(f"a training needs the sections {', '.join(REQUIRED)}, as in conf/; {key} is missing")
-    config = {**DEFAULTS, **config}
-    if not 0 <= config["seed"] < 2**32:
-        raise UserError(f"seed is a whole number from 0 to {2**32 - 1}; got {config['seed']}")
-    if config["zoo_path"]:
+    for seed in seeds:
+        if not (isinstance(seed, int) and 0 <= seed < 2**32):
+            raise UserError(f"a seed is a whole number from 0 to {2**32 - 1}; got {seed}")
+    check_trainer(config["trainer"])
+    if config.get("zoo_path"):
         add_path(config["zoo_path"])
-    run = Run(Path(run_dir))
-    if config["resume"] == "auto" and run.metrics.exists():
-        print(f"{run.folder} is finished already")
-        return json.loads(run.metrics.read_text())
-    n_threads = torch.get_num_threads()
+    return {**DEFAULTS, **config}
+
+
+@contextlib.contextmanager
+def _threads_kept() -> Iterator[None]:
+    """Leave the number of torch's threads as it was."""
+    n = torch.get_num_threads()
     try:
-        return _train(run, config, callbacks, loggers, start)
+        yield
     finally:
-        torch.set_num_threads(n_threads)
+        torch.set_num_threads(n)
 
 
-def _train(
-    run: Run, config: Config, callbacks: Sequence[Callback], loggers: Sequence[Logger], start: float
-) -> dict[str, Any]:
-    check_trainer(config["trainer"])  # a mistake in them shows before the data is read
-    checkpoint = _claim(run, config)
-    L.seed_everything(config["seed"], verbose=False)
-    with contextlib.redirect_stdout(sys.stdout if _is_first() else None):  # what a reader says, it says once
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit leaves: a module with the models of all `seeds`."""
+
+    config: Config
+    seeds: Sequence[int]
+    splits: Splits
+    module: ZooModule
+    trainer: L.Trainer
+    epochs: Sequence[int]
+    start: float
+    seconds: float
+
+
+def _fit(
+    run: Run, config: Config, seeds: Sequence[int], callbacks: Sequence[Callback], loggers: Sequence[Logger]
+) -> Fitted | None:
+    """Train for all seeds, and take each model's best or last weights; None in processes other than the first."""
+    start = time.perf_counter()
+    checkpoint = run.claim(config)
+    with contextlib.redirect_stdout(sys.stdout if is_first() else None):  # what a reader says, it says once
         splits = load_section(config["data"])
-    for name, text in splits.files.items():
+    for name, text in splits.files.items() if is_first() else ():
         write_text(run.folder / name, text)
     config = fill_auto(config, len(splits.train))  # type: ignore[arg-type]
-    module = _module(config, splits)
-    data = ZooDataModule(splits, seed=config["seed"], **loader_options(config["data"]))
+    module, data = _module(config, splits, seeds), ZooDataModule(splits, seeds=seeds, **loader_options(config["data"]))
     work = batch_work(module, data)
     on_machine = {**config, "trainer": fit_machine(config["trainer"], work)}
     torch.set_num_threads(on_machine["trainer"]["threads"])
     trainer = create_trainer(run.folder, on_machine, module, callbacks, loggers)
     group_steps(trainer, module, data, callbacks, work)
-    _say(f"training {config['model']['name']} on {splits.spec.name}, {describe_device(trainer)}, seed {config['seed']}")
+    say(f"training {config['model']['name']} on {splits.spec.name}, {describe_device(trainer)}, "
+        f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}")  # fmt: skip
     fit_start = time.perf_counter()
     with quick_cuda_check():
         trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
+    seconds = time.perf_counter() - fit_start
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # what follows is the first process's alone
     if not trainer.is_global_zero:
-        return {}
-    seconds = {"fit": time.perf_counter() - fit_start}
-    return _release(run, config, splits, module, trainer, seconds, start)
-
-
-def _is_first() -> bool:
-    return os.environ.get("LOCAL_RANK", "0") == "0"
-
-
-def _say(line: str) -> None:
-    if _is_first():
-        print(line, flush=True)
-
-
-def _claim(run: Run, config: Config) -> Path | None:
-    """Make the run folder ours, and find the checkpoint to go on from."""
-    if not _is_first():
-        return _checkpoint(run, config["resume"])
-    try:
-        run.checkpoints.mkdir(parents=True, exist_ok=True)
-        probe = run.folder / ".probe"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UserError(f"cannot write run_dir={run.folder}: {error.strerror}; give another run_dir") from error
-    begun = run.metrics.exists() or any(run.checkpoints.glob("*.ckpt"))
-    if run.metrics.exists() or (begun and config["resume"] is None):
-        raise UserError(f"run_dir={run.folder} holds a run already; add resume=auto to go on, or give another run_dir")
-    checkpoint = _checkpoint(run, config["resume"])
-    write_text(run.config, yaml.safe_dump(dict(config), sort_keys=False))
-    return checkpoint
-
-
-def _checkpoint(run: Run, resume: str | None) -> Path | None:
-    if resume is None:
         return None
-    if resume == "auto":
-        return newest(run.checkpoints)
-    if not Path(str(resume)).is_file():
-        raise UserError(f"resume={resume}: there is no such checkpoint; resume=auto takes the newest of the run folder")
-    return Path(resume)
+    epochs = _choose(run, config["trainer"]["keep"], module, trainer)
+    return Fitted(config, seeds, splits, module, trainer, epochs, start, seconds)
 
 
-def _module(config: Config, splits: Splits) -> ZooModule:
-    module = create_module(
-        dict(config["model"]), spec=splits.spec.to_json(), task=dict(config["task"]), optim=dict(config["optim"])
-    )
-    module.model.preprocess.fit(each_value_once(splits.train))
-    if config["finetune"] is not None:
-        left = load_into(module.model, config["finetune"])
-        _say(f"weights from {config['finetune']}" + (f", but new: {', '.join(left)}" if left else ""))
-    return module
+def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:
+    """The module of an untrained or finetuned model, or of one for each seed, which decides on its first weights."""
+    modules, models = [], []
+    for seed in seeds:
+        L.seed_everything(seed, verbose=False)
+        kwargs = {key: dict(config[key]) for key in ("model", "task", "optim")}
+        modules.append(create_module(spec=splits.spec.to_json(), **kwargs))
+        models.append(cast(Model, modules[-1].model))
+        models[-1].preprocess.fit(each_value_once(splits.train))
+        if config["finetune"] is not None:
+            left = load_into(models[-1], config["finetune"])
+            say(f"weights from {config['finetune']}" + (f", but new: {', '.join(left)}" if left else ""))
+    if len(models) > 1:
+        modules[0].stack(models)
+    return modules[0]
 
 
-def _release(
-    run: Run,
-    config: Config,
-    splits: Splits,
-    module: ZooModule,
-    trainer: L.Trainer,
-    seconds: dict[str, float],
-    start: float,
-) -> dict[str, Any]:
-    """From the chosen checkpoint to the release file, and from that, as a user loads it, to metrics and report."""
-    chosen = SafeCheckpointIO().load_checkpoint(_chosen(run, config["trainer"]["keep"]), map_location="cpu")
+def _choose(run: Run, keep: str, module: ZooModule, trainer: L.Trainer) -> Sequence[int]:
+    """Give the module the weights to release, and tell the epoch that they are of, for each model."""
+    best = next((callback for callback in trainer.callbacks if isinstance(callback, BestOfEach)), None)  # type: ignore[attr-defined]
+    chosen = SafeCheckpointIO().load_checkpoint(run.chosen("last" if best else keep), map_location="cpu")
     module.load_state_dict(chosen["state_dict"])
+    if best is None:
+        return [chosen["epoch"] + 1] * module.model.n_models
+    module.model.load_state_dict(best.values)
+    return best.epochs
+
+
+def _release(run: Run, fitted: Fitted, index: int) -> dict[str, Any]:
+    """The release file of one model, and from that, as a user loads it, its metrics and report."""
+    seed, splits, trainer = fitted.seeds[index], fitted.splits, fitted.trainer
+    config = {key: value for key, value in fitted.config.items() if key != "seeds"} | {"seed": seed}
+    model = fitted.module.model_of(index)
     card = {
         "model": dict(config["model"]),
         "spec": splits.spec.to_json(),
         "config": {key: value for key, value in config.items() if key not in ("run_dir", "resume")},
-        "seed": config["seed"],
-        "n_parameters": sum(parameter.numel() for parameter in module.model.parameters()),
+        "seed": seed,
+        "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
         "precision": trainer.precision,
         "device": describe_device(trainer),
-        "hardware": _hardware(),
+        "hardware": hardware(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
     }
-    save_file(run.weights, module.model, card)
+    save_file(run.weights, model, card)
     predictor = load(run.weights).to(trainer.strategy.root_device)
     val, _, _ = evaluate(predictor, splits.val, kept=0)
     test, outputs, targets = evaluate(predictor, splits.test, kept=predictor.task.kept)
     card |= {"metrics": {"val": val, "test": test}}
-    save_file(run.weights, module.model, card)
-    seconds["total"] = time.perf_counter() - start
+    save_file(run.weights, model, card)
     metrics = {
         "val": val,
         "test": test,
-        "epoch": chosen["epoch"] + 1,
-        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "epoch": fitted.epochs[index],
+        "seconds": {"fit": round(fitted.seconds, 3), "total": round(time.perf_counter() - fitted.start, 3)},
         **_peak_memory(trainer.strategy.root_device),
         **{key: card[key] for key in ("n_parameters", "seed", "device", "precision", "hardware", "versions")},
     }
@@ -240,18 +254,9 @@ def _peak_memory(device: torch.device) -> dict[str, float]:
     return {"peak_gpu_gib": round(torch.cuda.max_memory_allocated(device) / 2**30, 3)}
 
 
-def _hardware() -> str:
+def hardware() -> str:
     """The processor's name and cores, and the architecture."""
     cpus = Path("/proc/cpuinfo")
     lines = cpus.read_text().splitlines() if cpus.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{names[0] if names else platform.processor()} ({platform.machine()}), {os.cpu_count()} cores"
-
-
-def _chosen(run: Run, keep: str) -> Path:
-    """The checkpoint that becomes the release file."""
-    wanted = run.checkpoints / f"{keep}.ckpt"
-    chosen = wanted if is_sound(wanted) else newest(run.checkpoints)
-    if chosen is None:
-        raise UserError(f"no epoch was trained in {run.folder}; raise trainer.max_epochs")
-    return chosen

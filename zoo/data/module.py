@@ -1,7 +1,7 @@
 """The one data module: whole batches, in an order that is a function of (seed, epoch), augmented on the device."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import lightning as L
@@ -25,7 +25,7 @@ class EpochBatches:
     Args:
         n: samples.
         batch_size: largest batch, over all processes.
-        seed: of the order; None keeps the samples in theirs.
+        seeds: of the order; None keeps the samples in theirs. With several, a batch holds one batch for each, in turn.
         rank: this process.
         world_size: processes.
         at_once: batches in a group; the epoch's last group may hold fewer.
@@ -36,13 +36,13 @@ class EpochBatches:
         self,
         n: int,
         batch_size: int,
-        seed: int | None,
+        seeds: Sequence[int | None],
         rank: int = 0,
         world_size: int = 1,
         at_once: int = 1,
         position: Callable[[], tuple[int, int]] = lambda: (0, 0),
     ):
-        self.n, self.seed, self.rank, self.world_size = n, seed, rank, world_size
+        self.n, self.seeds, self.rank, self.world_size = n, list(seeds), rank, world_size
         self.n_batches, self.at_once = -(-n // batch_size), at_once
         self.position = position
 
@@ -52,19 +52,30 @@ class EpochBatches:
 
     def __iter__(self) -> Iterator[Tensor]:
         epoch, done = self.position()
-        order = torch.arange(self.n)
-        if self.seed is not None:
-            order = torch.randperm(self.n, generator=torch.Generator().manual_seed(mix(self.seed, epoch)))
-        batches = order.tensor_split(self.n_batches)
+        orders = [self._order(seed, epoch).tensor_split(self.n_batches) for seed in self.seeds]
+        batches = [torch.cat([self._own(part) for part in parts]) for parts in zip(*orders, strict=True)]
         for first in range(done % len(self) * self.at_once, self.n_batches, self.at_once):
-            group = batches[first : first + self.at_once]
-            yield torch.cat([batch.tensor_split(self.world_size)[self.rank] for batch in group])
+            yield torch.cat(batches[first : first + self.at_once])
 
-    def parts(self, group: Batch, number: int) -> list[Batch]:
-        """The batches of an epoch's group `number`: views of its tensors, which differ in length by at most one."""
-        n = min(self.at_once, self.n_batches - number * self.at_once)
-        columns = {name: column.tensor_split(n) for name, column in group.items()}
-        return [{name: parts[i] for name, parts in columns.items()} for i in range(n)]
+    def _order(self, seed: int | None, epoch: int) -> Tensor:
+        if seed is None:
+            return torch.arange(self.n)
+        return torch.randperm(self.n, generator=torch.Generator().manual_seed(mix(seed, epoch)))
+
+    def _own(self, batch: Tensor) -> Tensor:
+        return batch.tensor_split(self.world_size)[self.rank]
+
+    def parts(self, group: Batch, number: int) -> Iterator[Batch]:
+        """The batches of an epoch's group `number`, as views of its tensors."""
+        first = number * self.at_once
+        sizes = [self._size(batch) for batch in range(first, min(first + self.at_once, self.n_batches))]
+        columns = {name: column.split(sizes) for name, column in group.items()}
+        return ({name: parts[i] for name, parts in columns.items()} for i in range(len(sizes)))
+
+    def _size(self, batch: int) -> int:
+        """Samples that this process has of the epoch's batch `batch`; as many as tensor_split gives."""
+        whole = self.n // self.n_batches + (batch < self.n % self.n_batches)
+        return (whole // self.world_size + (self.rank < whole % self.world_size)) * len(self.seeds)
 
 
 class LateLoader(DataLoader[Batch]):
@@ -105,7 +116,7 @@ class ZooDataModule(L.LightningDataModule):
 
     Args:
         splits: the data.
-        seed: of order, augmentation and dropout.
+        seeds: of order, augmentation and dropout; one, or one for each of several models that are trained at once.
         batch_size: samples a step, over all processes.
         eval_batch_size: samples a batch in validation.
         num_workers: processes that read samples ahead; 0 reads in the main one, best for data in memory.
@@ -120,7 +131,7 @@ class ZooDataModule(L.LightningDataModule):
         self,
         splits: Splits,
         *,
-        seed: int = 0,
+        seeds: Sequence[int] = (0,),
         batch_size: int = 128,
         eval_batch_size: int = 1000,
         num_workers: int = 0,
@@ -133,7 +144,7 @@ class ZooDataModule(L.LightningDataModule):
                 "data.batch_size is a whole number from 1, or auto; data.eval_batch_size is at least 1, and "
                 f"data.num_workers at least 0; got {batch_size}, {eval_batch_size} and {num_workers}"
             )
-        self.splits, self.seed = splits, seed
+        self.splits, self.seeds = splits, seeds
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.num_workers, self.resident = num_workers, resident
         self.augmentations, self.at_once = augment or {}, 1
@@ -141,16 +152,16 @@ class ZooDataModule(L.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled training batches, `at_once` in a group; after a resume in mid-epoch, from the first not done."""
         split = self.splits.train
-        self.batches = self._batches(split, self.batch_size, self.seed, self.at_once, self._position)
+        self.batches = self._batches(split, self.batch_size, self.seeds, self.at_once, self._position)
         return self._loader(split, self.batches)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Validation batches in order."""
-        return self._loader(self.splits.val, self._batches(self.splits.val, self.eval_batch_size, None))
+        return self._loader(self.splits.val, self._batches(self.splits.val, self.eval_batch_size, [None]))
 
-    def _batches(self, split: Split, batch_size: int, seed: int | None, *options: Any) -> EpochBatches:
+    def _batches(self, split: Split, batch_size: int, seeds: Sequence[int | None], *options: Any) -> EpochBatches:
         rank, world_size = self._trainer.global_rank, self._trainer.world_size
-        batches = EpochBatches(len(split), batch_size, seed, rank, world_size, *options)  # type: ignore[arg-type]
+        batches = EpochBatches(len(split), batch_size, seeds, rank, world_size, *options)  # type: ignore[arg-type]
         if batches.n // batches.n_batches < world_size:
             raise UserError(f"a batch has a sample for each of {world_size} processes; raise data.batch_size")
         return batches
@@ -187,7 +198,7 @@ class ZooDataModule(L.LightningDataModule):
         comes."""
         first = self._trainer.current_epoch * self.batches.n_batches + number * self.at_once
         for step, batch in enumerate(self.batches.parts(group, number), first):
-            seed_step(batch["target"].device, mix(self.seed, step, self._trainer.global_rank))
+            seed_step(batch["target"].device, mix(*self.seeds, step, self._trainer.global_rank))
             yield augment(batch, self.augmentations)
 
     def state_dict(self) -> dict[str, Any]:
@@ -215,7 +226,7 @@ def loader_options(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _loader_keys() -> set[str]:
-    return set(inspect.signature(ZooDataModule).parameters) - {"splits", "seed"}
+    return set(inspect.signature(ZooDataModule).parameters) - {"splits", "seeds"}
 
 
 def seed_step(device: torch.device, seed: int) -> None:

@@ -15,6 +15,8 @@ class Model(nn.Module):
     (batch, time, n_classes) where each step has a target, or values in the target's units (batch, *target's shape).
     """
 
+    n_models = 1
+
     def __init__(self, spec: DataSpec, network: Network):
         super().__init__()
         self.preprocess = Preprocess(spec)
@@ -50,6 +52,14 @@ class Model(nn.Module):
         """
         output, state = self.network.step(state, **self.preprocess(inputs))
         return self.preprocess.restore(self._shaped(output)), state
+
+    def clip_gradient(self, largest: float) -> None:
+        """Scale the whole gradient down to the norm `largest`, where it is larger."""
+        nn.utils.clip_grad_norm_(self.parameters(), largest)
+
+    def state_of(self, index: int) -> dict[str, Tensor]:
+        """The state, as of the only model; see `Stacked.state_of`."""
+        return self.state_dict()
 
     def _shaped(self, output: Tensor) -> Tensor:
         return output if self._value_shape is None else output.view(len(output), *self._value_shape)  # type: ignore[arg-type]

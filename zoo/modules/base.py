@@ -1,6 +1,6 @@
 """What all three families share in training: step, metrics, optimiser, and the moving average of weights."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,6 +13,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from zoo.data.splits import Batch
 from zoo.errors import UserError
 from zoo.models import create_model
+from zoo.models.model import Model
+from zoo.models.stacked import Stacked
 from zoo.modules.average import MovingAverage
 from zoo.modules.optim import create_optimizer, create_schedule
 from zoo.registry import Registry
@@ -53,12 +55,24 @@ class ZooModule(L.LightningModule):
         self.automatic_optimization = False  # a group's batches are several updates
         data_spec = DataSpec.from_json(spec)
         choices = {key: value for key, value in model.items() if key != "name"}
-        self.model = create_model(model["name"], data_spec, **choices)
+        self.model: Model | Stacked = create_model(model["name"], data_spec, **choices)
         self.task = create_task(data_spec, **task)
         self.optim = optim
-        self.val_metrics = self.task.metrics()
+        self.val_metrics: Any = torch.nn.ModuleList([self.task.metrics()])
         self.accumulate, self.on_its_own = 1, False
-        self.loss = MeanLoss()
+        self.loss, self.val_losses = MeanLoss(), [MeanLoss()]
+
+    def stack(self, models: Sequence[Model]) -> None:
+        """Train several models at once; a batch then holds one batch for each, in turn."""
+        self.model = Stacked(models)
+        self.val_metrics = torch.nn.ModuleList([self.task.metrics() for _ in models])
+
+    def model_of(self, index: int) -> Model:
+        """One of the models in training, a copy."""
+        choices = dict(self.hparams["model"])
+        model = create_model(choices.pop("name"), self.task.spec, **choices)
+        model.load_state_dict(self.model.state_of(index))
+        return model
 
     def inputs(self, batch: Batch) -> Batch:
         """The batch less its target, as the model takes it."""
@@ -76,8 +90,9 @@ class ZooModule(L.LightningModule):
         """
         n = 0
         for n, batch in enumerate(self._steps(group, batch_idx), 1):
-            loss = self._loss(self.model.scaled(**self.inputs(batch)), batch)
-            self._backward(loss / self.accumulate if self.accumulate > 1 else loss)
+            loss = self._loss(self.model.scaled(**self.inputs(batch)), batch, self.loss)
+            scale = self.model.n_models / self.accumulate
+            self._backward(loss if scale == 1 else loss * scale)
             if n % self.accumulate == 0:
                 self._update()
         if n % self.accumulate:
@@ -105,7 +120,7 @@ class ZooModule(L.LightningModule):
         wrapped: Any = self.optimizers()
         optimizer, schedule = wrapped.optimizer, cast(LRScheduler, self.lr_schedulers())
         if self.optim["clip"]:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.optim["clip"])
+            self.model.clip_gradient(self.optim["clip"])
         if self.on_its_own:
             wrapped._on_before_step()
             optimizer.step()
@@ -116,35 +131,43 @@ class ZooModule(L.LightningModule):
         schedule.step()
 
     def on_validation_epoch_start(self) -> None:
-        """Start the validation's mean loss, setting the training's aside."""
-        self._train_loss, self.loss, self._state = self.loss, MeanLoss(), None
+        """Start the validation's mean losses."""
+        self.val_losses, self._state = [MeanLoss() for _ in self.val_metrics], None
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Take one batch into the metrics."""
-        output, self._state = self.model.carry(self._state, **self.inputs(batch))
-        self._loss(output, batch)
+        """Take one batch into the metrics, of each model."""
+        outputs, self._state = self.model.carry(self._state, **self.inputs(batch))
         preprocess = self.model.preprocess
-        restored = preprocess.restore(output.float())
-        self.task.measure(self.val_metrics, restored, batch["target"], preprocess.scale_target)
+        for output, loss, metrics in zip(
+            outputs.chunk(self.model.n_models), self.val_losses, self.val_metrics, strict=True
+        ):
+            self._loss(output, batch, loss)
+            restored = preprocess.restore(output.float())
+            self.task.measure(metrics, restored, batch["target"], preprocess.scale_target)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the metrics of the whole validation split."""
-        totals = torch.stack([torch.as_tensor(part, device=self.device) for part in (self.loss.sum, self.loss.n)])
-        loss, n = self.trainer.strategy.reduce(totals.float(), reduce_op="sum")
-        self.log("val/loss", loss / n)
-        self.log_dict({f"val/{name}": value for name, value in self.val_metrics.compute().items()})
-        self.val_metrics.reset()
-        self.loss = self._train_loss
+        """Log the metrics of the whole validation split; of several models, their mean."""
+        self.log("val/loss", self.val_means().mean())
+        values = [metrics.compute() for metrics in self.val_metrics]
+        self.log_dict({f"val/{name}": torch.stack([value[name] for value in values]).mean() for name in values[0]})
+        for metrics in self.val_metrics:
+            metrics.reset()
+
+    def val_means(self) -> Tensor:
+        """The mean loss on the validation split of each model, (n_models,)."""
+        totals = torch.tensor([[float(loss.sum), float(loss.n)] for loss in self.val_losses], device=self.device)
+        sums, n = self.trainer.strategy.reduce(totals, reduce_op="sum").T
+        return sums / n
 
     @property
     def mean_loss(self) -> Tensor:
         """Mean loss of the epoch so far, a scalar."""
         return torch.as_tensor(self.loss.sum / max(self.loss.n, 1), device=self.device)
 
-    def _loss(self, output: Tensor, batch: Batch) -> Tensor:
-        """The mean loss of outputs on the network's scale, a scalar; taken into the epoch's mean."""
+    def _loss(self, output: Tensor, batch: Batch, mean: MeanLoss) -> Tensor:
+        """The mean loss of outputs on the network's scale, a scalar; taken into `mean`."""
         loss = self.task.loss(output, self.model.preprocess.scale_target(batch["target"]))
-        self.loss.add(loss.detach(), self.task.count(batch["target"]))
+        mean.add(loss.detach(), self.task.count(batch["target"]))
         return loss
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from zoo.errors import UserError, unknown
+from zoo.models.stacked import Stacked
 from zoo.registry import Registry
 
 OPTIMIZERS: Registry[Callable[..., Optimizer]] = Registry("optimiser")
@@ -29,10 +30,15 @@ def create_optimizer(model: nn.Module, *, name: str, weight_decay: float, **opti
     """
     if not isinstance(weight_decay, int | float):
         raise UserError(f"optim.weight_decay is a number, or auto where a training fills it in; got {weight_decay}")
+    n_axes = 2
+    if isinstance(model, Stacked):
+        n_axes = 3
+        if name == "muon":
+            raise UserError("optim=muon trains one seed at a time; for several: -m seed=0,1")
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
-        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+        {"params": [p for p in parameters if p.dim() >= n_axes], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.dim() < n_axes], "weight_decay": 0.0},
     ]
     try:
         return OPTIMIZERS.get(name)([group for group in groups if group["params"]], **options)
