@@ -137,6 +137,12 @@ def explain(error: Exception, config_name: str | None) -> str | None:
     text = [line for line in str(error).splitlines() if line.strip()]
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
         group, _, name = error.missing_cfg_file.partition("/")
+        if group == "hydra":  # such as hydra/launcher=joblib, a package of its own
+            kind, _, name = name.partition("/")
+            return (
+                f"no {kind} '{name}' is installed; there are: {', '.join(error.options)}\n"
+                f"pip install hydra-{name.split('_')[0]}-{kind}"
+            )
         return str(unknown(group, name, _options(group)))
     missing = _missing_package(error)
     if missing:

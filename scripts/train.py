@@ -8,18 +8,16 @@ from common import main
 def run(config: dict[str, Any], composed: Any) -> float | None:
     """Train, print what came of it, and return the validation loss, which sweepers minimise."""
     from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
     from hydra.utils import instantiate
 
     from zoo.summary import metrics_table, write_summary
     from zoo.training import train, train_seeds
 
-    hydra = HydraConfig.get()
     callbacks = list(instantiate(composed.callbacks).values())
     loggers = list(instantiate(composed.logger).values())
     for section in ("callbacks", "logger"):
         config.pop(section)
-    config["run_dir"] = hydra.runtime.output_dir
+    config["run_dir"] = HydraConfig.get().runtime.output_dir
     if config["seeds"] is not None:
         several = train_seeds(config, config["run_dir"], callbacks, loggers)
         print(write_summary(config["run_dir"]))
@@ -28,8 +26,6 @@ def run(config: dict[str, Any], composed: Any) -> float | None:
     if not metrics:
         return None  # a process other than the first
     print(metrics_table(metrics, config["run_dir"]))
-    if hydra.mode == RunMode.MULTIRUN:
-        print(write_summary(hydra.sweep.dir))
     return metrics["val"]["loss"]
 
 

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from torch import Tensor
 
@@ -197,12 +198,13 @@ class SaveOnSignal(Checkpoint):
         self._save_and_stop(trainer)  # after the epoch's validation, if the signal came in its last batch
 
     def _save_and_stop(self, trainer: L.Trainer) -> None:
-        caught = self._caught is not None
-        if trainer.world_size > 1:  # all processes save, or none
-            caught = trainer.strategy.reduce_boolean_decision(caught, all=False)
+        caught = self._caught or 0
+        if trainer.world_size > 1:  # all processes save and end alike, or none
+            number = torch.tensor(caught, device=trainer.strategy.root_device)
+            caught = int(trainer.strategy.reduce(number, reduce_op="max"))
         if caught:
             trainer.save_checkpoint(self.path)
-            raise InterruptedTraining(self._caught or signal.SIGTERM, str(self.path))
+            raise InterruptedTraining(caught, str(self.path))
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         while self._before:  # before Lightning restores what it found itself

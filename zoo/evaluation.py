@@ -34,14 +34,14 @@ def evaluate(predictor: Predictor, split: Split, kept: int | None = None) -> tup
     """
     task, preprocess = predictor.task, predictor.model.preprocess
     metrics = task.metrics().to(predictor.device)
-    total, n, state = torch.zeros((), dtype=torch.float64), 0, None
+    total, n, state = torch.zeros((), dtype=torch.float64), 0.0, None
     outputs: list[Tensor] = []
     targets: list[Tensor] = []
     for batch in batches(split):
         output, state = predictor.carry(batch, state)
         target = batch["target"].to(predictor.device)
         task.measure(metrics, output, target, preprocess.scale_target)
-        count = int(task.count(target))
+        count = float(task.count(target))
         total += task.loss(preprocess.scale_target(output), preprocess.scale_target(target)).cpu() * count
         n += count
         left = len(target) if kept is None else max(kept - sum(len(part) for part in targets), 0)

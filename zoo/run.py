@@ -92,8 +92,9 @@ class Run:
 
 
 def is_first() -> bool:
-    """Whether this is the only process of a training, or the first."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
+    """Whether this is the only process of a training, or the first, as torchrun, SLURM or Lightning's launcher says."""
+    names = ("RANK",) if "RANK" in os.environ else ("NODE_RANK", "LOCAL_RANK", "SLURM_PROCID")
+    return all(os.environ.get(name, "0") == "0" for name in names)
 
 
 def say(line: str) -> None:

@@ -20,12 +20,14 @@ Scale = Callable[[Tensor], Tensor]
 
 class Task:
     """Base of all tasks. `score` names the metric to show first; `score_mode` says which way is better; `kept` is how
-    many of a split's outputs a report shows, None for all; `call` is how a loaded model is asked."""
+    many of a split's outputs a report shows, None for all; `call` is how a loaded model is asked;
+    `stream` says whether an evaluation reads a split as one stream, from its start to its end."""
 
     score: str
     score_mode: str
     kept: int | None = None
     call = "model.predict(raw)"
+    stream = False
 
     def __init__(self, spec: DataSpec):
         self.spec = spec
@@ -44,7 +46,7 @@ class Task:
         metrics.update(output, target)
 
     def count(self, target: Tensor) -> Tensor | int:
-        """How many answers a batch's mean loss is the mean of."""
+        """How many answers a batch's mean loss is the mean of, or what they weigh together."""
         return len(target)
 
     def decode(self, output: Tensor) -> list[Any]:
@@ -101,6 +103,10 @@ class Classification(Task):
         if self.class_weights is not None:
             self.class_weights = self.class_weights.to(output.device)
         return F.cross_entropy(output.float(), target, self.class_weights, label_smoothing=self.label_smoothing)
+
+    def count(self, target: Tensor) -> Tensor | int:
+        """The samples, or the sum of their classes' weights."""
+        return len(target) if self.class_weights is None else self.class_weights.to(target.device)[target].sum()
 
     def metrics(self) -> "MetricCollection":
         """See `zoo.metrics.classification`."""
@@ -191,6 +197,7 @@ class LanguageModelling(Task):
 
     score, score_mode, kept = "nats", "min", 0
     call = 'model.generate("Once upon a time", n=200)'
+    stream = True
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Cross entropy of logits (batch, time, n_tokens) and tokens (batch, time), in nats a token."""

@@ -19,9 +19,11 @@ from zoo.callbacks import BestOfEach, History, Progress, SaveOnSignal, StopOnDiv
 from zoo.checkpoint import SafeCheckpointIO
 from zoo.errors import UserError, unknown
 from zoo.modules import ZooModule
+from zoo.modules.sharding import Sharded
 
 Config = Mapping[str, Any]
 OWN_KEYS = ("accumulate_grad_batches", "compile", "threads", "keep")  # of a trainer section; all others are Lightning's
+STRATEGIES = {"fsdp": Sharded}  # by name; all others are Lightning's
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune")
 
 
@@ -80,7 +82,8 @@ def create_trainer(
     ]
     try:
         trainer = L.Trainer(
-            **{key: value for key, value in config["trainer"].items() if key not in OWN_KEYS},
+            **{key: value for key, value in config["trainer"].items() if key not in (*OWN_KEYS, "strategy")},
+            strategy=STRATEGIES.get(config["trainer"]["strategy"], lambda: config["trainer"]["strategy"])(),
             callbacks=[*own, *callbacks],
             logger=list(loggers) or False,
             plugins=[SafeCheckpointIO()],
@@ -108,6 +111,7 @@ def _quiet() -> None:
         ".*Checkpoint directory .* exists.*",
         ".*recommended to use .*sync_dist.*",
         ".*LeafSpec.*is deprecated.*",
+        ".*overrides the configure_model.*",
     ):
         warnings.filterwarnings("ignore", message)
     for name in ("lightning.pytorch", "lightning.fabric"):

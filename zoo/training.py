@@ -28,6 +28,7 @@ from zoo.extension import add_path
 from zoo.files import write_text
 from zoo.models.model import Model
 from zoo.modules import ZooModule, create_module
+from zoo.modules.sharding import Sharded
 from zoo.pretrained import finetune as load_into
 from zoo.pretrained import load, save_file
 from zoo.report import write_report
@@ -70,8 +71,8 @@ def train(
     config = _checked(config, [config.get("seed", 0)])
     run = Run(Path(run_dir))
     if config["resume"] == "auto" and run.metrics.exists():
-        print(f"{run.folder} is finished already")
-        return json.loads(run.metrics.read_text())
+        say(f"{run.folder} is finished already")
+        return json.loads(run.metrics.read_text()) if is_first() else {}
     with _threads_kept():
         fitted = _fit(run, config, [config["seed"]], callbacks, loggers)
         return {} if fitted is None else _release(run, fitted, 0)
@@ -180,6 +181,8 @@ def _fit(
         torch.distributed.destroy_process_group()  # what follows is the first process's alone
     if not trainer.is_global_zero:
         return None
+    if isinstance(trainer.strategy, Sharded):
+        module = create_module(**module.hparams)  # whole, to take a checkpoint's weights
     epochs = _choose(run, config["trainer"]["keep"], module, trainer)
     return Fitted(config, seeds, splits, module, trainer, epochs, start, seconds)
 

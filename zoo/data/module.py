@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 import torch
@@ -30,6 +30,8 @@ class EpochBatches:
         world_size: processes.
         at_once: batches in a group; the epoch's last group may hold fewer.
         position: gives the epoch and how many of its groups are done; asked when an epoch's first group is.
+
+    The indices lie on `device`, that of the data: an epoch's are moved at once, as each move waits for the device.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class EpochBatches:
     ):
         self.n, self.seeds, self.rank, self.world_size = n, list(seeds), rank, world_size
         self.n_batches, self.at_once = -(-n // batch_size), at_once
-        self.position = position
+        self.position, self.device = position, torch.device("cpu")
 
     def __len__(self) -> int:
         """Groups in an epoch."""
@@ -59,8 +61,8 @@ class EpochBatches:
 
     def _order(self, seed: int | None, epoch: int) -> Tensor:
         if seed is None:
-            return torch.arange(self.n)
-        return torch.randperm(self.n, generator=torch.Generator().manual_seed(mix(seed, epoch)))
+            return torch.arange(self.n, device=self.device)
+        return torch.randperm(self.n, generator=torch.Generator().manual_seed(mix(seed, epoch))).to(self.device)
 
     def _own(self, batch: Tensor) -> Tensor:
         return batch.tensor_split(self.world_size)[self.rank]
@@ -156,8 +158,11 @@ class ZooDataModule(L.LightningDataModule):
         return self._loader(split, self.batches)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Validation batches in order."""
-        return self._loader(self.splits.val, self._batches(self.splits.val, self.eval_batch_size, [None]))
+        """Validation batches in order; each process reads the whole of a stream, which cannot be shared."""
+        split, module = self.splits.val, cast(Any, self._trainer.lightning_module)
+        if module.task.stream:
+            return self._loader(split, EpochBatches(len(split), self.eval_batch_size, [None]))  # type: ignore[arg-type]
+        return self._loader(split, self._batches(split, self.eval_batch_size, [None]))
 
     def _batches(self, split: Split, batch_size: int, seeds: Sequence[int | None], *options: Any) -> EpochBatches:
         rank, world_size = self._trainer.global_rank, self._trainer.world_size
@@ -169,7 +174,7 @@ class ZooDataModule(L.LightningDataModule):
     def _loader(self, split: Split, batches: EpochBatches) -> DataLoader[Batch]:
         device = self._trainer.strategy.root_device
         if isinstance(split, TensorSplit) and not self.num_workers and self._stays(split, device):
-            split = split.to(device)
+            split, batches.device = split.to(device), device
         return LateLoader(
             split,
             batch_sampler=batches,  # type: ignore[arg-type]

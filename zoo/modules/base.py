@@ -16,7 +16,8 @@ from zoo.models import create_model
 from zoo.models.model import Model
 from zoo.models.stacked import Stacked
 from zoo.modules.average import MovingAverage
-from zoo.modules.optim import create_optimizer, create_schedule
+from zoo.modules.optim import Both, create_optimizer, create_schedule
+from zoo.modules.sharding import Sharded, shard
 from zoo.registry import Registry
 from zoo.spec import DataSpec
 from zoo.tasks import create_task
@@ -29,9 +30,9 @@ class MeanLoss:
     """A mean over batches, summed on their device without waiting for it."""
 
     sum: Tensor | float = 0.0
-    n: Tensor | int = 0
+    n: Tensor | float = 0
 
-    def add(self, loss: Tensor, n: Tensor | int) -> None:
+    def add(self, loss: Tensor, n: Tensor | float) -> None:
         """Take in a batch's mean loss, the mean of `n` answers."""
         self.sum, self.n = self.sum + loss * n, self.n + n
 
@@ -92,13 +93,13 @@ class ZooModule(L.LightningModule):
         for n, batch in enumerate(self._steps(group, batch_idx), 1):
             loss = self._loss(self.model.scaled(**self.inputs(batch)), batch, self.loss)
             scale = self.model.n_models / self.accumulate
-            self._backward(loss if scale == 1 else loss * scale)
+            self._backward(loss if scale == 1 else loss * scale, batch)
             if n % self.accumulate == 0:
                 self._update()
         if n % self.accumulate:
             self._update()
         if self.trainer.is_last_batch:
-            self.log("train/loss", self.mean_loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=1)
+            self.log("train/loss", self._over_processes([self.loss])[0], on_step=False, on_epoch=True, batch_size=1)
 
     def _steps(self, group: Batch, number: int) -> Iterable[Batch]:
         return [group] if self._data is None else self._data.steps(group, number)
@@ -109,11 +110,21 @@ class ZooModule(L.LightningModule):
         trainer: Any = self.trainer
         return trainer.datamodule
 
-    def _backward(self, loss: Tensor) -> None:
+    def _backward(self, loss: Tensor, batch: Batch) -> None:
         if self.on_its_own:
             loss.backward()
         else:
-            self.manual_backward(loss)
+            self.manual_backward(loss * self._weight(batch))
+
+    def _weight(self, batch: Batch) -> Tensor | float:
+        """Of this process's mean loss in the mean over all processes, which take the plain mean of their gradients: 1,
+        but for batches that they cannot share equally."""
+        if self.trainer.world_size == 1:
+            return 1.0
+        n = torch.as_tensor(self.task.count(batch["target"]), dtype=torch.float64, device=self.device)
+        total = n.clone()
+        torch.distributed.all_reduce(total)
+        return (n * self.trainer.world_size / total).float()
 
     def _update(self) -> None:
         """One step of the optimiser and of its schedule."""
@@ -155,14 +166,19 @@ class ZooModule(L.LightningModule):
 
     def val_means(self) -> Tensor:
         """The mean loss on the validation split of each model, (n_models,)."""
-        totals = torch.tensor([[float(loss.sum), float(loss.n)] for loss in self.val_losses], device=self.device)
+        return self._over_processes(self.val_losses)
+
+    def _over_processes(self, losses: Sequence[MeanLoss]) -> Tensor:
+        """The means of all processes' answers together, (n_losses,)."""
+        parts = [[torch.as_tensor(part, device=self.device) for part in (loss.sum, loss.n)] for loss in losses]
+        totals = torch.stack([torch.stack([value.float() for value in pair]) for pair in parts])
         sums, n = self.trainer.strategy.reduce(totals, reduce_op="sum").T
         return sums / n
 
     @property
     def mean_loss(self) -> Tensor:
         """Mean loss of the epoch so far, a scalar."""
-        return torch.as_tensor(self.loss.sum / max(self.loss.n, 1), device=self.device)
+        return torch.as_tensor(self.loss.sum / (self.loss.n or 1), device=self.device)
 
     def _loss(self, output: Tensor, batch: Batch, mean: MeanLoss) -> Tensor:
         """The mean loss of outputs on the network's scale, a scalar; taken into `mean`."""
@@ -172,15 +188,22 @@ class ZooModule(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the epoch's loss so far, for a resume in mid-epoch."""
-        checkpoint["epoch_loss"] = {"sum": float(self.loss.sum), "n": int(self.loss.n)}
+        checkpoint["epoch_loss"] = {"sum": float(self.loss.sum), "n": float(self.loss.n)}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on from the loss that `on_save_checkpoint` kept."""
         self.loss = MeanLoss(**checkpoint["epoch_loss"])
 
+    def configure_model(self) -> None:
+        """Cut the weights over the processes, if the strategy is to have them so."""
+        if isinstance(self.trainer.strategy, Sharded):
+            shard(self.model.network)
+
     def configure_optimizers(self) -> Any:
         """The optimiser, and its schedule advanced once a step."""
         optimizer = create_optimizer(self.model, **{k: v for k, v in self.optim.items() if k not in _NOT_OPTIMIZER})
+        if isinstance(self.trainer.strategy, Sharded) and isinstance(optimizer, Both):
+            raise UserError("trainer=fsdp keeps the states of one optimiser, and optim=muon is two; use optim=adamw")
         schedule = create_schedule(optimizer, self.n_updates, **self.optim["schedule"])
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
@@ -200,6 +223,8 @@ class ZooModule(L.LightningModule):
             return []
         if not isinstance(decay, float) or not 0 < decay < 1:
             raise UserError(f"optim.ema is a decay between 0 and 1, such as 0.99, or null; got {decay}")
+        if isinstance(self.trainer.strategy, Sharded):
+            raise UserError(f"trainer=fsdp cuts the weights that optim.ema={decay} needs whole; use optim.ema=null")
         return [MovingAverage(decay, self.trainer.strategy.root_device)]
 
 

@@ -1,0 +1,164 @@
+"""Several processes and machines: they give one process's numbers, and go on where a signal stopped them."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+import zoo
+from zoo.run import is_first
+
+CLUSTER = ROOT / "scripts" / "cluster"
+PATH = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+# Batches of odd sizes, of which two processes cannot have equal shares. What draws at random, each does by itself.
+SETTINGS = {
+    "fnn": ("model=fnn", "data.batch_size=37", "optim.clip=1", "task.class_weights=[1,3]"),
+    "cnn": ("model=cnn/lenet5", "data.batch_size=37", "data.augment=null", "trainer.limit_train_batches=20"),
+    "rnn": ("model=rnn/lstm", "data=text", "data.n_steps=33", "data.batch_size=13", "data.eval_batch_size=3"),
+}
+ONE_PROCESS = ("trainer=cpu", "trainer.max_epochs=2", "trainer.precision=32-true")
+TWO_PROCESSES = ("trainer=ddp", "trainer.accelerator=cpu", *ONE_PROCESS[1:])
+
+
+def assert_same(folder, other):
+    """Equal metrics at the end, and after each epoch."""
+    ends = [json.loads((run / "metrics.json").read_text()) for run in (folder, other)]
+    for split in ("val", "test"):
+        assert ends[1][split] == pytest.approx(ends[0][split], rel=1e-4)
+    epochs = [pd.read_csv(run / "metrics.csv").drop(columns="seconds") for run in (folder, other)]
+    pd.testing.assert_frame_equal(*epochs, rtol=1e-4)
+
+
+def train_as(rank, port, config, folder):
+    """Train as one of two processes that something else than Lightning has started."""
+    os.environ |= {"LOCAL_RANK": str(rank), "MASTER_PORT": str(port)}
+    zoo.train(config, folder)
+
+
+def train_twice(config, folder):
+    """Train in two processes at once, forked from one that has imported what they need."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pandas", "pytest", "zoo.training"])
+    arguments = (free_port(), config, folder)
+    processes = [context.Process(target=train_as, args=(rank, *arguments)) for rank in (0, 1)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@pytest.mark.parametrize("family", SETTINGS)
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_processes_train_like_one(config, tmp_path, family, strategy):
+    text = tmp_path / "text.txt"
+    text.write_text(" ".join(f"{n * n} bottles of {n % 7} green beer" for n in range(800)))
+    settings = (*SETTINGS[family], *([f"data.path={text}"] if family == "rnn" else []))
+    zoo.train(config(*settings, *ONE_PROCESS), tmp_path / "one")
+    train_twice(config(*settings, *TWO_PROCESSES, f"trainer={strategy}"), tmp_path / "two")
+    assert_same(tmp_path / "one", tmp_path / "two")
+
+
+@pytest.mark.slow
+def test_the_script_starts_its_processes(config, script, tmp_path):
+    two = script("train", *SETTINGS["fnn"], *TWO_PROCESSES, f"run_dir={tmp_path / 'two'}")
+    assert two.code == 0, two.err
+    assert two.out.count("training fnn/mlp") == 1
+    zoo.train(config(*SETTINGS["fnn"], *ONE_PROCESS), tmp_path / "one")
+    assert_same(tmp_path / "one", tmp_path / "two")
+
+
+@pytest.mark.parametrize("setting", ["optim.ema=0.9", "optim=muon"])
+def test_what_needs_whole_weights_is_refused(config, tmp_path, monkeypatch, setting):
+    monkeypatch.setenv("LOCAL_RANK", "0")  # as a launcher does, so that Lightning starts no process
+    with pytest.raises(zoo.UserError, match="trainer=fsdp"):
+        zoo.train(
+            config("model=fnn", "trainer=fsdp", "trainer.devices=1", "trainer.accelerator=cpu", setting), tmp_path
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("ip") or not shutil.which("nsenter"), reason="needs Linux with ip and nsenter")
+def test_two_machines_train_like_one_process(config, tmp_path):
+    command = ["bash", str(CLUSTER / "two_nodes.sh"), *SETTINGS["fnn"], *ONE_PROCESS[1:], f"run_dir={tmp_path / 'two'}"]
+    done = subprocess.run(command, env={**os.environ, "PATH": PATH}, capture_output=True, text=True, timeout=240)
+    if done.returncode == 77:
+        pytest.skip(done.stderr)
+    assert done.returncode == 0, done.stderr
+    zoo.train(config(*SETTINGS["fnn"], *ONE_PROCESS), tmp_path / "one")
+    assert_same(tmp_path / "one", tmp_path / "two")
+
+
+@pytest.mark.parametrize(
+    ("variables", "first"),
+    [
+        ({}, True),
+        ({"RANK": "1", "LOCAL_RANK": "0"}, False),  # torchrun, second machine
+        ({"RANK": "0", "LOCAL_RANK": "0", "SLURM_PROCID": "1"}, True),  # torchrun, under srun
+        ({"SLURM_PROCID": "4", "SLURM_LOCALID": "0"}, False),  # srun, second machine
+        ({"LOCAL_RANK": "1", "SLURM_PROCID": "0"}, False),  # Lightning's launcher, in a shell of SLURM's
+        ({"NODE_RANK": "1"}, False),  # Lightning's launcher, second machine
+    ],
+)
+def test_one_process_is_the_first(monkeypatch, variables, first):
+    for name in ("RANK", "NODE_RANK", "LOCAL_RANK", "SLURM_PROCID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert is_first() == first
+
+
+# Starts the tasks as srun does; tells the first, as SLURM tells all, that the time is over, if it is asked to.
+SRUN = """#!/usr/bin/env bash
+while [[ $1 == --* ]]; do shift; done
+for task in 0 1; do SLURM_PROCID=$task SLURM_LOCALID=$task "$@" & tasks+=($!); done
+if [ -n "$SIGNAL_AFTER" ]; then
+  until [ -f "$SIGNAL_AFTER" ]; do sleep 0.1; done
+  kill -USR1 "${tasks[0]}"
+fi
+for task in "${tasks[@]}"; do wait "$task"; codes+=($?); done
+printf '%s\\n' "${codes[@]}" | sort -n | tail -1 >code
+exit "$(cat code)"
+"""
+
+
+@pytest.mark.slow
+def test_a_slurm_job_saves_is_requeued_and_goes_on(tmp_path):
+    for name, text in {"srun": SRUN, "scontrol": "#!/usr/bin/env bash\necho $@ >>requeued\n"}.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "scripts").symlink_to(ROOT / "scripts")
+    job = {"JOB_ID": 4321, "JOB_NAME": "zoo", "NNODES": 1, "NODEID": 0, "NTASKS": 2, "NTASKS_PER_NODE": 2}
+    slurm = {f"SLURM_{name}": str(value) for name, value in {**job, "CPUS_PER_TASK": 1}.items()}
+    slurm |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "PATH": f"{tmp_path}{os.pathsep}{PATH}"}
+    command = [
+        "bash",
+        str(CLUSTER / "train.sbatch"),
+        "model=fnn",
+        *TWO_PROCESSES,
+        "trainer=fsdp",
+        "trainer.max_epochs=20",
+    ]
+    last = tmp_path / "runs" / "4321" / "checkpoints" / "last.ckpt"
+    for signal_after, code in ((last, 128 + signal.SIGUSR1), ("", 0)):
+        env = {**os.environ, **slurm, "SIGNAL_AFTER": str(signal_after)}
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=240)
+        assert done.returncode == code, done.stderr
+        assert (tmp_path / "requeued").read_text() == "requeue 4321\n"
+    assert sorted(path.name for path in last.parent.glob("*.ckpt")) == ["best.ckpt", "last.ckpt"]
+    epochs = pd.read_csv(last.parent.parent / "metrics.csv")["epoch"]
+    assert list(epochs) == list(range(1, len(epochs) + 1))
