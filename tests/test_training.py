@@ -412,17 +412,6 @@ def test_map_style_data_sets_train_too(config, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_train_like_one(script, tmp_path):
-    settings = ("model=fnn", "trainer.accelerator=cpu", "trainer.max_epochs=3")
-    one = script("train", *settings, f"run_dir={tmp_path / 'one'}")
-    two = script("train", *settings, "trainer=ddp", f"run_dir={tmp_path / 'two'}")
-    assert (one.code, two.code) == (0, 0), two.err
-    first, second = (json.loads((tmp_path / part / "metrics.json").read_text()) for part in ("one", "two"))
-    assert first["test"]["accuracy"] == pytest.approx(second["test"]["accuracy"], abs=0.02)
-    assert first["val"]["loss"] == pytest.approx(second["val"]["loss"], rel=0.05)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_saves_and_sets_the_exit_code(tmp_path, number, code):
     command = [

@@ -23,7 +23,6 @@ from zoo.modules.sharding import Sharded
 
 Config = Mapping[str, Any]
 OWN_KEYS = ("accumulate_grad_batches", "compile", "threads", "keep")  # of a trainer section; all others are Lightning's
-STRATEGIES = {"fsdp": Sharded}  # by name; all others are Lightning's
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune")
 
 
@@ -59,7 +58,8 @@ def create_trainer(
     Args:
         folder: the run folder.
         config: of the training, its trainer section checked and without an "auto" that is not Lightning's.
-        module: told how many batches make an update, and compiled in place, if the config says so.
+        module: told how many batches make an update and whether its weights are cut over the processes, and compiled
+            in place, if the config says so.
         callbacks: further ones.
         loggers: beside the run folder's own metrics.csv.
     """
@@ -68,6 +68,7 @@ def create_trainer(
         raise UserError("several seeds are trained at once without trainer.compile")
     if config["trainer"]["compile"]:
         module.model.network.compile(mode=config["trainer"]["compile"])
+    module.sharded = config["trainer"]["strategy"] == "fsdp"
     _quiet()
     checkpoints = folder / "checkpoints"
     each_epoch: Any = {"save_on_train_epoch_end": True, "enable_version_counter": False}
@@ -83,7 +84,7 @@ def create_trainer(
     try:
         trainer = L.Trainer(
             **{key: value for key, value in config["trainer"].items() if key not in (*OWN_KEYS, "strategy")},
-            strategy=STRATEGIES.get(config["trainer"]["strategy"], lambda: config["trainer"]["strategy"])(),
+            strategy=Sharded() if module.sharded else config["trainer"]["strategy"],
             callbacks=[*own, *callbacks],
             logger=list(loggers) or False,
             plugins=[SafeCheckpointIO()],

@@ -28,7 +28,6 @@ from zoo.extension import add_path
 from zoo.files import write_text
 from zoo.models.model import Model
 from zoo.modules import ZooModule, create_module
-from zoo.modules.sharding import Sharded
 from zoo.pretrained import finetune as load_into
 from zoo.pretrained import load, save_file
 from zoo.report import write_report
@@ -181,7 +180,7 @@ def _fit(
         torch.distributed.destroy_process_group()  # what follows is the first process's alone
     if not trainer.is_global_zero:
         return None
-    if isinstance(trainer.strategy, Sharded):
+    if module.sharded:
         module = create_module(**module.hparams)  # whole, to take a checkpoint's weights
     epochs = _choose(run, config["trainer"]["keep"], module, trainer)
     return Fitted(config, seeds, splits, module, trainer, epochs, start, seconds)

@@ -17,7 +17,7 @@ from zoo.models.model import Model
 from zoo.models.stacked import Stacked
 from zoo.modules.average import MovingAverage
 from zoo.modules.optim import Both, create_optimizer, create_schedule
-from zoo.modules.sharding import Sharded, shard
+from zoo.modules.sharding import shard
 from zoo.registry import Registry
 from zoo.spec import DataSpec
 from zoo.tasks import create_task
@@ -60,7 +60,7 @@ class ZooModule(L.LightningModule):
         self.task = create_task(data_spec, **task)
         self.optim = optim
         self.val_metrics: Any = torch.nn.ModuleList([self.task.metrics()])
-        self.accumulate, self.on_its_own = 1, False
+        self.accumulate, self.on_its_own, self.sharded = 1, False, False
         self.loss, self.val_losses = MeanLoss(), [MeanLoss()]
 
     def stack(self, models: Sequence[Model]) -> None:
@@ -195,14 +195,14 @@ class ZooModule(L.LightningModule):
         self.loss = MeanLoss(**checkpoint["epoch_loss"])
 
     def configure_model(self) -> None:
-        """Cut the weights over the processes, if the strategy is to have them so."""
-        if isinstance(self.trainer.strategy, Sharded):
+        """Cut the weights over the processes, if they are to be."""
+        if self.sharded:
             shard(self.model.network)
 
     def configure_optimizers(self) -> Any:
         """The optimiser, and its schedule advanced once a step."""
         optimizer = create_optimizer(self.model, **{k: v for k, v in self.optim.items() if k not in _NOT_OPTIMIZER})
-        if isinstance(self.trainer.strategy, Sharded) and isinstance(optimizer, Both):
+        if self.sharded and isinstance(optimizer, Both):
             raise UserError("trainer=fsdp keeps the states of one optimiser, and optim=muon is two; use optim=adamw")
         schedule = create_schedule(optimizer, self.n_updates, **self.optim["schedule"])
         return {"optimizer": optimizer, "lr_scheduler": schedule}
@@ -223,7 +223,7 @@ class ZooModule(L.LightningModule):
             return []
         if not isinstance(decay, float) or not 0 < decay < 1:
             raise UserError(f"optim.ema is a decay between 0 and 1, such as 0.99, or null; got {decay}")
-        if isinstance(self.trainer.strategy, Sharded):
+        if self.sharded:
             raise UserError(f"trainer=fsdp cuts the weights that optim.ema={decay} needs whole; use optim.ema=null")
         return [MovingAverage(decay, self.trainer.strategy.root_device)]
 
