@@ -1,0 +1,74 @@
+"""What the suites train: a config, its data, and a network by hand to compare with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo.auto import batch_work, fit_machine
+from zoo.data.module import ZooDataModule, loader_options
+from zoo.data.splits import Splits, TensorSplit, each_value_once
+from zoo.modules import ZooModule, create_module
+
+
+@dataclass(frozen=True)
+class Case:
+    """A training to time, of a classifier on data in memory.
+
+    Args:
+        name: in the table.
+        config: of the training, plain values.
+        splits: the data.
+        by_hand: makes the network to compare with; it takes a batch's raw inputs, in the order of the spec.
+    """
+
+    name: str
+    config: dict[str, Any]
+    splits: Splits
+    by_hand: Callable[[], nn.Module]
+
+    @property
+    def n_steps(self) -> int:
+        """Steps of an epoch."""
+        return -(-len(self.splits.train) // self.config["data"]["batch_size"])  # type: ignore[arg-type]
+
+    @property
+    def n_epochs(self) -> int:
+        return self.config["trainer"]["max_epochs"]
+
+    @property
+    def bf16(self) -> bool:
+        return self.config["trainer"]["precision"] == "bf16-mixed"
+
+    @property
+    def device(self) -> torch.device:
+        on_gpu = torch.cuda.is_available() and self.config["trainer"]["accelerator"] != "cpu"
+        return torch.device("cuda" if on_gpu else "cpu")
+
+    def columns(self, split: str) -> list[Tensor]:
+        """The inputs of a split in order, and its target."""
+        held = getattr(self.splits, split)
+        assert isinstance(held, TensorSplit)
+        return [held.columns[name] for name in (*self.splits.spec.inputs, "target")]
+
+
+def create_case(name: str, config: dict[str, Any], splits: Splits, by_hand: Callable[[], nn.Module]) -> Case:
+    """A case whose precision and threads are those that the zoo chooses for it."""
+    case = Case(name, config, splits, by_hand)
+    trainer = fit_machine(config["trainer"], batch_work(zoo_module(case), zoo_data(case)))
+    return replace(case, config={**config, "trainer": trainer})
+
+
+def zoo_module(case: Case) -> ZooModule:
+    """The case's LightningModule, its preprocessing fitted."""
+    sections = {key: dict(case.config[key]) for key in ("task", "optim")}
+    module = create_module(dict(case.config["model"]), spec=case.splits.spec.to_json(), **sections)
+    module.model.preprocess.fit(each_value_once(case.splits.train))
+    return module
+
+
+def zoo_data(case: Case) -> ZooDataModule:
+    """The case's data module."""
+    return ZooDataModule(case.splits, **loader_options(case.config["data"]))

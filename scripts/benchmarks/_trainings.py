@@ -1,0 +1,194 @@
+"""One training, three ways: as the zoo does it, in a loop written by hand, and with Lightning's defaults."""
+
+import contextlib
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning as L
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+from torchmetrics.classification import MulticlassAccuracy
+
+from benchmarks._case import Case, zoo_data, zoo_module
+from benchmarks._measure import now
+from zoo.auto import batch_work, group_steps
+from zoo.trainer import create_trainer, quick_cuda_check
+
+Epoch = Callable[[], Iterator[list[Tensor]]]
+
+
+@dataclass
+class Times:
+    """Seconds of one training.
+
+    Attributes:
+        training: of each epoch's steps, validation left out.
+        fit: of everything.
+        memory: peak on the GPU in MiB; 0 without one.
+    """
+
+    training: list[float]
+    fit: float
+    memory: float = 0.0
+
+    @property
+    def settled(self) -> list[float]:
+        """`training` less the first epoch, which also prepares."""
+        return self.training[1:] or self.training
+
+
+def ours(case: Case) -> Times:
+    """As `zoo.train` does it, all callbacks at work."""
+    module, data, clock = zoo_module(case), zoo_data(case), Clock()
+    with tempfile.TemporaryDirectory() as folder, _prepared(case):
+        trainer = create_trainer(Path(folder), case.config, module, [clock], [])
+        group_steps(trainer, module, data, [clock], batch_work(module, data))
+        with quick_cuda_check():
+            return _fit(lambda: trainer.fit(module, data), clock)
+
+
+def defaults(case: Case) -> Times:
+    """With Lightning as it comes, but for the progress bar, which is off."""
+    clock, batch_size = Clock(), case.config["data"]["batch_size"]
+    train, val = (TensorDataset(*case.columns(split)) for split in ("train", "val"))
+    with tempfile.TemporaryDirectory() as folder, _prepared(case):
+        trainer = L.Trainer(
+            max_epochs=case.n_epochs,
+            accelerator=case.device.type,
+            devices=1,
+            precision=case.config["trainer"]["precision"],
+            default_root_dir=folder,
+            enable_progress_bar=False,
+            callbacks=[clock],
+        )
+        loaders = (DataLoader(train, batch_size, shuffle=True), DataLoader(val, 1000))
+        return _fit(lambda: trainer.fit(Plain(case.by_hand(), case.splits.spec.n_outputs), *loaders), clock)
+
+
+def by_hand(case: Case, epoch: Epoch | None = None) -> Times:
+    """As one writes it by hand, with nothing that is not needed.
+
+    Args:
+        case: what to train.
+        epoch: gives an epoch's batches, inputs and target, on the device; None indexes tensors that lie there.
+    """
+    with _prepared(case), quick_cuda_check():
+        clock = Clock()
+        return _fit(lambda: _loop(case, clock, epoch or _indexed(case)), clock)
+
+
+def _indexed(case: Case) -> Epoch:
+    columns = [column.to(case.device) for column in case.columns("train")]
+
+    def epoch() -> Iterator[list[Tensor]]:
+        for index in torch.randperm(len(columns[0]), device=case.device).tensor_split(case.n_steps):
+            yield [column[index] for column in columns]
+
+    return epoch
+
+
+def _loop(case: Case, clock: "Clock", epoch: Epoch) -> None:
+    network = case.by_hand().to(case.device)
+    forward = torch.autocast(case.device.type, torch.bfloat16)(network) if case.bf16 else network
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=True)
+    for _ in range(case.n_epochs):
+        clock.start()
+        network.train()
+        for *inputs, target in epoch():
+            loss = F.cross_entropy(forward(*inputs).float(), target)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        clock.stop()
+        network.eval()
+        accuracy(case, forward)
+
+
+@torch.no_grad()
+def accuracy(case: Case, forward: Callable[..., Tensor]) -> float:
+    """Share of the validation split that `forward` answers rightly."""
+    columns = [column.to(case.device) for column in case.columns("val")]
+    hits = 0
+    for batch in zip(*(column.split(1000) for column in columns), strict=True):
+        hits += (forward(*batch[:-1]).argmax(1) == batch[-1]).sum()
+    return float(hits) / len(columns[0])
+
+
+class Plain(L.LightningModule):
+    """The least that trains and logs a loss and an accuracy, as Lightning's guide has it."""
+
+    def __init__(self, network: nn.Module, n_classes: int):
+        super().__init__()
+        self.network = network
+        self.train_accuracy, self.val_accuracy = MulticlassAccuracy(n_classes), MulticlassAccuracy(n_classes)
+
+    def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
+        return self._measured(batch, "train", self.train_accuracy)
+
+    def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:
+        self._measured(batch, "val", self.val_accuracy)
+
+    def _measured(self, batch: list[Tensor], split: str, metric: MulticlassAccuracy) -> Tensor:
+        *inputs, target = batch
+        output = self.network(*inputs)
+        loss = F.cross_entropy(output, target)
+        metric(output, target)
+        self.log(f"{split}/loss", loss)
+        self.log(f"{split}/accuracy", metric)
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(self.parameters(), lr=1e-3, fused=True)
+
+
+class Clock(Callback):
+    """Times each epoch's steps, from the epoch's start to that of its validation."""
+
+    def __init__(self) -> None:
+        self.training: list[float] = []
+
+    def start(self) -> None:
+        self._start = now()
+
+    def stop(self) -> None:
+        self.training.append(now() - self._start)
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.start()
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not trainer.sanity_checking:
+            self.stop()
+
+
+def _fit(task: Callable[[], None], clock: Clock) -> Times:
+    on_gpu = torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats()
+    start = now()
+    task()
+    fit = now() - start
+    return Times(clock.training, fit, torch.cuda.max_memory_allocated() / 2**20 if on_gpu else 0.0)
+
+
+@contextlib.contextmanager
+def _prepared(case: Case) -> Iterator[None]:
+    """The case's threads, the same start for its random numbers, and silence."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(case.config["trainer"]["threads"])
+    torch.manual_seed(0)
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            torch.set_num_threads(n_threads)

@@ -1,0 +1,42 @@
+"""What `auto` chooses for a model on this machine, against the plain setting: all of torch's threads, 32 bits.
+
+Milliseconds a training step in the zoo's engine. A choice should never cost more than 5 % over the plain setting.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from benchmarks._measure import Measure, in_turn
+
+if TYPE_CHECKING:
+    from benchmarks._case import Case
+
+
+def measure() -> Iterator[Measure]:
+    from benchmarks._cases import first, image_case, made_sequences, sequence_case, table_case
+    from zoo.data import load_data
+
+    digits = load_data("mnist5k")
+    for widths in ((30, 128, 128, 10), (30, 256, 256, 10), (30, 512, 512, 10), (30, 1024, 1024, 10)):
+        yield compare(table_case(widths, n=10_000, n_epochs=3))
+    for name in ("rnn/lstm", "rnn/gru"):
+        yield compare(sequence_case(name, load_data("japanese_vowels"), n_epochs=6))
+    yield compare(sequence_case("rnn/lstm", made_sequences(64, 300), n_epochs=3))
+    for name, n in (("cnn/lenet5", 2560), ("cnn/small", 2560), ("cnn/resnet20", 512)):
+        yield compare(image_case(name, first(digits, n), n_epochs=3))
+
+
+def compare(case: "Case", n_rounds: int = 3) -> Measure:
+    """A line, named by what was chosen."""
+    import torch
+
+    from benchmarks._trainings import ours
+
+    chosen = case.config["trainer"]
+    settings = {**chosen, "threads": torch.get_num_threads(), "precision": "32"}
+    plain = replace(case, config={**case.config, "trainer": settings})
+    runs = in_turn(lambda: ours(case), lambda: ours(plain), n_rounds)
+    auto, reference = ([1e3 * value / case.n_steps for times in some for value in times.settled] for some in runs)
+    label = f"{case.name}: threads {chosen['threads']}, precision {chosen['precision']}"
+    return Measure(label, auto, reference, "ms", 1.05)

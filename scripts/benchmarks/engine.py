@@ -1,0 +1,83 @@
+"""A training step in the zoo's engine, against a loop written by hand and against Lightning's defaults.
+
+All of the zoo's features are on: metrics, checkpoints, progress, metrics.csv. The loop by hand trains the same network
+on the same tensors with the same batches, threads, precision and optimiser, and does nothing else. "Steps" runs from an
+epoch's start to that of its validation; "whole" is all of the fit, with validation and checkpoints, shared among its
+steps.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from benchmarks._measure import Measure, in_turn
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from benchmarks._case import Case
+    from benchmarks._trainings import Times
+
+STEPS, WHOLE, MEMORY = "steps", "whole", "memory"
+HAND, LIGHTNING = "by hand", "Lightning's defaults"
+
+
+def measure() -> Iterator[Measure]:
+    from benchmarks._cases import first, image_case, sequence_case, table_case
+    from zoo.data import load_data
+
+    yield from compare(table_case(), 1.25)
+    yield from compare(image_case("cnn/small", first(load_data("mnist"), 25_600)), 1.05)
+    yield from compare(sequence_case("rnn/lstm", load_data("japanese_vowels")), 1.2)
+
+
+def compare(case: "Case", goal: float, n_rounds: int = 3) -> Iterator[Measure]:
+    """The lines of one case; `goal` is for its steps against the loop by hand."""
+    from benchmarks._trainings import by_hand, defaults, ours
+
+    for way in (ours, defaults, by_hand):
+        way(_shortened(case))
+    both, hand = in_turn(lambda: (ours(case), defaults(case)), lambda: by_hand(case), n_rounds)
+    zoo, lightning = ([pair[place] for pair in both] for place in (0, 1))
+    for name, of, unit in (
+        (STEPS, lambda times: [1e3 * value / case.n_steps for value in times.settled], "ms"),
+        (WHOLE, lambda times: [1e3 * times.fit / case.n_steps / case.n_epochs], "ms"),
+        (MEMORY, lambda times: [times.memory] * (times.memory > 0), "MiB"),
+    ):
+        for other, reference in ((HAND, hand), (LIGHTNING, lightning)):
+            values, others = _all(zoo, of), _all(reference, of)
+            if values:
+                aim = goal if (name, other) == (STEPS, HAND) else None
+                yield Measure(f"{case.name}, {name}: {other}", values, others, unit, aim)
+
+
+def _shortened(case: "Case") -> "Case":
+    return replace(case, config={**case.config, "trainer": {**case.config["trainer"], "max_epochs": 1}})
+
+
+def _all(several: Sequence["Times"], of: Callable[["Times"], list[float]]) -> list[float]:
+    return [value for times in several for value in of(times)]
+
+
+def draw(figure: "Figure", measures: Sequence[Measure]) -> None:
+    """Three bars for each case: its steps, by hand, in the zoo, and with Lightning's defaults."""
+    from zoo.figures import BLUE, INK, ORANGE
+
+    figure.set_size_inches(6.4, 3)
+    axes = figure.add_subplot()
+    rows = {measure.name: measure.row for measure in measures}
+    cases = [name.removesuffix(f", {STEPS}: {HAND}") for name in rows if name.endswith(f", {STEPS}: {HAND}")]
+    hand, lightning = ([rows[f"{case}, {STEPS}: {other}"] for case in cases] for other in (HAND, LIGHTNING))
+    bars: Any = (
+        (HAND, [row["reference"] for row in hand], {"color": INK, "alpha": 0.3}),
+        ("zoo", [row["ours"] for row in hand], {"color": BLUE}),
+        (LIGHTNING, [row["reference"] for row in lightning], {"color": ORANGE}),
+    )
+    for place, (label, values, style) in enumerate(bars):
+        drawn = axes.barh([n + 0.26 * (place - 1) for n in range(len(cases))], values, 0.24, label=label, **style)
+        axes.bar_label(drawn, fmt="%.3g", padding=3)
+    axes.set_yticks(range(len(cases)), cases)
+    axes.invert_yaxis()
+    axes.margins(x=0.1)
+    axes.set(xlabel="milliseconds a step")
+    axes.legend()

@@ -1,0 +1,32 @@
+"""Five seeds of one recipe: trained at once as one batched model, against a process for each, one after the other.
+
+Seconds of the whole command, from its start to the last file.
+"""
+
+import tempfile
+from collections.abc import Iterator
+
+from benchmarks._measure import Measure, in_turn
+from benchmarks.startup import command
+
+SEEDS = (0, 1, 2, 3, 4)
+
+
+def measure() -> Iterator[Measure]:
+    for name, *settings in (
+        ("model=fnn",),
+        ("model=fnn", "data=digits"),
+        ("model=cnn/lenet5", "trainer.max_epochs=2"),
+    ):
+        at_once, apart = in_turn(lambda: train(name, settings, [SEEDS]), lambda: train(name, settings, SEEDS), 1)  # noqa: B023
+        yield Measure(" ".join([name, *settings]), at_once, apart, "s")
+
+
+def train(name: str, settings: list[str], jobs: "tuple[int, ...] | list[tuple[int, ...]]") -> float:
+    """Seconds of a command for each job, which is a seed or several."""
+    total = 0.0
+    for job in jobs:
+        seeds = f"seed={job}" if isinstance(job, int) else f"seeds={list(job)}".replace(" ", "")
+        with tempfile.TemporaryDirectory() as folder:
+            total += command("train.py", name, *settings, seeds, f"run_dir={folder}/run")
+    return total

@@ -1,0 +1,154 @@
+"""The benchmark's suites at tiny sizes: their lines are whole, whatever the times."""
+
+import importlib
+import json
+import sys
+
+import pytest
+from conftest import ROOT
+
+sys.path.append(str(ROOT / "scripts"))
+
+import benchmark
+from benchmarks import _case, _cases, _measure, _page, _throughput, cnn, data, engine, growth, latency, startup
+
+import zoo
+from zoo.errors import UserError
+
+KEYS = ["name", "ours", "reference", "unit", "ratio", "range", "goal"]
+
+
+def check(measures, n):
+    """`n` whole lines whose ratio is that of ours to the reference."""
+    assert len({measure.name for measure in measures}) == n
+    for row in (measure.row for measure in measures):
+        assert list(row) == KEYS
+        assert row["ratio"] == pytest.approx(row["ours"] / row["reference"], rel=2e-3, abs=2e-3)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return _cases.table_case((3, 8, 8, 2), n=256, n_epochs=2)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return _cases.image_case("cnn/small", _cases.first(zoo.load_data("mnist5k"), 256))
+
+
+@pytest.fixture(scope="module")
+def sequences():
+    splits = _cases.first(zoo.load_data("japanese_vowels"), 32)
+    return _cases.sequence_case("rnn/gru", splits, n_epochs=2, by_hand=_cases.Packed)
+
+
+def test_a_row_has_medians_their_ratio_and_what_is_aimed_at():
+    row = _measure.Measure("a", [1.0, 9.0, 3.0], [2.0], "s", goal=1.25).row
+    assert list(row.values()) == ["a", 3.0, 2.0, "s", 1.5, "1.000 to 9.000", "<= 1.25"]
+    rate = _measure.Measure("a", [1.0], [2.0], "samples/s", goal=0.9)
+    assert rate.row["goal"] == ">= 0.9"
+    assert rate.cells == ["a", "1.000", "2.000", "samples/s", "0.5000", "1.000 to 1.000", ">= 0.9"]
+
+
+def test_the_reference_comes_before_and_after_ours():
+    calls = []
+    ours, references = _measure.in_turn(lambda: calls.append("ours"), lambda: calls.append("reference"), 2)
+    assert calls == ["reference", "ours", "reference"] * 2
+    assert (len(ours), len(references)) == (2, 4)
+
+
+def test_engine_compares_steps_and_the_whole_with_both(table, tmp_path):
+    measures = list(engine.compare(table, goal=1.25, n_rounds=1))
+    check(measures, 4)
+    assert [measure.row["goal"] for measure in measures] == ["<= 1.25", None, None, None]
+    _page.save_picture(tmp_path / "engine.png", lambda figure: engine.draw(figure, measures))
+    assert (tmp_path / "engine.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("case", ["table", "images", "sequences"])
+def test_a_family_is_timed_in_training_and_in_inference(case, request):
+    check(list(_throughput.throughput(request.getfixturevalue(case), n_rounds=1)), 2)
+
+
+@pytest.mark.parametrize("case", ["table", "images", "sequences"])
+def test_networks_by_hand_are_those_of_the_zoo(case, request):
+    case = request.getfixturevalue(case)
+    sizes = [
+        sum(parameter.numel() for parameter in network.parameters())
+        for network in (case.by_hand(), _case.zoo_module(case).model)
+    ]
+    assert sizes[0] == sizes[1]
+
+
+def test_images_item_by_item_are_the_same_images(images):
+    pixels, _ = images.columns("train")
+    batches = list(cnn.pil_batches(images)())
+    assert sum(len(batch[0]) for batch in batches) == len(pixels)
+    assert sum(float(batch[0].sum()) for batch in batches) == pytest.approx(float(pixels.sum()), rel=1e-4)
+    check([cnn.item_by_item(images, n_rounds=1)], 1)
+
+
+def test_data_lines(tmp_path):
+    check(list(data.epochs("digits", zoo.load_data("mnist5k").train)), 2)
+    data.write_csv(tmp_path / "large.csv", 200)
+    spec = zoo.load_data("csv", path=str(tmp_path / "large.csv"), target="y").spec
+    assert len(spec.columns) == 29
+
+
+def test_startup_takes_the_imports_around_a_run_from_it():
+    assert startup.beyond([3.0, 5.0], [1.0, 2.0, 2.0, 2.0]) == [1.5, 3.0]
+
+
+@pytest.mark.parametrize("name", latency.NAMES)
+def test_latency_lines(name):
+    check([latency.answer(name, n, n_rounds=1) for n in (1, 3)], 2)
+
+
+def test_growth_fits_the_exponent_of_the_larger_sizes(tmp_path):
+    sizes = (1, 10, 100, 1000, 10000)
+    line = growth.growth("seconds over rows", sizes, [7.0, 7.0, *(0.1 * size**1.5 for size in sizes[2:])])
+    check([line], 1)
+    assert line.row["ours"] == 1.5
+    assert line.row["ratio"] == pytest.approx(1.5 / growth.LIMIT, abs=1e-3)
+    _page.save_picture(tmp_path / "growth.png", lambda figure: growth.draw(figure, [line]))
+    assert (tmp_path / "growth.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("axis", growth.SIZES)
+def test_growth_makes_data_of_the_size(axis):
+    case = growth.case(axis, 20)
+    columns, spec = case.columns("train"), case.splits.spec
+    found = {
+        "rows": len(columns[0]),
+        "features": columns[0].shape[-1],
+        "steps of a sequence": columns[0].shape[1],
+        "classes": spec.n_outputs,
+    }
+    assert found[axis] == 20
+
+
+def test_rows_and_page_are_written(monkeypatch, tmp_path, capsys):
+    line = _measure.aimed("list.py", [0.5, 0.25, 0.125], "s", 1.0)
+    monkeypatch.setattr(startup, "measure", lambda: [line])
+    benchmark.run("startup", benchmark.parsed([f"output={tmp_path / 'rows.json'}", f"docs={tmp_path / 'docs'}"]))
+    assert json.loads((tmp_path / "rows.json").read_text()) == [line.row]
+    page = (tmp_path / "docs" / "startup.md").read_text()
+    assert "| list.py | 0.2500 | 1.000 | s | 0.2500 | 0.1250 to 0.5000 | <= 1 |" in page
+    assert benchmark.machine() in page
+    assert "list.py" in capsys.readouterr().out
+
+
+def test_every_suite_measures():
+    assert {"engine", "data", "cnn", "rnn", "fnn", "startup", "latency", "growth"} <= set(benchmark.SUITES)
+    for name in benchmark.SUITES:
+        assert callable(importlib.import_module(f"benchmarks.{name}").measure)
+
+
+def test_mistakes_end_with_2_and_the_nearest_name(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["benchmark.py", "engin"])
+    with pytest.raises(SystemExit) as ended:
+        benchmark.main()
+    assert ended.value.code == 2
+    assert "no suite 'engin'; the nearest: engine" in capsys.readouterr().err
+    with pytest.raises(UserError, match="nearest: output"):
+        benchmark.parsed(["outptu=rows.json"])
