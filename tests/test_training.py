@@ -16,6 +16,7 @@ import yaml
 from conftest import ROOT
 
 import zoo
+from zoo.auto import fit_machine
 from zoo.checkpoint import SafeCheckpointIO, is_sound, newest, write_text
 from zoo.data.module import ZooDataModule
 from zoo.data.splits import Splits, batches
@@ -458,3 +459,21 @@ def test_a_worker_that_fails_ends_the_training_in_one_message(config, tmp_path, 
     monkeypatch.setattr("zoo.training.each_value_once", lambda _: batches(splits.train))
     with pytest.raises(UserError, match=message):
         zoo.train(config("model=fnn", "data=wine", "data.num_workers=2"), tmp_path / "run")
+
+
+# -- what "auto" stands for
+
+
+@pytest.mark.parametrize(("work", "alone"), [(10**5, True), (10**9, False)])
+def test_small_models_train_on_one_thread_and_in_32_bits(monkeypatch, work, alone):
+    monkeypatch.setattr("zoo.auto._has_fast_bf16", lambda on_cpu: True)
+    chosen = fit_machine({"accelerator": "cpu", "precision": "auto", "threads": "auto"}, work)
+    assert chosen["threads"] == (1 if alone else torch.get_num_threads())
+    assert chosen["precision"] == ("32" if alone else "bf16-mixed")
+    told = {"accelerator": "cpu", "precision": "16-mixed", "threads": 3}
+    assert fit_machine(told, work) == told
+
+
+def test_16_bits_are_for_processors_that_are_fast_at_them(monkeypatch):
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
+    assert fit_machine({"accelerator": "cpu", "precision": "auto", "threads": 1}, 10**9)["precision"] == "32"

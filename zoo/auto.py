@@ -16,7 +16,7 @@ from zoo.models.cost import multiply_adds
 from zoo.modules import ZooModule
 
 Config = Mapping[str, Any]
-WORTH_THREADS = 20_000_000  # multiply-adds of a batch, forward, from which several threads are faster than one
+WORTH_THREADS = 6_000_000  # multiply-adds of a batch, forward, from which several threads are faster than one
 WORTH_BF16 = 20_000_000  # ... from which computing in 16 bits saves more than its conversions cost
 PER_SECOND = 5e9  # multiply-adds of a core in a training step
 GROUP_SECONDS, GROUP_STEPS = 0.1, 32  # how long a group of steps may take, and how many it may be
