@@ -73,7 +73,7 @@ def test_two_processes_train_like_one(config, tmp_path, family, strategy):
     assert_same(tmp_path / "one", tmp_path / "two")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_script_starts_its_processes(config, script, tmp_path):
     two = script("train", *SETTINGS["fnn"], *TWO_PROCESSES, f"run_dir={tmp_path / 'two'}")
     assert two.code == 0, two.err
@@ -91,7 +91,7 @@ def test_what_needs_whole_weights_is_refused(config, tmp_path, monkeypatch, sett
         )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not shutil.which("ip") or not shutil.which("nsenter"), reason="needs Linux with ip and nsenter")
 def test_two_machines_train_like_one_process(config, tmp_path):
     command = ["bash", str(CLUSTER / "two_nodes.sh"), *SETTINGS["fnn"], *ONE_PROCESS[1:], f"run_dir={tmp_path / 'two'}"]
@@ -136,7 +136,7 @@ exit "$(cat code)"
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_slurm_job_saves_is_requeued_and_goes_on(tmp_path):
     for name, text in {"srun": SRUN, "scontrol": "#!/usr/bin/env bash\necho $@ >>requeued\n"}.items():
         (tmp_path / name).write_text(text)
