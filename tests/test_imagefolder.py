@@ -12,7 +12,7 @@ from test_images import broken, plain
 from torch.utils.data import DataLoader
 
 import zoo
-from zoo.data import facts
+from zoo.data import facts, stored
 from zoo.data.images import _processes, _store
 from zoo.data.images._pixels import read_pixels
 from zoo.data.readers import read_raw
@@ -143,7 +143,7 @@ def test_images_on_disk_are_those_in_memory(tmp_path, cache, monkeypatch, option
     root = folder_of(tmp_path / "a", 5)
     wanted = load(root)
     assert isinstance(wanted.train, TensorSplit)
-    monkeypatch.setattr(_store, "IN_MEMORY", 0)
+    monkeypatch.setattr(stored, "IN_MEMORY", 0)
     for name in ("train", "val", "test"):
         split = getattr(load(root, **options), name)
         assert not isinstance(split, TensorSplit)

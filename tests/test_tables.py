@@ -34,16 +34,17 @@ def frame():
     )
 
 
-@pytest.fixture
-def load(tmp_path):
-    """Write a table to a file and load it as a user does."""
+@pytest.fixture(params=[False, True], ids=["whole", "mapped"])
+def load(tmp_path, request, monkeypatch):
+    """Write a table to a file and load it as a user does: read whole into memory, and streamed into mapped files."""
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
 
     def load_table(content, target="sold", name="houses.csv", **options):
         path = tmp_path / name
         if isinstance(content, pd.DataFrame):
             content = content.to_csv(index=False)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return zoo.load_data("csv", path=str(path), target=target, **options)
+        return zoo.load_data("csv", path=str(path), target=target, **{"cache": request.param, **options})
 
     return load_table
 
@@ -269,7 +270,7 @@ def test_the_rarest_of_many_categories_count_as_not_seen(load, frame, capsys):
     assert "10 most frequent" in capsys.readouterr().out
 
 
-def test_a_million_categories(load, tmp_path):
+def test_a_million_categories(tmp_path):
     n = 1_000_000
     codes = np.random.default_rng(0).integers(0, 10**7, n).astype("U7")
     pd.DataFrame({"code": np.char.add("k", codes), "y": np.arange(n) % 2}).to_parquet(tmp_path / "many.parquet")

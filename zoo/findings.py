@@ -11,6 +11,7 @@ from torch.utils.data import Subset
 
 from zoo.data.splits import Batch, Splits, batches
 from zoo.figures import by_step, confusion, forecast, scatter, sparkline, table
+from zoo.models.layers import Moments
 from zoo.prediction import Predictor
 from zoo.registry import Registry
 from zoo.summary import number
@@ -170,9 +171,11 @@ def _numbers_shown(splits: Splits, samples: Batch) -> dict[int, list[str]]:
 
     if "numeric" not in samples:
         return {}
-    train = torch.cat([batch["numeric"].double().cpu() for batch in batches(splits.train)])
-    mean = train.nanmean(0)
-    std = (train - mean).square().nanmean(0).sqrt().clamp(min=1e-12)
+    moments = Moments(samples["numeric"].shape[1])
+    for batch in batches(splits.train):
+        moments.update(batch["numeric"])
+    mean, std = moments.mean_and_std()
+    std = std.clamp(min=1e-12)
     rows = samples["numeric"].cpu()
     names = number_names(splits.spec.columns) or [f"column {i}" for i in range(rows.shape[1])]
     shown = {}

@@ -9,7 +9,7 @@ from zoo.errors import UserError, unknown
 from zoo.registry import Registry
 
 if TYPE_CHECKING:
-    from zoo.data.splits import Batch, Splits, TensorSplit
+    from zoo.data.splits import Batch, Split, Splits
     from zoo.spec import DataSpec
 
 DATA: "Registry[Callable[..., Splits]]" = Registry("data", __name__)
@@ -17,7 +17,7 @@ DATA: "Registry[Callable[..., Splits]]" = Registry("data", __name__)
 READERS: "Registry[Callable[[DataSpec, Any], tuple[Batch, bool]]]" = Registry("kind of input")
 # By the name of a data set that reads a user's file: the labelled samples of another such file, from a config's data
 # section, as a trained model's spec has them.
-LABELLED: "Registry[Callable[[DataSpec, Mapping[str, Any]], TensorSplit]]" = Registry("reader of labelled samples")
+LABELLED: "Registry[Callable[[DataSpec, Mapping[str, Any]], Split]]" = Registry("reader of labelled samples")
 
 
 class Facts(NamedTuple):

@@ -202,8 +202,9 @@ class ZooDataModule(L.LightningDataModule):
         """The batches of the epoch's group `number`, each augmented, its step's generators seeded, when its turn
         comes."""
         first = self._trainer.current_epoch * self.batches.n_batches + number * self.at_once
+        rank, device = self._trainer.global_rank, group["target"].device
         for step, batch in enumerate(self.batches.parts(group, number), first):
-            seed_step(batch["target"].device, mix(*self.seeds, step, self._trainer.global_rank))
+            seed_step(device, mix(*self.seeds, step, rank))
             yield augment(batch, self.augmentations)
 
     def state_dict(self) -> dict[str, Any]:

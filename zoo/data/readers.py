@@ -11,7 +11,7 @@ from typing import Any
 from zoo.data import LABELLED, READERS
 from zoo.data.images import _images  # noqa: F401
 from zoo.data.sequences import _sequences  # noqa: F401
-from zoo.data.splits import Batch, TensorSplit
+from zoo.data.splits import Batch, Split
 from zoo.data.tabular import _table  # noqa: F401
 from zoo.spec import DataSpec
 
@@ -21,7 +21,7 @@ def read_raw(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     return READERS.get(next(iter(spec.inputs)))(spec, raw)
 
 
-def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> TensorSplit | None:
+def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split | None:
     """The labelled samples of a data section's file, as a model with `spec` takes them; None where no reader in
     `LABELLED` is the data set's."""
     name = data["name"]

@@ -167,7 +167,7 @@ class Standardize(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardise `x` of any leading shape; integers become floats."""
-        scaled = (x.to(self.mean.dtype) - self.mean) / self.std
+        scaled = (x.to(self.mean.dtype) - self.mean).div_(self.std)
         return scaled.nan_to_num(0.0, math.inf, -math.inf) if x.is_floating_point() else scaled
 
     def inverse(self, x: Tensor) -> Tensor:

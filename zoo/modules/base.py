@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
-from torch.optim.lr_scheduler import LRScheduler
 
 from zoo.data.splits import Batch
 from zoo.errors import UserError
@@ -89,15 +88,15 @@ class ZooModule(L.LightningModule):
         Losses are summed on the device and logged once an epoch. A module that is `on_its_own` tells Lightning of
         updates by their number alone.
         """
-        n = 0
+        optimizer, schedule = self.optimizers(), self.lr_schedulers()
+        scale, n = self.model.n_models / self.accumulate, 0
         for n, batch in enumerate(self._steps(group, batch_idx), 1):
             loss = self._loss(self.model.scaled(**self.inputs(batch)), batch, self.loss)
-            scale = self.model.n_models / self.accumulate
             self._backward(loss if scale == 1 else loss * scale, batch)
             if n % self.accumulate == 0:
-                self._update()
+                self._update(optimizer, schedule)
         if n % self.accumulate:
-            self._update()
+            self._update(optimizer, schedule)
         if self.trainer.is_last_batch:
             self.log("train/loss", self._over_processes([self.loss])[0], on_step=False, on_epoch=True, batch_size=1)
 
@@ -126,10 +125,9 @@ class ZooModule(L.LightningModule):
         torch.distributed.all_reduce(total)
         return (n * self.trainer.world_size / total).float()
 
-    def _update(self) -> None:
-        """One step of the optimiser and of its schedule."""
-        wrapped: Any = self.optimizers()
-        optimizer, schedule = wrapped.optimizer, cast(LRScheduler, self.lr_schedulers())
+    def _update(self, wrapped: Any, schedule: Any) -> None:
+        """One step of the optimiser, which Lightning has wrapped, and of its schedule."""
+        optimizer = wrapped.optimizer
         if self.optim["clip"]:
             self.model.clip_gradient(self.optim["clip"])
         if self.on_its_own:

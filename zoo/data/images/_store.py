@@ -14,18 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from zoo.data.files import cache_folder
 from zoo.data.images._pixels import Header, Shape, read_digest, read_header, read_pixels
 from zoo.data.images._processes import in_processes
-from zoo.data.splits import Batch, TensorSplit
+from zoo.data.splits import TensorSplit
+from zoo.data.stored import MappedRows, StoredSplit, stored_split
 from zoo.errors import UserError
 
 VERSION = 1  # of the conversion; a new one makes every cache anew
-IN_MEMORY = 1 << 30  # bytes of images that are kept in memory
 Size = int | Sequence[int] | None
 
 
@@ -49,41 +47,23 @@ class Store:
     copies: list[list[int]]
     pixels: Path | None
 
-    def read(self, index: np.ndarray) -> np.ndarray:
+    @property
+    def n_bytes(self) -> float:
+        """What all images take decoded; infinite where they are decoded each time."""
+        return math.inf if self.pixels is None else self.pixels.stat().st_size
+
+    def __getitem__(self, index: np.ndarray) -> np.ndarray:
         """The images (k, channels, height, width) of `index` (k,), which counts the readable files."""
-        if self.pixels is None:
-            try:
-                return np.stack([read_pixels(self.paths[i], self.shape) for i in index])
-            except UserError as error:
-                raise UserError(
-                    f"{error}\ntake it out, or leave it to data.cache=true, which skips such files"
-                ) from error
-        images = np.memmap(self.pixels, np.uint8, "r", shape=(len(self.paths), *self.shape))
-        return np.asarray(images[index])
+        if self.pixels is not None:
+            return MappedRows(self.pixels, "uint8", (len(self.paths), *self.shape))[index]
+        try:
+            return np.stack([read_pixels(self.paths[i], self.shape) for i in index])
+        except UserError as error:
+            raise UserError(f"{error}\ntake it out, or leave it to data.cache=true, which skips such files") from error
 
-    def split(self, index: np.ndarray, target: Tensor) -> "TensorSplit | StoredSplit":
+    def split(self, index: np.ndarray, target: Tensor) -> StoredSplit | TensorSplit:
         """The images of `index` (k,) with their targets (k, ...); in memory where all are decoded and small enough."""
-        if self.pixels is None or self.pixels.stat().st_size > IN_MEMORY:
-            return StoredSplit(self, index, target)
-        return TensorSplit(image=torch.from_numpy(self.read(index)), target=target)
-
-
-class StoredSplit(Dataset[Batch]):
-    """A split whose images stay on disk until a batch asks for them."""
-
-    def __init__(self, store: Store, index: np.ndarray, target: Tensor):
-        self.store, self.index, self.target = store, index, target
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __getitem__(self, index: int) -> Batch:
-        return {name: column[0] for name, column in self.__getitems__([index]).items()}
-
-    def __getitems__(self, index: Sequence[int] | Tensor) -> Batch:
-        """The samples of `index` as one batch."""
-        index = torch.as_tensor(index)
-        return {"image": torch.from_numpy(self.store.read(self.index[index.numpy()])), "target": self.target[index]}
+        return stored_split(index, target, image=self)
 
 
 def open_store(paths: Sequence[Path], size: Size, channels: int | None, cache: bool | str) -> Store:

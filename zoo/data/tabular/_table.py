@@ -1,6 +1,6 @@
 """What the tables share: from the columns of a table to the tensors of a batch, in training and for new rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import yaml
 from torch import Tensor
 
 from zoo.data import LABELLED, READERS
-from zoo.data.splits import Batch, Splits, TensorSplit
+from zoo.data.splits import Batch, Split, Splits, TensorSplit
+from zoo.data.stored import stored_split
 from zoo.data.tabular._encode import encode, numbers, table_inputs
 from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._infer import class_codes, infer_columns, infer_task, listed
+from zoo.data.tabular._mapped import keep_files, mapped_rows
 from zoo.data.tabular._values import Place, as_numbers, as_table, missing, plain, row_number
 from zoo.errors import UserError, unknown
 from zoo.spec import Column, DataSpec, Input
@@ -35,6 +37,7 @@ def table_splits(
     max_categories: int = 1000,
     reading: Mapping[str, Any] | None = None,
     place: Place = row_number,
+    keep: Path | None = None,
     **spec: Any,
 ) -> Splits:
     """The splits of a table.
@@ -51,6 +54,7 @@ def table_splits(
         max_categories: of one column; the rarest beyond that count as not seen.
         reading: further entries of the spec's `reading`.
         place: how messages name a row.
+        keep: the file of the cache that `frame` is mapped from; the splits lie beside it. None keeps them in memory.
         spec: further fields of the DataSpec.
 
     Raises:
@@ -68,7 +72,7 @@ def table_splits(
     task = task or infer_task(target, goal, train, place)
     values, fields = _target(target, goal, train, task, class_names, place)
     found = {"ignored": ignored, "dates": dates}
-    whole = TensorSplit(**encode(columns, table, dates=dates, place=place), target=values)
+    part = _parts(columns, table, values, dates=dates, place=place, keep=keep)
     return Splits(
         DataSpec(
             name=name,
@@ -78,10 +82,26 @@ def table_splits(
             reading={**(reading or {}), **{key: value for key, value in found.items() if value}},
             **({"target_name": target} | fields | spec),
         ),
-        train=whole.subset(train),
-        val=whole.subset(val),
-        test=whole.subset(test),
+        train=part(train),
+        val=part(val),
+        test=part(test),
     )
+
+
+def _parts(
+    columns: Sequence[Column],
+    table: pa.Table,
+    target: Tensor,
+    *,
+    dates: Mapping[str, str] | None,
+    place: Place,
+    keep: Path | None,
+) -> Callable[[np.ndarray], Split]:
+    """What gives rows of a table as a split; arguments as of `table_splits`."""
+    if keep is None:
+        return TensorSplit(**encode(columns, table, dates=dates, place=place), target=target).subset
+    rows = mapped_rows(columns, table, dates=dates, place=place, keep=keep)
+    return lambda index: stored_split(index, target[index], **rows)
 
 
 def _target(
@@ -115,7 +135,7 @@ def read_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     place: Place = row_number
     single = False
     if isinstance(raw, Path):
-        table, place = _as_in_training(spec, raw), place_in(raw)
+        table, place = _as_in_training(spec, raw)[0], place_in(raw)
         given = table.column_names
     else:
         frame, single = _frame(spec, raw)
@@ -134,32 +154,29 @@ def _check_there(names: Sequence[str], given: Sequence[str], where: str) -> None
             raise UserError(f"{where} lacks a column: {unknown('column', name, given)}")
 
 
-def _as_in_training(spec: DataSpec, path: Path) -> pa.Table:
+def _as_in_training(spec: DataSpec, path: Path, cache: bool | str = False) -> tuple[pa.Table, Path | None]:
+    """The table of a file, and the file of the cache it is mapped from, if it is."""
     text = [column.name for column in spec.columns if column.kind == "categorical"]
-    return read_table(path, text=text, missing=spec.reading.get("missing", ()))
+    options = {"text": text, "missing": spec.reading.get("missing", ())}
+    (keep,) = keep_files([path], cache, **options)
+    return read_table(path, keep=keep, **options), keep
 
 
 @LABELLED.register("csv")
-def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> TensorSplit:
+def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     """All rows of another file whose target is known, as a model with `spec` was trained to read them."""
     if data["path"] is None:
         raise UserError("say which table to measure on: data=csv data.path=<file>")
     path, target = Path(data["path"]), spec.target_name
-    table = _as_in_training(spec, path)
+    table, keep = _as_in_training(spec, path, data.get("cache", "auto"))
     _check_there((target, *spec.column_names), table.column_names, str(path))
-    known = np.flatnonzero(~missing(plain(table[target])))
-    table = table.take(pa.array(known))
-    in_file = place_in(path)
-
-    def place(row: int) -> str:
-        return in_file(int(known[row]))
-
-    goal = plain(table[target])
-    classes = spec.class_names
+    goal, place, classes = plain(table[target]), place_in(path), spec.class_names
+    known = np.flatnonzero(~missing(goal))
     values = class_codes(target, goal, classes, place)[0] if classes else numbers(Column(target), goal, place)[:, None]
     print(f"{path.name}: all {len(known):,} rows whose '{target}' is known")
-    rows = encode(spec.columns, table, dates=spec.reading.get("dates"), place=place)
-    return TensorSplit(**rows, target=torch.from_numpy(values))
+    dates = spec.reading.get("dates")
+    part = _parts(spec.columns, table, torch.from_numpy(values), dates=dates, place=place, keep=keep)
+    return part(known)
 
 
 def _frame(spec: DataSpec, raw: Any) -> tuple[pd.DataFrame, bool]:

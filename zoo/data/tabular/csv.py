@@ -15,6 +15,7 @@ from zoo.data import DATA, Facts
 from zoo.data.splits import Splits
 from zoo.data.tabular._files import check_path, place_in, read_table
 from zoo.data.tabular._infer import infer_task, read_dates
+from zoo.data.tabular._mapped import keep_files
 from zoo.data.tabular._rows import split_rows
 from zoo.data.tabular._table import schema_yaml, table_splits
 from zoo.data.tabular._values import Place, as_numbers, as_text, is_number, missing, plain, refuse
@@ -51,6 +52,7 @@ def csv(
     n_folds: int = 5,
     max_categories: int = 1000,
     missing: Sequence[str] | None = None,
+    cache: bool | str = "auto",
 ) -> Splits:
     """A table with headings in its first line. What is inferred and what is left out is said, in one line each.
 
@@ -73,6 +75,8 @@ def csv(
         n_folds: parts.
         max_categories: of one column; the rarest beyond that count as not seen.
         missing: marks of missing values, beside the empty cell, NA, ?, - and the like.
+        cache: stream the files once into mapped files of the cache folder, and hold only single columns in memory;
+            "auto" does where they take more than a quarter of the free memory.
 
     Raises:
         UserError: for options that do not fit, and a file that is no table or does not hold what it is said to.
@@ -91,7 +95,7 @@ def csv(
     kinds |= dict.fromkeys(_texts(ignore), "ignore")
     task = task or TASKS.get(kinds.pop(str(target), ""))
     name, marks = Path(path).name, _texts(missing)
-    table, place, n_own = _tables(Path(path), Path(test_path) if test_path else None, kinds, marks)
+    table, place, n_own, keep = _tables([Path(one) for one in (path, test_path) if one], kinds, marks, cache)
     goal = _column(table, str(target), f" (headings: first line of {path}, parted by comma, semicolon, tab or |)")
     rows = _known(target, goal, place)
     own = rows[rows < n_own]
@@ -124,6 +128,7 @@ def csv(
         max_categories=max_categories,
         reading={"missing": marks} if marks else {},
         place=place,
+        keep=keep,
         licence=FACTS.licence,
         source=FACTS.source,
     )
@@ -155,21 +160,26 @@ def _schema(path: str | None) -> dict[str, Any]:
 
 
 def _tables(
-    path: Path, test_path: Path | None, kinds: Mapping[str, str], marks: Sequence[str]
-) -> tuple[pa.Table, Place, int]:
-    """The rows of both files, how messages name them, and how many are of the first."""
+    paths: Sequence[Path], kinds: Mapping[str, str], marks: Sequence[str], cache: bool | str
+) -> tuple[pa.Table, Place, int, Path | None]:
+    """The rows of a file, or of two; how messages name them; how many are of the first; and the file of the cache that
+    they are mapped from, if they are."""
     text = [name for name, kind in kinds.items() if kind == "categorical"]
-    table = read_table(path, text=text, missing=marks)
-    if test_path is None:
-        return table, place_in(path), len(table)
-    other = read_table(test_path, text=text, missing=marks)
-    n = len(table)
-    both = {name: _joined(table[name], _column(other, name, f" in {test_path}")) for name in table.column_names}
-    return pa.table(both), lambda row: place_in(path)(row) if row < n else place_in(test_path)(row - n), n
+    keeps = keep_files(paths, cache, text, marks)
+    tables = [read_table(path, text=text, missing=marks, keep=keep) for path, keep in zip(paths, keeps, strict=True)]
+    n, places = len(tables[0]), list(map(place_in, paths))
+    if len(paths) == 1:
+        return tables[0], places[0], n, keeps[0]
+    one, other = tables
+    both = {name: _joined(one[name], _found(other, name, f" in {paths[1]}")) for name in one.column_names}
+    keep = keeps[0] and keeps[0].with_stem(f"{keeps[0].stem}-{keeps[1].stem}")
+    return pa.table(both), lambda row: places[0](row) if row < n else places[1](row - n), n, keep
 
 
 def _joined(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.ChunkedArray:
     """One column of two files; as text where they are of different types."""
+    if one.type == other.type:
+        return pa.chunked_array([*one.chunks, *other.chunks])
     arrays = [plain(one), plain(other)]
     kinds = [array.type for array in arrays]
     if kinds[0] != kinds[1] and pa.null() not in kinds and not all(map(is_number, kinds)):
@@ -179,9 +189,13 @@ def _joined(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _column(table: pa.Table, name: str, where: str = "") -> pa.Array:
+    return plain(_found(table, name, where))
+
+
+def _found(table: pa.Table, name: str, where: str) -> pa.ChunkedArray:
     if name not in table.column_names:
         raise UserError(f"{unknown('column', name, table.column_names)}{where}")
-    return plain(table[name])
+    return table[name]
 
 
 def _known(target: str, goal: pa.Array, place: Place) -> np.ndarray:

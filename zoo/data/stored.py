@@ -1,0 +1,146 @@
+"""Data that stay on disk until a batch asks for them: sets larger than memory."""
+
+import contextlib
+import os
+import resource
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from zoo.data.splits import Batch, TensorSplit
+from zoo.errors import UserError
+
+IN_MEMORY = 1 << 30  # bytes of a stored set that are kept in memory, at most
+SHARE = 4  # a set that takes more than one part in so many of the free memory is large
+
+
+class Rows(Protocol):
+    """What gives rows as an array does: an index (k,) in, (k, ...) out; and says what all of them take in memory."""
+
+    @property
+    def n_bytes(self) -> float: ...
+
+    def __getitem__(self, index: np.ndarray, /) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class MappedRows:
+    """An array in a file, whose rows are read when they are asked for.
+
+    Attributes:
+        file: holds the array, and nothing else.
+        dtype: of an element.
+        shape: of the array, rows first.
+    """
+
+    file: Path
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def n_bytes(self) -> int:
+        """Of the array."""
+        return self.file.stat().st_size
+
+    def __getitem__(self, index: np.ndarray) -> np.ndarray:
+        return np.asarray(np.memmap(self.file, self.dtype, "r", shape=self.shape)[index])
+
+
+class StoredSplit(Dataset[Batch]):
+    """A split whose inputs stay on disk until a batch asks for them.
+
+    Args:
+        index: (k,) the split's samples among all.
+        target: (k, ...) of these samples.
+        columns: each input of all samples.
+    """
+
+    def __init__(self, index: np.ndarray, target: Tensor, **columns: Rows):
+        self.index, self.target, self.columns = index, target, columns
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, index: int) -> Batch:
+        return {name: column[0] for name, column in self.__getitems__([index]).items()}
+
+    def __getitems__(self, index: Sequence[int] | Tensor) -> Batch:
+        """The samples of `index` as one batch."""
+        index = torch.as_tensor(index)
+        rows = self.index[index.numpy()]
+        inputs = {name: torch.from_numpy(column[rows]) for name, column in self.columns.items()}
+        return {**inputs, "target": self.target[index]}
+
+
+def stored_split(index: np.ndarray, target: Tensor, **columns: Rows) -> StoredSplit | TensorSplit:
+    """A `StoredSplit`; in memory, where it is faster, if all samples of its data set fit there well."""
+    split = StoredSplit(index, target, **columns)
+    n_bytes = sum(column.n_bytes for column in columns.values())
+    if n_bytes > IN_MEMORY or is_large(n_bytes):
+        return split
+    return TensorSplit(**split.__getitems__(range(len(split))))
+
+
+def is_large(n_bytes: float) -> bool:
+    """Whether so many bytes are much of the free memory."""
+    return SHARE * n_bytes > free_memory()
+
+
+def free_memory() -> int:
+    """Bytes that this process may take: what the machine has free, within the limits of control groups and ulimit."""
+    free = _system_bytes("/proc/meminfo", "MemAvailable") or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = resource.getrlimit(resource.RLIMIT_DATA)[0]
+    if limit != resource.RLIM_INFINITY:
+        free = min(free, limit - _system_bytes("/proc/self/status", "VmData"))
+    return min(free, *_group_limits())
+
+
+def _system_bytes(file: str, name: str) -> int:
+    """The bytes of an entry, such as "VmData: 12 kB", of a file of the system's; 0 where there is none."""
+    with contextlib.suppress(OSError):
+        lines = Path(file).read_text().splitlines()
+        return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), 0)
+    return 0
+
+
+def _group_limits(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
+    """The limits of this process's control groups, of either version, and of the groups around them."""
+    for line in proc.read_text().splitlines() if proc.exists() else []:
+        _, controllers, path = line.split(":", 2)
+        if controllers not in ("", "memory"):
+            continue
+        folder, name = (root / "memory", "memory.limit_in_bytes") if controllers else (root, "memory.max")
+        group = folder / path.lstrip("/")
+        for file in (parent / name for parent in (group, *group.parents) if parent.is_relative_to(folder)):
+            with contextlib.suppress(OSError, ValueError):  # none there, or "max"
+                yield int(file.read_text())
+
+
+def kept(path: Path, make: Callable[[], object]) -> Path:
+    """A file of the cache, which `make` writes where it is not there yet; processes that need it too wait for the one
+    that does.
+
+    Raises:
+        UserError: when the disk is full or cannot be written to.
+    """
+    from filelock import FileLock
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                make()
+    except OSError as error:
+        if error.errno is None:  # of what is read, such as a packed file
+            raise
+        raise UserError(
+            f"cannot keep the data in {path.parent}: {error.strerror}\n"
+            "set ZOO_CACHE to a folder on a larger disk, or data.cache=false"
+        ) from error
+    return path
