@@ -116,6 +116,6 @@ def draw(figure: "Figure", measures: Sequence[Growth]) -> None:
         axes.plot(sizes, line * statistics.geometric_mean(values / line), color=INK, lw=0.8, ls="--")
         axes.set(xlabel=axis, ylabel=quantity, title=f"exponent {measure.ours[0]:.2f}")
         axes.minorticks_off()
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
