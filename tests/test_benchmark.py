@@ -57,10 +57,10 @@ def test_the_reference_comes_before_and_after_ours():
     assert (len(ours), len(references)) == (2, 4)
 
 
-def test_engine_compares_steps_and_the_whole_with_both(table, tmp_path):
+def test_engine_compares_steps_and_the_whole_with_all(table, tmp_path):
     measures = list(engine.compare(table, goal=1.25, n_rounds=1))
-    check(measures, 4)
-    assert [measure.row["goal"] for measure in measures] == ["<= 1.25", None, None, None]
+    check(measures, 6)
+    assert [measure.row["goal"] for measure in measures] == ["<= 1.25", None, None, None, None, None]
     _page.save_picture(tmp_path / "engine.png", lambda figure: engine.draw(figure, measures))
     assert (tmp_path / "engine.png").stat().st_size > 5000
 

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -45,9 +46,9 @@ class Times:
         return self.training[1:] or self.training
 
 
-def ours(case: Case) -> Times:
-    """As `zoo.train` does it, all callbacks at work."""
-    module, data, clock = zoo_module(case), zoo_data(case), Clock()
+def ours(case: Case, clock: "Clock | None" = None) -> Times:
+    """As `zoo.train` does it, all callbacks at work, and a `clock` of the user's."""
+    module, data, clock = zoo_module(case), zoo_data(case), clock or Clock()
     with tempfile.TemporaryDirectory() as folder, _prepared(case):
         trainer = create_trainer(Path(folder), case.config, module, [clock], [])
         group_steps(trainer, module, data, [clock], batch_work(module, data))
@@ -167,6 +168,13 @@ class Clock(Callback):
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if not trainer.sanity_checking:
             self.stop()
+
+
+class Follower(Clock):
+    """Asks for every batch, so that the zoo takes no steps together."""
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Nothing."""
 
 
 def _fit(task: Callable[[], None], clock: Clock) -> Times:

@@ -3,7 +3,7 @@
 All of the zoo's features are on: metrics, checkpoints, progress, metrics.csv. The loop by hand trains the same network
 on the same tensors with the same batches, threads, precision and optimiser, and does nothing else. "Steps" runs from an
 epoch's start to that of its validation; "whole" is all of the fit, with validation and checkpoints, shared among its
-steps.
+steps. "One by one" is the zoo with a callback that follows every batch, so that short steps are not taken together.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from benchmarks._trainings import Times
 
 STEPS, WHOLE, MEMORY = "steps", "whole", "memory"
-HAND, LIGHTNING = "by hand", "Lightning's defaults"
+REFERENCES = HAND, ALONE, LIGHTNING = "by hand", "one by one", "Lightning's defaults"
 
 
 def measure() -> Iterator[Measure]:
@@ -33,18 +33,20 @@ def measure() -> Iterator[Measure]:
 
 def compare(case: "Case", goal: float, n_rounds: int = 3) -> Iterator[Measure]:
     """The lines of one case; `goal` is for its steps against the loop by hand."""
-    from benchmarks._trainings import by_hand, defaults, ours
+    from benchmarks._trainings import Follower, by_hand, defaults, ours
 
     for way in (ours, defaults, by_hand):
         way(_shortened(case))
-    both, hand = in_turn(lambda: (ours(case), defaults(case)), lambda: by_hand(case), n_rounds)
-    zoo, lightning = ([pair[place] for pair in both] for place in (0, 1))
+    several, hand = in_turn(
+        lambda: (ours(case), ours(case, Follower()), defaults(case)), lambda: by_hand(case), n_rounds
+    )
+    zoo, alone, lightning = ([times[place] for times in several] for place in (0, 1, 2))
     for name, of, unit in (
         (STEPS, lambda times: [1e3 * value / case.n_steps for value in times.settled], "ms"),
         (WHOLE, lambda times: [1e3 * times.fit / case.n_steps / case.n_epochs], "ms"),
         (MEMORY, lambda times: [times.memory] * (times.memory > 0), "MiB"),
     ):
-        for other, reference in ((HAND, hand), (LIGHTNING, lightning)):
+        for other, reference in zip(REFERENCES, (hand, alone, lightning), strict=True):
             values, others = _all(zoo, of), _all(reference, of)
             if values:
                 aim = goal if (name, other) == (STEPS, HAND) else None
@@ -60,21 +62,22 @@ def _all(several: Sequence["Times"], of: Callable[["Times"], list[float]]) -> li
 
 
 def draw(figure: "Figure", measures: Sequence[Measure]) -> None:
-    """Three bars for each case: its steps, by hand, in the zoo, and with Lightning's defaults."""
+    """Four bars for each case: its steps by hand, in the zoo, there one by one, and with Lightning's defaults."""
     from zoo.figures import BLUE, INK, ORANGE
 
-    figure.set_size_inches(6.4, 3)
+    figure.set_size_inches(6.4, 3.4)
     axes = figure.add_subplot()
     rows = {measure.name: measure.row for measure in measures}
     cases = [name.removesuffix(f", {STEPS}: {HAND}") for name in rows if name.endswith(f", {STEPS}: {HAND}")]
-    hand, lightning = ([rows[f"{case}, {STEPS}: {other}"] for case in cases] for other in (HAND, LIGHTNING))
+    hand, alone, lightning = ([rows[f"{case}, {STEPS}: {other}"] for case in cases] for other in REFERENCES)
     bars: Any = (
         (HAND, [row["reference"] for row in hand], {"color": INK, "alpha": 0.3}),
         ("zoo", [row["ours"] for row in hand], {"color": BLUE}),
+        (f"zoo, {ALONE}", [row["reference"] for row in alone], {"color": BLUE, "alpha": 0.5}),
         (LIGHTNING, [row["reference"] for row in lightning], {"color": ORANGE}),
     )
     for place, (label, values, style) in enumerate(bars):
-        drawn = axes.barh([n + 0.26 * (place - 1) for n in range(len(cases))], values, 0.24, label=label, **style)
+        drawn = axes.barh([n + 0.2 * (place - 1.5) for n in range(len(cases))], values, 0.18, label=label, **style)
         axes.bar_label(drawn, fmt="%.3g", padding=3)
     axes.set_yticks(range(len(cases)), cases)
     axes.invert_yaxis()
