@@ -89,5 +89,8 @@ def runs(config, tmp_path_factory) -> dict[str, Path]:
 
 
 def pytest_collection_modifyitems(items):
-    """Long subprocess tests first, so that parallel workers end together."""
+    """Mark the tests of faults; long subprocess tests first, so that parallel workers end together."""
+    for item in items:
+        if item.name.startswith("test_fault_"):
+            item.add_marker(pytest.mark.faults)
     items.sort(key=lambda item: "slow" not in item.keywords)

@@ -12,7 +12,7 @@ import torch
 import zoo
 from zoo.errors import UserError
 from zoo.evaluation import evaluate_weights
-from zoo.pretrained import CARDS, WEIGHTS, load_card, load_file, save_file
+from zoo.pretrained import CARDS, WEIGHTS, load_card
 from zoo.release import verify
 
 LARGE = ("mnist", "cifar10")
@@ -132,34 +132,6 @@ def test_a_cut_a_flipped_and_a_foreign_file_are_refused(file, tmp_path):
             zoo.load(file)
     save_plain({"a": torch.zeros(2)}, file)
     with pytest.raises(UserError, match="not a file of the zoo"):
-        zoo.load(file)
-
-
-def test_a_pickle_in_disguise_is_refused(file, tmp_path):
-    ran = tmp_path / "ran"
-
-    class Evil:
-        def __reduce__(self):
-            return os.mkdir, (str(ran),)
-
-    torch.save(Evil(), file)
-    with pytest.raises(UserError, match="not a file of the zoo"):
-        zoo.load(file)
-    assert not ran.exists()
-
-
-def test_wrong_keys_and_newer_formats_are_named(file):
-    model, spec, header = load_file(file)
-    card = {key: header[key] for key in ("model", "spec", "config")}
-    other = zoo.create_model("fnn/mlp", spec, width=16)
-    save_file(file, other, card)
-    with pytest.raises(UserError, match=r"of another shape.*network.head.weight"):
-        zoo.load(file)
-    save_file(file, zoo.create_model("fnn/mlp", spec, depth=3), card)
-    with pytest.raises(UserError, match=r"unknown: network.layers.2"):
-        zoo.load(file)
-    save_file(file, model, {**card, "format": 99})
-    with pytest.raises(UserError, match="upgrade"):
         zoo.load(file)
 
 

@@ -6,21 +6,18 @@ import json
 import math
 import os
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
 import torch
 import yaml
-from conftest import ROOT
+from conftest import ROOT, SHORT
 
 import zoo
 from zoo.auto import fit_machine
-from zoo.checkpoint import SafeCheckpointIO, is_sound, newest, write_text
+from zoo.checkpoint import newest
 from zoo.data.module import ZooDataModule
 from zoo.data.splits import Splits, batches
-from zoo.errors import DivergedError, UserError
+from zoo.errors import UserError
 from zoo.evaluation import evaluate_weights
 from zoo.modules.optim import OPTIMIZERS, SCHEDULES, create_optimizer, create_schedule
 from zoo.spec import DataSpec
@@ -65,52 +62,12 @@ def test_checkpoints_load_without_code(runs, family):
 def test_a_module_is_rebuilt_from_its_checkpoint_alone(runs):
     from zoo.modules import CNNModule
 
-    module = CNNModule.load_from_checkpoint(runs["cnn"] / "checkpoints" / "last.ckpt", weights_only=True)
+    module = CNNModule.load_from_checkpoint(newest(runs["cnn"] / "checkpoints"), weights_only=True)
     assert module.hparams["model"]["name"] == "cnn/small"
 
 
 def weights_of(folder):
-    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
-
-
-INTERRUPTED = {
-    "fnn": ("model=fnn", "trainer.max_epochs=3", "optim.ema=0.9", "model.dropout=0.2"),
-    "cnn": ("model=cnn", "trainer.max_epochs=2", "trainer.limit_train_batches=6", "trainer.precision=32-true"),
-    "rnn": ("model=rnn", "trainer.max_epochs=2", "model.width=8", "model.dropout=0.2"),
-}
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("at_step", [3, "end of epoch"])
-def test_an_interrupted_run_resumes_to_the_same_bits(config, tmp_path, family, at_step):
-    from lightning.pytorch.callbacks import Callback
-
-    from zoo.errors import InterruptedTraining
-
-    class Interrupt(Callback):
-        def on_train_batch_end(self, trainer, *args):
-            if trainer.global_step == at_step or (at_step == "end of epoch" and trainer.is_last_batch):
-                os.kill(os.getpid(), signal.SIGTERM)
-
-    settings = INTERRUPTED[family]
-    zoo.train(config(*settings), tmp_path / "whole")
-    with pytest.raises(InterruptedTraining) as caught:
-        zoo.train(config(*settings), tmp_path / "parts", callbacks=[Interrupt()])
-    assert caught.value.signum == signal.SIGTERM
-    assert not (tmp_path / "parts" / "metrics.json").exists()
-    zoo.train(config(*settings, "resume=auto"), tmp_path / "parts")
-    whole, parts = weights_of(tmp_path / "whole"), weights_of(tmp_path / "parts")
-    for key in ("state_dict", "current_model_state"):
-        for name, value in whole.get(key, {}).items():
-            assert torch.equal(value, parts[key][name]), name
-    drop_seconds = [
-        [",".join(line.split(",")[:-1]) for line in (tmp_path / part / "metrics.csv").read_text().splitlines()]
-        for part in ("whole", "parts")
-    ]
-    assert drop_seconds[0] == drop_seconds[1]
-    assert (tmp_path / "whole" / "model.safetensors").read_bytes() == (
-        tmp_path / "parts" / "model.safetensors"
-    ).read_bytes()
+    return torch.load(newest(folder / "checkpoints"), weights_only=True)
 
 
 def test_steps_taken_at_once_change_nothing_and_resume_between_groups(config, tmp_path, monkeypatch):
@@ -186,7 +143,7 @@ def test_a_finished_run_is_not_overwritten(runs, config):
     with pytest.raises(UserError, match="resume=auto"):
         zoo.train(config("model=fnn"), runs["fnn"])
     before = (runs["fnn"] / "model.safetensors").read_bytes()
-    assert zoo.train(config("model=fnn", "resume=auto"), runs["fnn"])["test"]
+    assert zoo.train(config(*SHORT["fnn"], "resume=auto"), runs["fnn"])["test"]
     assert (runs["fnn"] / "model.safetensors").read_bytes() == before
 
 
@@ -209,13 +166,6 @@ def test_training_leaves_the_process_as_it_was(config, tmp_path):
 def test_a_config_without_its_sections_is_refused(tmp_path):
     with pytest.raises(UserError, match="optim is missing"):
         zoo.train({"model": {}, "data": {}, "trainer": {}}, tmp_path)
-
-
-def test_divergence_stops_and_keeps_the_best_finite(config, tmp_path):
-    with pytest.raises(DivergedError, match=r"optim\.lr"):
-        zoo.train(config("model=fnn", "optim=sgd", "optim.lr=1e30", "trainer.max_epochs=5"), tmp_path)
-    for path in (tmp_path / "checkpoints").glob("*.ckpt"):
-        assert all(value.isfinite().all() for value in torch.load(path, weights_only=True)["state_dict"].values())
 
 
 def test_finetuning_takes_all_but_another_head(config, runs, tmp_path, capsys):
@@ -335,51 +285,6 @@ def test_two_logits_are_logistic_regression():
 # -- checkpoints
 
 
-def test_a_write_that_fails_leaves_the_old_file(tmp_path):
-    path = tmp_path / "file"
-    write_text(path, "old")
-
-    def fail(file):
-        file.write(b"ne")
-        raise OSError("disk full")
-
-    from zoo.checkpoint import write_whole
-
-    with pytest.raises(OSError, match="disk full"):
-        write_whole(path, fail)
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_damaged_checkpoint_is_noticed_and_the_one_before_is_used(tmp_path):
-    io = SafeCheckpointIO()
-    for number, name in enumerate(("a.ckpt", "b.ckpt")):
-        io.save_checkpoint({"number": number}, tmp_path / name)
-        time.sleep(0.02)
-    assert newest(tmp_path) == tmp_path / "b.ckpt"
-    content = bytearray((tmp_path / "b.ckpt").read_bytes())
-    content[len(content) // 2] ^= 1
-    (tmp_path / "b.ckpt").write_bytes(content)
-    os.utime(tmp_path / "b.ckpt")
-    assert not is_sound(tmp_path / "b.ckpt")
-    assert newest(tmp_path) == tmp_path / "a.ckpt"
-    with pytest.raises(UserError, match="damaged"):
-        io.load_checkpoint(tmp_path / "b.ckpt")
-
-
-def test_a_checkpoint_with_code_is_refused(tmp_path):
-    ran = tmp_path / "ran"
-
-    class Evil:
-        def __reduce__(self):
-            return os.mkdir, (str(ran),)
-
-    SafeCheckpointIO().save_checkpoint({"evil": Evil()}, tmp_path / "evil.ckpt")
-    with pytest.raises(Exception, match=r"weights_only|Unsupported"):
-        SafeCheckpointIO().load_checkpoint(tmp_path / "evil.ckpt")
-    assert not ran.exists()
-
-
 def test_map_style_data_sets_train_too(config, tmp_path):
     """A split without whole-batch fetching is collated item by item, with the same batches."""
 
@@ -410,28 +315,6 @@ def test_map_style_data_sets_train_too(config, tmp_path):
         trainer.fit(module, ZooDataModule(one, seeds=[0], batch_size=16))
         states.append(module.state_dict())
     assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_saves_and_sets_the_exit_code(tmp_path, number, code):
-    command = [
-        sys.executable,
-        str(ROOT / "scripts/train.py"),
-        "model=fnn",
-        "trainer.max_epochs=5000",
-        f"run_dir={tmp_path}",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("epoch 2"):
-                process.send_signal(number)
-                break
-        _, err = process.communicate(timeout=120)
-    assert process.returncode == code
-    assert "resume=auto" in err
-    assert newest(tmp_path / "checkpoints") is not None
 
 
 class Faulty(torch.utils.data.Dataset):

@@ -1,53 +1,61 @@
-"""What happens beside the training step: history, progress, early end on divergence, saving on a signal."""
+"""What happens beside the training step: history, progress, and the best epoch of each of several models."""
 
 import csv
 import io
-import math
-import signal
 import sys
-import threading
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import lightning as L
-import torch
-from lightning.pytorch.callbacks import Callback, Checkpoint
+from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from zoo.errors import DivergedError, InterruptedTraining
 from zoo.files import write_text
 
 
 class History(Callback):
-    """Keeps one row an epoch and writes them all to `path` as CSV; a resumed run continues them."""
+    """Keeps one row an epoch and writes them all to `path` as CSV; a resumed run continues them.
+
+    Attributes:
+        seconds: that the training took so far, with those of the runs which this one resumes.
+    """
 
     def __init__(self, path: Path):
         self.path = path
         self.rows: list[dict[str, float]] = []
-        self._start = time.perf_counter()
+        self._before = {"training": 0.0, "epoch": 0.0}  # seconds until the checkpoint
+        self._start = self._epoch_start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._start
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._start = time.perf_counter() - self._before["training"]
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._start = time.perf_counter()
+        self._epoch_start = time.perf_counter() - self._before.pop("epoch", 0.0)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         module: Any = pl_module
         values = {"train/loss": float(module.mean_loss)}  # logged only where the epoch was not cut short
         values |= {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         rate = trainer.optimizers[0].param_groups[0]["lr"]
-        seconds = time.perf_counter() - self._start
+        seconds = time.perf_counter() - self._epoch_start
         self.rows.append(
             {"epoch": trainer.current_epoch + 1, "step": trainer.global_step, "lr": rate, **values, "seconds": seconds}
         )
+        self._epoch_start += seconds
         if trainer.is_global_zero:
             write_text(self.path, _as_csv(self.rows))
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows}
+        epoch = time.perf_counter() - self._epoch_start
+        return {"rows": self.rows, "seconds": {"training": self.seconds, "epoch": epoch}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.rows = state_dict["rows"]
+        self.rows, self._before = state_dict["rows"], dict(state_dict["seconds"])
 
 
 def _as_csv(rows: list[dict[str, float]]) -> str:
@@ -150,65 +158,3 @@ class BestOfEach(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.losses, self.epochs, self.values = (state_dict[key] for key in ("losses", "epochs", "values"))
-
-
-class StopOnDivergence(Callback):
-    """Raises DivergedError at the end of an epoch whose mean loss is NaN or infinite, before anything is saved."""
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        for name in ("train/loss", "val/loss"):
-            value = float(trainer.callback_metrics.get(name, 0.0))
-            if not math.isfinite(value):
-                raise DivergedError(
-                    f"{name} became {value} in epoch {trainer.current_epoch + 1}; the best checkpoint is kept\n"
-                    "a lower optim.lr, or optim.clip=1, usually helps"
-                )
-
-
-class SaveOnSignal(Checkpoint):
-    """On SIGINT, SIGTERM or SIGUSR1 saves at the end of the batch and raises InterruptedTraining; a second SIGINT ends
-    at once. As a kind of Checkpoint it runs after all other callbacks, so that it saves what they did in the batch.
-
-    Args:
-        path: of the checkpoint to write.
-    """
-
-    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-
-    def __init__(self, path: Path):
-        self.path = path
-        self._caught: int | None = None
-        self._before: dict[int, Any] = {}
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if threading.current_thread() is threading.main_thread():  # only it may set handlers
-            self._before = {number: signal.signal(number, self._catch) for number in self.SIGNALS}
-
-    def _catch(self, number: int, frame: FrameType | None) -> None:
-        self._caught = number
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        if not trainer.is_last_batch:
-            self._save_and_stop(trainer)
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._save_and_stop(trainer)  # after the epoch's validation, if the signal came in its last batch
-
-    def _save_and_stop(self, trainer: L.Trainer) -> None:
-        caught = self._caught or 0
-        if trainer.world_size > 1:  # all processes save and end alike, or none
-            number = torch.tensor(caught, device=trainer.strategy.root_device)
-            caught = int(trainer.strategy.reduce(number, reduce_op="max"))
-        if caught:
-            trainer.save_checkpoint(self.path)
-            raise InterruptedTraining(caught, str(self.path))
-
-    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        while self._before:  # before Lightning restores what it found itself
-            signal.signal(*self._before.popitem())
-
-    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        self.on_train_end(trainer, pl_module)

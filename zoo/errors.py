@@ -13,7 +13,11 @@ class UserError(Exception):
 
 
 class DivergedError(RuntimeError):
-    """The training loss became NaN or infinite. Scripts exit with 3."""
+    """Weights, a loss or a metric became NaN or infinite, after they did so `times` before. Scripts exit with 3."""
+
+    def __init__(self, message: str, times: int = 0):
+        super().__init__(message)
+        self.times = times
 
 
 class InterruptedTraining(Exception):

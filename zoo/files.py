@@ -2,26 +2,34 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+TEMPORARY = ".zoo-tmp"  # ends the name of a file that is being written
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], object], seal: Callable[[Path], object] | None = None) -> None:
     """Write a file so that `path` is always either the old content or the new, on disk.
+
+    Args:
+        path: of the file; its folder is made where it is missing.
+        write: called with the open file.
+        seal: called with the path of the written file just before that takes its place.
 
     Raises:
         OSError: when the disk is full or the folder read-only; `path` is then as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
     try:
         with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
+            _write(file, write, path)
             os.fchmod(file.fileno(), 0o666 & ~_umask())
+        if seal:
+            seal(Path(temporary))
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -31,6 +39,21 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _write(file: IO[bytes], write: Callable[[IO[bytes]], object], path: Path) -> None:
+    """Write, down to the disk. Where that fails the error names `path` and the bytes that there was room for."""
+    try:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    except (OSError, RuntimeError) as error:  # torch.save has a RuntimeError for a write that failed
+        cause = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(cause, OSError) or cause.errno is None:
+            raise
+        n, free = os.fstat(file.fileno()).st_size, shutil.disk_usage(path.parent).free
+        told = f"{os.strerror(cause.errno)} after {n:,} bytes, {free:,} are free; the file from before is as it was"
+        raise OSError(cause.errno, told, str(path)) from error
 
 
 def _umask() -> int:

@@ -1,16 +1,23 @@
 """One run folder: its files, whose it is, and the checkpoint to go on from."""
 
+import contextlib
+import errno
+import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
-from zoo.checkpoint import is_sound, newest
+from zoo.checkpoint import is_sound, newest, tidy
 from zoo.errors import UserError
 from zoo.files import write_text
+
+LOCK = ".lock"
+# settings that change nothing of what is learned
+MAY_DIFFER = {"run_dir", "resume", "zoo_path", "data.num_workers", "trainer.save_every", "trainer.n_checkpoints"}
 
 
 @dataclass(frozen=True)
@@ -43,29 +50,56 @@ class Run:
     def report(self) -> Path:
         return self.folder / "report.html"
 
-    def claim(self, config: Mapping[str, Any]) -> Path | None:
-        """Make the folder this training's, and find the checkpoint to go on from.
+    @contextlib.contextmanager
+    def claim(self, config: Mapping[str, Any]) -> Iterator[Path | None]:
+        """Make the folder this training's, as long as the context lasts, and find the checkpoint to go on from.
 
         Raises:
-            UserError: when it cannot be written, holds another run, or has no such checkpoint.
+            UserError: when it cannot be written, is in use, holds another run, or has no such checkpoint.
         """
         if not is_first():
-            return self._checkpoint(config["resume"])
+            yield self._checkpoint(config["resume"])
+            return
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
-            probe = self.folder / ".probe"
-            probe.touch()
-            probe.unlink()
+            lock = open(self.folder / LOCK, "w")
         except OSError as error:
             raise UserError(f"cannot write run_dir={self.folder}: {error.strerror}; give another run_dir") from error
+        with lock:
+            _lock(lock, self.folder)
+            try:
+                self._prepare(config)
+                yield self._checkpoint(config["resume"])
+            finally:
+                (self.folder / LOCK).unlink(missing_ok=True)
+
+    def _prepare(self, config: Mapping[str, Any]) -> None:
+        """Remove what a killed training left, see that this one may go on from what there is, and note its config."""
+        tidy(self.folder)
+        tidy(self.checkpoints)
         begun = self.metrics.exists() or any(self.checkpoints.glob("*.ckpt"))
-        if self.metrics.exists() or (begun and config["resume"] is None):
+        if begun and config["resume"] is None:
             raise UserError(
                 f"run_dir={self.folder} holds a run already; add resume=auto to go on, or give another run_dir"
             )
-        checkpoint = self._checkpoint(config["resume"])
+        changes = self._changes(config) if begun else []
+        if changes and config["resume"] != "changed":
+            raise UserError(
+                f"run_dir={self.folder} holds a run of another config; resume=changed goes on all the same\n"
+                + "\n".join([*changes[:2], f"and {len(changes) - 2} more"] if len(changes) > 3 else changes)
+            )
+        if changes:
+            print("\n".join(["going on with other settings", *changes]), flush=True)
+            self.metrics.unlink(missing_ok=True)
         self.write_config(config)
-        return checkpoint
+
+    def _changes(self, config: Mapping[str, Any]) -> list[str]:
+        """Which settings differ from those of the run that the folder holds, in words."""
+        before = dict(_flat(yaml.safe_load(self.config.read_text()) if self.config.exists() else {}))
+        now = dict(_flat(config))
+        keys = sorted({*before, *now} - MAY_DIFFER)
+        different = [key for key in keys if before.get(key) != now.get(key)]
+        return [f"{key}: {before.get(key)} before, {now.get(key)} now" for key in different]
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write what a training is told."""
@@ -74,7 +108,7 @@ class Run:
     def _checkpoint(self, resume: str | None) -> Path | None:
         if resume is None:
             return None
-        if resume == "auto":
+        if resume in ("auto", "changed"):
             return newest(self.checkpoints)
         if not Path(str(resume)).is_file():
             raise UserError(
@@ -83,12 +117,35 @@ class Run:
         return Path(resume)
 
     def chosen(self, keep: str) -> Path:
-        """The checkpoint that becomes the release file: "best" or "last", or the newest that is sound."""
-        wanted = self.checkpoints / f"{keep}.ckpt"
-        chosen = wanted if is_sound(wanted) else newest(self.checkpoints)
+        """The checkpoint that becomes the release file: "best" or "last", which is the newest that is sound."""
+        best = self.checkpoints / "best.ckpt"
+        chosen = best if keep == "best" and is_sound(best) else newest(self.checkpoints)
         if chosen is None:
             raise UserError(f"no epoch was trained in {self.folder}; raise trainer.max_epochs")
         return chosen
+
+
+def _lock(file: IO[str], folder: Path) -> None:
+    """Lock an open file for this process, not for those that it starts; the lock ends with the process.
+
+    Raises:
+        UserError: when another process holds it.
+    """
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EAGAIN):
+            return  # a file system without locks
+        raise UserError(f"run_dir={folder} is in use by another training; give another run_dir") from error
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of nested mappings, under dotted keys; an empty mapping is one too."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
 
 
 def is_first() -> bool:

@@ -15,14 +15,16 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
-from zoo.callbacks import BestOfEach, History, Progress, SaveOnSignal, StopOnDivergence
+from zoo.callbacks import BestOfEach, History, Progress
 from zoo.checkpoint import SafeCheckpointIO
 from zoo.errors import UserError, unknown
 from zoo.modules import ZooModule
 from zoo.modules.sharding import Sharded
+from zoo.saving import Divergence, Saving
 
 Config = Mapping[str, Any]
-OWN_KEYS = ("accumulate_grad_batches", "compile", "threads", "keep")  # of a trainer section; all others are Lightning's
+# of a trainer section; all others are Lightning's
+OWN_KEYS = ("accumulate_grad_batches", "compile", "threads", "keep", "save_every", "n_checkpoints", "rollback")
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune")
 
 
@@ -36,10 +38,16 @@ def check_trainer(trainer: Config) -> None:
     for key, choices in (("keep", ("best", "last")), ("compile", (None, *COMPILE_MODES))):
         if trainer[key] not in choices:
             raise unknown(f"choice of trainer.{key}", str(trainer[key]), map(str, choices))
-    for key, other in (("threads", "auto"), ("max_epochs", "auto"), ("accumulate_grad_batches", None)):
+    whole = {"threads": "auto", "max_epochs": "auto", "accumulate_grad_batches": None, "n_checkpoints": None}
+    for key, other in whole.items():
         value = trainer[key]
         if value != other and not (isinstance(value, int) and value > 0):
             raise UserError(f"trainer.{key} is a whole number from 1{', or auto' if other else ''}; got {value}")
+    if not isinstance(trainer["save_every"], int | float) or trainer["save_every"] < 0:
+        raise UserError(f"trainer.save_every is seconds, at least 0; got {trainer['save_every']}")
+    rollback = trainer["rollback"]
+    if rollback is not None and not (isinstance(rollback, float) and 0 < rollback < 1):
+        raise UserError(f"trainer.rollback is a number between 0 and 1, such as 0.5, or null; got {rollback}")
     if trainer["accelerator"] in ("gpu", "cuda") and not torch.cuda.is_available():
         raise UserError(
             "trainer=gpu: no CUDA device is available here; use trainer=cpu, or trainer=auto to take what is"
@@ -52,6 +60,7 @@ def create_trainer(
     module: ZooModule,
     callbacks: Sequence[Callback],
     loggers: Sequence[Logger],
+    diverged: int = 0,
 ) -> L.Trainer:
     """Lightning's Trainer with the callbacks that every training has.
 
@@ -62,6 +71,7 @@ def create_trainer(
             in place, if the config says so.
         callbacks: further ones.
         loggers: beside the run folder's own metrics.csv.
+        diverged: how often this training did.
     """
     module.accumulate = config["trainer"]["accumulate_grad_batches"]
     if module.model.n_models > 1 and config["trainer"]["compile"]:
@@ -70,16 +80,15 @@ def create_trainer(
         module.model.network.compile(mode=config["trainer"]["compile"])
     module.sharded = config["trainer"]["strategy"] == "fsdp"
     _quiet()
-    checkpoints = folder / "checkpoints"
-    each_epoch: Any = {"save_on_train_epoch_end": True, "enable_version_counter": False}
+    checkpoints, rate = folder / "checkpoints", config["trainer"]["rollback"] or 1.0
+    best: Any = {"filename": "best", "monitor": "val/loss", "enable_version_counter": False}
     own = [
         History(folder / "metrics.csv"),
         Progress(),
         *[BestOfEach()] * (module.model.n_models > 1 and config["trainer"]["keep"] == "best"),
-        StopOnDivergence(),
-        ModelCheckpoint(checkpoints, filename="best", monitor="val/loss", **each_epoch),
-        ModelCheckpoint(checkpoints, filename="last", **each_epoch),
-        SaveOnSignal(checkpoints / "last.ckpt"),
+        Divergence(rate, diverged),
+        ModelCheckpoint(checkpoints, save_on_train_epoch_end=True, **best),
+        Saving(checkpoints, config["trainer"]["save_every"], config["trainer"]["n_checkpoints"]),
     ]
     try:
         trainer = L.Trainer(
@@ -98,6 +107,8 @@ def create_trainer(
         raise UserError(f"trainer: {error}") from error
     if config["optim"]["clip"] and getattr(trainer.precision_plugin, "scaler", None):
         raise UserError("optim.clip and trainer.precision=16-mixed do not go together; take bf16-mixed")
+    if config["trainer"]["rollback"] and trainer.world_size > 1:
+        raise UserError("trainer.rollback is for one process; take trainer.devices=1 or trainer.rollback=null")
     if module.model.n_models > 1 and trainer.world_size > 1:
         raise UserError("several seeds are trained at once in one process; take trainer.devices=1, or -m seed=0,1")
     return trainer

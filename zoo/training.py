@@ -18,11 +18,11 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from zoo.auto import batch_work, fill_auto, fit_machine, group_steps
-from zoo.callbacks import BestOfEach
-from zoo.checkpoint import SafeCheckpointIO
+from zoo.callbacks import BestOfEach, History
+from zoo.checkpoint import SafeCheckpointIO, is_sound
 from zoo.data.module import ZooDataModule, load_section, loader_options
 from zoo.data.splits import Splits, each_value_once
-from zoo.errors import UserError, unknown
+from zoo.errors import DivergedError, UserError, unknown
 from zoo.evaluation import evaluate
 from zoo.extension import add_path
 from zoo.files import write_text
@@ -36,6 +36,7 @@ from zoo.trainer import Config, check_trainer, create_trainer, describe_device, 
 
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy")
 REQUIRED = ("model", "data", "optim", "trainer")
+ROLLBACKS = 10  # in a training, at most
 DEFAULTS: Config = {
     "task": {},
     "seed": 0,
@@ -69,11 +70,11 @@ def train(
     """
     config = _checked(config, [config.get("seed", 0)])
     run = Run(Path(run_dir))
-    if config["resume"] == "auto" and run.metrics.exists():
-        say(f"{run.folder} is finished already")
-        return json.loads(run.metrics.read_text()) if is_first() else {}
-    with _threads_kept():
-        fitted = _fit(run, config, [config["seed"]], callbacks, loggers)
+    with run.claim(config) as checkpoint, _threads_kept():
+        if run.metrics.exists():
+            say(f"{run.folder} is finished already")
+            return json.loads(run.metrics.read_text()) if is_first() else {}
+        fitted = _fit(run, config, [config["seed"]], checkpoint, callbacks, loggers)
         return {} if fitted is None else _release(run, fitted, 0)
 
 
@@ -100,11 +101,11 @@ def train_seeds(
         raise UserError(f"seeds are two numbers at least, all different; got {seeds}")
     config, whole = _checked(config, seeds), Run(Path(run_dir))
     runs = [Run(whole.folder / f"seed={seed}") for seed in seeds]
-    if config["resume"] == "auto" and all(run.metrics.exists() for run in runs):
-        print(f"{whole.folder} is finished already")
-        return [json.loads(run.metrics.read_text()) for run in runs]
-    with _threads_kept():
-        fitted = _fit(whole, config, seeds, callbacks, loggers)
+    with whole.claim(config) as checkpoint, _threads_kept():
+        if all(run.metrics.exists() for run in runs):
+            print(f"{whole.folder} is finished already")
+            return [json.loads(run.metrics.read_text()) for run in runs]
+        fitted = _fit(whole, config, seeds, checkpoint, callbacks, loggers)
         assert fitted is not None  # there is one process
         for run, seed in zip(runs, seeds, strict=True):
             run.write_config({**config, "seed": seed, "seeds": None})
@@ -154,28 +155,22 @@ class Fitted:
 
 
 def _fit(
-    run: Run, config: Config, seeds: Sequence[int], callbacks: Sequence[Callback], loggers: Sequence[Logger]
+    run: Run,
+    config: Config,
+    seeds: Sequence[int],
+    checkpoint: Path | None,
+    callbacks: Sequence[Callback],
+    loggers: Sequence[Logger],
 ) -> Fitted | None:
     """Train for all seeds, and take each model's best or last weights; None in processes other than the first."""
     start = time.perf_counter()
-    checkpoint = run.claim(config)
     with contextlib.redirect_stdout(sys.stdout if is_first() else None):  # what a reader says, it says once
         splits = load_section(config["data"])
     for name, text in splits.files.items() if is_first() else ():
         write_text(run.folder / name, text)
     config = fill_auto(config, len(splits.train))  # type: ignore[arg-type]
-    module, data = _module(config, splits, seeds), ZooDataModule(splits, seeds=seeds, **loader_options(config["data"]))
-    work = batch_work(module, data)
-    on_machine = {**config, "trainer": fit_machine(config["trainer"], work)}
-    torch.set_num_threads(on_machine["trainer"]["threads"])
-    trainer = create_trainer(run.folder, on_machine, module, callbacks, loggers)
-    group_steps(trainer, module, data, callbacks, work)
-    say(f"training {config['model']['name']} on {splits.spec.name}, {describe_device(trainer)}, "
-        f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}")  # fmt: skip
-    fit_start = time.perf_counter()
-    with quick_cuda_check():
-        trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
-    seconds = time.perf_counter() - fit_start
+    module, trainer = _trained(run, config, seeds, splits, checkpoint, callbacks, loggers)
+    seconds = next(callback.seconds for callback in trainer.callbacks if isinstance(callback, History))  # type: ignore[attr-defined]
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # what follows is the first process's alone
     if not trainer.is_global_zero:
@@ -184,6 +179,39 @@ def _fit(
         module = create_module(**module.hparams)  # whole, to take a checkpoint's weights
     epochs = _choose(run, config["trainer"]["keep"], module, trainer)
     return Fitted(config, seeds, splits, module, trainer, epochs, start, seconds)
+
+
+def _trained(
+    run: Run,
+    config: Config,
+    seeds: Sequence[int],
+    splits: Splits,
+    checkpoint: Path | None,
+    callbacks: Sequence[Callback],
+    loggers: Sequence[Logger],
+    diverged: int = 0,
+) -> tuple[ZooModule, L.Trainer]:
+    """A module at the end of its training, which goes on from a checkpoint, if there is one. Where it diverges it goes
+    back to the best epoch and lowers the rate, if the config says so."""
+    module, data = _module(config, splits, seeds), ZooDataModule(splits, seeds=seeds, **loader_options(config["data"]))
+    work = batch_work(module, data)
+    on_machine = {**config, "trainer": fit_machine(config["trainer"], work)}
+    torch.set_num_threads(on_machine["trainer"]["threads"])
+    trainer = create_trainer(run.folder, on_machine, module, callbacks, loggers, diverged)
+    group_steps(trainer, module, data, callbacks, work)
+    say(f"training {config['model']['name']} on {splits.spec.name}, {describe_device(trainer)}, "
+        f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}")  # fmt: skip
+    try:
+        with quick_cuda_check():
+            trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
+    except DivergedError as error:
+        if config["trainer"]["rollback"] is None or error.times == ROLLBACKS:
+            raise
+        best = run.checkpoints / "best.ckpt"
+        say(f"{str(error).splitlines()[0]}; back to it, with a lower rate for the {error.times + 1}. time")
+        checkpoint = best if is_sound(best) else None
+        return _trained(run, config, seeds, splits, checkpoint, callbacks, loggers, error.times + 1)
+    return module, trainer
 
 
 def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:

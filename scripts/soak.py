@@ -1,0 +1,72 @@
+"""Kill trainings, or let them run long: python scripts/soak.py kills|memory [key=value ...].
+
+kills [n=300] [hours=] [seed=0]: kills trainings of the three families with SIGKILL at random moments, each second time
+    inside a save, resumes them until they end, and compares what they leave with an unbroken training's, bit by bit.
+    Ends after n kills, or after so many hours.
+memory [steps=10000] [epochs=200]: follows the memory of a training of each family.
+
+docs=FOLDER also writes the figures there, as <what>.json, and of memory a picture.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmark import machine
+from common import exit_codes
+
+KINDS: dict[str, dict[str, Any]] = {
+    "kills": {"n": 300, "hours": None, "seed": 0, "docs": None},
+    "memory": {"steps": 10_000, "epochs": 200, "docs": None},
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what")
+    parser.add_argument("settings", nargs="*", help="key=value")
+    arguments = parser.parse_args()
+    with exit_codes():
+        run(arguments.what, arguments.settings)
+
+
+def run(what: str, settings: list[str]) -> None:
+    """Soak, print what came of it, and write it where `docs` says."""
+    import importlib
+
+    from zoo.errors import unknown
+
+    if what not in KINDS:
+        raise unknown("soak", what, KINDS)
+    options = {**KINDS[what], **_parsed(settings, KINDS[what])}
+    docs = options.pop("docs")
+    module = importlib.import_module(f"soaking.{what}")
+    print(machine(), flush=True)
+    found = {"machine": machine(), **module.soak(**options)}
+    if docs is not None:
+        Path(docs).mkdir(parents=True, exist_ok=True)
+        (Path(docs) / f"{what}.json").write_text(json.dumps(found, indent=1) + "\n")
+        if hasattr(module, "draw"):
+            from benchmarks._page import save_picture
+
+            save_picture(Path(docs) / f"{what}.png", lambda figure: module.draw(figure, found))
+
+
+def _parsed(settings: list[str], known: dict[str, Any]) -> dict[str, Any]:
+    from zoo.errors import UserError, unknown
+
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        if name not in known:
+            raise unknown("setting", name, known)
+        try:
+            values[name] = value if name == "docs" else float(value) if name == "hours" else int(value)
+        except ValueError:
+            raise UserError(f"{name} is a number; got {value}") from None
+    return values
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""Trainings killed at random moments and resumed, until they end, beside an unbroken one."""
+
+import csv
+import io
+import json
+import math
+import multiprocessing
+import os
+import random
+import re
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zoo.checkpoint import SafeCheckpointIO, checkpoints
+
+Config = Mapping[str, Any]
+WARM = ("zoo.training", "zoo.report", "matplotlib.backends.backend_agg", "sklearn.datasets", "torchmetrics")
+SAVING = ("tempfile.mkstemp", "os.rename", "os.remove")  # what a save is made of, as the interpreter reports it
+EVERYTHING = ("trainer.save_every=0", "optim.ema=0.9", "optim.schedule.warmup=0.1", "callbacks=early_stopping")
+OF_THE_RUN = ("seconds", "dirpath", "best_model_path", "kth_best_model_path", "last_model_path", "best_k_models")
+FAMILIES = {
+    "fnn": ("model=fnn", "data.batch_size=64", "trainer.max_epochs=4", "model.dropout=0.2"),
+    "cnn": ("model=cnn", "model.width=4", "data.batch_size=500", "trainer.max_epochs=2"),
+    "rnn": ("model=rnn", "model.width=8", "data.batch_size=64", "trainer.max_epochs=3", "model.dropout=0.2"),
+}
+
+
+def soak(n: int, hours: float | None, seed: int) -> dict[str, Any]:
+    """Kill `n` times, or for so many hours, and count what happened.
+
+    Returns:
+        Kills by family, how many of them inside a save, trainings that came to their end, and how these differ.
+    """
+    start, counts, differences = time.monotonic(), Counter[str](), []
+    draw = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        chains = {
+            name: Chain(Path(folder) / name, config_of(family, f"data.num_workers={workers}"), draw)
+            for family in FAMILIES
+            for workers in (0, 1)
+            for name in [f"{family}, {workers} workers"]
+        }
+        while counts["kills"] < n if hours is None else time.monotonic() - start < hours * 3600:
+            for name, chain in chains.items():
+                for kind in chain.to_the_end():
+                    counts.update([kind, name] if kind == "kills" else [kind])
+                counts["trainings"] += 1
+                differences += [f"{name}: {what}" for what in chain.differences()]
+            print(f"{time.monotonic() - start:.0f} s: {dict(counts)}, {len(differences)} differences", flush=True)
+    return {**counts, "differences": differences, "seconds": round(time.monotonic() - start)}
+
+
+def config_of(family: str, *overrides: str) -> Config:
+    """A short training's config, with all that a checkpoint has to remember."""
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    conf = Path(__file__).resolve().parents[2] / "conf"
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        composed = compose("train", [*FAMILIES[family], *EVERYTHING, *overrides])
+    values: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
+    return {key: value for key, value in values.items() if key not in ("logger", "run_dir")}
+
+
+class Chain:
+    """A training that is killed and resumed until it ends, again and again, and the unbroken one.
+
+    Args:
+        folder: for both.
+        config: of both.
+        draw: of the moments.
+    """
+
+    def __init__(self, folder: Path, config: Config, draw: random.Random):
+        self.config, self.draw = config, draw
+        self.whole, self.parts = folder / "whole", folder / "parts"
+        start = time.monotonic()
+        if attempt(config, self.whole) != 0:
+            raise RuntimeError(f"the unbroken training in {self.whole} failed")
+        self.seconds = time.monotonic() - start
+        self.n_events = 0
+
+    def to_the_end(self) -> Iterator[str]:
+        """Train, killed wherever chance has it, to the end; yields a word for each kill, and one where it saved."""
+        for path in sorted(self.parts.rglob("*"), reverse=True) if self.parts.exists() else ():
+            path.rmdir() if path.is_dir() else path.unlink()
+        while True:
+            saving = self.draw.random() < 0.5
+            moment = self.draw.randint(1, 12) if saving else self.draw.uniform(0, self.seconds)
+            code = attempt(self.config, self.parts, math.inf if saving else moment, int(saving and moment))
+            if code == 0:
+                return
+            if code != -signal.SIGKILL:
+                raise RuntimeError(f"a resumed training in {self.parts} ended with {code}")
+            yield "kills"
+            if saving:
+                yield "inside a save"
+
+    def differences(self) -> list[str]:
+        """What the killed training left otherwise than the unbroken one; nothing, if all is well."""
+        return differences(self.whole, self.parts)
+
+
+def attempt(config: Config, folder: Path, after: float = math.inf, event: int = 0) -> int:
+    """Train in a process of its own, resuming what is there.
+
+    Args:
+        config: of the training.
+        folder: the run folder.
+        after: seconds after which to kill it.
+        event: the how-manieth event of `SAVING` kills it, if any.
+
+    Returns:
+        The exit code; -9 where it was killed.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(WARM))
+    process = context.Process(target=_train, args=(config, str(folder), event))
+    process.start()
+    process.join(None if after == math.inf else after)
+    process.kill()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def _train(config: Config, folder: str, event: int) -> None:
+    from hydra.utils import instantiate
+
+    import zoo
+
+    sys.stdout = open(os.devnull, "w")
+    torch.set_num_threads(1)
+    left = [event]
+
+    def count(name: str, _: Any) -> None:
+        if name in SAVING:
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    if event:
+        sys.addaudithook(count)
+    settings = {**config, "resume": "auto"}
+    callbacks = [instantiate(callback) for callback in settings.pop("callbacks").values()]
+    zoo.train(settings, folder, callbacks)
+
+
+def contents(folder: Path) -> dict[str, Any]:
+    """What a finished run folder holds, by file, without its own path and the times that it took; of the checkpoints
+    only the newest, as the moment of a kill decides on which others there are."""
+    found: dict[str, Any] = {
+        "checkpoint": _common(SafeCheckpointIO().load_checkpoint(checkpoints(folder / "checkpoints")[0]))
+    }
+    for path in folder.glob("*"):
+        name = path.name
+        if name == "metrics.csv":
+            found[name] = [
+                {key: value for key, value in row.items() if key != "seconds"}
+                for row in csv.DictReader(io.StringIO(path.read_text()))
+            ]
+        elif name == "metrics.json":
+            found[name] = {key: value for key, value in json.loads(path.read_text()).items() if key != "seconds"}
+        elif name == "report.html":
+            found[name] = re.sub(r"<dt>seconds<dd>[^<]*", "", path.read_text()).replace(str(folder), "")
+        elif path.is_file() and name != "config.yaml":
+            found[name] = path.read_bytes()
+    return found
+
+
+def differences(a: Path, b: Path) -> list[str]:
+    """The files that differ between two finished run folders."""
+    ours, theirs = contents(a), contents(b)
+    return [name for name in sorted({*ours, *theirs}) if not _equal(ours.get(name), theirs.get(name))]
+
+
+def _common(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _common(part) for key, part in value.items() if key not in OF_THE_RUN}
+    return [_common(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two nested values are the same to the last bit."""
+    if isinstance(a, torch.Tensor):
+        return isinstance(b, torch.Tensor) and a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, Mapping):
+        return isinstance(b, Mapping) and a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
+    if isinstance(a, Sequence) and not isinstance(a, str | bytes):
+        return isinstance(b, Sequence) and len(a) == len(b) and all(map(_equal, a, b))
+    return bool(a == b)

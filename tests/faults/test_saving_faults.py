@@ -1,0 +1,303 @@
+"""Faults 1 to 8, 17 and 18: a training that is killed, told to stop, cannot write, diverges, or is started twice."""
+
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT
+from lightning.pytorch.callbacks import Callback
+
+import zoo
+from zoo.checkpoint import SafeCheckpointIO, is_sound, newest
+from zoo.errors import DivergedError, InterruptedTraining, UserError
+from zoo.files import write_text, write_whole
+from zoo.pretrained import load_file, save_file
+
+sys.path.append(str(ROOT / "scripts"))
+
+from soaking.kills import Chain, attempt, config_of, contents, differences
+
+FAMILIES = ("fnn", "cnn", "rnn")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("family", FAMILIES)
+def test_fault_01_killed_at_any_moment(family, tmp_path):
+    """Killed with SIGKILL at random moments, each second time inside a save, the same command with resume=auto ends in
+    the weights, optimiser, average, history and report of the unbroken run, bit by bit, and leaves nothing else."""
+    chain = Chain(tmp_path, config_of(family), random.Random(0))
+    kills = 0
+    while kills < 10:
+        kills += list(chain.to_the_end()).count("kills")
+        assert chain.differences() == []
+
+
+def test_fault_01_stopped_early_and_killed_before_the_end(tmp_path):
+    """A training that had stopped early is not gone on with when it is killed after its last save."""
+    config = {**config_of("fnn", "callbacks.early_stopping.patience=1", "optim.lr=0.3"), "seed": 1}
+    assert attempt(config, tmp_path / "whole") == 0
+    assert attempt(config, tmp_path / "parts") == 0
+    (tmp_path / "parts" / "metrics.json").unlink()
+    assert attempt(config, tmp_path / "parts") == 0
+    rows = contents(tmp_path / "whole")["metrics.csv"]
+    assert 1 < len(rows) < config["trainer"]["max_epochs"]
+    assert differences(tmp_path / "whole", tmp_path / "parts") == []
+
+
+class Send(Callback):
+    """Sends this process signals in a step."""
+
+    def __init__(self, step, *numbers):
+        self.step, self.numbers = step, numbers
+
+    def on_train_batch_end(self, trainer, *args):
+        if trainer.global_step == self.step:
+            for number in self.numbers:
+                os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    ("step", "number"), [(3, signal.SIGTERM), (5, signal.SIGINT), ("last of an epoch", signal.SIGUSR1)]
+)
+def test_fault_02_told_to_stop(config, tmp_path, family, step, number):
+    """On SIGTERM, SIGINT and SIGUSR1 a training saves after the batch, and resumes to the unbroken run's bits."""
+    settings = {key: value for key, value in config_of(family).items() if key != "callbacks"} | {"resume": "auto"}
+    zoo.train(settings, tmp_path / "whole", callbacks=[Send(0)])
+    if isinstance(step, str):
+        step = -(-len(zoo.load_data(settings["data"]["name"]).train) // settings["data"]["batch_size"])
+    with pytest.raises(InterruptedTraining) as caught:
+        zoo.train(settings, tmp_path / "parts", callbacks=[Send(step, number)])
+    assert caught.value.signum == number
+    assert not (tmp_path / "parts" / "metrics.json").exists()
+    zoo.train(settings, tmp_path / "parts")
+    assert differences(tmp_path / "whole", tmp_path / "parts") == []
+
+
+@pytest.mark.slow
+def test_fault_02_the_exit_code_tells_the_signal(tmp_path):
+    """The command ends with 128 and the signal's number, and says how to go on."""
+    command = [sys.executable, ROOT / "scripts/train.py", "model=fnn", "trainer.max_epochs=5000", f"run_dir={tmp_path}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("epoch 2"):
+                process.send_signal(signal.SIGUSR1)
+                break
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 138
+    assert "resume=auto" in err
+    assert newest(tmp_path / "checkpoints") is not None
+
+
+def train_and_send(settings, folder):
+    zoo.train(settings, folder, callbacks=[Send(20, signal.SIGINT, signal.SIGINT)])
+
+
+def test_fault_02_a_second_sigint_ends_at_once(tmp_path):
+    """A second SIGINT ends the process at once, without a save; what was saved before is sound."""
+    settings = {key: value for key, value in config_of("fnn").items() if key != "callbacks"}
+    process = multiprocessing.get_context("forkserver").Process(target=train_and_send, args=(settings, tmp_path))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGINT
+    saved = list((tmp_path / "checkpoints").glob("*.ckpt"))
+    assert saved and all(map(is_sound, saved))
+    assert not (tmp_path / "checkpoints" / "step=20.ckpt").exists()
+
+
+FULL = """
+import os, sys, torch
+from pathlib import Path
+from zoo.checkpoint import SafeCheckpointIO, is_sound
+io, path = SafeCheckpointIO(), Path(sys.argv[1]) / "best.ckpt"
+io.save_checkpoint({"weights": torch.zeros(1000)}, path)
+try:
+    io.save_checkpoint({"weights": torch.zeros(1_000_000)}, path)
+except OSError as error:
+    print(error)
+assert is_sound(path) and len(io.load_checkpoint(path)["weights"]) == 1000
+assert sorted(os.listdir(sys.argv[1])) == ["best.ckpt", "best.ckpt.sha256"]
+"""
+UNSHARE = ("unshare", "--user", "--map-root-user", "--mount", "bash", "-ec")
+
+
+def test_fault_03_the_disk_is_full(tmp_path):
+    """When the disk is full the old checkpoint is intact, the error names path and bytes, and TMPDIR plays no part."""
+    if subprocess.run([*UNSHARE, f"mount -t tmpfs none {tmp_path}"], capture_output=True).returncode:
+        pytest.skip("this machine lets no user mount a small disk")
+    small = f"mount -t tmpfs -o size=1m none '{tmp_path}' && exec '{sys.executable}' -c '{FULL}' '{tmp_path}'"
+    done = subprocess.run(
+        [*UNSHARE, small], capture_output=True, text=True, cwd=ROOT, env={**os.environ, "TMPDIR": "/proc"}
+    )
+    assert done.returncode == 0, done.stderr
+    assert "No space left on device after" in done.stdout
+    assert f"{tmp_path}/best.ckpt" in done.stdout
+
+
+def test_fault_03_a_write_that_fails_leaves_the_old_file(tmp_path):
+    """A file is the old one or the new one, whatever happens while it is written."""
+    path = tmp_path / "file"
+    write_text(path, "old")
+
+    def fail(file):
+        file.write(b"ne")
+        raise OSError("unplugged")
+
+    with pytest.raises(OSError, match="unplugged"):
+        write_whole(path, fail)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("folder", ["file/run", "/proc/run", "/dev/null/run"])
+def test_fault_04_the_run_folder_cannot_be_written(config, tmp_path, folder):
+    """A run folder that is read-only or cannot be made is refused before anything is read or trained."""
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot write run_dir"):
+        zoo.train(config("model=fnn", "data.batch_size=-1"), tmp_path / folder)
+
+
+@pytest.mark.parametrize("harm", ["flipped", "cut", "empty", "no hash"])
+def test_fault_05_the_newest_checkpoint_is_damaged(tmp_path, harm, capsys):
+    """A checkpoint with a flipped bit, cut, or empty is noticed by its hash, and the one before it is used."""
+    io = SafeCheckpointIO()
+    before, path = tmp_path / "step=1.ckpt", tmp_path / "step=2.ckpt"
+    for number, each in enumerate((before, path)):
+        io.save_checkpoint({"number": number}, each)
+        os.utime(each, (number, number))
+    assert newest(tmp_path) == path
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes({"flipped": content, "cut": content[:-9], "empty": b"", "no hash": content}[harm])
+    if harm == "no hash":
+        path.with_name("step=2.ckpt.sha256").unlink()
+    assert newest(tmp_path) == before
+    assert f"skipping {path}" in capsys.readouterr().out
+    with pytest.raises(UserError, match="damaged"):
+        io.load_checkpoint(path)
+
+
+class Evil:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, folder):
+        self.folder = str(folder)
+
+    def __reduce__(self):
+        return os.mkdir, (self.folder,)
+
+
+@pytest.fixture
+def file(runs, tmp_path) -> Path:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes((runs["fnn"] / "model.safetensors").read_bytes())
+    return path
+
+
+def test_fault_06_a_pickle_with_code(file, config, tmp_path):
+    """A pickle with code, under the name of a checkpoint or of a weights file, is refused and nothing of it runs."""
+    ran, checkpoint = tmp_path / "ran", tmp_path / "evil.ckpt"
+    SafeCheckpointIO().save_checkpoint({"evil": Evil(ran)}, checkpoint)
+    with pytest.raises(UserError, match="more than tensors"):
+        SafeCheckpointIO().load_checkpoint(checkpoint)
+    with pytest.raises(UserError, match="more than tensors"):
+        zoo.train(config("model=fnn", f"resume={checkpoint}"), tmp_path / "run")
+    torch.save(Evil(ran), file)
+    with pytest.raises(UserError, match="not a file of the zoo"):
+        zoo.load(file)
+    assert not ran.exists()
+
+
+def test_fault_07_weights_of_another_model_or_format(file):
+    """Wrong shapes, missing and extra keys are listed, and a newer format says what to do."""
+    model, spec, header = load_file(file)
+    card = {key: header[key] for key in ("model", "spec", "config")}
+    save_file(file, zoo.create_model("fnn/mlp", spec, width=16), card)
+    with pytest.raises(UserError, match=r"of another shape.*network.head.weight"):
+        zoo.load(file)
+    save_file(file, zoo.create_model("fnn/mlp", spec, depth=3), card)
+    with pytest.raises(UserError, match=r"unknown: network.layers.2"):
+        zoo.load(file)
+    save_file(file, zoo.create_model("fnn/mlp", spec, depth=1), card)
+    with pytest.raises(UserError, match=r"missing: network.layers.1"):
+        zoo.load(file)
+    save_file(file, model, {**card, "format": 99})
+    with pytest.raises(UserError, match="upgrade"):
+        zoo.load(file)
+
+
+class Poison(Callback):
+    """Makes the loss, or a gradient, bad in one step."""
+
+    def __init__(self, what, value, step):
+        self.what, self.value, self.step, self.n = what, value, step, 0
+
+    def on_train_start(self, trainer, module):
+        module.model.network.register_forward_hook(self.after_forward)
+
+    def after_forward(self, network, inputs, output):
+        return output * self.value if self.what == "loss" and self.n == self.step else None
+
+    def on_before_optimizer_step(self, trainer, module, optimizer):
+        if self.what == "gradient" and self.n == self.step:
+            next(module.parameters()).grad[0] = self.value
+        self.n += 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_fault_08_it_diverges(config, tmp_path, what, value):
+    """NaN or infinity in a step's loss or gradient ends the training, and all that is saved is finite."""
+    settings = config("model=fnn", "optim=adamw", "trainer.max_epochs=5", "trainer.save_every=0")
+    with pytest.raises(DivergedError, match=r"optim\.lr"):
+        zoo.train(settings, tmp_path, callbacks=[Poison(what, value, 20)])
+    saved = list((tmp_path / "checkpoints").glob("*.ckpt"))
+    assert saved
+    for path in saved:
+        assert all(value.isfinite().all() for value in torch.load(path, weights_only=True)["state_dict"].values())
+
+
+def test_fault_08_it_goes_back_if_asked(config, tmp_path, capsys):
+    """With trainer.rollback=0.5 a training that diverges goes back to its best epoch, with half the rate, and ends."""
+    settings = config("model=fnn", "trainer.max_epochs=3", "trainer.rollback=0.5", "optim.schedule.name=constant")
+    metrics = zoo.train(settings, tmp_path, callbacks=[Poison("gradient", float("nan"), 20)])
+    assert "back to it, with a lower rate for the 1. time" in capsys.readouterr().out
+    assert metrics["test"]["accuracy"] > 0.9
+    rates = [float(row["lr"]) for row in contents(tmp_path)["metrics.csv"]]
+    assert rates[-1] == pytest.approx(settings["optim"]["lr"] / 2)
+    assert rates[0] == pytest.approx(settings["optim"]["lr"])
+
+
+def test_fault_17_the_config_changed(config, tmp_path, capsys):
+    """Resuming with another config shows the difference and is refused, unless resume=changed allows it."""
+    zoo.train(config("model=fnn", "trainer.max_epochs=1"), tmp_path)
+    with pytest.raises(UserError, match=r"trainer.max_epochs: 1 before, 2 now"):
+        zoo.train(config("model=fnn", "trainer.max_epochs=2", "resume=auto"), tmp_path)
+    zoo.train(config("model=fnn", "trainer.max_epochs=1", "resume=auto", "trainer.save_every=7"), tmp_path)
+    assert "finished already" in capsys.readouterr().out
+    zoo.train(config("model=fnn", "trainer.max_epochs=2", "resume=changed"), tmp_path)
+    assert "trainer.max_epochs: 1 before, 2 now" in capsys.readouterr().out
+    assert len(contents(tmp_path)["metrics.csv"]) == 2
+
+
+def test_fault_18_two_runs_on_one_folder(config, tmp_path):
+    """The second of two trainings on one folder is refused while the first one runs, and not after."""
+    hold = (
+        "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX); print(flush=True); input()"
+    )
+    command = [sys.executable, "-c", hold, str(tmp_path / ".lock")]
+    settings = config("model=fnn", "trainer.max_epochs=1", "resume=auto")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        with pytest.raises(UserError, match="in use by another training"):
+            zoo.train(settings, tmp_path)
+        process.kill()
+    assert zoo.train(settings, tmp_path)
+    assert not (tmp_path / ".lock").exists()

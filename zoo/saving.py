@@ -1,0 +1,144 @@
+"""What keeps a training safe: checkpoints in time and on a signal, and an end, or a way back, where it diverged."""
+
+import math
+import signal
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping
+
+from zoo.checkpoint import SafeCheckpointIO, checkpoints
+from zoo.errors import DivergedError, InterruptedTraining
+
+
+class Divergence(Callback):
+    """Raises DivergedError where weights, a loss or a metric became NaN or infinite, before anything of it is saved.
+
+    It looks at the end of an epoch and before each checkpoint. A metric that never was defined, such as R2 of constant
+    targets, is none.
+
+    Args:
+        rate: what the learning rate is multiplied by for each time that the training diverged.
+        times: how often it did; a checkpoint of after an earlier time knows of that.
+    """
+
+    def __init__(self, rate: float = 1.0, times: int = 0):
+        self.rate, self.times, self._known = rate, times, 0
+        self._defined: set[str] = set()
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Lower the rates for the times that the restored checkpoint does not know of."""
+        factor = self.rate ** (self.times - self._known)
+        for optimizer in trainer.optimizers if factor != 1 else ():
+            for group in optimizer.param_groups:
+                group["lr"], group["initial_lr"] = group["lr"] * factor, group["initial_lr"] * factor
+        for entry in trainer.lr_scheduler_configs if factor != 1 else ():
+            entry.scheduler.base_lrs = [lr * factor for lr in entry.scheduler.base_lrs]
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        for name, value in sorted(trainer.callback_metrics.items()):
+            if math.isfinite(value):
+                self._defined.add(name)
+            elif name.endswith("/loss") or name in self._defined:
+                self._stop(trainer, f"{name} became {float(value)}")
+        self._check_weights(trainer, pl_module)
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        self._check_weights(trainer, pl_module)
+
+    def _check_weights(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        with torch.no_grad():
+            sums = torch.stack([weight.detach().float().sum() for weight in pl_module.parameters()])
+        if not bool(sums.isfinite().all()):
+            self._stop(trainer, "weights became NaN or infinite")
+
+    def _stop(self, trainer: L.Trainer, what: str) -> None:
+        raise DivergedError(
+            f"{what} in epoch {trainer.current_epoch + 1}; the best checkpoint is kept\n"
+            "a lower optim.lr, optim.clip=1 or trainer.rollback=0.5 usually helps",
+            self.times,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"times": self.times, "defined": sorted(self._defined)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._known, self._defined = state_dict["times"], set(state_dict["defined"])
+        self.times = max(self.times, self._known)
+
+
+class Saving(Checkpoint):
+    """Keeps the newest checkpoints: one at the end of the training, one whenever `every` seconds have passed, and on
+    SIGINT, SIGTERM or SIGUSR1 one at the end of the batch, to raise InterruptedTraining; a second SIGINT ends at once.
+
+    As a kind of Checkpoint it runs after all other callbacks, so that it saves what they did in the batch.
+
+    Args:
+        folder: of the checkpoints.
+        every: seconds.
+        n: how many are kept, beside best.ckpt.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+    def __init__(self, folder: Path, every: float, n: int):
+        self.folder, self.every, self.n = folder, every, n
+        self._caught = 0
+        self._before: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._saved = time.monotonic()
+        if threading.current_thread() is threading.main_thread():  # only it may set handlers
+            self._before = {number: signal.signal(number, self._catch) for number in self.SIGNALS}
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        trainer.should_stop = any(map(_stopped, callbacks))  # before it was killed
+
+    def _catch(self, number: int, frame: FrameType | None) -> None:
+        self._caught = number
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if not trainer.is_last_batch:
+            self._act(trainer)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        ends = trainer.current_epoch + 1 == trainer.max_epochs or trainer.global_step == trainer.max_steps
+        self._act(trainer, ends or trainer.should_stop)  # after validation, if a signal came in the epoch's last batch
+
+    def _act(self, trainer: L.Trainer, done: bool = False) -> None:
+        due = done or time.monotonic() - self._saved >= self.every
+        action = self._caught or int(due)  # no signal that is caught has number 1
+        if trainer.world_size > 1:  # all processes save and end alike, or none
+            number = torch.tensor(action, device=trainer.strategy.root_device)
+            action = int(trainer.strategy.reduce(number, reduce_op="max"))
+        if action:
+            path = self._save(trainer)
+            if action > 1:
+                raise InterruptedTraining(action, str(path))
+
+    def _save(self, trainer: L.Trainer) -> Path:
+        path = self.folder / f"step={trainer.global_step}.ckpt"
+        trainer.save_checkpoint(path)
+        self._saved = time.monotonic()
+        steps = [other for other in checkpoints(self.folder) if other.name.startswith("step=")]
+        for old in steps[self.n :] if trainer.is_global_zero else ():
+            SafeCheckpointIO().remove_checkpoint(old)
+        return path
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        while self._before:  # before Lightning restores what it found itself
+            signal.signal(*self._before.popitem())
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        self.on_train_end(trainer, pl_module)
+
+
+def _stopped(callback: Callback) -> bool:
+    return isinstance(callback, EarlyStopping) and callback.wait_count >= callback.patience
