@@ -1,0 +1,99 @@
+"""The memory of long trainings, each in a process of its own."""
+
+import gc
+import multiprocessing
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from soaking.kills import config_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SAMPLES = 400  # of a training's memory
+SMALL = {"fnn": 16, "cnn": 500, "rnn": 32}  # batch sizes, so that an epoch is short
+
+
+class Follow(Callback):
+    """Notes the process's memory after every so many steps, in MiB, and the run folder's size after the last."""
+
+    def __init__(self, every: int):
+        self.every, self.steps, self.mib = every, [0], [_mib()]
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        if trainer.global_step >= self.steps[-1] + self.every:
+            gc.collect()
+            self.steps.append(trainer.global_step)
+            self.mib.append(_mib())
+
+
+def soak(steps: int, epochs: int) -> dict[str, Any]:
+    """Train each family for `epochs`, and a feedforward network for `steps`, and fit how memory grows.
+
+    Returns:
+        For each training: steps, MiB at each, MiB that 1,000 further steps add after the first tenth, and the run
+        folder's MiB.
+    """
+    found = {}
+    for name, family, n in [
+        *((f"{family}, {epochs} epochs", family, epochs) for family in SMALL),
+        (f"fnn, {steps:,} steps", "fnn", -(-steps // 22)),
+    ]:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as process:
+            told = found[name] = process.submit(_followed, family, n).result()
+        print(
+            f"{name}: {told['steps'][-1]:,} steps, {told['MiB'][1]:.0f} to {told['MiB'][-1]:.0f} MiB, "
+            f"{told['MiB a 1,000 steps']:+.2f} a 1,000 steps, run folder {told['run folder MiB']:.1f} MiB",
+            flush=True,
+        )
+    return {"trainings": found}
+
+
+def _followed(family: str, epochs: int) -> dict[str, Any]:
+    import zoo
+
+    config = config_of(family, f"data.batch_size={SMALL[family]}", f"trainer.max_epochs={epochs}")
+    settings = {key: value for key, value in config.items() if key != "callbacks"}
+    settings["trainer"] = {**config["trainer"], "save_every": 5}
+    torch.set_num_threads(1)
+    n_steps = epochs * -(-len(zoo.load_data(config["data"]["name"]).train) // SMALL[family])  # type: ignore[arg-type]
+    follow = Follow(max(n_steps // SAMPLES, 1))
+    with tempfile.TemporaryDirectory() as folder:
+        zoo.train(settings, folder, [follow])
+        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / 2**20
+    return {
+        "steps": follow.steps,
+        "MiB": [round(value, 2) for value in follow.mib],
+        "MiB a 1,000 steps": round(1000 * _slope(follow.steps, follow.mib), 3),
+        "run folder MiB": round(size, 2),
+    }
+
+
+def _slope(steps: Sequence[int], mib: Sequence[float]) -> float:
+    """Of a line through what follows the first tenth, which holds what is set up once."""
+    first = len(steps) // 10 + 1
+    return float(np.polyfit(steps[first:], mib[first:], 1)[0])
+
+
+def _mib() -> float:
+    """Resident memory of this process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 2**20
+
+
+def draw(figure: "Figure", found: dict[str, Any]) -> None:
+    """Memory over the share of the training that is done, a line for each."""
+    figure.set_size_inches(6.4, 3.4)
+    axes = figure.add_subplot()
+    for name, told in found["trainings"].items():
+        share = np.array(told["steps"][1:]) / told["steps"][-1]
+        axes.plot(share, told["MiB"][1:], label=f"{name} ({told['MiB a 1,000 steps']:+.2f} MiB a 1,000 steps)")
+    axes.set(xlabel="share of the training", ylabel="resident memory, MiB", ylim=(0, None))
+    axes.legend(loc="lower right", fontsize=7)
