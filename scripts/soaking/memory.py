@@ -89,11 +89,16 @@ def _mib() -> float:
 
 
 def draw(figure: "Figure", found: dict[str, Any]) -> None:
-    """Memory over the share of the training that is done, a line for each."""
+    """What memory grew by since the first epoch, over the share of the training that is done, a line for each."""
     figure.set_size_inches(6.4, 3.4)
     axes = figure.add_subplot()
     for name, told in found["trainings"].items():
         share = np.array(told["steps"][1:]) / told["steps"][-1]
-        axes.plot(share, told["MiB"][1:], label=f"{name} ({told['MiB a 1,000 steps']:+.2f} MiB a 1,000 steps)")
-    axes.set(xlabel="share of the training", ylabel="resident memory, MiB", ylim=(0, None))
-    axes.legend(loc="lower right", fontsize=7)
+        axes.plot(
+            share,
+            np.array(told["MiB"][1:]) - told["MiB"][1],
+            label=f"{name} ({told['MiB a 1,000 steps']:+.2f} MiB a 1,000 steps)",
+        )
+    axes.set(xlabel="share of the training", ylabel="growth of resident memory, MiB")
+    axes.margins(y=0.6)
+    axes.legend(loc="upper left", fontsize=7)
