@@ -3,7 +3,9 @@
 import contextlib
 import itertools
 import os
+import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ def main(config_name: str, run: Callable[..., float | None]) -> None:
         run: takes the config as a dict of plain values, and the composed DictConfig itself.
     """
     import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
     from omegaconf import DictConfig, OmegaConf
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are, in place of Hydra's own printing
@@ -30,7 +34,8 @@ def main(config_name: str, run: Callable[..., float | None]) -> None:
         sys.argv.append("model=fnn")  # the settings are shown with the values that a model brings
 
     def task(config: DictConfig) -> float | None:
-        with exit_codes():
+        alone = HydraConfig.get().mode is RunMode.RUN
+        with exit_codes(config=config) if alone else contextlib.nullcontext():  # of a sweep's jobs, see sweep.py
             check_types(config_name, config)
             if config.get("zoo_path"):
                 import zoo
@@ -43,27 +48,37 @@ def main(config_name: str, run: Callable[..., float | None]) -> None:
 
 
 @contextlib.contextmanager
-def exit_codes(config_name: str | None = None) -> Iterator[None]:
+def exit_codes(config_name: str | None = None, config: Any = None) -> Iterator[None]:
     """End the process with the zoo's exit code and a short message for the errors it knows."""
-    from zoo.errors import DivergedError, InterruptedTraining, UserError
-
     try:
         yield
-    except DivergedError as error:
-        end(3, str(error))
-    except InterruptedTraining as error:
-        end(128 + error.signum, str(error))
-    except KeyboardInterrupt:
-        end(130, "interrupted")
     except BrokenPipeError:  # the reader of our output, such as head, has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except UserError as error:
-        end(2, str(error))
-    except Exception as error:
-        message = explain(error, config_name)
-        if message is None:
+    except (Exception, KeyboardInterrupt) as error:
+        known = outcome(error, config_name, config)
+        if known is None:
             raise
-        end(2, message)
+        end(*known)
+
+
+def outcome(error: BaseException, config_name: str | None = None, config: Any = None) -> tuple[int, str] | None:
+    """The exit code and the message of an error that the zoo knows; None for any other.
+
+    Args:
+        error: what ended a command or a job.
+        config_name: the file in conf/, where the command line itself may be wrong.
+        config: what was composed, where that is known.
+    """
+    from zoo.errors import DivergedError, InterruptedTraining, UserError
+
+    if isinstance(error, DivergedError):
+        return 3, str(error)
+    if isinstance(error, InterruptedTraining):
+        return 128 + error.signum, str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return 130, "interrupted"
+    message = str(error) if isinstance(error, UserError) else explain(error, config_name, config)
+    return None if message is None else (2, message)
 
 
 def end(code: int, message: str) -> None:
@@ -127,8 +142,8 @@ def _fits(old: Any, new: Any) -> bool:
     return same or OmegaConf.is_config(new)
 
 
-def explain(error: Exception, config_name: str | None) -> str | None:
-    """What Hydra, OmegaConf or the file system complains of, as one short message; None for any other error."""
+def explain(error: BaseException, config_name: str | None, config: Any = None) -> str | None:
+    """What Hydra, OmegaConf, the file system or the memory complains of, in a few lines; None for any other error."""
     from hydra.errors import HydraException, MissingConfigException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -139,19 +154,45 @@ def explain(error: Exception, config_name: str | None) -> str | None:
         group, _, name = error.missing_cfg_file.partition("/")
         if group == "hydra":  # such as hydra/launcher=joblib, a package of its own
             kind, _, name = name.partition("/")
-            return (
-                f"no {kind} '{name}' is installed; there are: {', '.join(error.options)}\n"
-                f"pip install hydra-{name.split('_')[0]}-{kind}"
-            )
+            package = f"hydra-{name.split('_')[0]}-{kind}"
+            return f"no {kind} '{name}' is installed; there are: {', '.join(error.options)}\n{_install(package)}"
         return str(unknown(group, name, _options(group)))
     missing = _missing_package(error)
     if missing:
-        return f'{missing}\npip install -e ".[track,sweep]" brings what is optional'
+        return f"{missing}\n{_install(missing)}"
     if isinstance(error, OSError):
         return f"{error.filename or 'a file'}: {error.strerror or error}"
-    if not isinstance(error, HydraException | OmegaConfBaseException):
+    if isinstance(error, MemoryError | RuntimeError) and OUT_OF_MEMORY.search(str(error)):
+        return _less_memory(str(error), config)
+    if isinstance(error, ValueError) and "more than 1 value per channel" in str(error):
+        return "BatchNorm cannot train on a batch of one sample; raise data.batch_size, or take another norm"
+    if not isinstance(error, HydraException | OmegaConfBaseException) and not _of_hydra(error):
         return None
     return (_wrong_name(config_name) if config_name else None) or "\n".join(text)
+
+
+def _of_hydra(error: BaseException) -> bool:
+    """Whether Hydra itself failed at what it was given, such as a list for a name."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return bool(frames) and frames[-1][0].f_globals.get("__name__", "").startswith(("hydra.", "omegaconf."))
+
+
+ACCUMULATED = ("data.batch_size", "trainer.accumulate_grad_batches")
+OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|unable to allocate", re.IGNORECASE)
+
+
+def _less_memory(text: str, config: Any) -> str:
+    """How to do with less, in one line, and in numbers where the config has them."""
+    from omegaconf import OmegaConf
+
+    asked = re.search(r"to allocate ([\d.]+ \w+)", text, re.IGNORECASE)
+    lack = f"out of memory, asked for {asked[1]}" if asked else "out of memory"
+    size, n = (OmegaConf.select(config, key) for key in ACCUMULATED) if config else (None, None)
+    if not isinstance(size, int) or not isinstance(n, int):
+        return f"{lack}; halve {ACCUMULATED[0]} and double {ACCUMULATED[1]}, or take device=cpu"
+    if size == 1:
+        return f"{lack} with {ACCUMULATED[0]}=1; take a smaller model"
+    return f"{lack}; halve the batch and accumulate two: {ACCUMULATED[0]}={-(-size // 2)} {ACCUMULATED[1]}={2 * n}"
 
 
 def _missing_package(error: BaseException | None) -> str | None:
@@ -159,6 +200,17 @@ def _missing_package(error: BaseException | None) -> str | None:
     while error is not None and not isinstance(error, ModuleNotFoundError):
         error = error.__cause__
     return str(error).splitlines()[0] if error else None
+
+
+def _install(text: str) -> str:
+    """The command that brings a package that `text` names: with the extra of the zoo's that has it, or by itself."""
+    from importlib.metadata import requires
+
+    for entry in requires("zoo") or ():
+        package, extra = re.match(r"[\w-]+", entry), re.search(r"extra == .(\w+)", entry)
+        if package and extra and re.search(rf"\b{package[0]}\b", text.replace("_", "-")):
+            return f'pip install -e ".[{extra[1]}]"'
+    return f"pip install {text}" if re.fullmatch(r"[\w-]+", text) else 'pip install -e ".[track,sweep]"'
 
 
 def _wrong_name(config_name: str) -> str | None:
@@ -196,7 +248,7 @@ def _settings(config_name: str) -> list[str]:
     choices = [argument for argument in sys.argv[1:] if argument.split("=")[0] in groups]
     with initialize_config_dir(CONF, version_base="1.3"):
         for attempt in (choices, ["model=fnn"], []):  # the first that composes
-            with contextlib.suppress(HydraException):
+            with contextlib.suppress(HydraException, TypeError):
                 return sorted({*groups, *_keys(OmegaConf.to_container(compose(config_name, attempt)))})
     return groups
 

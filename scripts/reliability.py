@@ -120,14 +120,33 @@ def _memory() -> Iterator[str]:
 
 
 def _fuzz() -> Iterator[str]:
-    return iter(())
+    told = _figures("fuzz")
+    if told:
+        yield "## Damaged files and overrides\n"
+        yield "`python scripts/fuzz.py output=docs/reliability/fuzz.json`: violations are crashes, hangs, code run,"
+        yield "writes elsewhere, two gigabytes and more:\n"
+        yield "| target | cases | refused | accepted | seconds | violations |\n| --- | --- | --- | --- | --- | --- |"
+        for row in told["targets"]:
+            numbers = [f"{row[key]:,}" for key in ("cases", "refused", "accepted", "seconds")]
+            yield f"| {row['target']} | {' | '.join(numbers)} | {len(row['violations'])} |"
+        yield f"\nWith {_versions(told['versions'])}.\n"
 
 
 def _ranges() -> Iterator[str]:
-    return iter(())
+    rows = _figures("ranges")
+    if rows:
+        yield "## The ends of the ranges of versions\n"
+        yield "| end | versions | tests passed | skipped | seconds |\n| --- | --- | --- | --- | --- |"
+        for row in rows:
+            numbers = [f"{row[key]:,}" for key in ("passed", "skipped", "seconds")]
+            yield f"| {row['end']} | {_versions(row['versions'])} | {' | '.join(numbers)} |"
 
 
-def _figures(name: str) -> dict[str, Any]:
+def _versions(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in versions.items())
+
+
+def _figures(name: str) -> Any:
     path = FIGURES / f"{name}.json"
     return json.loads(path.read_text()) if path.exists() else {}
 

@@ -62,17 +62,6 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
-@pytest.mark.parametrize("family", SETTINGS)
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-def test_two_processes_train_like_one(config, tmp_path, family, strategy):
-    text = tmp_path / "text.txt"
-    text.write_text(" ".join(f"{n * n} bottles of {n % 7} green beer" for n in range(800)))
-    settings = (*SETTINGS[family], *([f"data.path={text}"] if family == "rnn" else []))
-    zoo.train(config(*settings, *ONE_PROCESS), tmp_path / "one")
-    train_twice(config(*settings, *TWO_PROCESSES, f"trainer={strategy}"), tmp_path / "two")
-    assert_same(tmp_path / "one", tmp_path / "two")
-
-
 @pytest.mark.long
 def test_the_script_starts_its_processes(config, script, tmp_path):
     two = script("train", *SETTINGS["fnn"], *TWO_PROCESSES, f"run_dir={tmp_path / 'two'}")

@@ -146,44 +146,12 @@ def test_a_bomb_is_not_unpacked(folders, monkeypatch):
         files.read("set.bin", SHA256, [])
 
 
-def test_without_network_the_message_says_where_to_put_the_file(folders):
-    with pytest.raises(UserError, match=f"refused(.|\n)*put the file.*{folders[0]}") as error:
-        files.read("set.bin", SHA256, ["http://127.0.0.1:9/set.bin.gz", "http://127.0.0.1:9/other/set.bin.gz"])
-    assert len(str(error.value).splitlines()) == 4
-
-
 @pytest.mark.parametrize("kind", ["whole", "endless", "rangeless"])
 def test_fetching_is_once(folders, server, kind):
     for _ in range(2):
         assert files.read("set.bin", SHA256, [server.url(kind)]) == CONTENT
     assert server.requests == [(kind, None)]
     assert not list(folders[1].rglob("*.part"))
-
-
-@pytest.mark.parametrize("bad", ["none", "wrong", "empty", "cut"])
-def test_the_next_mirror_is_tried(folders, server, bad):
-    server.contents |= {"wrong": gzip.compress(b"something else"), "empty": b""}
-    assert files.read("set.bin", SHA256, [server.url(bad), server.url("whole")]) == CONTENT
-    assert [kind for kind, _ in server.requests] == [bad, "whole"]
-
-
-def test_the_message_names_each_mirror_and_why(folders, server):
-    server.contents["wrong"] = gzip.compress(b"something else")
-    with pytest.raises(UserError) as error:
-        files.read("set.bin", SHA256, [server.url("none"), server.url("wrong"), server.url("cut")])
-    _, none, wrong, cut, advice = str(error.value).splitlines()
-    assert "none" in none and "404" in none
-    assert "wrong" in wrong and "not the published file" in wrong
-    assert "cut" in cut and "ended after 30 of" in cut
-    assert str(folders[0]) in advice
-    assert not (folders[1] / "set.bin").exists()
-
-
-def test_a_cut_download_goes_on_where_it_stopped(folders, server):
-    with pytest.raises(UserError, match="ended after"):
-        files.read("set.bin", SHA256, [server.url("cut")])
-    assert files.read("set.bin", SHA256, [server.url("cut")]) == CONTENT
-    assert server.requests == [("cut", None), ("cut", "bytes=30-")]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 
 import numpy as np
 import pytest
@@ -105,25 +104,6 @@ def test_size_and_channels_are_measured_or_given(tmp_path, cache):
     assert load(root).spec.inputs["image"].shape == (1, 42, 224)
 
 
-def test_files_that_cannot_be_read_are_left_out_or_refused(tmp_path, cache, capsys):
-    root = folder_of(tmp_path / "a", 5)
-    for name in ("cut.jpg", "empty.png", "text.jpg"):
-        broken(root / "red" / name)
-    for cached in (True, True, "auto"):
-        assert sum(map(len, (lambda s: (s.train, s.val, s.test))(load(root, cache=cached)))) == 15
-        out = capsys.readouterr().out
-        assert "left out: 3 of 18 image files cannot be read" in out
-        assert "text.jpg: not an image" in out and "empty.png: the file is empty" in out
-    with pytest.raises(UserError, match=r"3 of 18 image files cannot be read; remove them, or set data.corrupt=skip"):
-        load(root, corrupt="refuse")
-    for number in range(6):
-        (root / "red" / f"bad{number}.png").write_text("")
-    listed = load(root).files["skipped.txt"].splitlines()
-    out = capsys.readouterr().out
-    assert len(listed) == 9
-    assert [line in out for line in listed] == 5 * [True] + 4 * [False]
-
-
 def test_images_are_decoded_once(tmp_path, cache):
     root = folder_of(tmp_path / "a", 5)
     first = load(root).train.columns["image"]
@@ -163,32 +143,12 @@ def test_a_damaged_cache_is_made_anew(tmp_path, cache, name):
     assert torch.equal(load(root).train.columns["image"], first)
 
 
-def test_a_file_that_breaks_later_is_named(tmp_path, cache):
-    root = folder_of(tmp_path / "a", 5)
-    splits = load(root, cache=False)
-    for path in root.rglob("*.png"):
-        path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(UserError, match=r"a/\w+/\d.png: .*\n.*data\.cache=true"):
-        splits.train[0]
-
-
 def test_a_class_folder_without_images_is_said(tmp_path, cache, capsys):
     root = folder_of(tmp_path / "a", 5)
     (root / "phone").mkdir()
     (root / "phone" / "1.heic").write_bytes(b"ftypheic")
     assert load(root).spec.class_names == sorted(COLOURS)
     assert "no images in it" in capsys.readouterr().out
-
-
-def killed(path):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def test_a_killed_process_ends_in_one_message(tmp_path, cache, monkeypatch):
-    paths = [tmp_path / str(i) for i in range(_processes.CHUNK * 12)]
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    with pytest.raises(UserError, match="was killed"):
-        list(_processes.in_processes(killed, paths, "decoding"))
 
 
 def named(path):

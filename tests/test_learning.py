@@ -55,7 +55,14 @@ def shortened(split, n):
     return split.subset(range(0, len(split), step)) if step > 1 else split
 
 
-@pytest.mark.parametrize("name", ready_data())
+LARGE = ("adult", "etth1", "fsdd", "psmnist", "shakespeare", "smnist")
+NAMES = [
+    pytest.param(*each.values, marks=[*each.marks, *[pytest.mark.long] * (each.values[0] in LARGE)])
+    for each in ready_data()
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_learns(name, config, tmp_path, monkeypatch):
     section = config("model=fnn", f"data={name}", *CHEAPER.get(name, []))["data"]
     whole = load_section(section)

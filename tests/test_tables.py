@@ -123,24 +123,6 @@ def test_class_names_are_given_or_sorted(frame):
 # -- files
 
 
-def test_every_dialect_gives_the_same_tensors(load, frame, tmp_path):
-    splits = load(frame)
-    assert kinds(splits) == {"size": "numeric", "rooms": "numeric", "city": "categorical"}
-    assert splits.spec.name == "houses"
-    assert (splits.spec.task, splits.spec.class_names) == ("classification", ["no", "yes"])
-    plain = frame.to_csv(index=False)
-    same(splits, load(b"\xef\xbb\xbf" + plain.encode()))
-    same(splits, load(frame.to_csv(index=False, sep=";", decimal=",")))
-    same(splits, load(frame.to_csv(index=False, sep="\t"), name="houses.tsv"))
-    same(splits, load(frame.to_csv(index=False, sep="|", quoting=1), name="houses.txt"))
-    same(splits, load(plain.replace(",", ", ")))
-    same(splits, load(plain.replace("\n", "\r\n")))
-    same(splits, load(plain.encode("utf-16")))
-    same(splits, load(gzip.compress(plain.encode()), name="houses.csv.gz"))
-    frame.to_parquet(tmp_path / "houses.parquet")
-    same(splits, zoo.load_data("csv", path=str(tmp_path / "houses.parquet"), target="sold"))
-
-
 def test_an_old_encoding_is_read_and_said(load, frame, capsys):
     splits = load(frame.to_csv(index=False).encode("cp1252"))
     assert "Windows-1252" in capsys.readouterr().out
@@ -225,19 +207,6 @@ def test_dates_in_any_usual_form(load, frame, form):
     assert batch["numeric"].tolist() == [[18220, 11, 2, 0]]
 
 
-def test_columns_that_say_nothing_are_ignored_in_a_line_each(load, frame, capsys):
-    shuffled = np.random.default_rng(0).permutation(N)
-    odd = frame.assign(
-        number=range(N), shuffled=shuffled, name=[f"n{i}" for i in range(N)], one=1, none=None, again=frame["size"]
-    )
-    splits = load(odd)
-    assert list(kinds(splits)) == ["size", "rooms", "city"]
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("ignored")]
-    assert ["'number', 'shuffled', 'name'" in lines[0], "'one'" in lines[1], "'none'" in lines[2]] == [True] * 3
-    assert "the same as 'size': 'again'" in lines[3]
-    assert all("data.schema=" in line for line in lines)
-
-
 def test_a_schema_is_written_corrected_and_read_back(load, frame, tmp_path):
     odd = frame.assign(number=range(N))
     path = tmp_path / "schema.yaml"
@@ -270,15 +239,6 @@ def test_the_rarest_of_many_categories_count_as_not_seen(load, frame, capsys):
     assert "10 most frequent" in capsys.readouterr().out
 
 
-def test_a_million_categories(tmp_path):
-    n = 1_000_000
-    codes = np.random.default_rng(0).integers(0, 10**7, n).astype("U7")
-    pd.DataFrame({"code": np.char.add("k", codes), "y": np.arange(n) % 2}).to_parquet(tmp_path / "many.parquet")
-    splits = zoo.load_data("csv", path=str(tmp_path / "many.parquet"), target="y")
-    assert splits.spec.inputs["categorical"].cardinalities == (1001,)
-    assert len(splits.train) == 600_000
-
-
 # -- tasks
 
 
@@ -294,12 +254,6 @@ def test_the_task_is_inferred_and_said(load, frame, capsys):
     assert load(frame.assign(sold=["Yes", "yes", "no"] * (N // 3))).spec.n_outputs == 3
     assert "differ in capitals alone: 'Yes', 'yes';" in capsys.readouterr().out
     assert load(frame.assign(sold=frame.sold == "yes")).spec.class_names == ["false", "true"]
-
-
-def test_rows_without_a_target_are_left_out_and_said(load, frame, capsys):
-    splits = load(frame.assign(sold=frame.sold.where(frame.index % 7 != 0)))
-    assert sum(map(len, (splits.train, splits.val, splits.test))) == N - 9
-    assert "9 of 60 rows (row 2 of houses.csv, row 9" in capsys.readouterr().out
 
 
 # -- splits
@@ -368,37 +322,7 @@ def test_a_test_file_of_its_own(load, frame, tmp_path):
 # -- what is refused
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("", ["is empty"]),
-        ("\n \n", ["is empty"]),
-        ("a,b,sold\n", ["no rows"]),
-        ("a,b,sold", ["no rows"]),
-        ("a b sold\n" + "1 2 x\n" * 20, ["no column 'sold'", "parted by comma"]),
-        ("a,a,sold\n1,2,3\n", ["'a' 2 times"]),
-        (bytes(range(256)) * 20, ["not text"]),
-        ("a,sold\n" + "1,2\n" * 20 + "1\n1,2,3\n", ["row 22 has 1", "row 23 has 3", "2 values"]),
-        ("a,sold\n" + "1,2\n" * 20 + '1,"2\n' + "1,2\n" * 20, ["never closed", "row 22"]),
-        ("a,sold\n1,2\n3,4\n", ["10 rows"]),
-        ("a,sold\n" + "1,x\n2,x\n" * 10, ["two classes", "'x'"]),
-        ("a,sold\n" + "1,2.5\n2,2.5\n" * 10, ["'sold' is 2.5"]),
-        ("a,sold\n" + "1,\n2,\n" * 10, ["'sold'", "10 rows"]),
-        ("a,sold\n" + "".join(f"{i % 3},w{i}\n" for i in range(30)), ["30 different values", "'w0' in row 2"]),
-        ("a,sold\n" + "".join(f"{i % 3},{i + 1e9}\n" for i in range(30)), ["1e+09", "32 bits"]),
-        ("a,sold\n" + "1,1\n2,0\n" * 10 + "1,inf\n", ["inf in row 22"]),
-        ("a,sold\n" + "1,2020-01-01\n2,2020-01-02\n" * 10, ["'sold' holds dates"]),
-        ("a,sold\n" + "5,x\n5,y\n" * 10, ["no column is left", "'a'", "data.schema="]),
-        ("a,sold\n" + "5,x\n7,y\n" * 20 + "abc,x\n", ["'abc' in row 42 of houses.csv", "data.missing="]),
-        ("a,sold\n" + "5,x\n7,y\n" * 20 + "inf,x\n", ["inf in row 42 of houses.csv"]),
-    ],
-)
-def test_bad_files(load, content, words):
-    refused(load, content, *words)
-
-
 def test_bad_options(load, frame, tmp_path):
-    refused(load, frame, "'Sold'", "nearest: sold", target="Sold")
     refused(load, frame, "data.path", target=None)
     refused(load, frame, "'cty'", "nearest: city", ignore=["cty"])
     refused(load, frame, "nearest: classification", task="clasification")
@@ -452,42 +376,6 @@ def test_bad_paths(frame, tmp_path):
 
 
 # -- new rows for a trained model
-
-
-def test_new_rows_are_read_in_every_form(load, frame, tmp_path):
-    spec = load(frame).spec
-    expected = encode(spec.columns, frame)
-    frame[["sold", "city", "rooms", "size"]].to_csv(tmp_path / "new.csv", index=False, sep=";", decimal=",")
-    frame.to_parquet(tmp_path / "new.parquet")
-    inputs = frame[["city", "size", "rooms"]]
-    forms = (tmp_path / "new.csv", tmp_path / "new.parquet", frame, inputs, inputs.to_dict("list"))
-    for raw in (*forms, inputs.to_dict("records")):
-        batch, single = read_raw(spec, raw)
-        assert not single
-        assert all(torch.equal(batch[name], expected[name]) for name in expected)
-    for raw in (frame.iloc[3], inputs.iloc[3].to_dict()):
-        batch, single = read_raw(spec, raw)
-        assert single
-        assert all(torch.equal(batch[name], expected[name][3:4]) for name in expected)
-    assert read_raw(spec, frame.assign(city="Rom"))[0]["categorical"].unique().tolist() == [0]
-
-
-def test_new_rows_that_do_not_fit_are_refused(load, frame, tmp_path):
-    spec = load(frame).spec
-    frame.assign(rooms=frame.rooms.astype(object).where(frame.index != 4, "four")).to_csv(tmp_path / "new.csv")
-    for raw, words in (
-        (frame.rename(columns={"rooms": "room"}), "no column 'rooms'; the nearest: room"),
-        (frame.assign(size="large"), "'large' in row 0"),
-        (tmp_path / "new.csv", "'four' in row 6 of new.csv"),
-        (frame.assign(size=frame["size"].where(frame.index != 3)), "row 3 has NaN"),
-        (frame.assign(size=np.inf), "inf in row 0"),
-        (pd.concat([frame, frame["size"]], axis=1), "'size' 2 times"),
-        (np.zeros((2, 3)), "by name"),
-        (tmp_path / "old.csv", "no file 'old.csv'; the nearest: .*new.csv"),
-        (frame.head(0), "no rows"),
-    ):
-        with pytest.raises(UserError, match=words):
-            read_raw(spec, raw)
 
 
 def test_a_table_is_trained_and_answers_a_file(load, frame, config, tmp_path):

@@ -1,7 +1,6 @@
 """Trainings as a whole: run folders, resume, configs, processes."""
 
 import copy
-import dataclasses
 import json
 import math
 import os
@@ -16,7 +15,7 @@ import zoo
 from zoo.auto import fit_machine
 from zoo.checkpoint import newest
 from zoo.data.module import ZooDataModule
-from zoo.data.splits import Splits, batches
+from zoo.data.splits import Splits
 from zoo.errors import UserError
 from zoo.evaluation import evaluate_weights
 from zoo.modules.optim import OPTIMIZERS, SCHEDULES, create_optimizer, create_schedule
@@ -315,33 +314,6 @@ def test_map_style_data_sets_train_too(config, tmp_path):
         trainer.fit(module, ZooDataModule(one, seeds=[0], batch_size=16))
         states.append(module.state_dict())
     assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
-
-
-class Faulty(torch.utils.data.Dataset):
-    """Samples of which one cannot be read: its worker raises, or is killed."""
-
-    def __init__(self, split, killed):
-        self.split, self.killed = split, killed
-
-    def __len__(self):
-        return len(self.split)
-
-    def __getitem__(self, index):
-        if index == 5 and self.killed:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if index == 5:
-            raise UserError("photos/5.png cannot be read")
-        return self.split[index]
-
-
-@pytest.mark.parametrize(("killed", "message"), [(False, "^photos/5.png cannot be read$"), (True, "was killed")])
-def test_a_worker_that_fails_ends_the_training_in_one_message(config, tmp_path, monkeypatch, killed, message):
-    splits = zoo.load_data("wine")
-    faulty = dataclasses.replace(splits, train=Faulty(splits.train, killed))
-    monkeypatch.setattr("zoo.training.load_section", lambda _: faulty)
-    monkeypatch.setattr("zoo.training.each_value_once", lambda _: batches(splits.train))
-    with pytest.raises(UserError, match=message):
-        zoo.train(config("model=fnn", "data=wine", "data.num_workers=2"), tmp_path / "run")
 
 
 # -- what "auto" stands for

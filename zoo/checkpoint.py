@@ -1,6 +1,5 @@
 """Checkpoints that lose nothing: whole or not at all, checked by hash when read, and free of code."""
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,8 @@ class SafeCheckpointIO(TorchCheckpointIO):
             raise UserError(f"checkpoint {path} is damaged: its hash does not hold; use resume=auto or another file")
         try:
             return super().load_checkpoint(path, map_location, weights_only=True)
-        except pickle.UnpicklingError as error:
-            raise UserError(f"checkpoint {path} holds more than tensors and plain values, and is not read") from error
+        except Exception as error:  # of any kind, as the bytes may be anything
+            raise UserError(f"checkpoint {path} is none, or holds more than tensors and plain values") from error
 
     def remove_checkpoint(self, path: Any) -> None:
         """Remove the checkpoint and its hash."""

@@ -14,7 +14,7 @@ from zoo.data.splits import Batch, n_at_once
 from zoo.errors import UserError, no_file, unknown
 from zoo.files import write_text
 from zoo.models.model import Model
-from zoo.spec import DataSpec
+from zoo.spec import DataSpec, Input
 from zoo.tasks import create_task
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -128,7 +128,11 @@ class Predictor:
         """Raw input as a batch, and whether it was a single sample."""
         from zoo.data.readers import read_raw
 
-        return read_raw(self.spec, raw)
+        batch, single = read_raw(self.spec, raw)
+        for name, an_input in self.spec.inputs.items():
+            if name not in batch or not _fits(batch[name], an_input):
+                raise UserError(f"the file's spec contradicts itself: it reads no {name} of {an_input}")
+        return batch, single
 
     def _in_parts(self, function: Callable[..., Tensor], batch: Batch) -> Tensor:
         """`function` of the batch's inputs, for as many samples at a time as `n_at_once` says."""
@@ -139,6 +143,16 @@ class Predictor:
 
     def _to_device(self, batch: Batch) -> Batch:
         return {name: batch[name].to(self.device) for name in self.spec.inputs}
+
+
+def _fits(values: Tensor, an_input: Input) -> bool:
+    """Whether a batch's values have the sizes, and codes below the cardinalities, that the model was built for."""
+    shape, sizes = values.shape[1:], an_input.cardinalities
+    return (
+        len(shape) == len(an_input.shape)
+        and all(size in (None, found) for size, found in zip(an_input.shape, shape, strict=True))
+        and not (sizes and (values >= torch.tensor(sizes)).any())
+    )
 
 
 def choose_device(name: str) -> str:

@@ -4,9 +4,10 @@ A release file needs no code but the zoo's: its header holds, as JSON, the names
 the data's spec, how it was trained, how good it is, and a hash over all this and the tensors. It is never unpickled.
 """
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from zoo.prediction import Predictor
 
 FORMAT = 2
+SLACK = 64  # times the parameters of a file that a model may register, some twice
 FOLDER = Path(__file__).parent
 CARDS, WEIGHTS = FOLDER / "cards", FOLDER / "weights"
 
@@ -33,11 +35,14 @@ def list_pretrained(pattern: str = "*") -> list[str]:
 
 def load_card(name: str) -> dict[str, Any]:
     """The card of a pretrained file; an unknown name raises UserError with the nearest."""
-    import yaml
+    from zoo.data.plain import read_yaml
 
     if name not in list_pretrained():
         raise unknown("pretrained file", name, list_pretrained())
-    return yaml.safe_load((CARDS / f"{name}.yaml").read_text())
+    card = read_yaml(CARDS / f"{name}.yaml")
+    if not isinstance(card, dict) or "sha256" not in card:
+        raise UserError(f"{CARDS / name}.yaml is no card, which says the file's sha256; install the zoo anew")
+    return card
 
 
 def load(name_or_path: str | Path) -> "Predictor":
@@ -91,12 +96,34 @@ def load_file(path: Path) -> tuple["Model", Any, dict[str, Any]]:
     tensors, header = _tensors_and_header(path)
     try:
         spec = DataSpec.from_json(header["spec"])
-        name, choices = header["model"]["name"], {k: v for k, v in header["model"].items() if k != "name"}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is damaged: its header lacks {error}; train or fetch it again") from error
-    model = create_model(name, spec, **choices)
+        with _no_larger_than(tensors):
+            model = create_model(**header["model"], spec=spec)
+    except (KeyError, UserError) as error:
+        raise UserError(f"{path} says of no model how to build it: {error}") from error
+    except Exception as error:  # choices of any kind, in constructors of any kind
+        raise UserError(f"{path} has choices that its model does not take: {type(error).__name__}: {error}") from error
     _load_state(model, tensors, path)
     return model, spec, header
+
+
+@contextlib.contextmanager
+def _no_larger_than(tensors: Mapping[str, "Tensor"]) -> Iterator[None]:
+    """Refuse, before its parameters are filled, a model that is being built of far more than there is in the file."""
+    from torch.nn.modules.module import register_module_parameter_registration_hook
+
+    n_left, size_left = (SLACK * (1 + n) for n in (len(tensors), sum(tensor.numel() for tensor in tensors.values())))
+
+    def count(_: object, __: str, parameter: "Tensor") -> None:
+        nonlocal n_left, size_left
+        n_left, size_left = n_left - 1, size_left - parameter.numel()
+        if min(n_left, size_left) < 0:
+            raise UserError("the model is larger than its weights")
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _tensors_and_header(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
@@ -108,11 +135,11 @@ def _tensors_and_header(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]
         tensors = parse(content)
         length = int.from_bytes(content[:8], "little")
         header = dict(json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["zoo"]))
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is damaged or not a file of the zoo's ({error}); train or fetch it again") from error
-    found = header.get("format", 0)
+    found = header.get("format")
     if found != FORMAT:
-        fix = "upgrade the zoo" if found > FORMAT else "train or fetch it again"
+        fix = "upgrade the zoo" if isinstance(found, int) and found > FORMAT else "train or fetch it again"
         raise UserError(f"{path} has format {found}; this zoo reads format {FORMAT}: {fix}")
     if header.pop("sha256", None) != _digest(header, tensors):
         raise UserError(f"{path} is damaged: its hash does not hold; train or fetch it again")

@@ -1,10 +1,12 @@
-"""From finished runs to a pretrained file with its card, and the checks that hold a card to its file."""
+"""From finished runs to a pretrained file with its card, and what holds a card to its file and to new runs."""
 
 import json
 import shutil
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -88,6 +90,63 @@ def verify(name: str) -> list[str]:
     expected = torch.tensor(card["probe"])
     close = torch.allclose(probe, expected, rtol=PROBE_TOLERANCE, atol=PROBE_TOLERANCE)
     return problems + ([] if close else [f"probe outputs {probe.tolist()}"])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of a split: mean and standard deviation of a card's runs, the shipped file's, and the mean of new
+    runs."""
+
+    split: str
+    metric: str
+    mean: float
+    std: float
+    file: float
+    now: float
+
+    @property
+    def difference(self) -> float:
+        return self.now - self.mean
+
+    @property
+    def allowed(self) -> float:
+        """Two standard deviations; 1 % of the mean, where the card's runs did not differ."""
+        return 2 * self.std or 0.01 * abs(self.mean)
+
+    @property
+    def within(self) -> bool:
+        return abs(self.difference) <= self.allowed
+
+
+def finished(folder: Path, seeds: Sequence[int]) -> list[tuple[Path, dict[str, Any]]]:
+    """The run folders below a folder, of finished trainings with these seeds, each with its metrics."""
+    paths = sorted(folder.rglob("metrics.json"))
+    runs = [(path.parent, json.loads(path.read_text())) for path in paths]
+    return [(run, metrics) for run, metrics in runs if metrics["seed"] in seeds]
+
+
+def compare(card: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[Comparison]:
+    """Every metric of a card beside the mean over new runs, of which there is what their metrics.json holds."""
+    return [
+        Comparison(
+            split=split,
+            metric=metric,
+            mean=stated["mean"],
+            std=stated["std"],
+            file=card["file"][split][metric],
+            now=statistics.fmean(run[split][metric] for run in runs),
+        )
+        for split, metrics in card["metrics"].items()
+        for metric, stated in metrics.items()
+    ]
+
+
+def same_weights(name: str, run: Path) -> str:
+    """In words, whether a run's tensors are those of the pretrained file, bit for bit."""
+    paths = (run / "model.safetensors", WEIGHTS / f"{name}.safetensors")
+    ours, published = (load_file(path)[0].state_dict() for path in paths)
+    different = [key for key, value in published.items() if key not in ours or not torch.equal(ours[key], value)]
+    return f"{len(different)} of {len(published)} tensors differ from the file's" if different else "equal bit for bit"
 
 
 def probe_inputs(spec: DataSpec, n: int = 2, n_steps: int = 8) -> dict[str, Tensor]:

@@ -4,7 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from zoo.errors import UserError
+
 IGNORED = -100  # the target of a padded step
+LARGEST = 1 << 24  # entries of an axis whose size is fixed
+DTYPES = ("float32", "uint8", "int64")
+KINDS = ("numeric", "boolean", "categorical", "date")
 
 
 @dataclass(frozen=True)
@@ -119,10 +124,54 @@ class DataSpec:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "DataSpec":
-        """The spec that `to_json` wrote."""
-        inputs = {name: Input(**an_input) for name, an_input in values["inputs"].items()}
-        columns = [Column(**column) for column in values["columns"]]
-        return cls(**{**values, "inputs": inputs, "target": Input(**values["target"]), "columns": columns})
+        """The spec that `to_json` wrote. UserError for anything else, such as of a file that is not the zoo's."""
+        try:
+            inputs = {name: Input(**an_input) for name, an_input in values["inputs"].items()}
+            columns = [Column(**column) for column in values["columns"]]
+            spec = cls(**{**values, "inputs": inputs, "target": Input(**values["target"]), "columns": columns})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"this is no spec of data, or of another version of the zoo: {error}") from error
+        for what, holds in _rules(spec).items():
+            if not holds:
+                raise UserError(f"a spec of data says {what}; this one does not")
+        return spec
+
+
+def _rules(spec: DataSpec) -> dict[str, bool]:
+    """What holds of every spec, and whether it does of this one."""
+    texts = [spec.name, spec.task, spec.target_name, spec.licence, spec.source, *spec.inputs]
+    names = spec.class_names if isinstance(spec.class_names, list | tuple) else [None]
+    n_names = spec.n_outputs if spec.target.dtype == "int64" else 0
+    return {
+        "its name, task and source in text": all(isinstance(text, str) for text in texts),
+        "its inputs' shapes and types": bool(spec.inputs) and all(map(_is_input, (*spec.inputs.values(), spec.target))),
+        "its inputs' axes by name": all(len(one.axes) == len(one.shape) for one in spec.inputs.values()),
+        "how many outputs there are": _is_size(spec.n_outputs) and spec.n_outputs > 0,
+        "a name for each class": len(names) == n_names and all(isinstance(name, str) for name in names),
+        "each column's name, kind and categories": all(map(_is_column, spec.columns)),
+        "its reading by name": isinstance(spec.reading, Mapping),
+    }
+
+
+def _is_input(an_input: Input) -> bool:
+    shape, axis = an_input.shape, an_input.scaled_axis
+    return (
+        all(size is None or _is_size(size) for size in shape)
+        and an_input.dtype in DTYPES
+        and all(isinstance(name, str) for name in an_input.axes)
+        and (axis is None or (_is_size(axis) and axis < len(shape) and shape[axis] is not None))
+        and len(an_input.cardinalities) in (0, 1, *shape[-1:])
+        and all(map(_is_size, an_input.cardinalities))
+    )
+
+
+def _is_column(column: Column) -> bool:
+    texts = (column.name, *column.categories)
+    return column.kind in KINDS and isinstance(column.missing, bool) and all(isinstance(text, str) for text in texts)
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= LARGEST
 
 
 def _plain(an_input: Input) -> dict[str, Any]:

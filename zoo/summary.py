@@ -15,6 +15,7 @@ import yaml
 from zoo.files import write_text
 
 Values = Mapping[str, Any]
+FAILED = "failed.json"
 SEEDLIKE = {"seed", "run_dir", "resume", "zoo_path"}  # differ between the jobs of a sweep without setting them apart
 
 
@@ -79,17 +80,18 @@ def columns(header: Sequence[str], rows: Iterable[Sequence[str]], n_left: int = 
 
 
 def write_summary(sweep_dir: str | Path) -> str:
-    """Gather a sweep's finished jobs, over their seeds, in `sweep_dir`/summary.csv.
+    """Gather a sweep's finished jobs, over their seeds, in `sweep_dir`/summary.csv, and name those that failed.
 
     Jobs that differ in nothing but the seed are a group. The file has a line for each group, split and metric, with
     the mean and the sample standard deviation over the group's `n` jobs.
 
     Returns:
-        The test metrics as text, mean ± standard deviation, a line for each group.
+        The test metrics as text, mean ± standard deviation, a line for each group; and a line for each failed job.
     """
+    failures = [f"failed: {job['name']}: {job['message'].splitlines()[0]}" for job in _failed(Path(sweep_dir))]
     jobs = list(_jobs(Path(sweep_dir)))
     if not jobs:
-        return f"no finished job in {sweep_dir}"
+        return "\n".join([f"no finished job in {sweep_dir}", *failures])
     axes = _axes([config for config, _ in jobs]) or ["model.name", "data.name"]
     groups: dict[tuple[str, ...], list[Values]] = {}
     for config, metrics in jobs:
@@ -102,7 +104,31 @@ def write_summary(sweep_dir: str | Path) -> str:
     ]
     path = Path(sweep_dir) / "summary.csv"
     write_text(path, _as_csv((*axes, "split", "metric", "n", "mean", "std"), lines))
-    return f"{_summary_table(axes, groups)}\n{path}"
+    return "\n".join([_summary_table(axes, groups), str(path), *failures])
+
+
+def note_failure(folder: Path, number: int, code: int, message: str) -> None:
+    """Leave in a job's folder why it failed, for the summary.
+
+    Args:
+        folder: of the job.
+        number: of the job in its sweep.
+        code: the exit code that it would have ended with alone.
+        message: why.
+    """
+    write_text(folder / FAILED, json.dumps({"number": number, "code": code, "message": message}))
+
+
+def exit_code(sweep_dir: str | Path) -> int:
+    """That of the first job of a sweep that failed; 0 where none did."""
+    return next((job["code"] for job in _failed(Path(sweep_dir))), 0)
+
+
+def _failed(folder: Path) -> list[Values]:
+    """The failed jobs of a sweep, the first first, with their folders as names."""
+    paths = folder.rglob(FAILED)
+    found = [{"name": path.parent.relative_to(folder), **json.loads(path.read_text())} for path in paths]
+    return sorted(found, key=lambda job: job["number"])
 
 
 def _jobs(folder: Path) -> Iterator[tuple[dict[str, str], Values]]:

@@ -86,15 +86,16 @@ class Chain:
         if attempt(config, self.whole) != 0:
             raise RuntimeError(f"the unbroken training in {self.whole} failed")
         self.seconds = time.monotonic() - start
-        self.n_events = 0
 
     def to_the_end(self) -> Iterator[str]:
         """Train, killed wherever chance has it, to the end; yields a word for each kill, and one where it saved."""
         for path in sorted(self.parts.rglob("*"), reverse=True) if self.parts.exists() else ():
             path.rmdir() if path.is_dir() else path.unlink()
+        longest = self.seconds
         while True:
             saving = self.draw.random() < 0.5
-            moment = self.draw.randint(1, 12) if saving else self.draw.uniform(0, self.seconds)
+            longest *= 1.1  # so that it ends on a machine that became busy
+            moment = self.draw.randint(1, 12) if saving else self.draw.uniform(0, longest)
             code = attempt(self.config, self.parts, math.inf if saving else moment, int(saving and moment))
             if code == 0:
                 return
@@ -139,6 +140,7 @@ def _train(config: Config, folder: str, event: int) -> None:
 
     sys.stdout = open(os.devnull, "w")
     torch.set_num_threads(1)
+    multiprocessing.set_start_method("fork", force=True)  # of readers of data, as in a command of its own
     left = [event]
 
     def count(name: str, _: Any) -> None:

@@ -1,12 +1,22 @@
 """What must hold on CUDA; skipped where there is none."""
 
+import random
+import sys
+
 import pytest
 import torch
+from conftest import ROOT
 from test_models import SPECS, build, spec_of
+from test_scripts import in_this_process
 
 import zoo
 from zoo.evaluation import evaluate_weights
+from zoo.modules import ZooModule
 from zoo.release import probe_inputs
+
+sys.path.append(str(ROOT / "scripts"))
+
+from soaking.kills import Chain, config_of
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 FAMILIES = tuple(SPECS)
@@ -30,6 +40,14 @@ def test_trains_on_cuda_and_measures_the_same_on_cpu(config, tmp_path, family, p
     assert again["test"]["accuracy"] == pytest.approx(metrics["test"]["accuracy"], abs=0.01)
 
 
+def test_out_of_memory_is_one_line_of_advice(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ZooModule, "training_step", lambda *_: torch.empty(2**50, device="cuda"))
+    arguments = ["model=fnn", "trainer=gpu", "data.batch_size=32", f"run_dir={tmp_path}"]
+    assert in_this_process("train", arguments, monkeypatch) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("data.batch_size=16 trainer.accumulate_grad_batches=2")
+
+
 def test_resident_data_gives_the_same_result(config, tmp_path):
     settings = ("model=fnn", "trainer=gpu", "trainer.max_epochs=3")
     resident = zoo.train(config(*settings), tmp_path / "resident")
@@ -42,6 +60,8 @@ def test_compiled_equals_eager(config, tmp_path):
     eager = zoo.train(config(*settings), tmp_path / "eager")
     compiled = zoo.train(config(*settings, "trainer.compile=default"), tmp_path / "compiled")
     assert compiled["val"]["accuracy"] == pytest.approx(eager["val"]["accuracy"], abs=0.03)
+    on_cpu = evaluate_weights(tmp_path / "compiled", device="cpu")
+    assert on_cpu["test"]["accuracy"] == pytest.approx(compiled["test"]["accuracy"], abs=0.01)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -84,3 +104,11 @@ def test_a_run_goes_on_across_devices(config, tmp_path):
     parts = zoo.train(config(*settings, "trainer=gpu", "resume=auto"), tmp_path / "parts")
     assert parts["val"]["loss"] == pytest.approx(whole["val"]["loss"], rel=0.05)
     assert whole["peak_gpu_gib"] > 0
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_killed_run_resumes_to_the_same_bits(tmp_path, family):
+    chain = Chain(tmp_path, config_of(family, "trainer=gpu", "trainer.deterministic=true"), random.Random(0))
+    for _ in range(3):
+        list(chain.to_the_end())
+        assert chain.differences() == []

@@ -1,6 +1,6 @@
 """Training, validation and test split as map-style data sets that give whole batches."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -89,6 +89,26 @@ class Splits:
     val: Split
     test: Split
     files: Mapping[str, str] = field(default_factory=dict)
+
+
+def say_twins(train: Iterable[int], val: Iterable[int], test: Iterable[int]) -> None:
+    """Say in one line how many samples of `val` and `test` an earlier split holds too, told by the samples' keys."""
+    seen = set(train)
+    val, test = list(val), list(test)
+    n_val = sum(key in seen for key in val)
+    seen.update(val)
+    n_test = sum(key in seen for key in test)
+    if n_val or n_test:
+        print(f"the same inputs lie in two splits, for {n_val:,} samples of val and {n_test:,} of test, whose metrics "
+              "flatter the model; take copies out")  # fmt: skip
+
+
+def sample_keys(split: Split) -> Iterator[int]:
+    """A hash of the inputs of each sample; none for a split on disk, which takes long to read."""
+    for batch in batches(split) if isinstance(split, TensorSplit) else ():
+        inputs = [value.reshape(len(value), -1) for name, value in batch.items() if name != "target"]
+        rows = np.concatenate([np.ascontiguousarray(value).view(np.uint8) for value in inputs], axis=1)
+        yield from map(hash, rows.view(f"V{rows.shape[1]}")[:, 0].tolist())
 
 
 def check_shares(val_share: float, test_share: float) -> None:

@@ -92,6 +92,12 @@ def is_large(n_bytes: float) -> bool:
     return SHARE * n_bytes > free_memory()
 
 
+def check_room(n_bytes: float, what: Path | str) -> None:
+    """Raise UserError where so many bytes, which `what` says that it holds, are more than the free memory."""
+    if n_bytes > free_memory():
+        raise UserError(f"{what} says that it holds {n_bytes / 1e9:.1f} GB, and {free_memory() / 1e9:.1f} GB are free")
+
+
 def free_memory() -> int:
     """Bytes that this process may take: what the machine has free, within the limits of control groups and ulimit."""
     free = _system_bytes("/proc/meminfo", "MemAvailable") or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

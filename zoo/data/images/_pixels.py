@@ -75,7 +75,7 @@ def _in_8_bits(image: Image.Image) -> Image.Image:
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > 65535:
         raise ValueError(f"pixels of mode {image.mode} have no known range; save it with 8 or 16 bits")
-    return Image.fromarray(((values.astype(np.int64) + 128) // 257).astype(np.uint8))
+    return Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
 
 
 def _opaque(image: Image.Image) -> Image.Image:

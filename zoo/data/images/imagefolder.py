@@ -15,7 +15,7 @@ from zoo.data import DATA, Facts
 from zoo.data.images._folder import Listing, existing, list_folder, list_table
 from zoo.data.images._images import image_spec
 from zoo.data.images._store import Size, Store, open_store
-from zoo.data.splits import Splits, carve, check_shares
+from zoo.data.splits import Splits, carve, check_shares, say_twins
 from zoo.errors import UserError
 from zoo.spec import Input
 
@@ -76,6 +76,8 @@ def imagefolder(
         f"{len(names):,} images{f' of {len(classes)} classes' if classes else ''}; "
         f"{len(train):,} / {len(val):,} / {len(test):,} to train, validate and test; {shape}"
     )
+    group_of = {row: number for number, group in enumerate(store.copies) for row in group}
+    say_twins(*([group_of[store.rows[i]] for i in some if store.rows[i] in group_of] for some in rows))
     return Splits(spec, train, val, test, files={"skipped.txt": "\n".join(store.skipped)} if store.skipped else {})
 
 

@@ -1,7 +1,5 @@
 """Files of sequences as they are: arrays, .ts of the aeon archives, and recordings."""
 
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from zoo.data.sequences._sound import SUFFIXES, band_names, log_mel, read_sound
+from zoo.data.stored import check_room
 from zoo.errors import UserError, unknown
 
 FIELDS = {
@@ -77,8 +76,11 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
         if path.suffix == ".npy":
             return {path.stem: np.load(path, allow_pickle=False)}
         with np.load(path, allow_pickle=False) as arrays:
+            check_room(sum(entry.file_size for entry in arrays.zip.infolist()), path)
             return dict(arrays)
-    except (ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except (UserError, OSError):
+        raise
+    except Exception as error:  # damaged files raise nearly anything
         raise UserError(
             f"{path} is no file of plain numpy arrays ({error})\n"
             "sequences of unequal length are saved padded, (n, time, n_channels), with their `lengths`"

@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zoo.data.stored import check_room
 from zoo.errors import UserError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".au")
+RATES = (1_000, 1_000_000)  # Hz
 FLOOR = 1e-6  # of the mel power, below the quantisation of 16-bit sound
 
 
@@ -79,11 +81,15 @@ def read_sound(file: Path | bytes, rate: int | None, name: str) -> tuple[np.ndar
     import soundfile
 
     try:
-        samples, found = soundfile.read(io.BytesIO(file) if isinstance(file, bytes) else file, dtype="float32")
+        with soundfile.SoundFile(io.BytesIO(file) if isinstance(file, bytes) else file) as sound:
+            check_room(4 * sound.frames * sound.channels, name)
+            samples, found = sound.read(dtype="float32"), sound.samplerate
     except (soundfile.SoundFileError, OSError) as error:
         raise UserError(f"{name} is not a sound file that can be read ({error}); put a whole one there") from error
     if not len(samples) or not np.isfinite(samples).all():
         raise UserError(f"a recording has a sample at least, and finite ones; {name} has not: put another one there")
+    if not RATES[0] <= found <= RATES[1]:
+        raise UserError(f"a recording has {RATES[0]:,} to {RATES[1]:,} samples a second; {name} has {found:,}")
     samples = samples.mean(1) if samples.ndim == 2 else samples
     return (_resampled(samples, found, rate), rate) if rate and rate != found else (samples, found)
 

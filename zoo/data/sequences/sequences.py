@@ -8,7 +8,7 @@ from zoo.data.sequences._files import Sequences
 from zoo.data.sequences._formats import read_file
 from zoo.data.sequences._labelled import sequence_splits
 from zoo.data.sequences._sound import check_sound
-from zoo.data.splits import Splits, check_shares
+from zoo.data.splits import Splits, check_shares, sample_keys, say_twins
 from zoo.errors import UserError, unknown
 
 TASKS = ("classification", "regression")
@@ -69,7 +69,7 @@ def sequences(
     if tested:
         as_train = {**reading, **train.reading, "columns": train.columns}
         test = _cut(read_file(tested, as_train, labelled=True), max_steps)
-    return sequence_splits(
+    splits = sequence_splits(
         Path(path or "").resolve().name.split(".")[0].removesuffix("_TRAIN"),
         train,
         test,
@@ -82,6 +82,8 @@ def sequences(
         licence=FACTS.licence,
         source=FACTS.source,
     )
+    say_twins(*map(sample_keys, (splits.train, splits.val, splits.test)))
+    return splits
 
 
 def _check_options(path: str | None, task: str | None, **counts: int | None) -> None:

@@ -124,7 +124,7 @@ def _date_numbers(column: Column, array: pa.Array, form: str, place: Place) -> l
     days = as_dates(array, form)
     rule = f"every value of column '{column.name}' is a date, such as {pd.Timestamp('2024-12-31').strftime(form)}"
     refuse(rule, array, days.isna().to_numpy() & ~missing(array), place, "write all dates in one form")
-    since_1970 = (days - pd.Timestamp(0)) / pd.Timedelta(days=1)
+    since_1970 = (days - pd.Timestamp(0).as_unit("s")) / pd.Timedelta(days=1).as_unit("s")  # nanoseconds end in 2262
     return [part.to_numpy(np.float32) for part in (since_1970, days.dt.month, days.dt.dayofweek, days.dt.hour)]
 
 

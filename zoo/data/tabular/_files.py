@@ -2,6 +2,7 @@
 
 import functools
 import lzma
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pyarrow.parquet
 
 from zoo.data.stored import kept
 from zoo.data.tabular._mapped import mapped, stream_parquet, stream_text
-from zoo.data.tabular._text import MISSING, UNPACK, no_rows, opened, parse_whole, read_text
+from zoo.data.tabular._text import MISSING, UNPACK, check_unpacked, no_rows, opened, parse_whole, read_text
 from zoo.data.tabular._values import Place, check_headings
 from zoo.errors import UserError, no_file
 
@@ -36,11 +37,12 @@ def read_table(
             table = _read_parquet(path) if _is_parquet(path) else _read_text(path, text, marks)
         else:
             table = mapped(kept(keep, functools.partial(_stream, path, text, marks, keep)))
-    except (pa.ArrowException, OSError, EOFError, lzma.LZMAError, UnicodeError) as error:
+        names = table.column_names
+    except (pa.ArrowException, OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeError) as error:
         raise UserError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from error
-    check_headings(table.column_names, str(path))
+    check_headings(names, str(path))
     if not table.num_rows:
-        raise no_rows(path, table.column_names)
+        raise no_rows(path, names)
     return table
 
 
@@ -51,6 +53,7 @@ def _is_parquet(path: Path) -> bool:
 def _read_parquet(path: Path) -> pa.Table:
     if path.suffix not in UNPACK:
         return pa.parquet.read_table(path)
+    check_unpacked(path)
     with opened(path) as file:
         return pa.parquet.read_table(pa.BufferReader(file.read()))
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.csv
 import rich.progress
 
+from zoo.data.stored import SHARE, free_memory
 from zoo.data.tabular._values import DECIMAL_COMMA, check_headings, is_text, plain, with_decimal_point
 from zoo.errors import UserError
 
@@ -63,6 +64,7 @@ def read_text(path: Path, parse: Callable[[Dialect], pa.Table]) -> pa.Table:
 
 def parse_whole(path: Path, dialect: Dialect, text: Sequence[str], missing: Sequence[str]) -> pa.Table:
     """The table of a file; pyarrow tells the types of its columns, but for those of `text`."""
+    check_unpacked(path)
     with opened(path) as file:
         table = pa.csv.read_csv(file, *_options(dialect, text, missing))
     if any(map(_holds_bytes, table.schema.types)):
@@ -155,6 +157,16 @@ def opened(path: Path, silent: bool = False) -> Iterator[Any]:
         yield unpack(file) if unpack else file
 
 
+def check_unpacked(path: Path) -> None:
+    """Raise UserError where a packed file unpacks to more than fits in memory as a table, which no header tells."""
+    most = free_memory() // SHARE if path.suffix in UNPACK else None
+    with opened(path) as file:
+        while most is not None and (chunk := file.read(BLOCK)):
+            most -= len(chunk)
+            if most < 0:
+                raise UserError(f"{path} unpacks to more than may be held in memory; unpack it first")
+
+
 def no_rows(path: Path, headings: Sequence[str]) -> UserError:
     return UserError(f"{path} has headings, but no rows: {', '.join(headings[:5])}")
 
@@ -172,6 +184,9 @@ def _dialect(path: Path, fallback: str = "") -> Dialect:
         text = text[: text.rfind("\n") + 1] or text
     delimiter = max(DELIMITERS, key=lambda candidate: _agreement(text, candidate))
     rows = _rows(text, delimiter)
+    if not rows:
+        raise UserError(f"{path} has no headings: its first line is longer than {csv.field_size_limit():,} characters, "
+                        "or a quote in it is never closed")  # fmt: skip
     if len(rows) == 1 and len(sample) < SAMPLE:
         raise no_rows(path, rows[0])
     dialect = Dialect(encoding, delimiter, "," if delimiter != "," and _decimal_comma(rows[1:]) else ".", rows[0])

@@ -1,5 +1,6 @@
 """One column of a table as numbers, text or dates, whatever it comes as; and the refusal of cells that are none."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -43,9 +44,9 @@ def as_table(frame: Any) -> pa.Table:
 
 def check_headings(names: list[str], where: str) -> None:
     """Raise UserError unless each heading is there once."""
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UserError(f"a heading names one column; {where} has '{twice[0]}' {names.count(twice[0])} times: rename")
+    name, times = min(Counter(names).items(), key=lambda one: (one[1] == 1, one[0]), default=("", 1))
+    if times > 1:
+        raise UserError(f"a heading names one column; {where} has '{name}' {times} times: rename")
 
 
 def _array(column: pd.Series) -> pa.Array:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 
 from zoo.data import DATA, Facts
-from zoo.data.splits import Splits
+from zoo.data.plain import read_yaml
+from zoo.data.splits import Splits, sample_keys, say_twins
 from zoo.data.tabular._files import check_path, place_in, read_table
 from zoo.data.tabular._infer import infer_task, read_dates
 from zoo.data.tabular._mapped import keep_files
@@ -135,6 +135,7 @@ def csv(
     counts = Counter(column.kind for column in splits.spec.columns)
     print(f"{name}: {len(train):,} / {len(val):,} / {len(test):,} rows to train, validate and test, split: {split}; "
           f"columns: {', '.join(f'{n:,} {kind}' for kind, n in counts.items())}")  # fmt: skip
+    say_twins(*map(sample_keys, (splits.train, splits.val, splits.test)))
     return replace(splits, files={"schema.yaml": schema_yaml(splits.spec)})
 
 
@@ -147,10 +148,7 @@ def _schema(path: str | None) -> dict[str, Any]:
     if path is None:
         return {"columns": {}}
     check_path(Path(path))
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"data.schema={path} is not yaml: {str(error).splitlines()[0]}") from error
+    values = read_yaml(Path(path))
     if not isinstance(values, Mapping) or not isinstance(values.get("columns", {}), Mapping):
         raise UserError(f"data.schema={path} holds `columns:` with a line `heading: kind` for each; got {values!r:.80}")
     for key in values:

@@ -1,0 +1,94 @@
+"""Damage everything that the zoo reads, and see it refused: python scripts/fuzz.py [target ...] [key=value ...].
+
+cases=100000 of each target; seed=0 of what is drawn; minutes= that a target may take, none by default.
+output=FILE.json also writes the figures there.
+A case is a valid input with edits. It must end well or with zoo.errors.UserError, in ten seconds of work and two
+gigabytes, run no code, and write nowhere but in its own folder. Exits with 1 where one does not, and prints it, as
+small as still fails.
+"""
+
+import argparse
+import json
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from common import exit_codes
+
+SETTINGS: dict[str, Any] = {"cases": 100_000, "seed": 0, "minutes": None, "output": None}
+VERSIONS = ("torch", "safetensors", "numpy", "pandas", "pyarrow", "pillow", "soundfile", "hydra-core", "PyYAML")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", nargs="*", help="targets, and key=value")
+    words = parser.parse_args().words
+    with exit_codes():
+        rows = run([word for word in words if "=" not in word], **_settings([word for word in words if "=" in word]))
+        sys.exit(any(row["violations"] for row in rows))
+
+
+def run(names: list[str], *, cases: int, seed: int, minutes: float | None, output: str | None) -> list[dict[str, Any]]:
+    """Fuzz each target in a process of its own, print a table, and write it where `output` says after each target."""
+    from fuzzing.cases import TARGETS
+
+    from zoo.errors import unknown
+
+    for name in names:
+        if name not in TARGETS:
+            raise unknown("target", name, TARGETS)
+    rows: list[dict[str, Any]] = []
+    for name in names or TARGETS:
+        rows.append(_in_process(name, cases, seed, minutes))
+        if output:
+            found = {"versions": {package: version(package) for package in VERSIONS}, "targets": rows}
+            Path(output).parent.mkdir(parents=True, exist_ok=True)
+            Path(output).write_text(json.dumps(found, indent=1) + "\n")
+    _print(rows)
+    return rows
+
+
+def _in_process(name: str, cases: int, seed: int, minutes: float | None) -> dict[str, Any]:
+    """The row of a target. A process that crashes is a violation too."""
+    from fuzzing.cases import fuzz
+
+    start = time.monotonic()
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        try:
+            row = pool.submit(fuzz, name, cases, seed, minutes).result()
+        except BrokenProcessPool:
+            row = {"target": name, "violations": ["the process crashed"]}
+    row["seconds"] = round(time.monotonic() - start)
+    print(json.dumps(row), flush=True)
+    return row
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    from zoo.summary import columns
+
+    names = ("target", "cases", "refused", "accepted", "seconds", "megabytes", "violations")
+    counted = [{**row, "violations": len(row["violations"])} for row in rows]
+    print(columns(list(names), [[f"{row.get(name, '')}" for name in names] for row in counted]))
+
+
+def _settings(words: list[str]) -> dict[str, Any]:
+    from zoo.errors import UserError, unknown
+
+    values = dict(SETTINGS)
+    for name, _, value in (word.partition("=") for word in words):
+        if name not in SETTINGS:
+            raise unknown("setting", name, SETTINGS)
+        try:
+            values[name] = value if name == "output" else float(value) if name == "minutes" else int(value)
+        except ValueError:
+            raise UserError(f"{name} is a number; got {value}") from None
+    return values
+
+
+if __name__ == "__main__":
+    main()

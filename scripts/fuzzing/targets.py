@@ -1,0 +1,248 @@
+"""What is fuzzed: everything that the zoo reads from outside, each with small valid seeds and some bombs."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+import yaml
+from hypothesis import strategies as st
+
+import zoo
+from fuzzing import bombs, seeds, words
+from fuzzing.edits import edit_bytes, edit_tree, edited, nested, tree_edits
+from zoo.data.readers import read_raw
+from zoo.spec import DataSpec
+
+
+class Target(NamedTuple):
+    """What reads a kind of file.
+
+    Attributes:
+        cases: what is drawn.
+        make: the content of a case, of anything that `run` takes.
+        run: reads a content.
+        bombs: contents that are run once each, before the cases.
+        heavy: makes more of them, that take seconds.
+    """
+
+    cases: st.SearchStrategy[Any]
+    make: Callable[[Any], Any]
+    run: Callable[[Any], object]
+    bombs: Sequence[Any] = ()
+    heavy: Callable[[], Sequence[Any]] = tuple
+
+
+def files(
+    path: Path,
+    contents: Sequence[bytes],
+    reads: Sequence[Callable[[], object]],
+    bombs: Sequence[bytes] = (),
+    heavy: Callable[[], Sequence[bytes]] = tuple,
+) -> Target:
+    """A file at `path` with an edited content, read in each of several ways."""
+
+    def run(given: tuple[int, bytes]) -> None:
+        path.write_bytes(given[1])
+        reads[given[0]]()
+
+    ways = range(len(reads))
+    return Target(
+        st.tuples(st.sampled_from(ways), edited(len(contents))),
+        lambda case: (case[0], edit_bytes(contents, case[1])),
+        run,
+        [(way, content) for way in ways for content in bombs],
+        lambda: [(way, content) for way in ways for content in heavy()],
+    )
+
+
+def release(folder: Path) -> Target:
+    """A release file: its bytes, or its header under a hash that holds; what is loaded answers a sample."""
+    model, card, raw = seeds.model()
+    path = folder / "model.safetensors"
+    valid = seeds.release_file(model, card)
+
+    def make(case: Any) -> bytes:
+        if isinstance(case, tuple):
+            return edit_bytes([valid], case)
+        return seeds.release_file(model, edit_tree(card, case))
+
+    def run(content: bytes) -> None:
+        path.write_bytes(content)
+        zoo.load(path).predict(raw)
+
+    return Target(st.one_of(edited(1), tree_edits()), make, run, [bombs.header(valid), bombs.deep_header(model)])
+
+
+def card(folder: Path) -> Target:
+    """The card of a pretrained file: its text, or what it says."""
+    from zoo import pretrained
+
+    valid = seeds.card(folder / "model.safetensors")
+
+    def make(case: Any) -> bytes:
+        if isinstance(case, tuple):
+            return edit_bytes([yaml.safe_dump(valid).encode()], case)
+        return yaml.dump(edit_tree(valid, case), allow_unicode=False).encode()
+
+    def run(content: bytes) -> None:
+        (folder / "model.yaml").write_bytes(content)
+        with mock.patch.multiple(pretrained, CARDS=folder, WEIGHTS=folder):
+            zoo.load("model")
+
+    return Target(st.one_of(edited(1), tree_edits()), make, run, [nested().encode(), bombs.ALIASES, bombs.MERGES])
+
+
+def spec(_: Path) -> Target:
+    """A spec in JSON, and the task and sizes that follow from it."""
+    from zoo.tasks import create_task
+
+    valid = [one.to_json() for one in seeds.SPECS.values()]
+
+    def run(tree: Any) -> None:
+        found = DataSpec.from_json(tree)
+        create_task(found)
+        assert DataSpec.from_json(json.loads(json.dumps(found.to_json()))).sizes == found.sizes
+
+    cases = st.tuples(st.integers(0, len(valid) - 1), tree_edits(6))
+    return Target(cases, lambda case: edit_tree(valid[case[0]], case[1]), run)
+
+
+def checkpoint(folder: Path) -> Target:
+    """A checkpoint with the right hash beside it."""
+    from zoo.checkpoint import SafeCheckpointIO
+    from zoo.files import sha256_of
+
+    path = folder / "step=1.ckpt"
+
+    def run(content: bytes) -> None:
+        path.write_bytes(content)
+        path.with_name(f"{path.name}.sha256").write_text(f"{sha256_of(path)} {len(content)}\n")
+        SafeCheckpointIO().load_checkpoint(path)
+
+    contents = seeds.checkpoints()
+    return Target(edited(len(contents)), lambda case: edit_bytes(contents, case), run, bombs.pickles())
+
+
+def csv(folder: Path) -> Target:
+    """A table in text, to train on, to predict, and its schema in yaml."""
+    path, schema, table = folder / "new.csv", folder / "new.yaml", folder / "table.csv"
+    table.write_bytes(seeds.CSV[0])
+    contents = [*seeds.CSV, seeds.SCHEMA]
+
+    def with_schema() -> None:
+        schema.write_bytes(path.read_bytes())
+        zoo.load_data("csv", path=str(table), schema=str(schema))
+
+    ways = [
+        lambda: zoo.load_data("csv", path=str(path), target="kind"),
+        lambda: read_raw(seeds.SPECS["table"], path),
+        with_schema,
+    ]
+    return files(path, contents, ways, bombs.TEXTS)
+
+
+def packed(folder: Path) -> Target:
+    """A packed table."""
+    path = folder / "new.csv"
+
+    def read(suffix: str) -> Callable[[], object]:
+        file = path.with_suffix(f".csv{suffix}")
+        return lambda: zoo.load_data("csv", path=str(path.replace(file)), target="kind")
+
+    ways = [read(suffix) for suffix in (".gz", ".bz2", ".xz")]
+    return files(path, seeds.packed(), ways, heavy=lambda: [bombs.gzip_bomb()])
+
+
+def parquet(folder: Path) -> Target:
+    """A Parquet table."""
+    path = folder / "new.parquet"
+    ways = [
+        lambda: zoo.load_data("csv", path=str(path), target="kind"),
+        lambda: read_raw(seeds.SPECS["table"], path),
+    ]
+    return files(path, [seeds.parquet()], ways)
+
+
+def npz(folder: Path) -> Target:
+    """Sequences in arrays, to train on and to predict."""
+    path = folder / "new.npz"
+    ways = [lambda: zoo.load_data("sequences", path=str(path)), lambda: read_raw(seeds.SPECS["sequence"], path)]
+    return files(path, seeds.npz(), ways, bombs.npz(), bombs.npz_bomb)
+
+
+def npy(folder: Path) -> Target:
+    """Sequences in a lone array."""
+    path = folder / "new.npy"
+    return files(path, seeds.npy(), [lambda: read_raw(seeds.SPECS["sequence"], path)], bombs.npy())
+
+
+def ts(folder: Path) -> Target:
+    """Sequences in the text of the aeon archives."""
+    path = folder / "new.ts"
+    ways = [lambda: zoo.load_data("sequences", path=str(path)), lambda: read_raw(seeds.SPECS["sequence"], path)]
+    return files(path, [seeds.TS], ways, bombs.TEXTS)
+
+
+def series(folder: Path) -> Target:
+    """A long series, to forecast."""
+    path = folder / "new.csv"
+    ways = [lambda: zoo.load_data("series", path=str(path), look_back=2, horizon=1)]
+    return files(path, [seeds.SERIES], ways, bombs.TEXTS)
+
+
+def wav(folder: Path) -> Target:
+    """A recording."""
+    path = folder / "new.wav"
+    return files(path, seeds.wav(), [lambda: read_raw(seeds.SPECS["sound"], path)], bombs.wav())
+
+
+def image(folder: Path) -> Target:
+    """A picture, to predict, and one of a folder to train on."""
+    path = folder / "pictures" / "a" / "new.png"
+    for name in ("a/1", "a/2", "a/3", "b/1", "b/2", "b/3"):
+        (folder / "pictures" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "pictures" / f"{name}.png").write_bytes(seeds.images()[0])
+    ways = [
+        lambda: read_raw(seeds.SPECS["image"], path),
+        lambda: zoo.load_data("imagefolder", path=str(path.parents[1]), size=4, cache=False),
+    ]
+    return files(path, seeds.images(), ways, bombs.claimed_images(), bombs.images)
+
+
+def text(folder: Path) -> Target:
+    """A text, to train on and to go on from."""
+    path = folder / "new.txt"
+    ways = [
+        lambda: zoo.load_data("text", path=str(path), n_steps=4),
+        lambda: read_raw(seeds.SPECS["text"], path),
+    ]
+    return files(path, [seeds.TEXT], ways, bombs.TEXTS)
+
+
+def overrides(folder: Path) -> Target:
+    """A command line, as a script reads it, to the point where its work would begin."""
+    import common
+
+    from zoo.errors import UserError
+
+    def run(arguments: Sequence[str]) -> None:
+        try:
+            with mock.patch.object(sys, "argv", ["train.py", *arguments]):
+                common.main("train", lambda *_: None)
+        except SystemExit as end:
+            if end.code == 1:  # of no mistake of the user's
+                raise AssertionError("exit 1") from end
+            if end.code:
+                raise UserError(f"exit {end.code}") from end
+
+    os.chdir(folder)
+    cases = st.lists(words.overrides(), min_size=1, max_size=4)
+    return Target(cases, lambda case: case, run, [["model=" + nested(50)]])
+
+
+_ALL = (release, card, spec, checkpoint, csv, packed, parquet, npz, npy, ts, series, wav, image, text, overrides)
+TARGETS: Mapping[str, Callable[[Path], Target]] = {target.__name__: target for target in _ALL}

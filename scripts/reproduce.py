@@ -1,0 +1,92 @@
+"""Train a pretrained file anew by its card's recipe, and compare: python scripts/reproduce.py NAME [key=value ...].
+
+seed=: the shipped file's where it is not given; several, such as seed=0,1; or seed=all for all of the card's.
+run_dir=: for the runs; runs/reproduce/NAME where it is not given. The same command goes on with what is there.
+
+Ends with 0 where every metric's mean is within two of the card's standard deviations of the card's mean (or 1 % of it,
+where the card's runs did not differ), and with 1 otherwise.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from common import exit_codes
+from common import main as compose
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name")
+    parser.add_argument("settings", nargs="*", help="key=value")
+    arguments = parser.parse_args()
+    with exit_codes():
+        sys.exit(0 if reproduce(arguments.name, arguments.settings) else 1)
+
+
+def reproduce(name: str, settings: Sequence[str]) -> bool:
+    """Train, print the comparison, and give whether all is within what the card states."""
+    from zoo.pretrained import load_card
+    from zoo.release import compare, finished, same_weights
+
+    card = load_card(name)
+    options = {"seed": str(card["file"]["seed"]), "run_dir": f"runs/reproduce/{name}", **_parsed(settings)}
+    seeds = _seeds(options["seed"], card["seeds"])
+    runs = finished(_trained(name, seeds, options["run_dir"]), seeds)
+    compared = compare(card, [metrics for _, metrics in runs])
+    print(_table(compared, len(runs)))
+    for folder, metrics in runs:
+        if metrics["seed"] == card["file"]["seed"]:
+            print(f"weights of seed {metrics['seed']}: {same_weights(name, folder)}")
+    return all(entry.within for entry in compared)
+
+
+def _trained(name: str, seeds: Sequence[int], run_dir: str) -> Path:
+    """Train the recipe, a run a seed, as train.py does; gives the runs' folder."""
+    from train import run
+
+    seed = ",".join(map(str, seeds))
+    sys.argv[1:] = ["-m", f"experiment={name}", f"seed={seed}", f"run_dir={run_dir}", "resume=auto"]
+    compose("train", run)
+    return Path(run_dir)
+
+
+def _parsed(settings: Sequence[str]) -> dict[str, str]:
+    from zoo.errors import unknown
+
+    pairs = [setting.partition("=") for setting in settings]
+    for key, _, _ in pairs:
+        if key not in ("seed", "run_dir"):
+            raise unknown("setting", key, ["seed", "run_dir"])
+    return {key: value for key, _, value in pairs}
+
+
+def _seeds(text: str, published: Sequence[int]) -> list[int]:
+    from zoo.errors import UserError
+
+    try:
+        return list(published) if text == "all" else [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UserError(f"seed is a whole number, several with commas between, or all; got {text}") from None
+
+
+def _table(compared: Sequence[Any], n: int) -> str:
+    from zoo.summary import columns, number
+
+    header = ("", "card's mean", "std", "file", f"now, n={n}", "difference", "allowed", "")
+    rows = [
+        (
+            f"{entry.split} {entry.metric}",
+            *map(number, (entry.mean, entry.std, entry.file, entry.now)),
+            *map(number, (entry.difference, entry.allowed)),
+            "within" if entry.within else "beyond",
+        )
+        for entry in compared
+    ]
+    return columns(header, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Faults 21, 22 and 24: mistakes in a command, a poor environment, and sweeps that fail in part or are killed."""
+
+import json
+import os
+import runpy
+import shlex
+import signal
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+from test_scripts import in_this_process
+
+from zoo.modules import ZooModule
+
+pytestmark = pytest.mark.slow
+MISTAKES = {
+    "model=cnnn": "nearest: cnn",
+    "modle=cnn": "nearest: model",
+    "model=cnn model.wdth=3": "nearest: model.width",
+    "model=cnn trainer.max_epochs=three": "trainer.max_epochs is a whole number",
+    "model=cnn data=japanese_vowels": "takes image; data japanese_vowels offers sequence, lengths",
+    "model=fnn run_dir=/proc/nowhere": "/proc/nowhere",
+    "model=fnn data=minst": "nearest: mnist",
+    "model=fnn optim.schedule.name=cosin": "nearest: cosine",
+    "model=fnn optim.lr=fast": "optim.lr is a number",
+    "model=fnn data.batch_size=0": "data.batch_size",
+    "model=fnn trainer.max_epochs=0": "whole number from 1",
+    "model=fnn data.split_seed=-1": "data breast_cancer",
+    "model=fnn optim.ema=2": "optim.ema",
+    "model=fnn +extra=1": "no setting 'extra'",
+    "model=fnn 'seed=[1'": "",
+    "model=fnn resume=nowhere.ckpt": "resume=auto",
+    "model=fnn finetune=fnn/mpl.breast_cancer": "nearest: fnn/mlp.breast_cancer",
+    "model=fnn zoo_path=/nowhere": "models/",
+    "data=mnist5k": "say which model",
+    "model=fnn data.batch_size=many": "data.batch_size is a whole number",
+    "model=fnn optim.weight_decay=much": "optim.weight_decay is a number",
+    "model=fnn data=csv": "data.path",
+    "model=fnn data=csv data.path=flats.csv data.target=price": "flats.csv",
+    "model=cnn data=imagefolder": "data.path",
+    "model=rnn data=sequences": "data.path",
+    "model=rnn data=series": "data.path",
+    "model=rnn data=text data.path=nowhere/book.txt": "book.txt",
+    "model=rnn data=ucr data.name=GunPiont": "GunPoint",
+    "model=fnn data=wine data.fold=7": "data.fold",
+    "model=fnn data=csv data.path=größe(1).csv data.target=y": "größe(1).csv",
+}
+
+
+IN_A_PROCESS_OF_THEIR_OWN = ("model=cnnn", "model=cnn trainer.max_epochs=three")  # the others, faster, in this one
+
+
+@pytest.mark.parametrize("arguments", MISTAKES)
+def test_fault_21_a_mistake_is_answered_in_a_few_lines(script, tmp_path, monkeypatch, capsys, arguments):
+    """A setting that is mistyped, of a wrong type or of an unknown group ends with exit code 2 and at most five lines,
+    with the rule or the nearest name."""
+    if arguments in IN_A_PROCESS_OF_THEIR_OWN:
+        done = script("train", *shlex.split(arguments), cwd=tmp_path)
+        code, err = done.code, done.err
+    else:
+        monkeypatch.chdir(tmp_path)
+        code, err = in_this_process("train", shlex.split(arguments), monkeypatch), capsys.readouterr().err
+    assert code == 2, err
+    assert len(err.strip().splitlines()) <= 5
+    assert "Traceback" not in err
+    assert MISTAKES[arguments] in err
+
+
+@pytest.mark.long
+def test_fault_22_a_folder_with_spaces_beyond_ascii_and_no_terminal(script, tmp_path):
+    """A training whose folder has spaces and letters beyond ASCII, without a terminal, prints a line an epoch; what it
+    leaves there is evaluated to the same metrics."""
+    folder = tmp_path / "a folder, ünïcode"
+    trained = script("train", "model=fnn", f"run_dir='{folder}'", "trainer.max_epochs=2", "trainer=cpu")
+    assert trained.code == 0, trained.err
+    assert "epoch 2" in trained.out  # a line an epoch, where there is no terminal
+    assert str(folder / "report.html") in trained.out
+    assert trained.err == ""
+    measured = script("evaluate", f"weights='{folder / 'model.safetensors'}'", f"run_dir={tmp_path / 'e'}")
+    assert measured.code == 0, measured.err
+    metrics, again = (json.loads((path / "metrics.json").read_text()) for path in (folder, tmp_path / "e"))
+    assert metrics["test"] == again["test"]
+    for value in metrics["test"].values():
+        assert f"{value:.4g}"[:5] in measured.out
+
+
+@pytest.mark.long
+def test_fault_22_no_locale_and_no_home(script, tmp_path):
+    """A training works from any folder, with LANG=C and no home to write to."""
+    env = {"LANG": "C", "LC_ALL": "C", "HOME": "/proc", "XDG_CACHE_HOME": "/proc"}
+    done = script("train", "model=rnn", "model.width=8", "trainer=debug", cwd=tmp_path, env=env)
+    assert done.code == 0, done.err
+    assert list(tmp_path.glob("runs/*/*/*/metrics.json"))
+
+
+def test_fault_24_a_job_of_a_sweep_fails(tmp_path, monkeypatch, capsys):
+    """Where a job diverges, is mistaken or crashes, the others go on; the summary names it, and the sweep ends with the
+    exit code of the first that failed."""
+    arguments = ["-m", "model=fnn", "optim=sgd", "optim.lr=0.1,1e30,-1,0.2", "trainer.max_epochs=1"]
+    assert in_this_process("train", [*arguments, f"run_dir={tmp_path}"], monkeypatch) == 3
+    out, err = capsys.readouterr()
+    assert len(list(tmp_path.rglob("metrics.json"))) == 2
+    first, second = (line for line in out.splitlines() if line.startswith("failed: "))
+    assert "optim.lr=1e+30" in first and "nan" in first
+    assert "optim.lr=-1" in second and "Invalid learning rate" in second
+    assert "Traceback" not in err
+    monkeypatch.setattr("zoo.training.load_section", lambda _: 1 / 0)
+    assert in_this_process("train", ["-m", "model=fnn", "seed=0,1", f"run_dir={tmp_path / 'bug'}"], monkeypatch) == 1
+    assert capsys.readouterr().err.count("ZeroDivisionError") == 2 * 2  # with its traceback, and beside the job's name
+
+
+def test_fault_24_a_signal_ends_the_whole_sweep(tmp_path, monkeypatch):
+    """A sweep that is told to stop saves the job at hand, starts no other, and ends with the signal's exit code."""
+    monkeypatch.setattr(ZooModule, "on_train_epoch_end", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    assert in_this_process("train", ["-m", "model=fnn", "seed=0,1", f"run_dir={tmp_path}"], monkeypatch) == 143
+    assert {path.parts[-3] for path in tmp_path.rglob("*.ckpt")} == {"model=fnn,seed=0"}
+
+
+@pytest.mark.long
+def test_fault_24_a_sweep_is_killed(tmp_path, monkeypatch, capfd):
+    """After a kill the same command leaves out what is finished, goes on with what is not, and runs the rest."""
+    arguments = ["-m", "model=fnn", "seed=0,1,2", "trainer.max_epochs=9", "trainer.save_every=0", "resume=auto"]
+    arguments += [f"run_dir={tmp_path}"]
+    command = [sys.executable, ROOT / "scripts" / "train.py", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        started = 0
+        for line in process.stdout:
+            started += line.startswith("training")
+            if started == 2 and line.startswith("epoch 4"):
+                process.kill()
+                break
+        process.communicate()
+    assert len(list(tmp_path.rglob("metrics.json"))) == 1
+    sweep(arguments, monkeypatch)
+    out = capfd.readouterr().out
+    assert out.count("finished already") == 1
+    assert out.count("epoch 1 ") == 1  # the third job's
+    assert len(list(tmp_path.rglob("metrics.json"))) == 3
+
+
+def sweep(arguments, monkeypatch):
+    """Run a sweep, of which no job fails, in this process."""
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    runpy.run_path(str(ROOT / "scripts" / "train.py"), run_name="__main__")

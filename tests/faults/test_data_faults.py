@@ -1,0 +1,398 @@
+"""Faults 9 to 13 and 20: values, tables, pictures, recordings, downloads and sequences that are not as they should."""
+
+import dataclasses
+import gzip
+import os
+import signal
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import test_files
+import test_imagefolder
+import test_own_sequences
+import test_tables
+import torch
+from PIL import Image
+from test_files import CONTENT as PUBLISHED
+from test_files import SHA256
+from test_imagefolder import folder_of
+from test_images import SEEN, broken, plain
+from test_own_sequences import arrays, as_npz, curves, edited, with_cell
+from test_sequences import sizes, tone, write
+from test_tables import N, refused, same
+
+import zoo
+from zoo.data import files
+from zoo.data.images import _processes
+from zoo.data.readers import read_raw
+from zoo.data.sequences._sound import read_sound
+from zoo.data.splits import batches
+from zoo.data.tabular._table import encode
+from zoo.errors import UserError
+
+# Fixtures of other files
+cache = test_imagefolder.cache
+folders, server = test_files.folders, test_files.server
+frame, load = test_tables.frame, test_tables.load
+recordings = test_own_sequences.recordings
+
+
+def pictures(root, **options):
+    return zoo.load_data("imagefolder", path=str(root), **options)
+
+
+# 9: values that are no numbers
+
+
+def test_fault_09_a_missing_number_is_the_mean(load, frame):
+    """A missing number of a table is read as the training split's mean, and a flag beside it says so."""
+    splits = load(frame.assign(rooms=frame.rooms.where(frame.index % 5 != 0)))
+    rooms = next(column for column in splits.spec.columns if column.name == "rooms")
+    assert rooms.missing
+    preprocess = zoo.create_model("fnn/mlp", splits.spec).preprocess
+    preprocess.fit(batches(splits.train))
+    numeric = splits.train.columns["numeric"]
+    scaled = preprocess({"numeric": numeric})["numeric"]
+    assert scaled.isfinite().all()
+    assert (scaled[:, 1][numeric[:, 1].isnan()] == 0).all()
+    assert torch.equal(numeric[:, 2].bool(), numeric[:, 1].isnan())
+
+
+def test_fault_09_infinity_in_a_table_is_refused_by_row(load, frame):
+    """Infinity in a table is refused with its row, and so is a gap in a new row where training had none."""
+    refused(load, "a,sold\n" + "1,1\n2,0\n" * 10 + "1,inf\n", "inf in row 22")
+    refused(load, "a,sold\n" + "5,x\n7,y\n" * 20 + "inf,x\n", "inf in row 42 of houses.csv")
+    spec = load(frame).spec
+    with pytest.raises(UserError, match="row 3 has NaN"):
+        read_raw(spec, frame.assign(size=frame["size"].where(frame.index != 3)))
+    with pytest.raises(UserError, match="inf in row 0"):
+        read_raw(spec, frame.assign(size=np.inf))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (with_cell(3, "a", "inf"), "id s0 has infinity"),
+        (edited(lambda f: f.assign(a=f.a.where(f.id != "s7"), b=f.b.where(f.id != "s7"))), "id s7 has none"),
+    ],
+)
+def test_fault_09_sequences_of_infinity_or_of_gaps_alone_are_refused(tmp_path, make, message):
+    """Infinity in a sequence, and a sequence without any value, are refused by the sequence's name."""
+    with pytest.raises(UserError, match=message):
+        zoo.load_data("sequences", path=str(make(tmp_path)))
+
+
+def test_fault_09_gaps_in_a_sequence_are_interpolated(tmp_path, capsys):
+    """A missing value in a sequence is filled in from its neighbours in time, which is said."""
+    splits = zoo.load_data("sequences", path=str(with_cell(3, "a", None)(tmp_path)))
+    assert "1 missing values are filled in" in capsys.readouterr().out
+    assert all(split.columns["sequence"].isfinite().all() for split in (splits.train, splits.val, splits.test))
+
+
+# 10: tables
+
+
+def test_fault_10_every_dialect_gives_the_same_tensors(load, frame, tmp_path):
+    """A table with a byte order mark, semicolons, tabs or decimal commas, in UTF-16 or packed, is read as meant."""
+    splits = load(frame)
+    assert test_tables.kinds(splits) == {"size": "numeric", "rooms": "numeric", "city": "categorical"}
+    assert splits.spec.name == "houses"
+    assert (splits.spec.task, splits.spec.class_names) == ("classification", ["no", "yes"])
+    plain = frame.to_csv(index=False)
+    same(splits, load(b"\xef\xbb\xbf" + plain.encode()))
+    same(splits, load(frame.to_csv(index=False, sep=";", decimal=",")))
+    same(splits, load(frame.to_csv(index=False, sep="\t"), name="houses.tsv"))
+    same(splits, load(frame.to_csv(index=False, sep="|", quoting=1), name="houses.txt"))
+    same(splits, load(plain.replace(",", ", ")))
+    same(splits, load(plain.replace("\n", "\r\n")))
+    same(splits, load(plain.encode("utf-16")))
+    same(splits, load(gzip.compress(plain.encode()), name="houses.csv.gz"))
+    frame.to_parquet(tmp_path / "houses.parquet")
+    same(splits, zoo.load_data("csv", path=str(tmp_path / "houses.parquet"), target="sold"))
+
+
+def test_fault_10_columns_that_say_nothing_are_ignored(load, frame, capsys):
+    """Columns that are constant, empty, doubled, or different in every row are left out, in one line each."""
+    shuffled = np.random.default_rng(0).permutation(N)
+    odd = frame.assign(
+        number=range(N), shuffled=shuffled, name=[f"n{i}" for i in range(N)], one=1, none=None, again=frame["size"]
+    )
+    splits = load(odd)
+    assert list(test_tables.kinds(splits)) == ["size", "rooms", "city"]
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("ignored")]
+    assert ["'number', 'shuffled', 'name'" in lines[0], "'one'" in lines[1], "'none'" in lines[2]] == [True] * 3
+    assert "the same as 'size': 'again'" in lines[3]
+    assert all("data.schema=" in line for line in lines)
+
+
+def test_fault_10_a_million_categories(tmp_path):
+    """Of a column of a million categories the 1,000 most frequent are kept; the others count as not seen."""
+    n = 1_000_000
+    codes = np.random.default_rng(0).integers(0, 10**7, n).astype("U7")
+    pd.DataFrame({"code": np.char.add("k", codes), "y": np.arange(n) % 2}).to_parquet(tmp_path / "many.parquet")
+    splits = zoo.load_data("csv", path=str(tmp_path / "many.parquet"), target="y")
+    assert splits.spec.inputs["categorical"].cardinalities == (1001,)
+    assert len(splits.train) == 600_000
+
+
+def test_fault_10_rows_without_a_target(load, frame, capsys):
+    """Rows without a target are left out, with their number and the first of them."""
+    splits = load(frame.assign(sold=frame.sold.where(frame.index % 7 != 0)))
+    assert sum(map(len, (splits.train, splits.val, splits.test))) == N - 9
+    assert "9 of 60 rows (row 2 of houses.csv, row 9" in capsys.readouterr().out
+
+
+def test_fault_10_a_target_that_is_not_there(load, frame):
+    """A target that no column has is refused with the nearest heading."""
+    refused(load, frame, "'Sold'", "nearest: sold", target="Sold")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", ["is empty"]),
+        ("\n \n", ["is empty"]),
+        ("a,b,sold\n", ["no rows"]),
+        ("a,b,sold", ["no rows"]),
+        ("a b sold\n" + "1 2 x\n" * 20, ["no column 'sold'", "parted by comma"]),
+        ("a,a,sold\n1,2,3\n", ["'a' 2 times"]),
+        (bytes(range(256)) * 20, ["not text"]),
+        ("a,sold\n" + "1,2\n" * 20 + "1\n1,2,3\n", ["row 22 has 1", "row 23 has 3", "2 values"]),
+        ("a,sold\n" + "1,2\n" * 20 + '1,"2\n' + "1,2\n" * 20, ["never closed", "row 22"]),
+        ("a,sold\n1,2\n3,4\n", ["10 rows"]),
+        ("a,sold\n" + "1,x\n2,x\n" * 10, ["two classes", "'x'"]),
+        ("a,sold\n" + "1,2.5\n2,2.5\n" * 10, ["'sold' is 2.5"]),
+        ("a,sold\n" + "1,\n2,\n" * 10, ["'sold'", "10 rows"]),
+        ("a,sold\n" + "".join(f"{i % 3},w{i}\n" for i in range(30)), ["30 different values", "'w0' in row 2"]),
+        ("a,sold\n" + "".join(f"{i % 3},{i + 1e9}\n" for i in range(30)), ["1e+09", "32 bits"]),
+        ("a,sold\n" + "1,2020-01-01\n2,2020-01-02\n" * 10, ["'sold' holds dates"]),
+        ("a,sold\n" + "5,x\n5,y\n" * 10, ["no column is left", "'a'", "data.schema="]),
+        ("a,sold\n" + "5,x\n7,y\n" * 20 + "abc,x\n", ["'abc' in row 42 of houses.csv", "data.missing="]),
+    ],
+)
+def test_fault_10_a_bad_table(load, content, words):
+    """A table that is empty, ragged, not text, of one class or of doubled headings is refused with column and row."""
+    refused(load, content, *words)
+
+
+def test_fault_10_new_rows_in_any_order(load, frame, tmp_path):
+    """New rows may have their columns in any order, with others among them; a category never seen has its own index."""
+    spec = load(frame).spec
+    expected = encode(spec.columns, frame)
+    frame[["sold", "city", "rooms", "size"]].to_csv(tmp_path / "new.csv", index=False, sep=";", decimal=",")
+    frame.to_parquet(tmp_path / "new.parquet")
+    inputs = frame[["city", "size", "rooms"]]
+    forms = (tmp_path / "new.csv", tmp_path / "new.parquet", frame, inputs, inputs.to_dict("list"))
+    for raw in (*forms, inputs.to_dict("records")):
+        batch, single = read_raw(spec, raw)
+        assert not single
+        assert all(torch.equal(batch[name], expected[name]) for name in expected)
+    for raw in (frame.iloc[3], inputs.iloc[3].to_dict()):
+        batch, single = read_raw(spec, raw)
+        assert single
+        assert all(torch.equal(batch[name], expected[name][3:4]) for name in expected)
+    assert read_raw(spec, frame.assign(city="Rom"))[0]["categorical"].unique().tolist() == [0]
+
+
+def test_fault_10_new_rows_that_do_not_fit(load, frame, tmp_path):
+    """New rows that lack a column, or hold text among numbers, are refused with the nearest heading or the row."""
+    spec = load(frame).spec
+    frame.assign(rooms=frame.rooms.astype(object).where(frame.index != 4, "four")).to_csv(tmp_path / "new.csv")
+    for raw, words in (
+        (frame.rename(columns={"rooms": "room"}), "no column 'rooms'; the nearest: room"),
+        (frame.assign(size="large"), "'large' in row 0"),
+        (tmp_path / "new.csv", "'four' in row 6 of new.csv"),
+        (pd.concat([frame, frame["size"]], axis=1), "'size' 2 times"),
+        (np.zeros((2, 3)), "by name"),
+        (tmp_path / "old.csv", "no file 'old.csv'; the nearest: .*new.csv"),
+        (frame.head(0), "no rows"),
+    ):
+        with pytest.raises(UserError, match=words):
+            read_raw(spec, raw)
+
+
+# 11: pictures and recordings
+
+
+def test_fault_11_pictures_of_every_mode(tmp_path, cache):
+    """Pictures in grey, CMYK, RGBA, 16 bits, with a palette or turned by EXIF are converted to one shape."""
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    for name in ("a", "b"):
+        (tmp_path / "all" / name).mkdir(parents=True)
+        for file, (image, _) in SEEN.items():
+            image.save(tmp_path / "all" / name / file)
+        plain("RGB", 0).save(tmp_path / "all" / name / "turned.jpg", exif=turned)
+    splits = zoo.load_data("imagefolder", path=str(tmp_path / "all"))
+    assert sum(sizes(splits)) == 2 * (len(SEEN) + 1)
+    assert splits.spec.inputs["image"].shape == (3, 28, 28)
+
+
+def test_fault_11_pictures_that_cannot_be_read(tmp_path, cache, capsys):
+    """Pictures that are cut, empty or no pictures are left out with their count and a list, or refused if asked."""
+    root = folder_of(tmp_path / "a", 5)
+    for name in ("cut.jpg", "empty.png", "text.jpg"):
+        broken(root / "red" / name)
+    for cached in (True, True, "auto"):
+        assert sum(map(len, (lambda s: (s.train, s.val, s.test))(pictures(root, cache=cached)))) == 15
+        out = capsys.readouterr().out
+        assert "left out: 3 of 18 image files cannot be read" in out
+        assert "text.jpg: not an image" in out and "empty.png: the file is empty" in out
+    with pytest.raises(UserError, match=r"3 of 18 image files cannot be read; remove them, or set data.corrupt=skip"):
+        pictures(root, corrupt="refuse")
+    for number in range(6):
+        (root / "red" / f"bad{number}.png").write_text("")
+    listed = pictures(root).files["skipped.txt"].splitlines()
+    out = capsys.readouterr().out
+    assert len(listed) == 9
+    assert [line in out for line in listed] == 5 * [True] + 4 * [False]
+
+
+def test_fault_11_recordings_that_cannot_be_read(recordings, capsys):
+    """Recordings that are damaged or empty are left out with their count and a list."""
+    whole = sizes(zoo.load_data("sequences", path=str(recordings)))
+    low = recordings / "train" / "low"
+    write(low / "bad.wav", b"RIFF no sound")
+    write(low / "empty.wav", b"")
+    soundfile.write(low / "none.wav", np.zeros(0), 8000)
+    splits = zoo.load_data("sequences", path=str(recordings))
+    said = capsys.readouterr().out
+    assert sizes(splits) == whole
+    assert "left out: 3 of " in said
+    assert all(f"{name}.wav" in said for name in ("bad", "empty", "none"))
+    with pytest.raises(UserError, match=r"bad\.wav is not a sound file"):
+        read_raw(splits.spec, [low / "0.wav", low / "bad.wav"])
+
+
+def test_fault_11_recordings_of_other_rates_and_in_stereo(tmp_path):
+    """A recording in stereo or of another rate is converted to one channel and the rate asked for."""
+    soundfile.write(tmp_path / "a.wav", np.stack([tone(440, 1, 44100), tone(440, 1, 44100)], 1), 44100)
+    samples, rate = read_sound(tmp_path / "a.wav", 8000, "a.wav")
+    assert rate == 8000 and samples.shape == (8000,)
+    np.testing.assert_allclose(samples[100:-100], tone(440, 1)[100:-100], atol=5e-3)
+
+
+# 12: downloads
+
+
+def test_fault_12_no_network(folders):
+    """Without a network the message names each address and where to put the file."""
+    with pytest.raises(UserError, match=f"refused(.|\n)*put the file.*{folders[0]}") as error:
+        files.read("set.bin", SHA256, ["http://127.0.0.1:9/set.bin.gz", "http://127.0.0.1:9/other/set.bin.gz"])
+    assert len(str(error.value).splitlines()) == 4
+
+
+def test_fault_12_each_mirror_fails(folders, server):
+    """Where each mirror fails, by a wrong hash or a cut, the message says why, and nothing is taken as complete."""
+    server.contents["wrong"] = gzip.compress(b"something else")
+    with pytest.raises(UserError) as error:
+        files.read("set.bin", SHA256, [server.url("none"), server.url("wrong"), server.url("cut")])
+    _, none, wrong, cut, advice = str(error.value).splitlines()
+    assert "none" in none and "404" in none
+    assert "wrong" in wrong and "not the published file" in wrong
+    assert "cut" in cut and "ended after 30 of" in cut
+    assert str(folders[0]) in advice
+    assert not (folders[1] / "set.bin").exists()
+
+
+@pytest.mark.parametrize("bad", ["none", "wrong", "empty", "cut"])
+def test_fault_12_the_next_mirror_is_tried(folders, server, bad):
+    """After a mirror that has no file, another file, an empty or a cut one, the next is asked."""
+    server.contents |= {"wrong": gzip.compress(b"something else"), "empty": b""}
+    assert files.read("set.bin", SHA256, [server.url(bad), server.url("whole")]) == PUBLISHED
+    assert [kind for kind, _ in server.requests] == [bad, "whole"]
+
+
+def test_fault_12_a_cut_download_goes_on(folders, server):
+    """A download that was cut goes on where it stopped, and counts as complete only by its hash."""
+    with pytest.raises(UserError, match="ended after"):
+        files.read("set.bin", SHA256, [server.url("cut")])
+    assert files.read("set.bin", SHA256, [server.url("cut")]) == PUBLISHED
+    assert server.requests == [("cut", None), ("cut", "bytes=30-")]
+
+
+# 13: processes that read
+
+
+def killed(path):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_fault_13_a_decoding_process_is_killed(tmp_path, cache, monkeypatch):
+    """A process that decodes pictures and is killed ends in one message, without a hang."""
+    paths = [tmp_path / str(i) for i in range(_processes.CHUNK * 12)]
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    with pytest.raises(UserError, match="was killed"):
+        list(_processes.in_processes(killed, paths, "decoding"))
+
+
+def test_fault_13_a_picture_breaks_after_the_start(tmp_path, cache):
+    """A picture that breaks after the start is named with its path when it is read."""
+    root = folder_of(tmp_path / "a", 5)
+    splits = pictures(root, cache=False)
+    for path in root.rglob("*.png"):
+        path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(UserError, match=r"a/\w+/\d.png: .*\n.*data\.cache=true"):
+        splits.train[0]
+
+
+class Faulty(torch.utils.data.Dataset):
+    """A split whose sample 5 cannot be read, or whose reader is killed at it."""
+
+    def __init__(self, split, killed):
+        self.split, self.killed = split, killed
+
+    def __len__(self):
+        return len(self.split)
+
+    def __getitem__(self, index):
+        if index == 5 and self.killed:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if index == 5:
+            raise UserError("photos/5.png cannot be read")
+        return self.split[index]
+
+
+@pytest.mark.parametrize(("killed", "message"), [(False, "^photos/5.png cannot be read$"), (True, "was killed")])
+def test_fault_13_a_worker_fails_in_training(config, tmp_path, monkeypatch, killed, message):
+    """A worker that raises or is killed ends the training in one message, with the sample's path if it is known."""
+    splits = zoo.load_data("wine")
+    faulty = dataclasses.replace(splits, train=Faulty(splits.train, killed))
+    monkeypatch.setattr("zoo.training.load_section", lambda _: faulty)
+    monkeypatch.setattr("zoo.training.each_value_once", lambda _: batches(splits.train))
+    with pytest.raises(UserError, match=message):
+        zoo.train(config("model=fnn", "data=wine", "data.num_workers=2"), tmp_path / "run")
+
+
+# 20: sequences of odd lengths
+
+
+@pytest.mark.parametrize(
+    ("lengths", "message"), [([0] + [4] * 9, r"sequence 0 is \(0 x 2\)"), ([5] + [4] * 9, "lengths are 0 to 4")]
+)
+def test_fault_20_a_length_that_cannot_be(tmp_path, lengths, message):
+    """A sequence of length 0, which is all padding, or of more steps than there are is refused by its number."""
+    with pytest.raises(UserError, match=message):
+        zoo.load_data("sequences", path=str(arrays(lengths=np.array(lengths))(tmp_path)))
+
+
+def test_fault_20_one_endless_sequence_among_short_ones(tmp_path, monkeypatch):
+    """A sequence so long that the others, padded to it, would fill the memory is refused, and the way out named."""
+    from zoo.data.sequences import _sequences
+
+    as_npz(tmp_path / "own.npz", *curves())
+    monkeypatch.setattr(_sequences, "LARGEST", 1000)
+    with pytest.raises(UserError, match=r"data\.max_steps="):
+        zoo.load_data("sequences", path=str(tmp_path / "own.npz"))
+
+
+def test_fault_20_a_very_long_sequence_is_answered(runs):
+    """A model answers sequences of one step and of thousands, alone and padded beside each other, without NaN."""
+    predictor = zoo.load(runs["rnn"])
+    values = np.random.default_rng(0).normal(size=(5000, 12))
+    alone = [predictor.predict_proba([one]) for one in (values, values[:1])]
+    both = predictor.predict_proba([values, values[:1]])
+    assert np.isfinite(both).all()
+    np.testing.assert_allclose(both, np.concatenate(alone), atol=1e-5)

@@ -1,0 +1,78 @@
+"""Fault 23: an optional extra is not installed."""
+
+import json
+import re
+import runpy
+import subprocess
+import sys
+import tomllib
+from importlib.util import find_spec
+
+import pytest
+from conftest import ROOT
+
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+OTHER_NAMES = {"hydra-optuna-sweeper": "hydra_plugins.hydra_optuna_sweeper"}
+HIDDEN = {  # the modules of each extra
+    extra: [OTHER_NAMES.get(name, name.replace("-", "_")) for name in re.findall(r"^[\w-]+", "\n".join(packages), re.M)]
+    for extra, packages in EXTRAS.items()
+    if extra not in ("test", "dev")
+}
+# Each extra in turn: its modules cannot be imported, all of the zoo is imported anew, a model is trained and loaded.
+WITHOUT = """
+import importlib, json, pkgutil, sys
+
+config, folder, extras = json.load(sys.stdin)
+for extra, modules in extras.items():
+    for name in [name for name in sys.modules if name.split(".")[0] in ("zoo", *modules)]:
+        del sys.modules[name]
+    sys.modules.update(dict.fromkeys(modules))
+    import zoo
+
+    for module in pkgutil.walk_packages(zoo.__path__, "zoo."):
+        importlib.import_module(module.name)
+    zoo.train(config, f"{folder}/{extra}")
+    zoo.load(f"{folder}/{extra}")
+    for name in modules:
+        del sys.modules[name]
+"""
+
+
+@pytest.mark.long
+def test_fault_23_the_core_works_without_each_extra(config, tmp_path):
+    """With each optional extra absent in turn, all of the zoo imports, trains and loads."""
+    settings = config("model=fnn", "trainer=debug")
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT],
+        input=json.dumps([settings, str(tmp_path), HIDDEN]),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path.parent.name for path in tmp_path.glob("*/model.safetensors")} == set(HIDDEN)
+
+
+WITHOUT_SWEEPER = pytest.mark.skipif(find_spec("optuna") is not None, reason="Hydra has found it already")
+
+
+@pytest.mark.parametrize(
+    ("choice", "extra"),
+    [
+        ("logger=tensorboard", "track"),
+        ("logger=mlflow", "track"),
+        ("logger=wandb", "track"),
+        pytest.param("hydra/sweeper=optuna", "sweep", marks=WITHOUT_SWEEPER),
+    ],
+)
+def test_fault_23_the_message_names_the_extra(choice, extra, monkeypatch, capsys, tmp_path):
+    """A choice whose package is absent ends with exit code 2, the package's name and the extra that brings it."""
+    package = choice.partition("=")[2]
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    monkeypatch.setattr(sys, "argv", ["scripts/train.py", "model=fnn", choice, f"run_dir={tmp_path}"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(ROOT / "scripts" / "train.py"), run_name="__main__")
+    said, install = capsys.readouterr().err.splitlines()
+    assert (end.value.code, install) == (2, f'pip install -e ".[{extra}]"')
+    assert package in said

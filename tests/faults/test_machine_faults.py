@@ -1,0 +1,116 @@
+"""Faults 14 to 16 and 19: devices, memory, files from elsewhere, and batches of odd sizes."""
+
+import pandas as pd
+import pytest
+import torch
+from test_distributed import ONE_PROCESS, SETTINGS, TWO_PROCESSES, assert_same, train_twice
+from test_scripts import in_this_process
+
+import zoo
+from zoo.evaluation import evaluate_weights
+from zoo.modules import ZooModule
+
+
+@pytest.mark.long
+def test_fault_14_a_gpu_that_is_not_there(script, tmp_path):
+    """Where there is no GPU, trainer=gpu ends with exit code 2 and one line."""
+    done = script("train", "model=fnn", "trainer=gpu", f"run_dir={tmp_path / 'r'}", env={"CUDA_VISIBLE_DEVICES": ""})
+    assert done.code == 2
+    assert len(done.err.strip().splitlines()) == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_fault_14_auto_takes_the_cpu_and_says_so(config, tmp_path, capsys):
+    """Where there is no GPU, a training takes the CPU and says so."""
+    zoo.train(config("model=fnn", "trainer.max_epochs=1"), tmp_path)
+    assert "breast_cancer, CPU" in capsys.readouterr().out
+
+
+def ask_the_cpu(*_):
+    torch.empty(2**50)
+
+
+def ask_a_gpu(*_):
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has 11.00 GiB in all.")
+
+
+@pytest.mark.parametrize(
+    ("step", "size", "advice"),
+    [
+        (ask_the_cpu, 33, "data.batch_size=17 trainer.accumulate_grad_batches=2"),
+        (ask_a_gpu, 32, "asked for 20.00 GiB; halve"),
+        (ask_a_gpu, 1, "take a smaller model"),
+    ],
+)
+def test_fault_15_out_of_memory(tmp_path, monkeypatch, capsys, step, size, advice):
+    """Out of memory ends with exit code 2 and one line: half the batch, twice the accumulation, in numbers."""
+    monkeypatch.setattr(ZooModule, "training_step", step)
+    arguments = ["model=fnn", f"data.batch_size={size}", f"run_dir={tmp_path}"]
+    assert in_this_process("train", arguments, monkeypatch) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert advice in line
+
+
+ELSEWHERE = {
+    "compiled": ("trainer.compile=default",),
+    "in 16 bits": ("trainer.precision=bf16-mixed",),
+    "two processes": TWO_PROCESSES[:2],
+}
+
+
+@pytest.mark.parametrize("made", ELSEWHERE)
+def test_fault_16_a_file_from_elsewhere(config, tmp_path, monkeypatch, made):
+    """A file of a compiled network, of 16-bit training or of several processes loads in one process in 32 bits and
+    measures there what it did; its accuracy is within 0.03 of a plain training's."""
+    in_place = torch.nn.Module.compile
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **_: in_place(self, backend="aot_eager"))
+    settings = ("model=fnn", "trainer=cpu", "trainer.max_epochs=5")
+    plain = zoo.train(config(*settings, "trainer.precision=32-true"), tmp_path / "plain")
+    train = train_twice if made == "two processes" else zoo.train
+    train(config(*settings, *ELSEWHERE[made]), tmp_path / "made")
+    state, other = (zoo.load(tmp_path / run).model.state_dict() for run in ("plain", "made"))
+    assert {key: value.dtype for key, value in other.items()} == {key: value.dtype for key, value in state.items()}
+    told = pd.read_json(tmp_path / "made" / "metrics.json", typ="series")
+    measured = evaluate_weights(tmp_path / "made", device="cpu")["test"]
+    assert measured == pytest.approx(told["test"], rel=1e-6)
+    assert measured["accuracy"] == pytest.approx(plain["test"]["accuracy"], abs=0.03)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("family", SETTINGS)
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_fault_19_two_processes_train_like_one(config, tmp_path, family, strategy):
+    """Two processes, whose shares of a batch and of the data differ in size, give one process's metrics, sharded or
+    not; no sample is counted twice."""
+    text = tmp_path / "text.txt"
+    text.write_text(" ".join(f"{n * n} bottles of {n % 7} green beer" for n in range(800)))
+    settings = (*SETTINGS[family], *([f"data.path={text}"] if family == "rnn" else []))
+    zoo.train(config(*settings, *ONE_PROCESS), tmp_path / "one")
+    train_twice(config(*settings, *TWO_PROCESSES, f"trainer={strategy}"), tmp_path / "two")
+    assert_same(tmp_path / "one", tmp_path / "two")
+
+
+def test_fault_19_a_batch_of_one_is_left_over(config, tmp_path):
+    """With BatchNorm, one sample more than whole batches is no batch of its own."""
+    settings = ("model=fnn", "model.norm=batch", "trainer.max_epochs=10")
+    assert len(zoo.load_data("breast_cancer").train) % 20 == 1
+    assert zoo.train(config(*settings, "data.batch_size=20"), tmp_path)["val"]["accuracy"] > 0.9
+
+
+def test_fault_19_batchnorm_and_single_samples(tmp_path, monkeypatch, capsys):
+    """A batch size that leaves BatchNorm single samples ends with exit code 2 and says so."""
+    arguments = ["model=fnn", "model.norm=batch", "data.batch_size=2", f"run_dir={tmp_path}"]
+    assert in_this_process("train", arguments, monkeypatch) == 2
+    assert "raise data.batch_size" in capsys.readouterr().err
+
+
+def test_fault_19_validation_in_batches_of_any_size(config, tmp_path):
+    """Validation smaller than a batch, or with one sample left over, gives the same metrics."""
+    n = len(zoo.load_data("breast_cancer").val)
+    for size in (1000, n - 1, 7):
+        zoo.train(config("model=fnn", "trainer.max_epochs=2", f"data.eval_batch_size={size}"), tmp_path / str(size))
+    whole, *others = (
+        pd.read_csv(tmp_path / str(size) / "metrics.csv").drop(columns="seconds") for size in (1000, n - 1, 7)
+    )
+    for other in others:
+        pd.testing.assert_frame_equal(whole, other, rtol=1e-5)

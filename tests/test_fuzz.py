@@ -1,0 +1,60 @@
+"""Damaged inputs of every kind are refused, as scripts/fuzz.py shows at length; its guard sees what is forbidden."""
+
+import os
+import pickle
+import sys
+
+import pytest
+from conftest import ROOT
+
+sys.path.append(str(ROOT / "scripts"))
+
+from fuzzing.cases import TARGETS, fuzz
+from fuzzing.guard import Guard, Violation
+
+import zoo
+
+CASES = {"overrides": 5, "series": 40, "csv": 60, "card": 50, "image": 100}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_damaged_inputs_are_refused(name):
+    """The same few hundred cases each time, without the bombs that take seconds."""
+    n = CASES.get(name, 200)
+    found = fuzz(name, n, seed=0, heavy=False)
+    assert not found["violations"], "\n".join(found["violations"])
+    assert found["cases"] >= n and found["refused"] > 0
+
+
+class Code:
+    def __reduce__(self):
+        return os.mkdir, ("executed",)
+
+
+FORBIDDEN = {
+    "another error": lambda: {}["key"],
+    "took longer": lambda: next(one for one in iter(int, 1) if one),
+    "pickle.find_class": lambda: pickle.loads(pickle.dumps(Code())),
+    "os.system": lambda: os.system("true"),
+    "os.mkdir": lambda: os.mkdir("/tmp/outside"),
+    "open": lambda: open("/tmp/outside", "w"),
+}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_the_guard_sees_what_is_forbidden(what, tmp_path):
+    guard = Guard(tmp_path, seconds=0.2)
+    with pytest.raises(Violation, match=what if what != "another error" else "KeyError"):
+        guard(lambda run: run(), FORBIDDEN[what])
+    assert guard(lambda path: path.write_text("x"), tmp_path / "inside")
+
+
+def test_the_guard_sees_what_the_code_has_caught(tmp_path):
+    def hides(_):
+        try:
+            os.system("true")
+        except BaseException:
+            raise zoo.UserError("refused") from None
+
+    with pytest.raises(Violation, match=r"os\.system"):
+        Guard(tmp_path)(hides, None)

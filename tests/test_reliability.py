@@ -1,0 +1,41 @@
+"""The page of what is promised, and the soak scripts in short."""
+
+import json
+import sys
+
+import pytest
+from conftest import ROOT
+
+sys.path.append(str(ROOT / "scripts"))
+
+import reliability
+import soak
+
+from zoo.errors import UserError
+
+
+def test_every_fault_has_a_test_with_its_promise():
+    found = reliability.promises()
+    assert {int(name.split("_")[2]) for name in found} == set(range(1, 25))
+    assert all(found.values())
+
+
+def test_the_page_is_up_to_date():
+    assert reliability.PAGE.read_text() == reliability.page(), "run python scripts/reliability.py"
+
+
+@pytest.mark.long
+def test_a_short_soak_of_memory(tmp_path):
+    soak.run("memory", ["steps=44", "epochs=2", f"docs={tmp_path}"])
+    found = json.loads((tmp_path / "memory.json").read_text())["trainings"]
+    assert all(told["steps"][-1] > 0 and min(told["MiB"]) > 0 for told in found.values())
+    assert (tmp_path / "memory.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("what", "settings", "message"),
+    [("kill", [], "nearest: kills"), ("kills", ["m=3"], "no setting 'm'"), ("kills", ["n=x"], "n is a number; got x")],
+)
+def test_mistakes_are_answered(what, settings, message):
+    with pytest.raises(UserError, match=message):
+        soak.run(what, settings)

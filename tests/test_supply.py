@@ -1,0 +1,27 @@
+"""What the zoo is built from: the lock and the licences."""
+
+import re
+import sys
+
+from conftest import ROOT
+from packaging.utils import canonicalize_name
+
+sys.path.append(str(ROOT / "scripts"))
+
+from licences import left_out, requirements
+
+ENTRY = re.compile(r"^([\w.-]+)==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)
+
+
+def test_the_lock_has_every_tested_package_with_its_hashes():
+    text = (ROOT / "requirements.lock").read_text()
+    lock = {name: version for name, version, _ in ENTRY.findall(text)}
+    assert len(lock) == len(re.findall(r"^\w", text, re.MULTILINE))  # nothing without a hash
+    assert "://" not in text
+    for extra, requirement in requirements():
+        if extra in ("", "test", "dev"):
+            assert requirement.specifier.contains(lock[canonicalize_name(requirement.name)]), requirement
+
+
+def test_the_page_of_licences_names_every_dependency_and_data_set():
+    assert left_out() == []
