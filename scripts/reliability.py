@@ -51,7 +51,8 @@ def prove() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tests.xml"
-        subprocess.run([sys.executable, "-m", "pytest", "-q", "-m", "faults", f"--junitxml={path}"], cwd=ROOT)
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "-m", "faults", f"--junitxml={path}"]
+        subprocess.run(command, cwd=ROOT, check=False)
         cases = list(ElementTree.parse(path).iter("testcase"))
     counts: dict[str, dict[str, int]] = {}
     for case in cases:

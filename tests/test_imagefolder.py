@@ -361,7 +361,7 @@ def test_training_and_prediction(tmp_path, cache, config):
     assert predictor.predict([picture(COLOURS["green"], 5, (50, 90))]) == ["green"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_script_trains_on_a_folder(tmp_path, script):
     root = folder_of(tmp_path / "my pictures", 20)
     (root / "red" / "bad.png").write_text("")

@@ -203,7 +203,7 @@ def epoch_within(room, name, small, large, **options):
     return int(done.stdout.split()[-1])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_table_larger_than_memory(tmp_path):
     n = 120_000
     x = np.random.default_rng(0).integers(0, 1000, (100, n))  # 91 MiB as numbers, 45 MiB as text
@@ -214,7 +214,7 @@ def test_a_table_larger_than_memory(tmp_path):
     assert n_read == n + 0.6 * n  # the training split twice
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_image_folder_larger_than_memory(tmp_path):
     for folder, n in (("small", 12), ("large", 2000)):  # 287 MiB of pixels
         for i in range(n):

@@ -15,6 +15,7 @@ from zoo.release import Comparison
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.long
 def test_multirun_leaves_a_folder_a_job_and_a_summary(script, tmp_path):
     done = script("train", "-m", "model=fnn,fnn/perceptron", "seed=0,1", f"run_dir={tmp_path}", "trainer.max_epochs=1")
     assert done.code == 0, done.err

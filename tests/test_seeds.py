@@ -86,6 +86,7 @@ def test_gradients_of_stacked_models_are_clipped_each_by_its_own_norm():
             torch.testing.assert_close(gradient, value.grad)
 
 
+@pytest.mark.long
 def test_the_command_leaves_a_folder_a_seed_and_a_summary(script, tmp_path):
     done = script("train", "model=fnn", "seeds=[0,1]", "trainer.max_epochs=1", f"run_dir={tmp_path}")
     assert done.code == 0, done.err

@@ -275,6 +275,7 @@ def test_fsdd_is_read_from_any_tar_of_its_files_and_from_no_other(tmp_path):
         fsdd._published(write(tmp_path / "a.tar.gz", archive[: len(archive) // 2]))
 
 
+@pytest.mark.long
 @NEED_FILES
 def test_fsdd_as_published():
     splits = zoo.load_data("fsdd")

@@ -58,6 +58,7 @@ ELSEWHERE = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("made", ELSEWHERE)
 def test_fault_16_a_file_from_elsewhere(config, tmp_path, monkeypatch, made):
     """A file of a compiled network, of 16-bit training or of several processes loads in one process in 32 bits and
