@@ -28,7 +28,8 @@ def main(config_name: str, run: Callable[..., float | None]) -> None:
     from omegaconf import DictConfig, OmegaConf
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are, in place of Hydra's own printing
-    sys.argv[1:] = map(_quoted, sys.argv[1:])
+    with exit_codes():
+        sys.argv[1:] = map(_readable, sys.argv[1:])
     _search_own_folder()
     if config_name == "train" and {"--help", "-h"} & set(sys.argv) and not _chosen_model():
         sys.argv.append("model=fnn")  # the settings are shown with the values that a model brings
@@ -87,19 +88,38 @@ def end(code: int, message: str) -> None:
     sys.exit(code)
 
 
-def _quoted(argument: str) -> str:
-    """An override as it is; with its value in quotes where Hydra could not read it, such as paths beyond ASCII."""
+def _readable(argument: str) -> str:
+    """An override as it is; with its value in quotes where Hydra could not read it, such as paths beyond ASCII.
+
+    Raises:
+        UserError: a choice from a folder of conf/ that is not a name, such as `model=0`.
+    """
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
+    from zoo.errors import UserError
+
     key, equals, value = argument.partition("=")
-    if not equals or value[:1] in ("[", "{", "'", '"'):
+    if not equals:
         return argument
     try:
-        OverridesParser.create().parse_override(argument)
+        chosen = OverridesParser.create().parse_override(argument).value()
     except HydraException:
+        if value[:1] in ("[", "{", "'", '"'):
+            return argument
         return f"{key}='" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    group = key.lstrip("+~")
+    if (Path(CONF) / group).is_dir() and group and not _names(chosen):
+        raise UserError(f"{group} is a name, such as {_options(group)[0]}; got {value or 'nothing'}")
     return argument
+
+
+def _names(chosen: Any) -> bool:
+    """Whether Hydra can look `chosen` up: a name, several, or a sweep over them."""
+    from hydra.core.override_parser.types import Sweep
+
+    names = chosen if isinstance(chosen, list) else [chosen]
+    return all(isinstance(name, str | Sweep) for name in names)
 
 
 def _search_own_folder() -> None:
@@ -160,7 +180,7 @@ def explain(error: BaseException, config_name: str | None, config: Any = None) -
     missing = _missing_package(error)
     if missing:
         return f"{missing}\n{_install(missing)}"
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not isinstance(error, HydraException):
         return f"{error.filename or 'a file'}: {error.strerror or error}"
     if isinstance(error, MemoryError | RuntimeError) and OUT_OF_MEMORY.search(str(error)):
         return _less_memory(str(error), config)

@@ -109,7 +109,9 @@ def _workplace() -> Iterator[Path]:
     before, variables = os.getcwd(), dict(os.environ)
     with tempfile.TemporaryDirectory() as name, open(os.devnull, "w") as nowhere, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        os.environ |= {"ZOO_CACHE": f"{name}/cache", "HYPOTHESIS_STORAGE_DIRECTORY": f"{name}/hypothesis"}
+        os.environ |= {
+            key: f"{name}/{key.lower()}" for key in ("ZOO_CACHE", "HYPOTHESIS_STORAGE_DIRECTORY", "MPLCONFIGDIR")
+        }
         try:
             with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
                 yield Path(name)
