@@ -1,18 +1,23 @@
-"""Prove what docs/reliability.md promises: python scripts/reliability.py [prove].
+"""Prove what docs/reliability.md promises: python scripts/reliability.py [prove|oldest|newest].
 
-With prove it first runs the tests of all faults; then, as without, it writes the page from their docstrings, from what
-came of them when they last ran, and from the figures of scripts/soak.py and scripts/fuzz.py in docs/reliability/.
+With prove it first runs the tests of all faults; with oldest or newest the whole suite, in an environment of the
+oldest or newest versions that pyproject.toml allows (SECURITY.md says how to make one). Then, as without, it writes
+the page from the tests' docstrings, from what came of them when they last ran, and from the figures of scripts/soak.py
+and scripts/fuzz.py in docs/reliability/.
 """
 
 import argparse
 import ast
 import datetime
 import json
+import platform
 import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -22,15 +27,19 @@ from common import exit_codes
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES, PAGE = ROOT / "docs" / "reliability", ROOT / "docs" / "reliability.md"
 NAME = re.compile(r"test_fault_(\d\d)_\w+")
+ENDS = ("oldest", "newest")
 OUTCOMES = {"failure": "failed", "error": "failed", "skipped": "skipped"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=["prove"])
+    parser.add_argument("what", nargs="?", choices=["prove", *ENDS])
     with exit_codes():
-        if parser.parse_args().what == "prove":
+        what = parser.parse_args().what
+        if what == "prove":
             prove()
+        elif what:
+            suite(what)
         PAGE.write_text(page())
         print(f"wrote {PAGE.relative_to(ROOT)}")
 
@@ -46,27 +55,49 @@ def promises() -> dict[str, str]:
 
 
 def prove() -> None:
-    """Run the tests and note what came of each, with the day, the machine and the versions."""
+    """Run the tests of the faults and note what came of each, with the day, the machine and the versions."""
     from benchmark import machine
 
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, outcome in _outcomes("-m", "faults"):
+        counts[name][outcome] += 1
+    day = datetime.date.today().isoformat()
+    known = _figures("faults").get("tests", {}) | {name: {**told, "day": day} for name, told in counts.items()}
+    _write("faults", {"machine": machine(), "tests": dict(sorted(known.items()))})
+
+
+def suite(end: str) -> None:
+    """Run the whole suite and note under which versions how many tests passed.
+
+    Raises:
+        UserError: a test failed.
+    """
+    from licences import requirements
+
+    from zoo.errors import UserError
+
+    counts = Counter(outcome for _, outcome in _outcomes())
+    if counts["failed"]:
+        raise UserError(f"{counts['failed']} tests failed; nothing was noted")
+    core = {needed.name: version(needed.name).split("+")[0] for extra, needed in requirements() if not extra}
+    told = {"versions": {"python": platform.python_version(), **core}, **counts}
+    _write("ranges", _figures("ranges") | {end: told})
+
+
+def _outcomes(*arguments: str) -> list[tuple[str, str]]:
+    """The names of the tests that run with pytest's `arguments`, and whether each passed, failed or was skipped."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tests.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "-m", "faults", f"--junitxml={path}"]
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "auto", *arguments, f"--junitxml={path}"]
         subprocess.run(command, cwd=ROOT, check=False)
         cases = list(ElementTree.parse(path).iter("testcase"))
-    counts: dict[str, dict[str, int]] = {}
-    for case in cases:
-        name, outcome = case.attrib["name"].partition("[")[0], "passed"
-        for child in case:
-            outcome = OUTCOMES.get(child.tag, outcome)
-        counts.setdefault(name, {}).setdefault(outcome, 0)
-        counts[name][outcome] += 1
-    known = _figures("faults").get("tests", {})
-    day = datetime.date.today().isoformat()
-    known |= {name: {**told, "day": day} for name, told in counts.items()}
-    FIGURES.mkdir(exist_ok=True)
-    found = {"machine": machine(), "tests": dict(sorted(known.items()))}
-    (FIGURES / "faults.json").write_text(json.dumps(found, indent=1) + "\n")
+    return [
+        (
+            case.attrib["name"].partition("[")[0],
+            next((OUTCOMES[part.tag] for part in case if part.tag in OUTCOMES), "passed"),
+        )
+        for case in cases
+    ]
 
 
 def page() -> str:
@@ -134,17 +165,23 @@ def _fuzz() -> Iterator[str]:
 
 
 def _ranges() -> Iterator[str]:
-    rows = _figures("ranges")
-    if rows:
+    told = _figures("ranges")
+    if told:
         yield "## The ends of the ranges of versions\n"
-        yield "| end | versions | tests passed | skipped | seconds |\n| --- | --- | --- | --- | --- |"
-        for row in rows:
-            numbers = [f"{row[key]:,}" for key in ("passed", "skipped", "seconds")]
-            yield f"| {row['end']} | {_versions(row['versions'])} | {' | '.join(numbers)} |"
+        yield "The whole suite, by `python scripts/reliability.py oldest` and `newest`:\n"
+        yield "| end | passed | skipped | versions |\n| --- | --- | --- | --- |"
+        for end in filter(told.get, ENDS):
+            row = told[end]
+            yield f"| {end} | {row['passed']:,} | {row['skipped']:,} | {_versions(row['versions'])} |"
 
 
 def _versions(versions: dict[str, str]) -> str:
     return ", ".join(f"{name} {number}" for name, number in versions.items())
+
+
+def _write(name: str, figures: Any) -> None:
+    FIGURES.mkdir(exist_ok=True)
+    (FIGURES / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n")
 
 
 def _figures(name: str) -> Any:
