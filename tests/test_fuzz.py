@@ -13,6 +13,7 @@ from fuzzing.cases import TARGETS, fuzz
 from fuzzing.guard import Guard, Violation
 
 import zoo
+from zoo.spec import DataSpec
 
 CASES = {"overrides": 5, "series": 40, "csv": 60, "card": 50, "image": 100}
 
@@ -58,3 +59,20 @@ def test_the_guard_sees_what_the_code_has_caught(tmp_path):
 
     with pytest.raises(Violation, match=r"os\.system"):
         Guard(tmp_path)(hides, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (lambda spec: spec["columns"][0].update(name="\ud800"), "each column's name"),
+        (lambda spec: spec.update(name="\ud800"), "in text"),
+        (lambda spec: spec.update(n_outputs=2), "as many outputs"),
+        (lambda spec: spec["target"].update(shape=[3]), "as many outputs"),
+    ],
+)
+def test_what_was_found(change, rule):
+    """Cases that scripts/fuzz.py came upon in its 100,000: half a pair of UTF-16, and outputs that fit no target."""
+    spec = zoo.load_data("diabetes").spec.to_json()
+    change(spec)
+    with pytest.raises(zoo.UserError, match=rule):
+        DataSpec.from_json(spec)

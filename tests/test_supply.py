@@ -1,5 +1,6 @@
 """What the zoo is built from: the lock and the licences."""
 
+import json
 import re
 import sys
 
@@ -21,6 +22,16 @@ def test_the_lock_has_every_tested_package_with_its_hashes():
     for extra, requirement in requirements():
         if extra in ("", "test", "dev"):
             assert requirement.specifier.contains(lock[canonicalize_name(requirement.name)]), requirement
+
+
+def test_the_suite_passed_at_both_ends_of_the_versions():
+    told = json.loads((ROOT / "docs" / "reliability" / "ranges.json").read_text())
+    for end in ("oldest", "newest"):
+        versions = told[end]["versions"]
+        assert told[end]["passed"] > 1000
+        assert all(needed.specifier.contains(versions[needed.name]) for extra, needed in requirements() if not extra)
+    bounds = {needed.name: needed.specifier for extra, needed in requirements() if not extra}
+    assert f">={told['oldest']['versions']['torch']}".startswith(str(bounds["torch"]))
 
 
 def test_the_page_of_licences_names_every_dependency_and_data_set():

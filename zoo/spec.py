@@ -1,5 +1,6 @@
 """What a data set offers and a model needs, as plain JSON."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -143,11 +144,13 @@ def _rules(spec: DataSpec) -> dict[str, bool]:
     names = spec.class_names if isinstance(spec.class_names, list | tuple) else [None]
     n_names = spec.n_outputs if spec.target.dtype == "int64" else 0
     return {
-        "its name, task and source in text": all(isinstance(text, str) for text in texts),
+        "its name, task and source in text": all(map(_is_text, texts)),
         "its inputs' shapes and types": bool(spec.inputs) and all(map(_is_input, (*spec.inputs.values(), spec.target))),
         "its inputs' axes by name": all(len(one.axes) == len(one.shape) for one in spec.inputs.values()),
         "how many outputs there are": _is_size(spec.n_outputs) and spec.n_outputs > 0,
-        "a name for each class": len(names) == n_names and all(isinstance(name, str) for name in names),
+        "as many outputs as a target has values": spec.target.dtype == "int64"
+        or _n_values(spec.target) == spec.n_outputs,
+        "a name for each class": len(names) == n_names and all(map(_is_text, names)),
         "each column's name, kind and categories": all(map(_is_column, spec.columns)),
         "its reading by name": isinstance(spec.reading, Mapping),
     }
@@ -167,7 +170,15 @@ def _is_input(an_input: Input) -> bool:
 
 def _is_column(column: Column) -> bool:
     texts = (column.name, *column.categories)
-    return column.kind in KINDS and isinstance(column.missing, bool) and all(isinstance(text, str) for text in texts)
+    return column.kind in KINDS and isinstance(column.missing, bool) and all(map(_is_text, texts))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)  # half a pair
+
+
+def _n_values(target: Input) -> int:
+    return math.prod(size for size in target.shape if _is_size(size))
 
 
 def _is_size(value: Any) -> bool:
