@@ -53,5 +53,5 @@ def test_optim_keys_are_the_optimisers(name):
 
 
 def test_the_data_of_the_command_line_wins_in_either_order(config):
-    for overrides in (("model=cnn/resnet20", "data=cifar10"), ("data=cifar10", "model=cnn/resnet20")):
+    for overrides in (("model=cnn/resnet", "data=cifar10"), ("data=cifar10", "model=cnn/resnet")):
         assert config(*overrides)["data"]["name"] == "cifar10"

@@ -178,7 +178,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _n_values(target: Input) -> int:
-    return math.prod(size for size in target.shape if _is_size(size))
+    return math.prod(size for size in target.shape if size is not None and _is_size(size))
 
 
 def _is_size(value: Any) -> bool:

@@ -23,7 +23,7 @@ def measure() -> Iterator[Measure]:
     for name in ("rnn/lstm", "rnn/gru"):
         yield compare(sequence_case(name, load_data("japanese_vowels"), n_epochs=6))
     yield compare(sequence_case("rnn/lstm", made_sequences(64, 300), n_epochs=3))
-    for name, n in (("cnn/lenet5", 2560), ("cnn/small", 2560), ("cnn/resnet20", 512)):
+    for name, n in (("cnn/lenet5", 2560), ("cnn/small", 2560), ("cnn/resnet", 512)):
         yield compare(image_case(name, first(digits, n), n_epochs=3))
 
 

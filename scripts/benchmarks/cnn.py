@@ -21,7 +21,7 @@ def measure() -> Iterator[Measure]:
     yield from throughput(small)
     yield item_by_item(small)
     yield from throughput(image_case("cnn/lenet5", first(mnist, 6_400)))
-    yield from throughput(image_case("cnn/resnet20", first(cifar10, 384)))
+    yield from throughput(image_case("cnn/resnet", first(cifar10, 384)))
 
 
 def item_by_item(case: "Case", n_rounds: int = 3) -> Measure:
