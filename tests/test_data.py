@@ -165,9 +165,11 @@ def test_augmentation_keeps_shapes_and_draws_from_the_global_generator(name):
 
     def drawn(seed):
         torch.manual_seed(seed)
-        return augment(batch, {name: OPTIONS.get(name, {})})["image"].float()
+        told = {"epoch": seed, "n_outputs": 4}
+        return augment(batch, {name: OPTIONS.get(name, {})}, **told)["image"].float()
 
     assert drawn(0).shape == batch["image"].shape
+    assert drawn(0).isfinite().all()
     assert torch.equal(drawn(0), drawn(0))
     assert not torch.equal(drawn(0), drawn(1))
     assert torch.equal(batch["image"], BATCHES["image"]["image"])
@@ -176,8 +178,49 @@ def test_augmentation_keeps_shapes_and_draws_from_the_global_generator(name):
 OPTIONS = {
     "warp": {"shift": 0.1, "rotate": 10, "scale": 0.1, "bend": 0.05},
     "crop": {"padding": 2},
+    "colour": {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4},
     "noise": {"name": "image", "std": 5.0},
 }
+
+
+def test_alternating_flip_shows_each_image_both_ways_in_two_epochs():
+    image = BATCHES["image"]["image"]
+    first, second = (augment(BATCHES["image"], {"alternating_flip": {}}, epoch=epoch)["image"] for epoch in (4, 5))
+    mirrored = (first != image).flatten(1).any(1)
+    assert torch.equal(first.flip(3), second)
+    assert torch.equal(first[mirrored], image.flip(3)[mirrored])
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_mixed_targets_are_the_shares_of_the_mixed_pixels(name):
+    flat = torch.tensor([0, 255, 0, 255], dtype=torch.uint8)[:, None, None, None].expand(4, 1, 8, 8)
+    batch = {"image": flat, "target": torch.tensor([0, 1, 0, 1])}
+    torch.manual_seed(0)
+    mixed = augment(batch, {name: {"alpha": 1.0}}, n_outputs=2)
+    torch.testing.assert_close(mixed["image"].mean((1, 2, 3)) / 255, mixed["target"][:, 1])
+    torch.testing.assert_close(mixed["target"].sum(1), torch.ones(4))
+    assert 0 < mixed["target"][0, 1] < 1
+    kept = augment(batch, {name: {"p": 0.0}}, n_outputs=2)
+    torch.testing.assert_close(kept["image"], flat.float())
+    assert torch.equal(kept["target"].argmax(1), batch["target"])
+
+
+def test_what_cutout_and_erase_leave_is_as_it_was():
+    image = BATCHES["image"]["image"].float()
+    for name, options in {"cutout": {"size": 4}, "erase": {"p": 1.0, "largest": 0.3}}.items():
+        changed = (augment(BATCHES["image"], {name: options})["image"] != image).any(1).flatten(1).float().mean(1)
+        assert 0 < changed.max() <= 0.4
+
+
+def test_warp_turns_without_shearing():
+    """A bar across a wide image, turned by a right angle, stands upright with its length in pixels."""
+    bar = torch.zeros(64, 1, 11, 33)
+    bar[:, :, 5, 12:21] = 255
+    torch.manual_seed(0)
+    turned = augment({"image": bar}, {"warp": {"rotate": 90}})["image"][:, 0]
+    rows, columns = torch.meshgrid(torch.arange(11.0) - 5, torch.arange(33.0) - 16, indexing="ij")
+    spread = (turned * (rows.square() + columns.square())).sum((1, 2)) / turned.sum((1, 2))
+    torch.testing.assert_close(spread, torch.full((64,), 60 / 9), rtol=0.15, atol=0)
 
 
 def test_warp_bends_by_a_bounded_amount():

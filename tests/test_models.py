@@ -230,3 +230,20 @@ def test_multiply_adds_are_those_of_the_papers():
     resnet = zoo.create_model("cnn/resnet", DataSpec.from_json(spec))
     assert multiply_adds(resnet, image=torch.zeros(1, 3, 32, 32)) == pytest.approx(40.5e6, rel=0.02)
     assert resnet.training
+
+
+def test_fast_whitens_the_patches_of_training_images():
+    splits = zoo.load_data("mnist5k")
+    model = zoo.create_model("cnn/fast", splits.spec)
+    batch = {name: column[:1000] for name, column in splits.train.columns.items()}
+    model.fit([batch], [batch])
+    patches = model.network.whitening(model.preprocess({"image": batch["image"]})["image"])  # (n, 8, 27, 27)
+    covariance = patches[:, :4].movedim(1, 0).flatten(1).cov()
+    torch.testing.assert_close(covariance, torch.eye(4), atol=0.1, rtol=0)
+    torch.testing.assert_close(patches[:, 4:], -patches[:, :4])
+
+
+def test_convolutions_of_fast_start_as_the_identity():
+    convolution = build("cnn/fast").network.convolutions[1]
+    x = torch.randn(2, convolution.in_channels, 5, 5)
+    torch.testing.assert_close(convolution(x)[:, : convolution.in_channels], x)

@@ -240,6 +240,11 @@ def test_only_weights_that_multiply_decay():
     assert [(group["weight_decay"], {p.dim() for p in group["params"]}) for group in groups] == [(0.5, {2}), (0.0, {1})]
 
 
+def test_biases_may_have_a_rate_of_their_own():
+    groups = create_optimizer(quadratic(), name="sgd", lr=0.5, weight_decay=0.0, bias_lr=64).param_groups
+    assert [group["lr"] for group in groups] == [0.5, 32.0]
+
+
 @pytest.mark.parametrize("name", SCHEDULES.names())
 def test_schedule_stays_in_bounds_and_warms_up(name):
     optimizer = torch.optim.SGD(quadratic().parameters(), lr=1.0)

@@ -99,14 +99,17 @@ class Classification(Task):
         self.class_weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Cross entropy of logits (batch, n_classes) and classes (batch,), in nats."""
+        """Cross entropy, in nats, of logits (batch, n_classes) and classes (batch,), or shares of each class (batch,
+        n_classes)."""
         if self.class_weights is not None:
             self.class_weights = self.class_weights.to(output.device)
         return F.cross_entropy(output.float(), target, self.class_weights, label_smoothing=self.label_smoothing)
 
     def count(self, target: Tensor) -> Tensor | int:
         """The samples, or the sum of their classes' weights."""
-        return len(target) if self.class_weights is None else self.class_weights.to(target.device)[target].sum()
+        if self.class_weights is None or target.is_floating_point():
+            return len(target)
+        return self.class_weights.to(target.device)[target].sum()
 
     def metrics(self) -> "MetricCollection":
         """See `zoo.metrics.classification`."""

@@ -21,7 +21,7 @@ from zoo.auto import batch_work, fill_auto, fit_machine, group_steps
 from zoo.callbacks import BestOfEach, History
 from zoo.checkpoint import SafeCheckpointIO, is_sound
 from zoo.data.module import ZooDataModule, load_section, loader_options
-from zoo.data.splits import Splits, each_value_once
+from zoo.data.splits import Splits, batches, each_value_once
 from zoo.errors import DivergedError, UserError, unknown
 from zoo.evaluation import evaluate
 from zoo.extension import add_path
@@ -222,7 +222,7 @@ def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:
         kwargs = {key: dict(config[key]) for key in ("model", "task", "optim")}
         modules.append(create_module(spec=splits.spec.to_json(), **kwargs))
         models.append(cast(Model, modules[-1].model))
-        models[-1].preprocess.fit(each_value_once(splits.train))
+        models[-1].fit(each_value_once(splits.train), batches(splits.train))
         if config["finetune"] is not None:
             left = load_into(models[-1], config["finetune"])
             say(f"weights from {config['finetune']}" + (f", but new: {', '.join(left)}" if left else ""))

@@ -201,11 +201,12 @@ class ZooDataModule(L.LightningDataModule):
     def steps(self, group: Batch, number: int) -> Iterator[Batch]:
         """The batches of the epoch's group `number`, each augmented, its step's generators seeded, when its turn
         comes."""
-        first = self._trainer.current_epoch * self.batches.n_batches + number * self.at_once
+        epoch, n_outputs = self._trainer.current_epoch, self.splits.spec.n_outputs
+        first = epoch * self.batches.n_batches + number * self.at_once
         rank, device = self._trainer.global_rank, group["target"].device
         for step, batch in enumerate(self.batches.parts(group, number), first):
             seed_step(device, mix(*self.seeds, step, rank))
-            yield augment(batch, self.augmentations)
+            yield augment(batch, self.augmentations, epoch=epoch, n_outputs=n_outputs)
 
     def state_dict(self) -> dict[str, Any]:
         """The size of a group, in which a checkpoint's position in the epoch is counted."""

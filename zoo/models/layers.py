@@ -44,6 +44,13 @@ class Network(nn.Module):
     features: Callable[..., Tensor]
     head: nn.Module
 
+    def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
+        """Set what is computed from training data before the first step rather than learned; nothing, for most.
+
+        Args:
+            inputs: batches of standardised inputs by name, each (batch, ...), in the training split's order.
+        """
+
     def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:
         """Logits or standardised values, (batch, n_outputs)."""
         return self.head(self.features(*args, **inputs))

@@ -1,5 +1,6 @@
 """A model as it is trained, saved and loaded: preprocessing, network, and the target's scale."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -22,6 +23,17 @@ class Model(nn.Module):
         self.preprocess = Preprocess(spec)
         self.network = network
         self._value_shape = spec.target.shape if spec.target.dtype == "float32" else None
+
+    def fit(self, values: Iterable[Mapping[str, Tensor]], samples: Iterable[Mapping[str, Tensor]]) -> None:
+        """Fit the preprocessing, then what of the network is computed rather than learned, to the training split.
+
+        Args:
+            values: batches that hold each of its values once, for the preprocessing.
+            samples: its batches in order, for the network, which takes as many as it needs.
+        """
+        self.preprocess.fit(values)
+        names = list(self.preprocess.scales)
+        self.network.fit(self.preprocess({name: batch[name] for name in names}) for batch in samples)
 
     def forward(self, **inputs: Tensor) -> Tensor:
         """Outputs in the target's units."""

@@ -17,7 +17,9 @@ OPTIMIZERS: Registry[Callable[..., Optimizer]] = Registry("optimiser")
 SCHEDULES: Registry[Callable[..., float]] = Registry("schedule")
 
 
-def create_optimizer(model: nn.Module, *, name: str, weight_decay: float, **options: Any) -> Optimizer:
+def create_optimizer(
+    model: nn.Module, *, name: str, weight_decay: float, bias_lr: float = 1.0, **options: Any
+) -> Optimizer:
     """The optimiser `name` for all of a model's parameters.
 
     Weights that multiply (two or more axes) decay; biases, and the scales and shifts of normalisation, do not.
@@ -26,6 +28,7 @@ def create_optimizer(model: nn.Module, *, name: str, weight_decay: float, **opti
         model: whose parameters to optimise.
         name: "sgd", "adam", "adamw" or "muon".
         weight_decay: of the weights that decay.
+        bias_lr: factor on the rate of what does not decay.
         options: the optimiser's own, such as `lr` or `momentum`.
     """
     if not isinstance(weight_decay, int | float):
@@ -40,6 +43,8 @@ def create_optimizer(model: nn.Module, *, name: str, weight_decay: float, **opti
         {"params": [p for p in parameters if p.dim() >= n_axes], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.dim() < n_axes], "weight_decay": 0.0},
     ]
+    if bias_lr != 1:
+        groups[1]["lr"] = bias_lr * options["lr"]
     try:
         return OPTIMIZERS.get(name)([group for group in groups if group["params"]], **options)
     except (TypeError, ValueError) as error:

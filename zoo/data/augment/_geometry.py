@@ -1,32 +1,13 @@
-"""Augmentation of whole batches on their own device, with a random choice for each sample.
-
-Each function takes a batch and returns it changed; it draws from torch's global generator of the batch's device, which
-the data module seeds for every step.
-"""
+"""Moving pixels: images warped, mirrored, cropped."""
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zoo.data.augment._registry import AUGMENTATIONS
 from zoo.data.splits import Batch
-from zoo.errors import UserError
-from zoo.registry import Registry
-
-AUGMENTATIONS: Registry[Callable[..., Batch]] = Registry("augmentation")
-
-
-def augment(batch: Batch, augmentations: Mapping[str, Mapping[str, Any]]) -> Batch:
-    """Apply the named augmentations in order, each with its options."""
-    for name, options in augmentations.items():
-        try:
-            batch = AUGMENTATIONS.get(name)(batch, **options)
-        except (KeyError, TypeError) as error:
-            raise UserError(f"augmentation {name} does not fit: {error}; this batch has {', '.join(batch)}") from error
-    return batch
 
 
 @AUGMENTATIONS.register("warp")
@@ -55,7 +36,9 @@ def warp(batch: Batch, *, shift: float = 0.0, rotate: float = 0.0, scale: float 
     cos, sin = angle.cos() * factor, angle.sin() * factor
     x = _centres(width, device)  # (w,)
     y = _centres(height, device)[:, None]  # (h, 1)
-    grid = torch.stack([cos * x - sin * y, sin * x + cos * y], dim=1)  # (n, 2, h, w): where each pixel comes from
+    aspect = height / width  # turns are of pixels, coordinates of shares
+    grid = torch.stack([cos * x - sin * y * aspect, sin * x / aspect + cos * y], dim=1)
+    # (n, 2, h, w): where each pixel comes from
     grid += uniform(2, 1, 1) * 2 * shift
     if bend:
         grid += _smooth(height, device).T @ (uniform(2, 5, 5) * 2 * bend) @ _smooth(width, device)
@@ -77,7 +60,19 @@ def _smooth(size: int, device: torch.device) -> Tensor:
 def flip(batch: Batch, *, p: float = 0.5) -> Batch:
     """Mirror each image left to right with probability `p`."""
     image = batch["image"]
-    mirrored = torch.rand(len(image), device=image.device) < p
+    return _mirror(batch, torch.rand(len(image), device=image.device) < p)
+
+
+@AUGMENTATIONS.register("alternating_flip")
+def alternating_flip(batch: Batch, *, epoch: int) -> Batch:
+    """Mirror half of the images in one epoch, and the other half in the next (K. Jordan, arXiv 2404.00498, section
+    3.6), so that two epochs show each image both ways. Which half is that of an image is in its pixels' sum: let this
+    come before augmentations that change it."""
+    return _mirror(batch, (batch["image"].sum((1, 2, 3)).long() + epoch) % 2 == 1)
+
+
+def _mirror(batch: Batch, mirrored: Tensor) -> Batch:
+    image = batch["image"]
     return {**batch, "image": torch.where(mirrored[:, None, None, None], image.flip(3), image)}
 
 
@@ -95,8 +90,22 @@ def crop(batch: Batch, *, padding: int = 4) -> Batch:
     return {**batch, "image": padded[samples, channels, rows, columns]}
 
 
-@AUGMENTATIONS.register("noise")
-def noise(batch: Batch, *, name: str, std: float) -> Batch:
-    """Add Gaussian noise of deviation `std`, in the input's own units, to the input `name`."""
-    values = batch[name].float()
-    return {**batch, name: values + std * torch.randn_like(values)}
+def affine(
+    image: Tensor,
+    *,
+    turn: Tensor | float = 0.0,
+    shear_x: Tensor | float = 0.0,
+    shear_y: Tensor | float = 0.0,
+    shift_x: Tensor | float = 0.0,
+    shift_y: Tensor | float = 0.0,
+) -> Tensor:
+    """Images (batch, channels, height, width) turned by degrees, sheared, and moved by shares of half their size; black
+    comes in at the edges. Each amount is one for all or one for each image, (batch,)."""
+    aspect = image.shape[2] / image.shape[3]
+    angle = torch.deg2rad(image.new_zeros(len(image)) + turn)
+    theta = image.new_zeros(len(image), 2, 3)
+    theta[:, 0, 0] = theta[:, 1, 1] = angle.cos()
+    theta[:, 0, 1] = shear_x - angle.sin() * aspect
+    theta[:, 1, 0] = shear_y + angle.sin() / aspect
+    theta[:, 0, 2], theta[:, 1, 2] = shift_x, shift_y
+    return F.grid_sample(image, F.affine_grid(theta, list(image.shape), align_corners=False), align_corners=False)

@@ -1,0 +1,43 @@
+"""Augmentation of whole batches on their own device, with a random choice for each sample.
+
+Each augmentation takes a batch and returns it changed; it draws from torch's global generator of the batch's device,
+which the data module seeds for every step. One that asks for `epoch` or `n_outputs` is told.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from zoo.data.augment import _colour, _geometry, _mixing, _noise, _trivial  # noqa: F401  they register theirs
+from zoo.data.augment._registry import AUGMENTATIONS
+from zoo.data.splits import Batch
+from zoo.errors import UserError
+
+__all__ = ["AUGMENTATIONS", "augment"]
+
+
+def augment(
+    batch: Batch, augmentations: Mapping[str, Mapping[str, Any]], *, epoch: int = 0, n_outputs: int = 0
+) -> Batch:
+    """Apply the named augmentations in order, each with its options.
+
+    Args:
+        batch: its images (batch, channels, height, width) of values from 0 to 255, or other inputs.
+        augmentations: options by name.
+        epoch: of the training, from 0.
+        n_outputs: classes.
+    """
+    told = {"epoch": epoch, "n_outputs": n_outputs}
+    for name, options in augmentations.items():
+        function = AUGMENTATIONS.get(name)
+        try:
+            batch = function(batch, **options, **{key: told[key] for key in _asks(function)})
+        except (KeyError, TypeError) as error:
+            raise UserError(f"augmentation {name} does not fit: {error}; this batch has {', '.join(batch)}") from error
+    return batch
+
+
+@functools.cache
+def _asks(function: Callable[..., Batch]) -> list[str]:
+    return [name for name in inspect.signature(function).parameters if name in ("epoch", "n_outputs")]

@@ -1,0 +1,69 @@
+"""TrivialAugment: one random change for each image."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from zoo.data.augment._colour import blend, change_brightness, change_contrast, change_saturation, uniform
+from zoo.data.augment._geometry import affine
+from zoo.data.augment._registry import AUGMENTATIONS
+from zoo.data.splits import Batch
+
+
+@AUGMENTATIONS.register("trivial")
+def trivial(batch: Batch) -> Batch:
+    """One random change of random strength for each image, after TrivialAugment (S. Mueller, F. Hutter, arXiv
+    2103.10158, table 1, the wide ranges)."""
+    image = batch["image"].float()
+    chosen = torch.randint(len(CHANGES), (len(image),), device=image.device)
+    strength = uniform(image)
+    changed = image.clone()
+    for number, change in enumerate(CHANGES):
+        index = (chosen == number).nonzero()[:, 0]
+        if len(index):
+            changed[index] = change(image[index], strength[index])
+    return {**batch, "image": changed}
+
+
+def _sharpness(image: Tensor, factor: Tensor) -> Tensor:
+    return blend(image, F.avg_pool2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), 3, 1), factor)
+
+
+def _posterize(image: Tensor, strength: Tensor) -> Tensor:
+    size = 2 ** (6 * strength.abs()).round()  # of a step of grey, up to 64
+    return (image / size).floor() * size
+
+
+def _solarize(image: Tensor, strength: Tensor) -> Tensor:
+    return torch.where(image >= 255 * (1 - strength.abs()), 255 - image, image)
+
+
+def _autocontrast(image: Tensor, _: Tensor) -> Tensor:
+    low, high = image.amin((2, 3), keepdim=True), image.amax((2, 3), keepdim=True)
+    return torch.where(high > low, (image - low) * 255 / (high - low).clamp(min=1), image)
+
+
+def _equalize(image: Tensor, _: Tensor) -> Tensor:
+    """Each channel's pixels by their rank among its pixels."""
+    flat = image.flatten(2)
+    return (flat.argsort(-1).argsort(-1) * 255 / max(flat.shape[-1] - 1, 1)).view_as(image)
+
+
+CHANGES: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
+    lambda image, _: image,
+    lambda image, strength: change_brightness(image, 1 + 0.99 * strength),
+    lambda image, strength: change_contrast(image, 1 + 0.99 * strength),
+    lambda image, strength: change_saturation(image, 1 + 0.99 * strength),
+    lambda image, strength: _sharpness(image, 1 + 0.99 * strength),
+    _posterize,
+    _solarize,
+    _autocontrast,
+    _equalize,
+    lambda image, strength: affine(image, turn=135 * strength[:, 0, 0, 0]),
+    lambda image, strength: affine(image, shear_x=0.99 * strength[:, 0, 0, 0]),
+    lambda image, strength: affine(image, shear_y=0.99 * strength[:, 0, 0, 0]),
+    lambda image, strength: affine(image, shift_x=strength[:, 0, 0, 0]),
+    lambda image, strength: affine(image, shift_y=strength[:, 0, 0, 0]),
+)
