@@ -185,7 +185,8 @@ OPTIONS = {
 
 def test_alternating_flip_shows_each_image_both_ways_in_two_epochs():
     image = BATCHES["image"]["image"]
-    first, second = (augment(BATCHES["image"], {"alternating_flip": {}}, epoch=epoch)["image"] for epoch in (4, 5))
+    flip = {"flip": {"alternate": True}}
+    first, second = (augment(BATCHES["image"], flip, epoch=epoch)["image"] for epoch in (4, 5))
     mirrored = (first != image).flatten(1).any(1)
     assert torch.equal(first.flip(3), second)
     assert torch.equal(first[mirrored], image.flip(3)[mirrored])

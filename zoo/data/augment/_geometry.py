@@ -57,22 +57,22 @@ def _smooth(size: int, device: torch.device) -> Tensor:
 
 
 @AUGMENTATIONS.register("flip")
-def flip(batch: Batch, *, p: float = 0.5) -> Batch:
-    """Mirror each image left to right with probability `p`."""
+def flip(batch: Batch, *, p: float = 0.5, alternate: bool = False, epoch: int) -> Batch:
+    """Mirror images left to right.
+
+    Args:
+        batch: with `image` (batch, channels, height, width).
+        p: probability of each image.
+        alternate: mirror one half of the images in one epoch and the other in the next, in place of chance (K. Jordan,
+            arXiv 2404.00498, section 3.6), so that two epochs show each image both ways. Which half is an image's is in
+            its pixels' sum: let this come before augmentations that change it.
+        epoch: of the training.
+    """
     image = batch["image"]
-    return _mirror(batch, torch.rand(len(image), device=image.device) < p)
-
-
-@AUGMENTATIONS.register("alternating_flip")
-def alternating_flip(batch: Batch, *, epoch: int) -> Batch:
-    """Mirror half of the images in one epoch, and the other half in the next (K. Jordan, arXiv 2404.00498, section
-    3.6), so that two epochs show each image both ways. Which half is that of an image is in its pixels' sum: let this
-    come before augmentations that change it."""
-    return _mirror(batch, (batch["image"].sum((1, 2, 3)).long() + epoch) % 2 == 1)
-
-
-def _mirror(batch: Batch, mirrored: Tensor) -> Batch:
-    image = batch["image"]
+    if alternate:
+        mirrored = (image.sum((1, 2, 3)).long() + epoch) % 2 == 1
+    else:
+        mirrored = torch.rand(len(image), device=image.device) < p
     return {**batch, "image": torch.where(mirrored[:, None, None, None], image.flip(3), image)}
 
 
