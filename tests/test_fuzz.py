@@ -4,6 +4,8 @@ import os
 import pickle
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
 
@@ -76,3 +78,22 @@ def test_what_was_found(change, rule):
     change(spec)
     with pytest.raises(zoo.UserError, match=rule):
         DataSpec.from_json(spec)
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_parquet_of_text_that_is_no_text(tmp_path, cache):
+    """Found as well: Parquet's readers do not look at the bytes of text."""
+    texts = pa.StringArray.from_buffers(2, pa.py_buffer(b"\0\0\0\0\1\0\0\0\2\0\0\0"), pa.py_buffer(b"a\xff"))
+    pq.write_table(pa.table({"x": texts, "y": [1.0, 2.0]}), tmp_path / "t.parquet")
+    with pytest.raises(zoo.UserError, match=r"t\.parquet cannot be read as a table: .*UTF8"):
+        zoo.load_data("csv", path=str(tmp_path / "t.parquet"), target="y", cache=cache)
+
+
+def test_dates_finer_than_microseconds_and_beyond_all_years(tmp_path):
+    fine = pa.array([1, 86_400_000_000_001] * 20, pa.timestamp("ns"))
+    target = pa.array([0.0, 1.0] * 20)
+    pq.write_table(pa.table({"x": fine, "y": target}), tmp_path / "fine.parquet")
+    assert zoo.load_data("csv", path=str(tmp_path / "fine.parquet"), target="y").spec.columns[0].kind == "date"
+    pq.write_table(pa.table({"x": pa.array([0, 2**31 - 1] * 20, pa.date32()), "y": target}), tmp_path / "far.parquet")
+    with pytest.raises(zoo.UserError, match="one is not"):
+        zoo.load_data("csv", path=str(tmp_path / "far.parquet"), target="y")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from zoo.data.stored import kept
-from zoo.data.tabular._mapped import mapped, stream_parquet, stream_text
+from zoo.data.tabular._mapped import mapped, sound, stream_parquet, stream_text
 from zoo.data.tabular._text import MISSING, UNPACK, check_unpacked, no_rows, opened, parse_whole, read_text
 from zoo.data.tabular._values import Place, check_headings
 from zoo.errors import UserError, no_file
@@ -52,10 +52,10 @@ def _is_parquet(path: Path) -> bool:
 
 def _read_parquet(path: Path) -> pa.Table:
     if path.suffix not in UNPACK:
-        return pa.parquet.read_table(path)
+        return sound(pa.parquet.read_table(path))
     check_unpacked(path)
     with opened(path) as file:
-        return pa.parquet.read_table(pa.BufferReader(file.read()))
+        return sound(pa.parquet.read_table(pa.BufferReader(file.read())))
 
 
 def _read_text(path: Path, text: Sequence[str], missing: Sequence[str]) -> pa.Table:

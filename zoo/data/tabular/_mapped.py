@@ -109,8 +109,14 @@ def stream_parquet(path: Path, keep: Path) -> None:
         with pa.parquet.ParquetFile(path, memory_map=True) as table:
             schema = pa.schema([field.with_type(_decoded(field.type)) for field in table.schema_arrow])
             batches = table.iter_batches(max(1, AT_ONCE // max(1, len(schema))))
-            blocks = (pa.Table.from_batches([batch]).cast(schema) for batch in batches)
+            blocks = (sound(pa.Table.from_batches([batch])).cast(schema) for batch in batches)
             write_whole(keep, lambda file: _write(file, schema, blocks))
+
+
+def sound(table: pa.Table) -> pa.Table:
+    """A table whose text is UTF-8, which Parquet promises and a damaged file may not hold."""
+    table.validate(full=True)
+    return table
 
 
 def _decoded(kind: pa.DataType) -> pa.DataType:

@@ -138,7 +138,11 @@ def with_decimal_point(text: pa.Array) -> pa.Array:
 def as_dates(array: pa.Array, form: str = "ISO8601") -> pd.Series:
     """Dates (n,), in UTC where they have a zone; NaT where missing and where text is not of the form."""
     if is_date(array.type):
-        return pd.Series(array.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False))
+        finer = pa.types.is_timestamp(array.type) and array.type.unit == "ns"
+        try:
+            return pd.Series(array.cast(pa.timestamp("us"), safe=not finer).to_numpy(zero_copy_only=False))
+        except pa.ArrowInvalid as error:
+            raise UserError(f"dates are of the years -290308 to 294247; one is not: {error}") from error
     return pd.Series(_over_distinct(as_text(array), lambda text: _date_of(text, form)))
 
 
