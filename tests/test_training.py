@@ -337,3 +337,40 @@ def test_small_models_train_on_one_thread_and_in_32_bits(monkeypatch, work, alon
 def test_16_bits_are_for_processors_that_are_fast_at_them(monkeypatch):
     monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
     assert fit_machine({"accelerator": "cpu", "precision": "auto", "threads": 1}, 10**9)["precision"] == "32"
+
+
+def test_distillation_follows_the_teacher(config, tmp_path, capsys):
+    """A student of a teacher that is never sure is not sure either."""
+    short = ("model=fnn", "trainer.max_epochs=5", "data.batch_size=64")
+    zoo.train(config(*short, "task.label_smoothing=0.6"), tmp_path / "teacher")
+    teacher = zoo.load(tmp_path / "teacher")
+    numeric = zoo.load_data("breast_cancer").test.columns["numeric"].numpy()
+    far, near = (
+        abs(zoo.load(folder).predict_proba(numeric) - teacher.predict_proba(numeric)).mean()
+        for folder in (
+            trained(config(*short, "seed=1"), tmp_path / "alone"),
+            trained(
+                config(*short, "seed=1", f"distill.teacher={tmp_path / 'teacher'}", "distill.weight=1.0"),
+                tmp_path / "taught",
+            ),
+        )
+    )
+    assert near < 0.3 * far
+
+
+def trained(config, folder):
+    zoo.train(config, folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (("distill.teacher=fnn/mpl.breast_cancer",), "nearest: fnn/mlp.breast_cancer"),
+        (("distill.teacher=cnn/small.mnist5k",), "has other inputs"),
+        (("distill.teacher=fnn/mlp.breast_cancer", "distill.weight=2.0"), "at most 1"),
+    ],
+)
+def test_teachers_that_cannot_teach(config, tmp_path, settings, message):
+    with pytest.raises(UserError, match=message):
+        zoo.train(config("model=fnn", *settings), tmp_path)

@@ -23,15 +23,17 @@ from zoo.checkpoint import SafeCheckpointIO, is_sound
 from zoo.data.module import ZooDataModule, load_section, loader_options
 from zoo.data.splits import Splits, batches, each_value_once
 from zoo.errors import DivergedError, UserError, unknown
-from zoo.evaluation import evaluate
+from zoo.evaluation import check_same_kind, evaluate
 from zoo.extension import add_path
 from zoo.files import write_text
 from zoo.models.model import Model
 from zoo.modules import ZooModule, create_module
+from zoo.modules.distillation import Distillation
 from zoo.pretrained import finetune as load_into
 from zoo.pretrained import load, save_file
 from zoo.report import write_report
 from zoo.run import Run, is_first, say
+from zoo.spec import DataSpec
 from zoo.trainer import Config, check_trainer, create_trainer, describe_device, quick_cuda_check
 
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy")
@@ -44,6 +46,7 @@ DEFAULTS: Config = {
     "run_dir": None,
     "resume": None,
     "finetune": None,
+    "distill": {"teacher": None, "weight": 0.5, "temperature": 1.0},
     "zoo_path": None,
 }
 
@@ -55,7 +58,7 @@ def train(
 
     Args:
         config: plain values with the sections of conf/train.yaml: model, data, optim and trainer; and task, seed,
-            resume and finetune where they are not the defaults.
+            resume, finetune and distill where they are not the defaults.
         run_dir: the run folder; made if it is not there.
         callbacks: further Lightning callbacks, beside those every training has.
         loggers: Lightning loggers, beside the run folder's own metrics.csv.
@@ -228,7 +231,17 @@ def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:
             say(f"weights from {config['finetune']}" + (f", but new: {', '.join(left)}" if left else ""))
     if len(models) > 1:
         modules[0].stack(models)
+    modules[0].distillation = _distillation(splits.spec, **config["distill"])
     return modules[0]
+
+
+def _distillation(spec: DataSpec, teacher: str | None, **options: float) -> Distillation | None:
+    """What a training learns from a pretrained file, if it is to."""
+    if teacher is None:
+        return None
+    trained = load(teacher)
+    check_same_kind(trained.spec, spec)
+    return Distillation(spec, trained.model, **options)
 
 
 def _choose(run: Run, keep: str, module: ZooModule, trainer: L.Trainer) -> Sequence[int]:

@@ -15,6 +15,7 @@ from zoo.models import create_model
 from zoo.models.model import Model
 from zoo.models.stacked import Stacked
 from zoo.modules.average import MovingAverage
+from zoo.modules.distillation import Distillation
 from zoo.modules.optim import Both, create_optimizer, create_schedule
 from zoo.modules.sharding import shard
 from zoo.registry import Registry
@@ -61,6 +62,7 @@ class ZooModule(L.LightningModule):
         self.val_metrics: Any = torch.nn.ModuleList([self.task.metrics()])
         self.accumulate, self.on_its_own, self.sharded = 1, False, False
         self.loss, self.val_losses = MeanLoss(), [MeanLoss()]
+        self.distillation: Distillation | None = None
 
     def stack(self, models: Sequence[Model]) -> None:
         """Train several models at once; a batch then holds one batch for each, in turn."""
@@ -78,6 +80,11 @@ class ZooModule(L.LightningModule):
         """The batch less its target, as the model takes it."""
         return {name: value for name, value in batch.items() if name != "target"}
 
+    def on_fit_start(self) -> None:
+        """Bring a teacher to the student's device."""
+        if self.distillation is not None:
+            self.distillation.teacher.to(self.device)
+
     def on_train_epoch_start(self) -> None:
         """Start the epoch's mean loss."""
         self.loss = MeanLoss()
@@ -91,7 +98,11 @@ class ZooModule(L.LightningModule):
         optimizer, schedule = self.optimizers(), self.lr_schedulers()
         scale, n = self.model.n_models / self.accumulate, 0
         for n, batch in enumerate(self._steps(group, batch_idx), 1):
-            loss = self._loss(self.model.scaled(**self.inputs(batch)), batch, self.loss)
+            inputs = self.inputs(batch)
+            output = self.model.scaled(**inputs)
+            loss = self._loss(output, batch, self.loss)
+            if self.distillation is not None:
+                loss = self.distillation(loss, output, inputs, self.model)
             self._backward(loss if scale == 1 else loss * scale, batch)
             if n % self.accumulate == 0:
                 self._update(optimizer, schedule)
