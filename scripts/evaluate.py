@@ -15,6 +15,7 @@ def run(config: dict[str, Any], _: Any) -> None:
         split=config["split"],
         device=config["device"],
         run_dir=config["run_dir"],
+        tta=config["tta"],
     )
     print(metrics_table(metrics, config["run_dir"]))
 

@@ -135,6 +135,18 @@ def test_a_cut_a_flipped_and_a_foreign_file_are_refused(file, tmp_path):
         zoo.load(file)
 
 
+def test_test_time_augmentation_is_reported_apart():
+    name = "cnn/small.mnist5k"
+    plain, augmented = evaluate_weights(name), evaluate_weights(name, tta="mirror_shift")
+    assert augmented["test"] == plain["test"]
+    assert augmented["test tta"]["accuracy"] > 0.9
+    assert augmented["test tta"] != plain["test"]
+    with pytest.raises(UserError, match="nearest: mirror"):
+        evaluate_weights(name, tta="miror")
+    with pytest.raises(UserError, match="tta=mirror is for images"):
+        evaluate_weights("fnn/mlp.breast_cancer", tta="mirror")
+
+
 def test_other_data_is_refused(file):
     with pytest.raises(UserError, match="other inputs than breast_cancer"):
         evaluate_weights(file, data={"name": "wine"})

@@ -2,11 +2,12 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.data.module import load_section
@@ -20,13 +21,37 @@ from zoo.spec import DataSpec
 SPLITS = ("train", "val", "test")
 
 
-def evaluate(predictor: Predictor, split: Split, kept: int | None = None) -> tuple[dict[str, float], Tensor, Tensor]:
+def _mirror(image: Tensor) -> list[Tensor]:
+    return [image, image.flip(3)]
+
+
+def _shift(image: Tensor) -> list[Tensor]:
+    """The image, and it shifted by a pixel down and right, and up and left."""
+    padded, (h, w) = F.pad(image.float(), (1, 1, 1, 1), mode="reflect"), image.shape[2:]
+    return [padded[:, :, at : at + h, at : at + w] for at in (1, 0, 2)]
+
+
+def _mirror_shift(image: Tensor) -> list[Tensor]:
+    return [view for shifted in _shift(image) for view in _mirror(shifted)]
+
+
+Views = Callable[[Tensor], list[Tensor]]
+VIEWS: Mapping[str, Views] = {"mirror": _mirror, "shift": _shift, "mirror_shift": _mirror_shift}
+
+
+def evaluate(
+    predictor: Predictor,
+    split: Split,
+    kept: int | None = None,
+    views: Views | None = None,
+) -> tuple[dict[str, float], Tensor, Tensor]:
     """Measure a model on a split, in float32.
 
     Args:
         predictor: with the model.
         split: read in order; a text is one stream, whose state is carried from its start to its end.
         kept: how many samples' outputs to return; None for all.
+        views: gives variants of images (batch, channels, height, width), over which the outputs are averaged.
 
     Returns:
         The task's plain loss (on the scale it is trained on) and its metrics, by name; the outputs in the target's
@@ -38,7 +63,11 @@ def evaluate(predictor: Predictor, split: Split, kept: int | None = None) -> tup
     outputs: list[Tensor] = []
     targets: list[Tensor] = []
     for batch in batches(split):
-        output, state = predictor.carry(batch, state)
+        if views is None:
+            output, state = predictor.carry(batch, state)
+        else:
+            answers = [predictor.carry({**batch, "image": view})[0] for view in views(batch["image"])]
+            output = torch.stack(answers).mean(0)
         target = batch["target"].to(predictor.device)
         task.measure(metrics, output, target, preprocess.scale_target)
         count = float(task.count(target))
@@ -58,6 +87,7 @@ def evaluate_weights(
     split: str = "test",
     device: str = "auto",
     run_dir: str | Path | None = None,
+    tta: str | None = None,
 ) -> dict[str, Any]:
     """Measure a pretrained file or a run's model.safetensors.
 
@@ -68,9 +98,11 @@ def evaluate_weights(
         split: "train", "val" or "test".
         device: "cpu", "cuda", or "auto" for CUDA where there is one.
         run_dir: a folder to write metrics.json to.
+        tta: test-time augmentation of images, beside the plain metrics: "mirror" averages over an image and its mirror
+            image, "shift" over shifts by a pixel, "mirror_shift" over both.
 
     Returns:
-        {split: {metric: value}, "n_parameters": ..., "seconds": ..., "device": ...}
+        {split: {metric: value}, "n_parameters": ..., "seconds": ..., "device": ...}, and {"<split> tta": ...} if asked.
 
     Raises:
         UserError: for weights that `zoo.load` refuses, data of another kind, or a split or device there is not.
@@ -79,13 +111,19 @@ def evaluate_weights(
         raise UserError(f"say which weights: a run folder, a file, or one of {', '.join(list_pretrained())}")
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
+    if tta is not None and tta not in VIEWS:
+        raise unknown("test-time augmentation", tta, VIEWS)
     device = choose_device(device)
     start = time.perf_counter()
     predictor = load(weights).to(device)
     name, samples = _samples(predictor, data, split)
-    values, _, _ = evaluate(predictor, samples, kept=0)
+    measured = {split: evaluate(predictor, samples, kept=0)[0]}
+    if tta is not None:
+        if "image" not in predictor.spec.inputs:
+            raise UserError(f"tta={tta} is for images; {weights} takes {', '.join(predictor.spec.inputs)}")
+        measured[f"{split} tta"] = evaluate(predictor, samples, kept=0, views=VIEWS[tta])[0]
     metrics = {
-        split: values,
+        **measured,
         "weights": str(weights),
         "data": name,
         "n_parameters": sum(parameter.numel() for parameter in predictor.model.parameters()),

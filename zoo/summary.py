@@ -28,7 +28,7 @@ def number(value: float | None) -> str:
 
 def measured(metrics: Values) -> list[tuple[str, ...]]:
     """A header and a line for each metric, with a column for each split that was measured."""
-    splits = [split for split in ("train", "val", "test") if split in metrics]
+    splits = [key for split in ("train", "val", "test") for key in (split, f"{split} tta") if key in metrics]
     names = metrics[splits[-1]]
     return [("", *splits), *((name, *(number(metrics[split].get(name)) for split in splits)) for name in names)]
 
