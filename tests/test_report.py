@@ -14,6 +14,7 @@ import yaml
 import zoo
 from zoo.data.splits import Splits, TensorSplit
 from zoo.evaluation import evaluate
+from zoo.explanation import filters
 from zoo.prediction import Predictor
 from zoo.report import write_report
 from zoo.spec import Column, DataSpec, Input
@@ -99,7 +100,7 @@ def test_images_and_counts_are_those_of_the_outputs(tmp_path, digits):
     _, outputs, targets = evaluate(predictor, splits.test)
     n_right = int((outputs.argmax(1) == targets).sum())
     text = report(tmp_path, predictor, splits)
-    assert text.count("<img") == 12
+    assert text.count("<img") == 2 * 12 + len(filters(predictor))  # the mistakes, where it looked, and the filters
     assert f"{n_right} of 200 test samples are right" in text
     assert f"The 12 of {200 - n_right} wrong answers" in text
     assert "confusion matrix" in text
@@ -125,7 +126,7 @@ def test_no_mistakes(tmp_path, digits):
     targets = splits.test.columns["target"]
     text = report(tmp_path, predictor, splits, 20.0 * torch.nn.functional.one_hot(targets, 10), targets)
     assert "There are no mistakes on the test split." in text
-    assert "<img" not in text
+    assert "<small>test sample" not in text
 
 
 @pytest.mark.parametrize("rows", [ROWS[2:], ROWS[:1]], ids=["one epoch", "nothing validated"])

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Subset
 
 from zoo.data.splits import Batch, Splits, batches
+from zoo.explanation import convolutions, filters, heat_of
 from zoo.figures import by_step, confusion, forecast, scatter, sparkline, table
 from zoo.models.layers import Moments
 from zoo.prediction import Predictor
@@ -20,15 +21,16 @@ N_SAMPLES = 12  # mistakes shown
 N_SCATTERS = 6  # outputs of a regression shown
 N_CATEGORIES = 5  # of a row shown
 N_WINDOWS = 4  # forecasts shown
+N_FILTERS = 64  # of a first layer shown
 
 # By task: HTML from outputs and targets on the test split.
 FINDINGS: Registry[Callable[[Predictor, Splits, Tensor, Tensor], str]] = Registry("findings of task")
 # By name of the first input: how to read the pictures, and one for each sample of a batch.
-SAMPLES: Registry[Callable[[Splits, Batch], tuple[str, list[str]]]] = Registry("drawing of input")
+SAMPLES: Registry[Callable[[Predictor, Splits, Batch], tuple[str, list[str]]]] = Registry("drawing of input")
 
 
 @FINDINGS.register("classification")
-def classification(_: Predictor, splits: Splits, logits: Tensor, targets: Tensor) -> str:
+def classification(predictor: Predictor, splits: Splits, logits: Tensor, targets: Tensor) -> str:
     """The confusion matrix, the commonest confusions, and the wrong answers of the highest probability."""
     names, n = splits.spec.class_names, len(targets)
     probability, predicted = logits.softmax(1).max(1)
@@ -46,7 +48,21 @@ def classification(_: Predictor, splits: Splits, logits: Tensor, targets: Tensor
 would be right for {n_commonest:,} ({n_commonest / n:.1%}). A row is a true class, a column what the model answered:
 right answers lie on the blue diagonal, mistakes are orange, and the shade grows with the share of the row.</p>
 <div class="grid"><figure>{confusion(counts, names)}</figure>{_commonest(counts, names)}</div>
-<h2>Surest mistakes</h2>{_shown(splits, surest, captions, "wrong answers that the model was surest of")}"""
+<h2>Surest mistakes</h2>{_shown(predictor, splits, surest, captions, "wrong answers that the model was surest of")}
+{_first_layer(predictor)}"""
+
+
+def _first_layer(predictor: Predictor) -> str:
+    """The filters of a convolutional network's first layer."""
+    if not convolutions(predictor):
+        return ""
+    weight = filters(predictor)[:N_FILTERS]
+    shown = weight if weight.shape[1] == 3 else weight.mean(1, keepdim=True)
+    pictures = " ".join(_picture(one, 56) for one in shown)
+    return f"""<h2>What the first layer looks for</h2>
+<p>The {len(shown)} first filters of the first convolution, {weight.shape[2]} by {weight.shape[3]} pixels, each from its
+smallest weight (dark) to its largest (bright). Edges and spots of some colour are usual; noise says that it learnt
+little.</p><div class="grid">{pictures}</div>"""
 
 
 def _commonest(counts: Tensor, names: Sequence[str]) -> str:
@@ -59,7 +75,7 @@ def _commonest(counts: Tensor, names: Sequence[str]) -> str:
 
 
 @FINDINGS.register("regression")
-def regression(_: Predictor, splits: Splits, values: Tensor, targets: Tensor) -> str:
+def regression(predictor: Predictor, splits: Splits, values: Tensor, targets: Tensor) -> str:
     """Predicted against true values for each output, and the largest errors."""
     n_outputs, name = values.shape[1], splits.spec.target_name
     labels = [name] if n_outputs == 1 else [f"{name}, output {index}" for index in range(min(n_outputs, N_SCATTERS))]
@@ -73,7 +89,7 @@ def regression(_: Predictor, splits: Splits, values: Tensor, targets: Tensor) ->
 <p>Each dot is a test sample. On the dashed line the prediction is right; above it is too high, below too low. A cloud
 flatter than the line says that the model keeps too close to the mean.</p>
 <div class="grid">{"".join(charts)}</div>
-<h2>Largest errors</h2>{_shown(splits, largest, captions, "test samples with the largest error")}"""
+<h2>Largest errors</h2>{_shown(predictor, splits, largest, captions, "test samples with the largest error")}"""
 
 
 @FINDINGS.register("forecasting")
@@ -117,14 +133,16 @@ def _numbers(values: Tensor) -> str:
     return ", ".join(map(number, values.tolist()))
 
 
-def _shown(splits: Splits, index: Tensor, captions: Sequence[str], what: str) -> str:
+def _shown(predictor: Predictor, splits: Splits, index: Tensor, captions: Sequence[str], what: str) -> str:
     """The first of the test samples in `index`, each with its caption."""
     if not len(index):
         return "<p>There are no mistakes on the test split.</p>"
     first = index[: len(captions)].tolist()
     samples = next(batches(Subset(splits.test, first)))
     kind = next(iter(splits.spec.inputs))
-    how, pictures = SAMPLES.get(kind)(splits, samples) if kind in SAMPLES.names() else ("", [""] * len(first))
+    how, pictures = (
+        SAMPLES.get(kind)(predictor, splits, samples) if kind in SAMPLES.names() else ("", [""] * len(first))
+    )
     cards = "".join(
         f'<figure class="card"><figcaption>{caption}</figcaption>{picture}<small>test sample {i}</small></figure>'
         for picture, caption, i in zip(pictures, captions, first, strict=True)
@@ -134,19 +152,35 @@ lacks. {how}</p><div class="grid">{cards}</div>"""
 
 
 @SAMPLES.register("image")
-def draw_images(_: Splits, samples: Batch) -> tuple[str, list[str]]:
-    """Each image (channels, height, width) as a picture; grey unless it has three channels."""
-    return "Each picture is the raw input, without augmentation.", [_picture(image) for image in samples["image"].cpu()]
+def draw_images(predictor: Predictor, _: Splits, samples: Batch) -> tuple[str, list[str]]:
+    """Each image (channels, height, width) as a picture, grey unless it has three channels; of a convolutional network
+    also where it looked."""
+    images = samples["image"].cpu()
+    if not predictor.spec.class_names or not convolutions(predictor):
+        return "Each picture is the raw input, without augmentation.", [_picture(image) for image in images]
+    how = (
+        "Each picture is the raw input, without augmentation; beside it, in orange, what of it spoke for the answer "
+        "(HiResCAM)."
+    )
+    heat = heat_of(predictor, samples)
+    pairs = zip(images, heat, strict=True)
+    return how, [f"<span>{_picture(image)} {_picture(_glow(image, hot))}</span>" for image, hot in pairs]
 
 
-def _picture(image: Tensor) -> str:
+def _glow(image: Tensor, heat: Tensor) -> Tensor:
+    """An image (channels, height, width) in dark grey, and orange where `heat` (height, width) is."""
+    orange = torch.tensor([255.0, 150.0, 20.0])[:, None, None]
+    return (image.float().mean(0) * 0.5 * (1 - heat) + orange * heat).byte()
+
+
+def _picture(image: Tensor, width: int = 112) -> str:
     from PIL import Image
 
     if image.is_floating_point():
         image = 255 * (image - image.min()) / (image.max() - image.min()).clamp(min=1e-12)
     pixels = image.byte().movedim(0, -1)  # (height, width, channels)
     picture = Image.fromarray((pixels if pixels.shape[-1] == 3 else pixels[..., 0]).numpy())
-    enlarge = max(1, 112 // picture.width)
+    enlarge = max(1, width // picture.width)
     file = io.BytesIO()
     picture.resize((picture.width * enlarge, picture.height * enlarge), Image.Resampling.NEAREST).save(file, "PNG")
     return f'<img alt="" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}">'
@@ -154,7 +188,7 @@ def _picture(image: Tensor) -> str:
 
 @SAMPLES.register("numeric")
 @SAMPLES.register("categorical")
-def draw_rows(splits: Splits, samples: Batch) -> tuple[str, list[str]]:
+def draw_rows(_: Predictor, splits: Splits, samples: Batch) -> tuple[str, list[str]]:
     """Each row as a table: the five numbers that lie furthest from the training split's mean, and the categories."""
     how = (
         "Each table has the five numbers that lie furthest from the training split's mean, with how many standard "
@@ -204,7 +238,7 @@ def _line(*cells: str) -> str:
 
 
 @SAMPLES.register("sequence")
-def draw_sequences(splits: Splits, samples: Batch) -> tuple[str, list[str]]:
+def draw_sequences(_: Predictor, splits: Splits, samples: Batch) -> tuple[str, list[str]]:
     """Each sequence (time, n_channels) as one line a channel over its valid steps, all on the same axes."""
     whole = samples["sequence"]
     lengths = samples["lengths"].tolist() if "lengths" in samples else [whole.shape[1]] * len(whole)
@@ -220,7 +254,7 @@ def draw_sequences(splits: Splits, samples: Batch) -> tuple[str, list[str]]:
 
 
 @SAMPLES.register("tokens")
-def draw_texts(splits: Splits, samples: Batch) -> tuple[str, list[str]]:
+def draw_texts(_: Predictor, splits: Splits, samples: Batch) -> tuple[str, list[str]]:
     """Each text (time,) as it reads."""
     letters = ["\N{REPLACEMENT CHARACTER}", *splits.spec.reading["alphabet"]]
     lengths = samples["lengths"].tolist()

@@ -52,7 +52,7 @@ class Predictor:
         Raises:
             UserError: when the input does not have the shape, type or columns the model takes.
         """
-        batch, single = self._read(raw)
+        batch, single = self.read(raw)
         answers = self.task.decode(self.outputs(batch))
         return answers[0] if single else answers
 
@@ -60,13 +60,13 @@ class Predictor:
         """Probabilities of the classes in the order of `spec.class_names`: (n_classes,), or (n, n_classes)."""
         if not self.spec.class_names:
             raise UserError(f"predict_proba needs classes; this model predicts {self.spec.target_name}: use predict")
-        batch, single = self._read(raw)
+        batch, single = self.read(raw)
         probabilities = self.outputs(batch).softmax(1).cpu().numpy()
         return probabilities[0] if single else probabilities
 
     def features(self, raw: Any) -> np.ndarray:
         """The last hidden representation: (d_features,), or (n, d_features) for several samples."""
-        batch, single = self._read(raw)
+        batch, single = self.read(raw)
         features = self._in_parts(self.model.features, batch).float().cpu().numpy()
         return features[0] if single else features
 
@@ -101,7 +101,7 @@ class Predictor:
 
     def answers(self, raw: Any) -> dict[str, list[Any]]:
         """The answers as the columns of a table, with the chances of each class where there are classes."""
-        batch, _ = self._read(raw)
+        batch, _ = self.read(raw)
         return self.task.tabulate(self.outputs(batch))
 
     def outputs(self, batch: Batch) -> Tensor:
@@ -111,7 +111,7 @@ class Predictor:
     def carry(self, batch: Batch, state: Any = None) -> tuple[Tensor, Any]:
         """The outputs for a batch, in float32, and the state from which the next batch of a stream goes on."""
         with torch.inference_mode():
-            output, state = self.model.carry(state, **self._to_device(batch))
+            output, state = self.model.carry(state, **self.to_device(batch))
             return self.model.preprocess.restore(output.float()), state
 
     def to(self, device: str | torch.device) -> "Predictor":
@@ -124,7 +124,7 @@ class Predictor:
         """Where the model is."""
         return next(self.model.parameters()).device
 
-    def _read(self, raw: Any) -> tuple[Batch, bool]:
+    def read(self, raw: Any) -> tuple[Batch, bool]:
         """Raw input as a batch, and whether it was a single sample."""
         from zoo.data.readers import read_raw
 
@@ -139,9 +139,10 @@ class Predictor:
         n, step = len(next(iter(batch.values()))), n_at_once({name: values[0] for name, values in batch.items()})
         parts = ({name: values[start : start + step] for name, values in batch.items()} for start in range(0, n, step))
         with torch.inference_mode():
-            return torch.cat([function(**self._to_device(part)) for part in parts])
+            return torch.cat([function(**self.to_device(part)) for part in parts])
 
-    def _to_device(self, batch: Batch) -> Batch:
+    def to_device(self, batch: Batch) -> Batch:
+        """The batch's inputs, where the model is."""
         return {name: batch[name].to(self.device) for name in self.spec.inputs}
 
 

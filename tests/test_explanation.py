@@ -1,0 +1,57 @@
+"""Heat maps and filters of convolutional networks."""
+
+import numpy as np
+import pytest
+import torch
+
+import zoo
+from zoo.errors import UserError
+from zoo.explanation import filters, heat_maps
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return zoo.load("cnn/small.mnist5k"), zoo.load_data("mnist5k").test.columns["image"]
+
+
+def test_what_is_hot_matters(digits):
+    """The answer's chance falls further where a patch at the hottest place is blanked than at the coldest."""
+    model, images = digits
+    raw = images[:60].numpy()
+    heat, chances = heat_maps(model, raw), model.predict_proba(raw)
+    assert heat.shape == (60, 28, 28)
+    assert heat.min() >= 0 and heat.max() == pytest.approx(1)
+    left = {}
+    for name, choose in {"hottest": np.argmax, "coldest": np.argmin}.items():
+        blanked = raw.copy()
+        for image, hot in zip(blanked, heat, strict=True):
+            y, x = divmod(int(choose(hot)), 28)
+            image[:, max(y - 4, 0) : y + 5, max(x - 4, 0) : x + 5] = 0
+        left[name] = model.predict_proba(blanked)[range(60), chances.argmax(1)].mean()
+    assert left["hottest"] < left["coldest"] - 0.1
+
+
+def test_heat_of_one_image_and_of_another_class(digits):
+    model, images = digits
+    one, other = heat_maps(model, images[0].numpy()), heat_maps(model, images[0].numpy(), classes=[5])
+    assert one.shape == (28, 28)
+    assert not np.allclose(one, other)
+
+
+def test_filters_are_the_first_convolutions(digits):
+    model, _ = digits
+    assert filters(model).shape == (16, 4, 3, 3)
+
+
+@pytest.mark.parametrize("name", zoo.list_models("cnn/*"))
+def test_every_architecture_explains(name):
+    spec = zoo.load_data("mnist5k").spec
+    torch.manual_seed(0)
+    model = zoo.Predictor(zoo.create_model(name, spec), spec, card={})
+    assert heat_maps(model, np.zeros((2, 28, 28), dtype=np.uint8)).shape == (2, 28, 28)
+    assert filters(model).dim() == 4
+
+
+def test_other_models_are_refused():
+    with pytest.raises(UserError, match="takes numeric"):
+        filters(zoo.load("fnn/mlp.breast_cancer"))
