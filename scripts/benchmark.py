@@ -1,7 +1,7 @@
 """Measure the zoo on this machine: python scripts/benchmark.py SUITE [output=FILE.json] [docs=FOLDER].
 
-The suites are auto, cnn, data, engine, fnn, growth, latency, rnn, seeds and startup. Prints medians of several runs beside what they
-are compared with; output= also writes the rows, docs= a page with a picture.
+The suites are auto, cnn, data, engine, fnn, growth, latency, rnn, seeds and startup. Prints medians of several runs
+beside what they are compared with; output= also writes the rows, docs= a page with a picture.
 """
 
 import argparse

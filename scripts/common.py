@@ -184,8 +184,6 @@ def explain(error: BaseException, config_name: str | None, config: Any = None) -
         return f"{error.filename or 'a file'}: {error.strerror or error}"
     if isinstance(error, MemoryError | RuntimeError) and OUT_OF_MEMORY.search(str(error)):
         return _less_memory(str(error), config)
-    if isinstance(error, ValueError) and "more than 1 value per channel" in str(error):
-        return "BatchNorm cannot train on a batch of one sample; raise data.batch_size, or take another norm"
     if not isinstance(error, HydraException | OmegaConfBaseException) and not _of_hydra(error):
         return None
     return (_wrong_name(config_name) if config_name else None) or "\n".join(text)

@@ -207,6 +207,10 @@ def _trained(
     try:
         with quick_cuda_check():
             trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise UserError("BatchNorm cannot train on one sample; raise data.batch_size, or take another norm") from error
     except DivergedError as error:
         if config["trainer"]["rollback"] is None or error.times == ROLLBACKS:
             raise

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.models import MODELS
+from zoo.models.cnn._layers import check_positive
 from zoo.models.layers import ACTIVATIONS, Network
 
 
@@ -37,8 +38,7 @@ class SmallCNN(Network):
         super().__init__()
         if min(image_height, image_width) < 28 or image_height % 2 or image_width % 2:
             raise ValueError(f"images have even sides of at least 28 pixels; got {image_height} by {image_width}")
-        if width < 1:
-            raise ValueError(f"width is at least 1; got {width}")
+        check_positive(width=width)
         act = ACTIVATIONS.get(activation)
 
         def block(c_in: int, c_out: int) -> nn.Sequential:
