@@ -242,6 +242,8 @@ def test_warp_without_amounts_is_the_identity():
 def test_augmentation_of_another_input_is_refused():
     with pytest.raises(UserError, match="flip does not fit"):
         augment(BATCHES["numeric"], {"flip": {}})
+    with pytest.raises(UserError, match="mixup does not fit"):
+        augment(BATCHES["image"], {"mixup": {"alpha": 0}}, n_outputs=4)
     with pytest.raises(UserError, match="nearest: flip"):
         augment(BATCHES["image"], {"flp": {}})
 

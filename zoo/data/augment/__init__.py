@@ -33,8 +33,9 @@ def augment(
         function = AUGMENTATIONS.get(name)
         try:
             batch = function(batch, **options, **{key: told[key] for key in _asks(function)})
-        except (KeyError, TypeError) as error:
-            raise UserError(f"augmentation {name} does not fit: {error}; this batch has {', '.join(batch)}") from error
+        except (KeyError, TypeError, ValueError) as error:
+            why = str(error).splitlines()[0]
+            raise UserError(f"augmentation {name} does not fit: {why}; this batch has {', '.join(batch)}") from error
     return batch
 
 
