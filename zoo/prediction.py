@@ -13,7 +13,7 @@ from torch import Tensor
 from zoo.data.splits import Batch, n_at_once
 from zoo.errors import UserError, no_file, unknown
 from zoo.files import write_text
-from zoo.models.model import Model
+from zoo.models.ensemble import Trained
 from zoo.spec import DataSpec, Input
 from zoo.tasks import create_task
 
@@ -24,12 +24,12 @@ class Predictor:
     """A trained model with all it needs to answer raw input. Made by `zoo.load`.
 
     Attributes:
-        model: the Model, in evaluation mode.
+        model: the Model, or an Ensemble of them, in evaluation mode.
         spec: what it takes and gives.
         card: how it was trained and how good it is.
     """
 
-    def __init__(self, model: Model, spec: DataSpec, card: Mapping[str, Any]):
+    def __init__(self, model: Trained, spec: DataSpec, card: Mapping[str, Any]):
         self.model, self.spec, self.card = model.eval(), spec, card
         self.task = create_task(spec)
 

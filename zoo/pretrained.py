@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from zoo.models.ensemble import Trained
     from zoo.models.model import Model
     from zoo.prediction import Predictor
+    from zoo.spec import DataSpec
 
 FORMAT = 2
 SLACK = 64  # times the parameters of a file that a model may register, some twice
@@ -70,7 +72,7 @@ def load(name_or_path: str | Path) -> "Predictor":
     return Predictor(model, spec, card or header)
 
 
-def save_file(path: Path, model: "Model", card: Mapping[str, Any]) -> None:
+def save_file(path: Path, model: "Trained", card: Mapping[str, Any]) -> None:
     """Write a release file.
 
     Args:
@@ -88,22 +90,30 @@ def save_file(path: Path, model: "Model", card: Mapping[str, Any]) -> None:
     write_whole(path, lambda file: file.write(content))
 
 
-def load_file(path: Path) -> tuple["Model", Any, dict[str, Any]]:
-    """The model, its data's spec, and the card in a release file's header. Raises UserError as `load` does."""
+def load_file(path: Path) -> tuple["Trained", Any, dict[str, Any]]:
+    """The model, or several that answer together, the data's spec, and the card in a release file's header. Raises
+    UserError as `load` does."""
     from zoo.models import create_model
+    from zoo.models.ensemble import Ensemble
     from zoo.spec import DataSpec
 
     tensors, header = _tensors_and_header(path)
     try:
         spec = DataSpec.from_json(header["spec"])
         with _no_larger_than(tensors):
-            model = create_model(**header["model"], spec=spec)
+            members = [create_model(**header["model"], spec=spec) for _ in range(header.get("members", 1))]
+        model = members[0] if len(members) == 1 else Ensemble(members, classes=has_classes(spec))
     except (KeyError, UserError) as error:
         raise UserError(f"{path} says of no model how to build it: {error}") from error
     except Exception as error:  # choices of any kind, in constructors of any kind
         raise UserError(f"{path} has choices that its model does not take: {type(error).__name__}: {error}") from error
     _load_state(model, tensors, path)
     return model, spec, header
+
+
+def has_classes(spec: "DataSpec") -> bool:
+    """Whether a model's outputs are logits of classes, rather than values."""
+    return spec.target.dtype == "int64"
 
 
 @contextlib.contextmanager
@@ -146,7 +156,7 @@ def _tensors_and_header(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]
     return tensors, header
 
 
-def _load_state(model: "Model", tensors: Mapping[str, "Tensor"], path: Path) -> None:
+def _load_state(model: "Trained", tensors: Mapping[str, "Tensor"], path: Path) -> None:
     ours = model.state_dict()
     wrong = {
         "missing": sorted(set(ours) - set(tensors)),

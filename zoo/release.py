@@ -14,7 +14,7 @@ from torch import Tensor
 
 from zoo.errors import UserError
 from zoo.files import sha256_of, write_text
-from zoo.models.model import Model
+from zoo.models.ensemble import Trained
 from zoo.pretrained import CARDS, WEIGHTS, load_card, load_file
 from zoo.spec import DataSpec, Input
 
@@ -164,6 +164,6 @@ def _made_up(an_input: Input, n: int, n_steps: int, generator: torch.Generator) 
     return torch.randn(shape, generator=generator)
 
 
-def _probe_outputs(model: Model, spec: DataSpec) -> Tensor:
+def _probe_outputs(model: Trained, spec: DataSpec) -> Tensor:
     with torch.inference_mode():
         return model.eval()(**probe_inputs(spec)).float()

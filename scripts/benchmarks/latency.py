@@ -44,7 +44,7 @@ def answer(name: str, n: int, n_rounds: int) -> Measure:
 
     predictor = zoo.load(name)
     batch, raw = samples(name, n)
-    model = predictor.model
+    model: Any = predictor.model
     ready = model.preprocess({name: batch[name] for name in predictor.spec.inputs})
 
     @torch.inference_mode()

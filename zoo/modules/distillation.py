@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.errors import UserError
-from zoo.models.model import Model
+from zoo.models.ensemble import Trained
 from zoo.spec import DataSpec
 
 TASKS = ("classification", "regression")
@@ -25,7 +25,7 @@ class Distillation:
         temperature: divides both models' logits; above 1 tells more of the unlikely classes.
     """
 
-    def __init__(self, spec: DataSpec, teacher: Model, *, weight: float, temperature: float):
+    def __init__(self, spec: DataSpec, teacher: Trained, *, weight: float, temperature: float):
         if spec.task not in TASKS:
             raise UserError(f"distill.teacher is for {' and '.join(TASKS)}; data={spec.name} is {spec.task}")
         if not 0 < weight <= 1 or temperature <= 0:

@@ -1,0 +1,38 @@
+"""One file of several trained models, which answers with their mean: python scripts/ensemble.py RUNS OUTPUT.
+
+RUNS is a folder with finished runs of one model on one data set, such as
+`python scripts/train.py model=fnn seeds=[0,1,2,3,4] run_dir=RUNS` or `-m ... seed=0,1,2` leaves.
+"""
+
+import argparse
+from pathlib import Path
+
+from common import exit_codes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("output", type=Path, help="such as ensemble.safetensors")
+    arguments = parser.parse_args()
+    with exit_codes():
+        run(arguments.runs, arguments.output)
+
+
+def run(runs: Path, output: Path) -> None:
+    """Write the file and print its metrics."""
+    from zoo.ensembling import ensemble
+    from zoo.errors import UserError
+    from zoo.summary import columns, measured
+
+    weights = sorted(path.with_name("model.safetensors") for path in runs.rglob("metrics.json"))
+    if not weights:
+        raise UserError(f"{runs} holds no finished run; a finished run has a metrics.json")
+    card = ensemble(weights, output)
+    header, *rows = measured(card["metrics"])
+    print(columns(header, rows))
+    print(f"{len(weights)} models in {output}")
+
+
+if __name__ == "__main__":
+    main()

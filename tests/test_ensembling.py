@@ -1,0 +1,68 @@
+"""Ensembles: several models in one file, which answers with their mean."""
+
+import numpy as np
+import pytest
+import torch
+
+import zoo
+from zoo.ensembling import ensemble
+from zoo.errors import UserError
+
+SHORT = ("trainer=cpu", "trainer.max_epochs=2")
+
+
+@pytest.fixture(scope="module")
+def runs(config, tmp_path_factory):
+    """Two seeds of a classifier and of a regression, and one of another architecture."""
+    folder = tmp_path_factory.mktemp("runs")
+    zoo.train_seeds(config("model=fnn", "seeds=[0,1]", *SHORT), folder / "classes")
+    zoo.train_seeds(config("model=fnn", "data=diabetes", "seeds=[0,1]", *SHORT), folder / "values")
+    zoo.train(config("model=fnn/perceptron", *SHORT), folder / "other")
+    return folder
+
+
+def files(folder):
+    return sorted(folder.rglob("model.safetensors"))
+
+
+@pytest.mark.parametrize(("name", "data"), [("classes", "breast_cancer"), ("values", "diabetes")])
+def test_its_answer_is_the_mean_of_theirs(runs, tmp_path, name, data):
+    card = ensemble(files(runs / name), tmp_path / "both.safetensors")
+    members = [zoo.load(path) for path in files(runs / name)]
+    both = zoo.load(tmp_path / "both.safetensors")
+    raw = zoo.load_data(data).test.columns["numeric"].numpy()
+    ask = "predict_proba" if name == "classes" else "predict"
+    answers = [np.array(getattr(model, ask)(raw)) for model in (both, *members)]
+    np.testing.assert_allclose(answers[0], np.mean(answers[1:], axis=0), rtol=1e-4, atol=1e-5)
+    assert both.features(raw).shape[1] == 2 * members[0].features(raw).shape[1]
+    assert card["members"] == 2 and card["seeds"] == [0, 1]
+    loss = zoo.evaluate(both, zoo.load_data(data).test)[0]["loss"]
+    assert loss == pytest.approx(card["metrics"]["test"]["loss"])
+    assert loss < np.mean([zoo.evaluate(model, zoo.load_data(data).test)[0]["loss"] for model in members])  # convexity
+
+
+def test_of_recurrent_networks(config, tmp_path):
+    for seed in (0, 1):
+        zoo.train(config("model=rnn", "model.width=8", f"seed={seed}", *SHORT), tmp_path / str(seed))
+    ensemble(files(tmp_path), tmp_path / "both.safetensors")
+    sequences = [torch.randn(n, 12).numpy() for n in (9, 20)]
+    assert zoo.load(tmp_path / "both.safetensors").predict_proba(sequences).shape == (2, 9)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [(("other",), "two models or more"), (("classes", "other"), "another than"), (("classes", "values"), "another")],
+)
+def test_what_makes_no_ensemble(runs, tmp_path, names, message):
+    with pytest.raises(UserError, match=message):
+        ensemble([path for name in names for path in files(runs / name)], tmp_path / "x.safetensors")
+
+
+@pytest.mark.slow
+def test_the_command(script, runs, tmp_path):
+    done = script("ensemble", str(runs / "classes"), str(tmp_path / "both.safetensors"))
+    assert done.code == 0 and "2 models in" in done.out
+    again = script("evaluate", f"weights={tmp_path / 'both.safetensors'}")
+    assert again.code == 0 and "accuracy" in again.out
+    none = script("ensemble", str(tmp_path / "nothing"), "x.safetensors")
+    assert none.code == 2 and "no finished run" in none.err

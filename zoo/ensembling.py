@@ -1,0 +1,49 @@
+"""One release file of several trained models."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo.data.module import load_section
+from zoo.errors import UserError
+from zoo.evaluation import evaluate
+from zoo.models.ensemble import Ensemble
+from zoo.pretrained import has_classes, load, load_file, save_file
+
+KEPT = ("model", "spec", "config", "precision", "device", "hardware", "versions")
+
+
+def ensemble(weights: Sequence[Path], output: Path) -> dict[str, Any]:
+    """Put trained models into one file that answers with their mean, and measure it.
+
+    Args:
+        weights: release files of one model on one data set, such as a training with each seed leaves.
+        output: the file to write.
+
+    Returns:
+        The file's card, with `metrics` on the validation and the test split.
+
+    Raises:
+        UserError: for fewer than two files, files of other models or data, and files that `zoo.load` refuses.
+    """
+    loaded = [load_file(path) for path in weights]
+    if len(loaded) < 2:
+        raise UserError(f"an ensemble has two models or more; there are {len(loaded)}")
+    _, spec, first = loaded[0]
+    for path, (_, _, header) in zip(weights, loaded, strict=True):
+        for key in ("model", "spec"):
+            if header.get(key) != first.get(key):
+                raise UserError(f"the models of an ensemble are of one {key}; {path} has another than {weights[0]}")
+    model = Ensemble([member for member, _, _ in loaded], classes=has_classes(spec))  # type: ignore[misc]
+    card: dict[str, Any] = {key: first[key] for key in KEPT}
+    card |= {
+        "members": len(loaded),
+        "seeds": [header["seed"] for _, _, header in loaded],
+        "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
+    }
+    save_file(output, model, card)
+    splits = load_section(card["config"]["data"])
+    predictor = load(output)
+    card["metrics"] = {name: evaluate(predictor, getattr(splits, name), kept=0)[0] for name in ("val", "test")}
+    save_file(output, model, card)
+    return card

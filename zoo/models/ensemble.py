@@ -1,0 +1,59 @@
+"""Several models that answer together."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo.models.layers import Preprocess
+from zoo.models.model import Model
+
+
+class Ensemble(nn.Module):
+    """Models of one spec, whose answer is the mean of theirs: of the chances of classes, or of values.
+
+    Args:
+        members: trained on the same data.
+        classes: whether their outputs are logits, (batch, n_classes); else values in the target's units.
+    """
+
+    n_models = 1
+    members: Any  # a ModuleList of Models
+
+    def __init__(self, members: Sequence[Model], *, classes: bool):
+        super().__init__()
+        self.members, self.classes = nn.ModuleList(members), classes
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """That of the first member; it knows the target's scale."""
+        return self.members[0].preprocess
+
+    def forward(self, **inputs: Tensor) -> Tensor:
+        """Logarithms of the mean chances (batch, n_classes), or mean values (batch, *target's shape)."""
+        return self.preprocess.restore(self.carry(None, **inputs)[0])
+
+    def scaled(self, **inputs: Tensor) -> Tensor:
+        """Outputs on the scale the loss is computed on."""
+        return self.carry(None, **inputs)[0]
+
+    def carry(self, state: Sequence[Any] | None = None, **inputs: Tensor) -> tuple[Tensor, list[Any]]:
+        """What `scaled` gives, and the members' states from which the next batch goes on."""
+        states = [None] * len(self.members) if state is None else state
+        answers = [member.carry(one, **inputs) for member, one in zip(self.members, states, strict=True)]
+        outputs = [member.preprocess.restore(output) for member, (output, _) in zip(self.members, answers, strict=True)]
+        return self._mean(torch.stack(outputs)), [one for _, one in answers]
+
+    def features(self, **inputs: Tensor) -> Tensor:
+        """The members' features side by side, (batch, n_members * d_features)."""
+        return torch.cat([member.features(**inputs) for member in self.members], dim=1)
+
+    def _mean(self, outputs: Tensor) -> Tensor:
+        if self.classes:
+            return outputs.float().log_softmax(-1).logsumexp(0) - math.log(len(outputs))
+        return self.preprocess.scale_target(outputs.mean(0))
+
+
+Trained = Model | Ensemble
