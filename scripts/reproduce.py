@@ -3,8 +3,8 @@
 seed=: the shipped file's where it is not given; several, such as seed=0,1; or seed=all for all of the card's.
 run_dir=: for the runs; runs/reproduce/NAME where it is not given. The same command goes on with what is there.
 
-Ends with 0 where every metric's mean is within two of the card's standard deviations of the card's mean (or 1 % of it,
-where the card's runs did not differ), and with 1 otherwise.
+Ends with 0 where every metric's mean is as near to the card's as its standard deviation and the numbers of runs let
+expect in 99 cases of 100 (or within 1 % of it, where the card's runs did not differ), and with 1 otherwise.
 """
 
 import argparse

@@ -114,9 +114,14 @@ def test_a_pretrained_file_is_reproduced(tmp_path, monkeypatch, capsys):
     assert in_this_process("reproduce", ["fnn/mpl.breast_cancer"], monkeypatch) == 2
 
 
-@pytest.mark.parametrize(("std", "now", "within"), [(0.1, 1.19, True), (0.1, 0.79, False), (0.0, 1.02, False)])
-def test_what_counts_as_reproduced(std, now, within):
-    assert Comparison(split="test", metric="loss", mean=1.0, std=std, file=1.0, now=now).within is within
+@pytest.mark.parametrize(
+    ("std", "now", "n_now", "within"),
+    [(0.1, 1.5, 1, True), (0.1, 0.49, 1, False), (0.1, 1.28, 5, True), (0.1, 1.3, 5, False), (0.0, 1.02, 1, False)],
+)
+def test_what_counts_as_reproduced(std, now, n_now, within):
+    """Student's t of 4 degrees is 4.604 at 99.5 %: of five and one runs 5.04 deviations, of five and five 2.91."""
+    numbers = {"mean": 1.0, "std": std, "n": 5, "file": 1.0, "now": now, "n_now": n_now}
+    assert Comparison(split="test", metric="loss", **numbers).within is within
 
 
 def test_threads_change_nothing_beyond_rounding(config, tmp_path):

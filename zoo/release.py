@@ -1,6 +1,7 @@
 """From finished runs to a pretrained file with its card, and what holds a card to its file and to new runs."""
 
 import json
+import math
 import shutil
 import statistics
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 import torch
 import yaml
+from scipy.special import stdtrit
 from torch import Tensor
 
 from zoo.errors import UserError
@@ -94,15 +96,17 @@ def verify(name: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric of a split: mean and standard deviation of a card's runs, the shipped file's, and the mean of new
-    runs."""
+    """One metric of a split: mean and standard deviation of a card's `n` runs, the shipped file's, and the mean of
+    `n_now` new runs."""
 
     split: str
     metric: str
     mean: float
     std: float
+    n: int
     file: float
     now: float
+    n_now: int
 
     @property
     def difference(self) -> float:
@@ -110,8 +114,11 @@ class Comparison:
 
     @property
     def allowed(self) -> float:
-        """Two standard deviations; 1 % of the mean, where the card's runs did not differ."""
-        return 2 * self.std or 0.01 * abs(self.mean)
+        """How far means of so many runs lie apart by chance in one case of a hundred, at most (Student's t); 1 % of the
+        mean, where the card's runs did not differ."""
+        if self.std == 0 or self.n < 2:
+            return 0.01 * abs(self.mean)
+        return float(stdtrit(self.n - 1, 0.995)) * self.std * math.sqrt(1 / self.n + 1 / self.n_now)
 
     @property
     def within(self) -> bool:
@@ -133,8 +140,10 @@ def compare(card: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[
             metric=metric,
             mean=stated["mean"],
             std=stated["std"],
+            n=stated["n"],
             file=card["file"][split][metric],
             now=statistics.fmean(run[split][metric] for run in runs),
+            n_now=len(runs),
         )
         for split, metrics in card["metrics"].items()
         for metric, stated in metrics.items()
