@@ -1,7 +1,7 @@
 """Damage everything that the zoo reads, and see it refused: python scripts/fuzz.py [target ...] [key=value ...].
 
 cases=100000 of each target; seed=0 of what is drawn; minutes= that a target may take, none by default.
-output=FILE.json also writes the figures there.
+output=FILE.json also writes the figures there, beside those of other targets.
 A case is a valid input with edits. It must end well or with zoo.errors.UserError, in ten seconds of work and two
 gigabytes, run no code, and write nowhere but in its own folder. Exits with 1 where one does not, and prints it, as
 small as still fails.
@@ -46,11 +46,18 @@ def run(names: list[str], *, cases: int, seed: int, minutes: float | None, outpu
     for name in names or TARGETS:
         rows.append(_in_process(name, cases, seed, minutes))
         if output:
-            found = {"versions": {package: version(package) for package in VERSIONS}, "targets": rows}
-            Path(output).parent.mkdir(parents=True, exist_ok=True)
-            Path(output).write_text(json.dumps(found, indent=1) + "\n")
+            _write(Path(output), rows)
     _print(rows)
     return rows
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write the rows; those of other targets in the file stay."""
+    known = json.loads(path.read_text())["targets"] if path.exists() else []
+    by_target = {row["target"]: row for row in [*known, *rows]}
+    found = {"versions": {package: version(package) for package in VERSIONS}, "targets": list(by_target.values())}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def _in_process(name: str, cases: int, seed: int, minutes: float | None) -> dict[str, Any]:
