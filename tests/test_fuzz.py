@@ -16,6 +16,7 @@ from fuzzing.guard import Guard, Violation
 
 import zoo
 from zoo.spec import DataSpec
+from zoo.tasks import create_task
 
 CASES = {"overrides": 5, "series": 40, "csv": 60, "card": 50, "image": 100}
 
@@ -68,8 +69,8 @@ def test_the_guard_sees_what_the_code_has_caught(tmp_path):
     [
         (lambda spec: spec["columns"][0].update(name="\ud800"), "each column's name"),
         (lambda spec: spec.update(name="\ud800"), "in text"),
-        (lambda spec: spec.update(n_outputs=2), "as many outputs"),
-        (lambda spec: spec["target"].update(shape=[3]), "as many outputs"),
+        (lambda spec: spec.update(n_outputs=2), "as many values"),
+        (lambda spec: spec["target"].update(shape=[3]), "as many values"),
     ],
 )
 def test_what_was_found(change, rule):
@@ -97,3 +98,9 @@ def test_dates_finer_than_microseconds_and_beyond_all_years(tmp_path):
     pq.write_table(pa.table({"x": pa.array([0, 2**31 - 1] * 20, pa.date32()), "y": target}), tmp_path / "far.parquet")
     with pytest.raises(zoo.UserError, match="one is not"):
         zoo.load_data("csv", path=str(tmp_path / "far.parquet"), target="y")
+
+
+def test_a_task_that_the_target_does_not_fit():
+    spec = DataSpec.from_json(zoo.load_data("wine").spec.to_json() | {"task": "language_modelling"})
+    with pytest.raises(zoo.UserError, match="int64 and 1 axes"):
+        create_task(spec)

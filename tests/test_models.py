@@ -203,6 +203,7 @@ def test_mlp_residual_and_norms():
         ("cnn/small", "rnn", {}, "takes image; data sequences offers sequence, lengths"),
         ("fnn/mlp", "fnn", {"activation": "rleu"}, "relu"),
         ("fnn/mlp", "fnn", {"depth": 0}, "at least 1"),
+        ("fnn/mlp", "fnn", {"dropout": float("nan")}, "finite number"),
         ("cnn/resnet", "cnn", {"depth": 21}, "6 n"),
         ("cnn/vgg", "cnn", {"depth": 12}, "11, 13, 16 or 19"),
         ("cnn/wide_resnet", "cnn", {"depth": 20}, "6 n"),

@@ -148,8 +148,7 @@ def _rules(spec: DataSpec) -> dict[str, bool]:
         "its inputs' shapes and types": bool(spec.inputs) and all(map(_is_input, (*spec.inputs.values(), spec.target))),
         "its inputs' axes by name": all(len(one.axes) == len(one.shape) for one in spec.inputs.values()),
         "how many outputs there are": _is_size(spec.n_outputs) and spec.n_outputs > 0,
-        "as many outputs as a target has values": spec.target.dtype == "int64"
-        or _n_values(spec.target) == spec.n_outputs,
+        "a class for each sample or step, or as many values as outputs": _is_target(spec.target, spec.n_outputs),
         "a name for each class": len(names) == n_names and all(map(_is_text, names)),
         "each column's name, kind and categories": all(map(_is_column, spec.columns)),
         "its reading by name": isinstance(spec.reading, Mapping),
@@ -177,8 +176,10 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)  # half a pair
 
 
-def _n_values(target: Input) -> int:
-    return math.prod(size for size in target.shape if size is not None and _is_size(size))
+def _is_target(target: Input, n_outputs: int) -> bool:
+    if target.dtype == "int64":
+        return target.shape in ((), (None,))
+    return all(map(_is_size, target.shape)) and math.prod(size or 0 for size in target.shape) == n_outputs
 
 
 def _is_size(value: Any) -> bool:

@@ -21,8 +21,10 @@ Scale = Callable[[Tensor], Tensor]
 class Task:
     """Base of all tasks. `score` names the metric to show first; `score_mode` says which way is better; `kept` is how
     many of a split's outputs a report shows, None for all; `call` is how a loaded model is asked;
-    `stream` says whether an evaluation reads a split as one stream, from its start to its end."""
+    `stream` says whether an evaluation reads a split as one stream, from its start to its end; `target` is the type of
+    a target and the number of its axes."""
 
+    target: tuple[str, int]
     score: str
     score_mode: str
     kept: int | None = None
@@ -61,6 +63,10 @@ class Task:
 def create_task(spec: DataSpec, **options: Any) -> Task:
     """The task of a data set. Options that are None keep the task's default; others must be the task's own."""
     task = TASKS.get(spec.task)
+    found = spec.target.dtype, len(spec.target.shape)
+    if found != task.target:
+        raise UserError("task {} has targets of type {} and {} axes; data {} has {} and {}".format(
+            spec.task, *task.target, spec.name, *found))  # fmt: skip
     given = {name: value for name, value in options.items() if value is not None}
     known = task.__init__.__annotations__
     for name in given:
@@ -83,6 +89,7 @@ class Classification(Task):
         class_weights: a weight in the loss for each class, in the order of `spec.class_names`.
     """
 
+    target = "int64", 0
     score, score_mode = "accuracy", "max"
 
     def __init__(
@@ -158,6 +165,7 @@ class Values(Task):
 class Regression(Values):
     """One number or several; the arguments are those of `Values`."""
 
+    target = "float32", 1
     score, score_mode = "rmse", "min"
 
     def metrics(self) -> "MetricCollection":
@@ -175,6 +183,7 @@ class Regression(Values):
 class Forecasting(Values):
     """The next steps of a series, all at once: targets (horizon, n_channels); the arguments are those of `Values`."""
 
+    target = "float32", 2
     score, score_mode, kept = "mse_scaled", "min", 2000
 
     def metrics(self) -> "MetricCollection":
@@ -198,6 +207,7 @@ class Forecasting(Values):
 class LanguageModelling(Task):
     """The next token, at each step of a text."""
 
+    target = "int64", 1
     score, score_mode, kept = "nats", "min", 0
     call = 'model.generate("Once upon a time", n=200)'
     stream = True

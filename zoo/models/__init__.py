@@ -1,5 +1,6 @@
 """Every architecture, by name: `family/architecture`, one file each."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UserError, unknown
@@ -43,6 +44,8 @@ def create_model(name: str, spec: DataSpec, **kwargs: Any) -> "Model":
     for key in kwargs:
         if key not in choices:
             raise unknown(f"keyword of model {name}", key, choices)
+        if isinstance(kwargs[key], float) and not math.isfinite(kwargs[key]):
+            raise UserError(f"{key} of model {name} is a finite number; got {kwargs[key]}")
     try:
         return Model(spec, network(**sizes, **kwargs))
     except ValueError as error:
