@@ -32,13 +32,17 @@ def reproduce(name: str, settings: Sequence[str]) -> bool:
     from zoo.release import compare, finished, same_weights
 
     card = load_card(name)
-    options = {"seed": str(card["file"]["seed"]), "run_dir": f"runs/reproduce/{name}", **_parsed(settings)}
+    options = {
+        "seed": str(card["file"].get("seed", card["seeds"][0])),
+        "run_dir": f"runs/reproduce/{name}",
+        **_parsed(settings),
+    }
     seeds = _seeds(options["seed"], card["seeds"])
     runs = finished(_trained(name, seeds, options["run_dir"]), seeds)
     compared = compare(card, [metrics for _, metrics in runs])
     print(_table(compared, len(runs)))
     for folder, metrics in runs:
-        if metrics["seed"] == card["file"]["seed"]:
+        if metrics["seed"] == card["file"].get("seed"):
             print(f"weights of seed {metrics['seed']}: {same_weights(name, folder)}")
     return all(entry.within for entry in compared)
 

@@ -168,7 +168,7 @@ def test_augmentation_keeps_shapes_and_draws_from_the_global_generator(name):
         told = {"epoch": seed, "n_outputs": 4}
         return augment(batch, {name: OPTIONS.get(name, {})}, **told)["image"].float()
 
-    assert drawn(0).shape == batch["image"].shape
+    assert drawn(9).shape == batch["image"].shape
     assert drawn(0).isfinite().all()
     assert torch.equal(drawn(0), drawn(0))
     assert not torch.equal(drawn(0), drawn(1))
@@ -180,6 +180,7 @@ OPTIONS = {
     "crop": {"padding": 2},
     "colour": {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4},
     "noise": {"name": "image", "std": 5.0},
+    "resize": {"start": 4, "epochs": 2},
 }
 
 
@@ -211,6 +212,13 @@ def test_what_cutout_and_erase_leave_is_as_it_was():
     for name, options in {"cutout": {"size": 4}, "erase": {"p": 1.0, "largest": 0.3}}.items():
         changed = (augment(BATCHES["image"], {name: options})["image"] != image).any(1).flatten(1).float().mean(1)
         assert 0 < changed.max() <= 0.4
+
+
+def test_resize_grows_to_the_full_size():
+    image = torch.full((2, 3, 32, 64), 9.0)
+    grown = [augment({"image": image}, {"resize": {"start": 20, "epochs": 4}}, epoch=at)["image"] for at in range(6)]
+    assert [tuple(one.shape[2:]) for one in grown] == [(20, 40), (22, 44), (26, 52), (28, 56), (32, 64), (32, 64)]
+    assert all(torch.allclose(one, torch.tensor(9.0)) for one in grown)
 
 
 def test_warp_turns_without_shearing():

@@ -374,3 +374,8 @@ def trained(config, folder):
 def test_teachers_that_cannot_teach(config, tmp_path, settings, message):
     with pytest.raises(UserError, match=message):
         zoo.train(config("model=fnn", *settings), tmp_path)
+
+
+def test_a_network_of_one_image_size_refuses_smaller_images(config, tmp_path):
+    with pytest.raises(UserError, match="another size"):
+        zoo.train(config("model=cnn/lenet5", "+data.augment.resize={start: 20, epochs: 2}", "trainer=cpu"), tmp_path)

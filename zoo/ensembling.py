@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.data.module import load_section
 from zoo.errors import UserError
-from zoo.evaluation import evaluate
+from zoo.evaluation import measure
 from zoo.models.ensemble import Ensemble
-from zoo.pretrained import has_classes, load, load_file, save_file
+from zoo.pretrained import has_classes, load_file, save_file
 
 KEPT = ("model", "spec", "config", "precision", "device", "hardware", "versions")
 
@@ -42,8 +41,6 @@ def ensemble(weights: Sequence[Path], output: Path) -> dict[str, Any]:
         "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
     save_file(output, model, card)
-    splits = load_section(card["config"]["data"])
-    predictor = load(output)
-    card["metrics"] = {name: evaluate(predictor, getattr(splits, name), kept=0)[0] for name in ("val", "test")}
+    card["metrics"] = measure(output)
     save_file(output, model, card)
     return card

@@ -135,6 +135,14 @@ def evaluate_weights(
     return metrics
 
 
+def measure(path: Path) -> dict[str, dict[str, float]]:
+    """The metrics of a release file on the validation and the test split of the data it was trained on."""
+    measured: dict[str, dict[str, float]] = {}
+    for split in ("val", "test"):
+        measured[split] = evaluate_weights(path, split=split)[split]
+    return measured
+
+
 def _samples(predictor: Predictor, data: Mapping[str, Any] | None, split: str) -> tuple[str, Split]:
     """What to measure on, and the name of its data set."""
     from zoo.data.readers import read_labelled

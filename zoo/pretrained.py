@@ -72,19 +72,24 @@ def load(name_or_path: str | Path) -> "Predictor":
     return Predictor(model, spec, card or header)
 
 
-def save_file(path: Path, model: "Trained", card: Mapping[str, Any]) -> None:
+def save_file(path: Path, model: "Trained", card: Mapping[str, Any], *, halved: bool = False) -> None:
     """Write a release file.
 
     Args:
         path: of the file; written whole or not at all.
         model: whose weights and preprocessing to save.
         card: plain JSON; `card["model"]` and `card["spec"]` rebuild the model.
+        halved: store weights in 16 bits, all but those of vectors (biases, norms), which are few.
     """
+    import torch
     from safetensors.torch import save
 
     from zoo.files import write_whole
 
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    if halved:
+        weights = {name for name, parameter in model.named_parameters(remove_duplicate=False) if parameter.ndim > 1}
+        tensors |= {name: tensors[name].to(torch.float16) for name in weights}
     header = {"format": FORMAT, **card}
     content = save(tensors, metadata={"zoo": json.dumps({**header, "sha256": _digest(header, tensors)})})
     write_whole(path, lambda file: file.write(content))
@@ -97,7 +102,7 @@ def load_file(path: Path) -> tuple["Trained", Any, dict[str, Any]]:
     from zoo.models.ensemble import Ensemble
     from zoo.spec import DataSpec
 
-    tensors, header = _tensors_and_header(path)
+    tensors, header = read_tensors(path)
     try:
         spec = DataSpec.from_json(header["spec"])
         with _no_larger_than(tensors):
@@ -136,7 +141,8 @@ def _no_larger_than(tensors: Mapping[str, "Tensor"]) -> Iterator[None]:
         hook.remove()
 
 
-def _tensors_and_header(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
+def read_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
+    """The tensors of a release file as they are stored, and its card. Raises UserError as `load` does."""
     from safetensors import SafetensorError
     from safetensors.torch import load as parse
 

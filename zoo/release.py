@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 import statistics
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,23 +15,28 @@ import yaml
 from scipy.special import stdtrit
 from torch import Tensor
 
+from zoo.ensembling import ensemble
 from zoo.errors import UserError
+from zoo.evaluation import measure
 from zoo.files import sha256_of, write_text
 from zoo.models.ensemble import Trained
-from zoo.pretrained import CARDS, WEIGHTS, load_card, load_file
+from zoo.pretrained import CARDS, WEIGHTS, load_card, load_file, read_tensors, save_file
 from zoo.spec import DataSpec, Input
 
 PROBE_TOLERANCE = 1e-3
+HALVED = 1e-3  # largest change of the validation loss by 16-bit weights, as a share
 
 
-def release(name: str, runs: Path) -> Path:
+def release(name: str, runs: Path, *, together: bool = False) -> Path:
     """Make the pretrained file `name` of the finished runs in a folder, one a seed, and write its card.
 
-    The file is the run of the lowest validation loss; the card's metrics are over all runs.
+    The file is the run of the lowest validation loss; the card's metrics are over all runs. Weights are stored in 16
+    bits where the validation loss stays what it is.
 
     Args:
         name: family/architecture.data[_recipe]; conf/experiment/<name>.yaml is its recipe.
         runs: the sweep's folder, with one finished run in each sub-folder.
+        together: the file is the ensemble of all runs instead.
 
     Returns:
         The card's path.
@@ -42,14 +48,18 @@ def release(name: str, runs: Path) -> Path:
     best = min(range(len(folders)), key=lambda index: metrics[index]["val"]["loss"])
     target = WEIGHTS / f"{name}.safetensors"
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(folders[best] / "model.safetensors", target)
+    if together:
+        ensemble([folder / "model.safetensors" for folder in folders], target)
+    else:
+        shutil.copy(folders[best] / "model.safetensors", target)
+    _halve(target)
     model, spec, header = load_file(target)
     seeds = [entry["seed"] for entry in metrics]
     card = {
         "name": name,
         "recipe": f"python scripts/train.py -m experiment={name} seed={','.join(map(str, seeds))}",
         "metrics": {split: _summaries([entry[split] for entry in metrics]) for split in ("val", "test")},
-        "file": {"seed": header["seed"], **header["metrics"]},
+        "file": {**{key: header[key] for key in ("seed", "seeds") if key in header}, **header["metrics"]},
         "seeds": seeds,
         "seconds": _summaries([entry["seconds"] for entry in metrics]),
         "bytes": target.stat().st_size,
@@ -63,6 +73,19 @@ def release(name: str, runs: Path) -> Path:
     path = CARDS / f"{name}.yaml"
     write_text(path, yaml.safe_dump(card, sort_keys=False, width=120))
     return path
+
+
+def _halve(path: Path) -> None:
+    """Store the weights of a release file in 16 bits, and the metrics that it then has, unless its validation loss
+    changes by more than HALVED."""
+    model, _, header = load_file(path)
+    with tempfile.TemporaryDirectory() as folder:
+        halved = Path(folder) / path.name
+        save_file(halved, model, header, halved=True)
+        metrics = measure(halved)
+    loss, now = header["metrics"]["val"]["loss"], metrics["val"]["loss"]
+    if math.isclose(loss, now, rel_tol=HALVED):
+        save_file(path, model, {**header, "metrics": metrics}, halved=True)
 
 
 def _summaries(entries: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
@@ -153,8 +176,10 @@ def compare(card: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[
 def same_weights(name: str, run: Path) -> str:
     """In words, whether a run's tensors are those of the pretrained file, bit for bit."""
     paths = (run / "model.safetensors", WEIGHTS / f"{name}.safetensors")
-    ours, published = (load_file(path)[0].state_dict() for path in paths)
-    different = [key for key, value in published.items() if key not in ours or not torch.equal(ours[key], value)]
+    ours, published = (read_tensors(path)[0] for path in paths)
+    different = [
+        key for key, value in published.items() if key not in ours or not torch.equal(ours[key].to(value.dtype), value)
+    ]
     return f"{len(different)} of {len(published)} tensors differ from the file's" if different else "equal bit for bit"
 
 

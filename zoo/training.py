@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import platform
+import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -207,10 +208,14 @@ def _trained(
     try:
         with quick_cuda_check():
             trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
+    except (ValueError, RuntimeError) as error:
+        if "more than 1 value per channel" in str(error):
+            fix = "BatchNorm cannot train on one sample; raise data.batch_size, or take another norm"
+        elif "resize" in config["data"].get("augment", {}) and re.search("shapes|size", str(error)):
+            fix = "the network does not take images of another size; take data.augment.resize away, or start larger"
+        else:
             raise
-        raise UserError("BatchNorm cannot train on one sample; raise data.batch_size, or take another norm") from error
+        raise UserError(fix) from error
     except DivergedError as error:
         if config["trainer"]["rollback"] is None or error.times == ROLLBACKS:
             raise
