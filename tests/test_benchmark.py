@@ -88,6 +88,12 @@ def test_images_item_by_item_are_the_same_images(images):
     check([cnn.item_by_item(images, n_rounds=1)], 1)
 
 
+def test_the_example_is_that_of_pytorch_examples_and_the_picture_is_drawn(tmp_path):
+    assert sum(parameter.numel() for parameter in cnn.example_network().parameters()) == 1_199_882
+    _page.save_picture(tmp_path / "cnn.png", lambda figure: cnn.draw(figure, []))
+    assert (tmp_path / "cnn.png").stat().st_size > 5000
+
+
 def test_data_lines(tmp_path):
     check(list(data.epochs("digits", zoo.load_data("mnist5k").train)), 2)
     data.write_csv(tmp_path / "large.csv", 200)
