@@ -208,6 +208,13 @@ def _trained(
     try:
         with quick_cuda_check():
             trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
+    except DivergedError as error:
+        if config["trainer"]["rollback"] is None or error.times == ROLLBACKS:
+            raise
+        best = run.checkpoints / "best.ckpt"
+        say(f"{str(error).splitlines()[0]}; back to it, with a lower rate for the {error.times + 1}. time")
+        checkpoint = best if is_sound(best) else None
+        return _trained(run, config, seeds, splits, checkpoint, callbacks, loggers, error.times + 1)
     except (ValueError, RuntimeError) as error:
         if "more than 1 value per channel" in str(error):
             fix = "BatchNorm cannot train on one sample; raise data.batch_size, or take another norm"
@@ -216,13 +223,6 @@ def _trained(
         else:
             raise
         raise UserError(fix) from error
-    except DivergedError as error:
-        if config["trainer"]["rollback"] is None or error.times == ROLLBACKS:
-            raise
-        best = run.checkpoints / "best.ckpt"
-        say(f"{str(error).splitlines()[0]}; back to it, with a lower rate for the {error.times + 1}. time")
-        checkpoint = best if is_sound(best) else None
-        return _trained(run, config, seeds, splits, checkpoint, callbacks, loggers, error.times + 1)
     return module, trainer
 
 
