@@ -63,6 +63,7 @@ def test_an_interrupted_training_of_seeds_goes_on_to_the_same_bits(config, tmp_p
         (("model=fnn", "seeds=[1,-2]"), "whole number from 0"),
         (("model=rnn", "seeds=[0,1]"), "recurrent"),
         (("model=fnn", "seeds=[0,1]", "optim=muon"), "one seed at a time"),
+        (("model=fnn", "seeds=[0,1]", "optim.sam=0.05"), "one seed at a time"),
         (("model=fnn", "seeds=[0,1]", "trainer.compile=default"), "without trainer.compile"),
     ],
 )

@@ -19,6 +19,7 @@ from zoo.data.splits import Splits
 from zoo.errors import UserError
 from zoo.evaluation import evaluate_weights
 from zoo.modules.optim import OPTIMIZERS, SCHEDULES, create_optimizer, create_schedule
+from zoo.modules.sharpness import at_worst
 from zoo.spec import DataSpec
 from zoo.tasks import create_task
 
@@ -177,7 +178,9 @@ def test_finetuning_takes_all_but_another_head(config, runs, tmp_path, capsys):
         zoo.train(config("model=cnn/lenet5", f"finetune={weights}", "trainer=debug"), tmp_path / "other")
 
 
-@pytest.mark.parametrize("overrides", [("optim=muon",), ("optim=nesterov",), ("optim=adam", "optim.clip=1")])
+@pytest.mark.parametrize(
+    "overrides", [("optim=muon",), ("optim=nesterov",), ("optim=adam", "optim.clip=1"), ("optim.sam=0.05",)]
+)
 def test_every_optimiser_learns_through_the_trainer(config, tmp_path, overrides):
     metrics = zoo.train(config("model=fnn", "trainer.max_epochs=8", *overrides), tmp_path)
     assert metrics["val"]["accuracy"] > 0.9
@@ -209,7 +212,7 @@ def quadratic():
 
 def options_of(name):
     section = yaml.safe_load((ROOT / "conf" / "optim" / f"{name}.yaml").read_text())
-    return {key: value for key, value in section.items() if key not in ("clip", "ema", "schedule")}
+    return {key: value for key, value in section.items() if key not in ("clip", "ema", "sam", "schedule")}
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS.names())
@@ -248,7 +251,7 @@ def test_biases_may_have_a_rate_of_their_own():
 @pytest.mark.parametrize("name", SCHEDULES.names())
 def test_schedule_stays_in_bounds_and_warms_up(name):
     optimizer = torch.optim.SGD(quadratic().parameters(), lr=1.0)
-    schedule = create_schedule(optimizer, 100, name=name, warmup=0.1)
+    schedule = create_schedule(optimizer, 100, name=name, warmup=0.0 if name == "one_cycle" else 0.1)
     rates = []
     for _ in range(100):
         rates.append(optimizer.param_groups[0]["lr"])
@@ -258,6 +261,42 @@ def test_schedule_stays_in_bounds_and_warms_up(name):
     assert rates[0] < 0.2
     assert math.isclose(max(rates), 1, rel_tol=0.2)
     assert name == "constant" or rates[-1] < 0.2
+
+
+def test_one_cycle_has_no_second_warmup():
+    optimizer = torch.optim.SGD(quadratic().parameters(), lr=1.0)
+    with pytest.raises(UserError, match="one_cycle rises by itself"):
+        create_schedule(optimizer, 100, name="one_cycle", warmup=0.1)
+
+
+def test_the_worst_place_nearby_is_along_the_gradient_and_left_again():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 1))
+    x = torch.randn(32, 4)
+
+    def gradients(of):
+        model(x).square().mean().backward()
+        return torch.cat([parameter.grad.flatten() for parameter in of.parameters()])
+
+    gradient = gradients(model)
+    before = copy.deepcopy(model.state_dict())
+    with at_worst(model, 0.1):
+        moved = torch.cat([(p - before[name]).flatten() for name, p in model.named_parameters()])
+        there = gradients(model)
+    torch.testing.assert_close(moved.detach(), 0.1 * gradient / gradient.norm())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    kept = torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+    assert torch.equal(kept, there)
+    assert not torch.allclose(there, gradient, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [(("optim.sam=-1",), "optim.sam is a length"), (("optim.sam=1", "trainer.accumulate_grad_batches=2"), "one batch")],
+)
+def test_what_sharpness_cannot_be_taken_with_is_said(config, tmp_path, overrides, message):
+    with pytest.raises(UserError, match=message):
+        zoo.train(config("model=fnn", *overrides), tmp_path)
 
 
 # -- tasks

@@ -24,7 +24,12 @@ from zoo.checkpoint import SafeCheckpointIO, checkpoints
 Config = Mapping[str, Any]
 WARM = ("zoo.training", "zoo.report", "matplotlib.backends.backend_agg", "sklearn.datasets", "torchmetrics")
 SAVING = ("tempfile.mkstemp", "os.rename", "os.remove")  # what a save is made of, as the interpreter reports it
-EVERYTHING = ("trainer.save_every=0", "optim.ema=0.9", "optim.schedule.warmup=0.1", "callbacks=early_stopping")
+EVERYTHING = (
+    "trainer.save_every=0",
+    "optim.ema=0.9",
+    "optim.schedule={name: cosine, warmup: 0.1}",
+    "callbacks=early_stopping",
+)
 OF_THE_RUN = ("seconds", "dirpath", "best_model_path", "kth_best_model_path", "last_model_path", "best_k_models")
 FAMILIES = {
     "fnn": ("model=fnn", "data.batch_size=64", "trainer.max_epochs=4", "model.dropout=0.2"),

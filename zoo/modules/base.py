@@ -18,6 +18,7 @@ from zoo.modules.average import MovingAverage
 from zoo.modules.distillation import Distillation
 from zoo.modules.optim import Both, create_optimizer, create_schedule
 from zoo.modules.sharding import shard
+from zoo.modules.sharpness import at_worst
 from zoo.registry import Registry
 from zoo.spec import DataSpec
 from zoo.tasks import create_task
@@ -45,7 +46,8 @@ class ZooModule(L.LightningModule):
         spec: a `DataSpec` as JSON.
         task: options of the spec's task; None keeps the default.
         optim: {"name", "lr", ...} of the optimiser; "schedule": {"name", "warmup", ...}; "ema": decay of the moving
-            average of weights, or None.
+            average of weights, or None; "clip": largest norm of the gradient, or None; "sam": radius in which the loss
+            is to be low everywhere, or None.
     """
 
     def __init__(
@@ -98,12 +100,10 @@ class ZooModule(L.LightningModule):
         optimizer, schedule = self.optimizers(), self.lr_schedulers()
         scale, n = self.model.n_models / self.accumulate, 0
         for n, batch in enumerate(self._steps(group, batch_idx), 1):
-            inputs = self.inputs(batch)
-            output = self.model.scaled(**inputs)
-            loss = self._loss(output, batch, self.loss)
-            if self.distillation is not None:
-                loss = self.distillation(loss, output, inputs, self.model)
-            self._backward(loss if scale == 1 else loss * scale, batch)
+            self._descend(batch, scale, self.loss)
+            if self.optim["sam"]:
+                with at_worst(self.model, self.optim["sam"]):
+                    self._descend(batch, scale, MeanLoss())
             if n % self.accumulate == 0:
                 self._update(optimizer, schedule)
         if n % self.accumulate:
@@ -120,7 +120,15 @@ class ZooModule(L.LightningModule):
         trainer: Any = self.trainer
         return trainer.datamodule
 
-    def _backward(self, loss: Tensor, batch: Batch) -> None:
+    def _descend(self, batch: Batch, scale: float, mean: MeanLoss) -> None:
+        """Add the gradient of a batch's loss times `scale`."""
+        inputs = self.inputs(batch)
+        output = self.model.scaled(**inputs)
+        loss = self._loss(output, batch, mean)
+        if self.distillation is not None:
+            loss = self.distillation(loss, output, inputs, self.model)
+        if scale != 1:
+            loss = loss * scale
         if self.on_its_own:
             loss.backward()
         else:
@@ -213,8 +221,20 @@ class ZooModule(L.LightningModule):
         optimizer = create_optimizer(self.model, **{k: v for k, v in self.optim.items() if k not in _NOT_OPTIMIZER})
         if self.sharded and isinstance(optimizer, Both):
             raise UserError("trainer=fsdp keeps the states of one optimiser, and optim=muon is two; use optim=adamw")
+        if self.optim["sam"]:
+            self._check_sam(self.optim["sam"])
         schedule = create_schedule(optimizer, self.n_updates, **self.optim["schedule"])
         return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def _check_sam(self, radius: Any) -> None:
+        if not isinstance(radius, int | float) or radius < 0:
+            raise UserError(f"optim.sam is a length, such as 0.05, or null; got {radius}")
+        if self.accumulate > 1:
+            raise UserError("optim.sam takes one batch an update; use trainer.accumulate_grad_batches=1")
+        if self.model.n_models > 1:
+            raise UserError("optim.sam trains one seed at a time; for several: -m seed=0,1")
+        if self.sharded or self.trainer.world_size > 1:
+            raise UserError("optim.sam trains on one device; use trainer.devices=1 trainer.strategy=auto")
 
     @property
     def n_updates(self) -> int:
@@ -237,4 +257,4 @@ class ZooModule(L.LightningModule):
         return [MovingAverage(decay, self.trainer.strategy.root_device)]
 
 
-_NOT_OPTIMIZER = ("schedule", "ema", "clip")
+_NOT_OPTIMIZER = ("schedule", "ema", "clip", "sam")

@@ -126,11 +126,15 @@ def create_schedule(optimizer: Optimizer, n_steps: int, *, name: str, warmup: fl
         optimizer: whose rates to schedule.
         n_steps: steps of the whole training.
         name: "constant", "cosine", "one_cycle" or "step".
-        warmup: share of the training in which the rate rises linearly from 0.
+        warmup: share of the training in which the rate rises linearly from 0; one_cycle has a rise of its own.
         options: the schedule's own.
     """
     if not 0 <= warmup < 1:
         raise UserError(f"optim.schedule.warmup is a share of the training, at least 0 and below 1; got {warmup}")
+    if warmup and name == "one_cycle":
+        raise UserError(
+            "one_cycle rises by itself; leave optim.schedule.warmup at 0, or take optim.schedule.name=cosine"
+        )
     schedule = SCHEDULES.get(name)
     known = schedule.__annotations__
     for option in options:
