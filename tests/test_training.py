@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import os
+import platform
 import signal
 
 import pytest
@@ -22,6 +23,7 @@ from zoo.modules.optim import OPTIMIZERS, SCHEDULES, create_optimizer, create_sc
 from zoo.modules.sharpness import at_worst
 from zoo.spec import DataSpec
 from zoo.tasks import create_task
+from zoo.trainer import quick_steps
 
 FAMILIES = ("fnn", "cnn", "rnn")
 
@@ -200,6 +202,21 @@ def test_bf16_with_clipping(config, tmp_path):
     metrics = zoo.train(config("model=fnn", *settings), tmp_path)
     assert metrics["precision"] == "bf16-mixed"
     assert metrics["val"]["accuracy"] > 0.9
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="asks glibc")
+def test_steps_get_the_memory_again_that_they_leave():
+    import resource
+
+    def cleared_pages():
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(10):
+            torch.ones(2**25)  # 128 MiB, 32,768 pages
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    with quick_steps():
+        kept = cleared_pages()
+    assert kept < cleared_pages() / 4
 
 
 # -- optimisers and schedules

@@ -35,7 +35,7 @@ from zoo.pretrained import load, save_file
 from zoo.report import write_report
 from zoo.run import Run, is_first, say
 from zoo.spec import DataSpec
-from zoo.trainer import Config, check_trainer, create_trainer, describe_device, quick_cuda_check
+from zoo.trainer import Config, check_trainer, create_trainer, describe_device, quick_steps
 
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy")
 REQUIRED = ("model", "data", "optim", "trainer")
@@ -206,7 +206,7 @@ def _trained(
     say(f"training {config['model']['name']} on {splits.spec.name}, {describe_device(trainer)}, "
         f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}")  # fmt: skip
     try:
-        with quick_cuda_check():
+        with quick_steps():
             trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
     except DivergedError as error:
         if config["trainer"]["rollback"] is None or error.times == ROLLBACKS:

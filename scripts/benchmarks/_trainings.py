@@ -21,7 +21,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from benchmarks._case import Case, zoo_data, zoo_module
 from benchmarks._measure import now
 from zoo.auto import batch_work, group_steps
-from zoo.trainer import create_trainer, quick_cuda_check
+from zoo.trainer import create_trainer, quick_steps
 
 Epoch = Callable[[], Iterator[list[Tensor]]]
 
@@ -52,7 +52,7 @@ def ours(case: Case, clock: "Clock | None" = None) -> Times:
     with tempfile.TemporaryDirectory() as folder, _prepared(case):
         trainer = create_trainer(Path(folder), case.config, module, [clock], [])
         group_steps(trainer, module, data, [clock], batch_work(module, data))
-        with quick_cuda_check():
+        with quick_steps():
             return _fit(lambda: trainer.fit(module, data), clock)
 
 
@@ -81,7 +81,7 @@ def by_hand(case: Case, epoch: Epoch | None = None) -> Times:
         case: what to train.
         epoch: gives an epoch's batches, inputs and target, on the device; None indexes tensors that lie there.
     """
-    with _prepared(case), quick_cuda_check():
+    with _prepared(case), quick_steps():
         clock = Clock()
         return _fit(lambda: _loop(case, clock, epoch or _indexed(case)), clock)
 
