@@ -38,8 +38,9 @@ def row(card: dict[str, Any]) -> str:
 
     metric = TASKS.get(card["spec"]["task"]).score
     score = card["metrics"]["test"][metric]
+    deviation = f" ± {score['std']:.4f}" if score["n"] > 1 else ""
     return (
-        f"| `{card['name']}` | {metric} {score['mean']:.4f} ± {score['std']:.4f} ({score['n']}) "
+        f"| `{card['name']}` | {metric} {score['mean']:.4f}{deviation} ({score['n']}) "
         f"| {card['n_parameters']:,} | {card['bytes'] / 1000:,.0f} kB | {card['seconds']['fit']['mean']:.0f} s "
         f"| {card['hardware']}, {card['device']}, torch {card['versions']['torch']} |\n"
     )
