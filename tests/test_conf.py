@@ -47,7 +47,7 @@ def test_trainer_keys_are_lightnings_or_ours(name):
 @pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "optim"])
 def test_optim_keys_are_the_optimisers(name):
     section = yaml.safe_load((CONF / "optim" / f"{name}.yaml").read_text())
-    options = set(section) - {"name", "weight_decay", "bias_lr", "clip", "ema", "sam", "schedule"}
+    options = set(section) - {"name", "weight_decay", "bias_lr", "clip", "ema", "lookahead", "sam", "schedule"}
     assert options <= set(inspect.signature(OPTIMIZERS.get(section["name"])).parameters)
     assert section["schedule"]["name"] in SCHEDULES.names()
 

@@ -71,7 +71,7 @@ def test_the_script_starts_its_processes(config, script, tmp_path):
     assert_same(tmp_path / "one", tmp_path / "two")
 
 
-@pytest.mark.parametrize("setting", ["optim.ema=0.9", "optim=muon", "optim.sam=0.05"])
+@pytest.mark.parametrize("setting", ["optim.ema=0.9", "optim.lookahead=5", "optim=muon", "optim.sam=0.05"])
 def test_what_needs_whole_weights_is_refused(config, tmp_path, monkeypatch, setting):
     monkeypatch.setenv("LOCAL_RANK", "0")  # as a launcher does, so that Lightning starts no process
     with pytest.raises(zoo.UserError, match=r"trainer=fsdp|on one device"):

@@ -9,6 +9,7 @@ from conftest import ROOT
 
 import zoo
 from zoo.errors import UserError
+from zoo.files import sha256_of
 from zoo.models import MODELS
 from zoo.models.cost import multiply_adds
 from zoo.release import probe_inputs
@@ -182,6 +183,48 @@ def test_the_others_have_the_published_size(name, kwargs, millions):
 def test_networks_of_torchvision_read_small_images(architecture):
     model = build("cnn/torchvision", architecture=architecture).eval()
     assert model(**probe_inputs(SPECS["cnn"], 2)).shape == (2, 3)
+
+
+@pytest.fixture
+def fetched_from(monkeypatch, tmp_path):
+    """Lets torchvision's weights be fetched from another address, into an empty cache."""
+    from types import SimpleNamespace
+
+    import torchvision
+
+    def choose(url):
+        found = SimpleNamespace(DEFAULT=SimpleNamespace(url=url))
+        monkeypatch.setattr(torchvision.models, "get_model_weights", lambda name: found)
+
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
+    return choose
+
+
+def test_a_network_of_torchvision_takes_its_weights_once(fetched_from, tmp_path):
+    from torchvision.models import resnet18
+
+    theirs, saved = resnet18().state_dict(), tmp_path / "weights"
+    torch.save(theirs, saved)
+    file = tmp_path / f"resnet18-{sha256_of(saved)[:8]}.pth"
+    saved.rename(file)
+    fetched_from(file.as_uri())
+    model = build("cnn/torchvision", pretrained=True)
+    ours = model.network.body.state_dict()
+    before = {name: ours[name].clone() for name in ("conv1.weight", "layer1.0.conv1.weight")}
+    assert not torch.equal(before["layer1.0.conv1.weight"], theirs["layer1.0.conv1.weight"])
+    model.network.fit([])
+    assert torch.equal(ours["conv1.weight"], before["conv1.weight"])  # the stem is another
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.items() if name != "conv1.weight")
+    kept = tmp_path / "hub" / "checkpoints" / file.name
+    kept.write_bytes(kept.read_bytes()[:-1] + b"?")
+    with pytest.raises(UserError, match="its hash is not the one in its name"):
+        model.network.fit([])
+
+
+def test_weights_of_torchvision_that_cannot_be_had_have_a_place(fetched_from, tmp_path):
+    fetched_from("http://127.0.0.1:9/resnet18-12345678.pth")
+    with pytest.raises(UserError, match=r"put the file http://127.0.0.1:9/resnet18-12345678.pth at .*checkpoints"):
+        build("cnn/torchvision", pretrained=True).network.fit([])
 
 
 def test_lenet5_has_the_published_layers():

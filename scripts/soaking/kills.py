@@ -27,6 +27,7 @@ SAVING = ("tempfile.mkstemp", "os.rename", "os.remove")  # what a save is made o
 EVERYTHING = (
     "trainer.save_every=0",
     "optim.ema=0.9",
+    "optim.lookahead=3",
     "optim.schedule={name: cosine, warmup: 0.1}",
     "callbacks=early_stopping",
 )

@@ -29,6 +29,7 @@ MISTAKES = {
     "model=fnn trainer.max_epochs=0": "whole number from 1",
     "model=fnn data.split_seed=-1": "data breast_cancer",
     "model=fnn optim.ema=2": "optim.ema",
+    "model=fnn optim.lookahead=0": "optim.lookahead",
     "model=fnn +extra=1": "no setting 'extra'",
     "model=fnn 'seed=[1'": "",
     "model=fnn resume=nowhere.ckpt": "resume=auto",

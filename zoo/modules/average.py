@@ -1,10 +1,11 @@
-"""The moving average of weights."""
+"""Averages of weights over a training."""
 
 from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.callbacks import Callback, WeightAveraging
+from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
@@ -30,3 +31,43 @@ class MovingAverage(WeightAveraging):
 
     def on_train_epoch_end(self, *_: Any, **__: Any) -> None:
         """Nothing is left to do."""
+
+
+class Lookahead(Callback):
+    """Every few updates, moves a slow copy of the weights a part of the way to them, and the weights back to it (M.
+    Zhang et al., arXiv 1907.08610). The slow copy keeps a share of itself that grows with the cube of the progress, to
+    0.95 for each update (K. Jordan, arXiv 2404.00498, section 3.4).
+
+    Args:
+        every: updates from one time to the next.
+    """
+
+    def __init__(self, every: int):
+        self.every = every
+        self.n = 0  # updates so far
+        self.slow: list[Tensor] = []
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start from the weights, or go on from what a checkpoint kept, and follow the optimiser itself."""
+        module: Any = pl_module
+        fast = [weight.detach() for weight in module.parameters()]
+        kept = self.slow or fast
+        self.slow = [slow.clone().to(weight.device) for slow, weight in zip(kept, fast, strict=True)]
+        n_updates = module.n_updates
+
+        def follow(*_: Any) -> None:
+            self.n += 1
+            if self.n % self.every == 0:
+                share = 1 - 0.95**self.every * (self.n / n_updates) ** 3
+                torch._foreach_lerp_(self.slow, fast, share)
+                torch._foreach_copy_(fast, self.slow)
+
+        trainer.optimizers[0].register_step_post_hook(follow)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resume goes on from."""
+        return {"n": self.n, "slow": self.slow}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take what `state_dict` gave."""
+        self.n, self.slow = state_dict["n"], state_dict["slow"]

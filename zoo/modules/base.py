@@ -14,7 +14,7 @@ from zoo.errors import UserError
 from zoo.models import create_model
 from zoo.models.model import Model
 from zoo.models.stacked import Stacked
-from zoo.modules.average import MovingAverage
+from zoo.modules.average import Lookahead, MovingAverage
 from zoo.modules.distillation import Distillation
 from zoo.modules.optim import Both, create_optimizer, create_schedule
 from zoo.modules.sharding import shard
@@ -46,8 +46,9 @@ class ZooModule(L.LightningModule):
         spec: a `DataSpec` as JSON.
         task: options of the spec's task; None keeps the default.
         optim: {"name", "lr", ...} of the optimiser; "schedule": {"name", "warmup", ...}; "ema": decay of the moving
-            average of weights, or None; "clip": largest norm of the gradient, or None; "sam": radius in which the loss
-            is to be low everywhere, or None.
+            average of weights, or None; "lookahead": updates after which weights go back a part of their way, or None;
+            "clip": largest norm of the gradient, or None; "sam": radius in which the loss is to be low everywhere, or
+            None.
     """
 
     def __init__(
@@ -246,15 +247,22 @@ class ZooModule(L.LightningModule):
         return self.trainer.max_epochs * -(-n_batches // self.accumulate)
 
     def configure_callbacks(self) -> list[Callback]:
-        """The moving average of weights, which validation and the release file then use."""
-        decay = self.optim["ema"]
-        if decay is None:
-            return []
-        if not isinstance(decay, float) or not 0 < decay < 1:
+        """What follows the weights: their moving average, which validation and the release file then use, and
+        lookahead."""
+        decay, every = self.optim["ema"], self.optim["lookahead"]
+        if decay is not None and not (isinstance(decay, float) and 0 < decay < 1):
             raise UserError(f"optim.ema is a decay between 0 and 1, such as 0.99, or null; got {decay}")
-        if self.sharded:
-            raise UserError(f"trainer=fsdp cuts the weights that optim.ema={decay} needs whole; use optim.ema=null")
-        return [MovingAverage(decay, self.trainer.strategy.root_device)]
+        if every is not None and not (isinstance(every, int) and every > 0):
+            raise UserError(f"optim.lookahead is a number of updates, such as 5, or null; got {every}")
+        for name, value in (("ema", decay), ("lookahead", every)):
+            if self.sharded and value is not None:
+                raise UserError(
+                    f"trainer=fsdp cuts the weights that optim.{name}={value} needs whole; use optim.{name}=null"
+                )
+        return [
+            *([] if every is None else [Lookahead(every)]),
+            *([] if decay is None else [MovingAverage(decay, self.trainer.strategy.root_device)]),
+        ]
 
 
-_NOT_OPTIMIZER = ("schedule", "ema", "clip", "sam")
+_NOT_OPTIMIZER = ("schedule", "ema", "lookahead", "clip", "sam")

@@ -5,12 +5,16 @@ under 64 pixels a 3x3 convolution that keeps the resolution takes its place, and
 (as in K. He et al., arXiv 1512.03385, section 4.2).
 """
 
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import unknown
+from zoo.errors import UserError, unknown
+from zoo.files import sha256_of
 from zoo.models import MODELS
 from zoo.models.layers import Network
 
@@ -21,7 +25,7 @@ SMALL = 64  # pixels, under which the stem is adapted
 
 @MODELS.register("cnn/torchvision")
 class Torchvision(Network):
-    """A network of torchvision.models, without weights, its last linear layer made for the data.
+    """A network of torchvision.models, its last linear layer made for the data.
 
     Args:
         in_channels: image channels.
@@ -29,6 +33,8 @@ class Torchvision(Network):
         image_width: in pixels.
         n_outputs: outputs.
         architecture: a name of torchvision's, such as "resnet18" or "efficientnet_b0".
+        pretrained: whether a training starts from torchvision's own best weights, which are for ImageNet, in all layers
+            but those that are made for the data.
     """
 
     def __init__(
@@ -39,6 +45,7 @@ class Torchvision(Network):
         image_width: int,
         n_outputs: int,
         architecture: str = "resnet18",
+        pretrained: bool = False,
     ):
         super().__init__()
         size = (in_channels, image_height, image_width)
@@ -52,10 +59,37 @@ class Torchvision(Network):
                 ) from error
         self.body, _ = _body(architecture, *size)
         self.head = nn.Linear(d_features, n_outputs)
+        self.pretrained = architecture if pretrained else None
+
+    def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
+        """Take torchvision's weights, if that is asked for. A file of a trained model needs them no more."""
+        if self.pretrained:
+            own, state = self.body.state_dict(), _fetch(self.pretrained)
+            fitting = {name: value for name, value in state.items() if name in own and value.shape == own[name].shape}
+            self.body.load_state_dict(fitting, strict=False)
 
     def features(self, image: Tensor) -> Tensor:
         """What the last linear layer takes, (batch, d_features), for images (batch, in_channels, height, width)."""
         return self.body(image)
+
+
+def _fetch(architecture: str) -> dict[str, Tensor]:
+    """torchvision's weights, from torch's cache or their owner; of both the hash in the file's name is checked."""
+    from torchvision.models import get_model_weights
+
+    url: str = get_model_weights(architecture).DEFAULT.url  # type: ignore[attr-defined]
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    try:
+        state = torch.hub.load_state_dict_from_url(
+            url, map_location="cpu", progress=sys.stderr.isatty(), check_hash=True, weights_only=True
+        )
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"torchvision's weights of {architecture} cannot be had: {error}\nput the file {url} at {path}"
+        ) from error
+    if not sha256_of(path).startswith(path.stem.rpartition("-")[2]):
+        raise UserError(f"{path} is damaged: its hash is not the one in its name; remove it to fetch it anew")
+    return state
 
 
 def _body(architecture: str, in_channels: int, height: int, width: int) -> tuple[nn.Module, int]:
