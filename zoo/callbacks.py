@@ -19,12 +19,13 @@ class History(Callback):
 
     Attributes:
         seconds: that the training took so far, with those of the runs which this one resumes.
+        resumed: of these, the seconds of the runs which this one resumes, until their checkpoint.
     """
 
     def __init__(self, path: Path):
         self.path = path
         self.rows: list[dict[str, float]] = []
-        self._before = {"training": 0.0, "epoch": 0.0}  # seconds until the checkpoint
+        self.resumed = self._of_epoch = 0.0
         self._start = self._epoch_start = time.perf_counter()
 
     @property
@@ -32,10 +33,10 @@ class History(Callback):
         return time.perf_counter() - self._start
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._start = time.perf_counter() - self._before["training"]
+        self._start = time.perf_counter() - self.resumed
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._epoch_start = time.perf_counter() - self._before.pop("epoch", 0.0)
+        self._epoch_start, self._of_epoch = time.perf_counter() - self._of_epoch, 0.0
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         module: Any = pl_module
@@ -55,7 +56,8 @@ class History(Callback):
         return {"rows": self.rows, "seconds": {"training": self.seconds, "epoch": epoch}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.rows, self._before = state_dict["rows"], dict(state_dict["seconds"])
+        seconds = state_dict["seconds"]
+        self.rows, self.resumed, self._of_epoch = state_dict["rows"], seconds["training"], seconds["epoch"]
 
 
 def _as_csv(rows: list[dict[str, float]]) -> str:
@@ -147,6 +149,7 @@ class BestOfEach(Callback):
             self.losses, self.epochs = losses, [trainer.current_epoch + 1] * len(losses)
             self.values = {name: value.clone() for name, value in values.items()}
             return
+        self.losses = self.losses.to(losses.device)  # a checkpoint's are on the CPU
         for index in (losses < self.losses).nonzero().flatten().tolist():
             self.epochs[index], self.losses[index] = trainer.current_epoch + 1, losses[index]
             for name, value in values.items():

@@ -19,7 +19,7 @@ class SafeCheckpointIO(TorchCheckpointIO):
         path = Path(path)
         write_whole(path, lambda file: torch.save(checkpoint, file), lambda ready: write_text(_seal(path), _sum(ready)))
 
-    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
+    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
         """The checkpoint at `path`; refuses anything that is not tensors and plain values."""
         if not is_sound(Path(path)):
             raise UserError(f"checkpoint {path} is damaged: its hash does not hold; use resume=auto or another file")

@@ -131,7 +131,7 @@ def _checked(config: Config, seeds: Sequence[Any]) -> Config:
     check_trainer(config["trainer"])
     if config.get("zoo_path"):
         add_path(config["zoo_path"])
-    return {**DEFAULTS, **config}
+    return {**DEFAULTS, **config, "distill": {**DEFAULTS["distill"], **config.get("distill", {})}}
 
 
 @contextlib.contextmanager
@@ -146,7 +146,8 @@ def _threads_kept() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a fit leaves: a module with the models of all `seeds`."""
+    """What a fit leaves: a module with the models of all `seeds`, the seconds of fitting, and the start of a training
+    that was never interrupted."""
 
     config: Config
     seeds: Sequence[int]
@@ -174,7 +175,8 @@ def _fit(
         write_text(run.folder / name, text)
     config = fill_auto(config, len(splits.train))  # type: ignore[arg-type]
     module, trainer = _trained(run, config, seeds, splits, checkpoint, callbacks, loggers)
-    seconds = next(callback.seconds for callback in trainer.callbacks if isinstance(callback, History))  # type: ignore[attr-defined]
+    history = next(callback for callback in trainer.callbacks if isinstance(callback, History))  # type: ignore[attr-defined]
+    seconds = history.seconds
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # what follows is the first process's alone
     if not trainer.is_global_zero:
@@ -182,7 +184,7 @@ def _fit(
     if module.sharded:
         module = create_module(**module.hparams)  # whole, to take a checkpoint's weights
     epochs = _choose(run, config["trainer"]["keep"], module, trainer)
-    return Fitted(config, seeds, splits, module, trainer, epochs, start, seconds)
+    return Fitted(config, seeds, splits, module, trainer, epochs, start - history.resumed, seconds)
 
 
 def _trained(
