@@ -49,6 +49,16 @@ def test_of_recurrent_networks(config, tmp_path):
     assert zoo.load(tmp_path / "both.safetensors").predict_proba(sequences).shape == (2, 9)
 
 
+def test_members_know_nothing_of_what_it_is_measured_on(config, runs, tmp_path):
+    for fold in (0, 1):
+        zoo.train(config("model=fnn", "data.n_folds=2", f"data.fold={fold}", *SHORT), tmp_path / str(fold))
+    with pytest.raises(UserError, match="trained on the same split"):
+        ensemble(files(tmp_path), tmp_path / "x.safetensors")
+    ensemble(files(runs / "classes"), tmp_path / "both.safetensors")
+    with pytest.raises(UserError, match="is an ensemble itself"):
+        ensemble([*files(runs / "classes"), tmp_path / "both.safetensors"], tmp_path / "x.safetensors")
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [(("other",), "two models or more"), (("classes", "other"), "another than"), (("classes", "values"), "another")],

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.data.module import what_decides
 from zoo.errors import UserError
 from zoo.evaluation import measure
 from zoo.models.ensemble import Ensemble
@@ -23,16 +24,24 @@ def ensemble(weights: Sequence[Path], output: Path) -> dict[str, Any]:
         The file's card, with `metrics` on the validation and the test split.
 
     Raises:
-        UserError: for fewer than two files, files of other models or data, and files that `zoo.load` refuses.
+        UserError: for fewer than two files, files of other models, data or splits, ensembles, and files that `zoo.load`
+            refuses.
     """
     loaded = [load_file(path) for path in weights]
     if len(loaded) < 2:
         raise UserError(f"an ensemble has two models or more; there are {len(loaded)}")
     _, spec, first = loaded[0]
     for path, (_, _, header) in zip(weights, loaded, strict=True):
+        if "members" in header:
+            raise UserError(f"an ensemble is made of single models; {path} is an ensemble itself")
         for key in ("model", "spec"):
             if header.get(key) != first.get(key):
                 raise UserError(f"the models of an ensemble are of one {key}; {path} has another than {weights[0]}")
+        if what_decides(header["config"]["data"]) != what_decides(first["config"]["data"]):
+            raise UserError(
+                "the models of an ensemble are trained on the same split, or some would know what it is measured on; "
+                f"{path} has other data settings than {weights[0]}"
+            )
     model = Ensemble([member for member, _, _ in loaded], classes=has_classes(spec))  # type: ignore[misc]
     card: dict[str, Any] = {key: first[key] for key in KEPT}
     card |= {

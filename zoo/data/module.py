@@ -223,8 +223,12 @@ def load_section(data: Mapping[str, Any]) -> Splits:
     The name is the data set's, unless a `reader` says which data set takes it as one of its options.
     """
     registered = "reader" if "reader" in data else "name"
-    others = {registered, "epochs", *_loader_keys()}
-    return load_data(data[registered], **{key: value for key, value in data.items() if key not in others})
+    return load_data(data[registered], **{k: v for k, v in what_decides(data).items() if k != registered})
+
+
+def what_decides(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a config's data section on which it depends which samples are in which split."""
+    return {key: value for key, value in data.items() if key not in {"epochs", *_loader_keys()}}
 
 
 def loader_options(data: Mapping[str, Any]) -> dict[str, Any]:
