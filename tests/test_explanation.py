@@ -1,5 +1,7 @@
 """Heat maps and filters of convolutional networks."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,8 @@ import torch
 import zoo
 from zoo.errors import UserError
 from zoo.explanation import filters, heat_maps
+from zoo.models.ensemble import Ensemble
+from zoo.spec import Input
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +42,41 @@ def test_heat_of_one_image_and_of_another_class(digits):
     assert not np.allclose(one, other)
 
 
+@pytest.mark.parametrize("classes", [[5], [5, 10]])
+def test_classes_are_one_for_each_image(digits, classes):
+    model, images = digits
+    with pytest.raises(UserError, match="classes are 2 numbers from 0 to 9"):
+        heat_maps(model, images[:2].numpy(), classes=classes)
+
+
 def test_filters_are_the_first_convolutions(digits):
     model, _ = digits
     assert filters(model).shape == (16, 4, 3, 3)
+    spec = zoo.load_data("mnist5k").spec
+    assert filters(zoo.Predictor(zoo.create_model("cnn/fast", spec), spec, card={})).shape == (8, 1, 2, 2)
+
+
+def test_heat_of_an_ensemble_is_of_all_members(digits):
+    model, images = digits
+    torch.manual_seed(0)
+    other = zoo.create_model("cnn/small", model.spec)
+    both = zoo.Predictor(Ensemble([model.model, other], classes=True), model.spec, card={})
+    turned = zoo.Predictor(Ensemble([other, model.model], classes=True), model.spec, card={})
+    heat = heat_maps(both, images[:2].numpy(), classes=[1, 2])
+    np.testing.assert_allclose(heat, heat_maps(turned, images[:2].numpy(), classes=[1, 2]), atol=1e-5)
+    assert not np.allclose(heat, heat_maps(model, images[:2].numpy(), classes=[1, 2]), atol=0.01)
+
+
+@pytest.mark.parametrize(("name", "size"), [("cnn/convnext", (28, 56)), ("cnn/resnet", (3, 3))])
+def test_maps_of_any_shape_are_channels_first(name, size):
+    spec = dataclasses.replace(
+        zoo.load_data("mnist5k").spec,
+        inputs={"image": Input((1, *size), "uint8", ("in_channels", "image_height", "image_width"), 0)},
+    )
+    torch.manual_seed(0)
+    model = zoo.Predictor(zoo.create_model(name, spec), spec, card={})
+    images = torch.randint(256, (2, *size), dtype=torch.uint8).numpy()
+    assert heat_maps(model, images).shape == (2, *size)
 
 
 @pytest.mark.parametrize("name", zoo.list_models("cnn/*"))

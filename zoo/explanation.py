@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from zoo.data.splits import Batch
 from zoo.errors import UserError
+from zoo.models.ensemble import Ensemble
 from zoo.prediction import Predictor
 
 PLACES = 4  # along each axis, of maps that are worth to be looked at
@@ -17,8 +18,8 @@ PLACES = 4  # along each axis, of maps that are worth to be looked at
 
 def heat_maps(predictor: Predictor, raw: Any, classes: Sequence[int] | None = None) -> np.ndarray:
     """How much each place of an image speaks for a class, by HiResCAM (R. Draelos, L. Carin, arXiv 2011.08891, section
-    3), the Grad-CAM that is faithful to where each map is used: the last maps before they are pooled, each place times
-    its gradient, where their sum speaks for the class.
+    3), the Grad-CAM that is faithful to where each map is used: the last maps that still have 4 places along each axis,
+    each place times its gradient, where their sum speaks for the class. Of an ensemble, its members' mean.
 
     Args:
         predictor: of images.
@@ -29,7 +30,7 @@ def heat_maps(predictor: Predictor, raw: Any, classes: Sequence[int] | None = No
         Values from 0 to 1: (height, width), or (n, height, width) for several images.
 
     Raises:
-        UserError: for a model that has no convolution over images, or is no classifier.
+        UserError: for a model that has no convolution over images, or is no classifier, and for classes there are not.
     """
     _checked(predictor)
     batch, single = predictor.read(raw)
@@ -39,38 +40,61 @@ def heat_maps(predictor: Predictor, raw: Any, classes: Sequence[int] | None = No
 
 def heat_of(predictor: Predictor, batch: Batch, classes: Sequence[int] | None = None) -> Tensor:
     """`heat_maps` of a batch with `image` (n, channels, height, width): (n, height, width)."""
-    maps: list[Tensor] = []
-
-    def keep(_: nn.Module, __: object, output: Any) -> None:
-        if isinstance(output, Tensor) and output.dim() == 4 and min(output.shape[2:]) >= PLACES:
-            maps[:] = [output]
-
-    hooks = [module.register_forward_hook(keep) for module in predictor.model.modules()]
-    try:
-        logits = predictor.model(**predictor.to_device(batch))  # (n, n_classes)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    index = logits.argmax(1) if classes is None else torch.as_tensor(classes, device=logits.device)
-    (gradient,) = torch.autograd.grad(logits.gather(1, index[:, None]).sum(), maps)  # (n, n_maps, h, w)
-    heat = (maps[0].detach() * gradient).sum(1, keepdim=True).relu()
+    model, inputs = predictor.model, predictor.to_device(batch)
+    members = model.members if isinstance(model, Ensemble) else [model]
+    if classes is None:
+        with torch.no_grad():
+            index = model(**inputs).argmax(1)  # (n,)
+    else:
+        index = _index(classes, len(batch["image"]), predictor.spec.n_outputs).to(predictor.device)
+    heat = torch.stack([_heat(member, inputs, index) for member in members]).mean(0)
     heat = F.interpolate(heat, size=batch["image"].shape[2:], mode="bilinear")[:, 0]
     return (heat / heat.amax((1, 2), keepdim=True).clamp(min=1e-12)).cpu()
 
 
+def _index(classes: Sequence[int], n: int, n_classes: int) -> Tensor:
+    if len(classes) != n or not all(0 <= number < n_classes for number in classes):
+        raise UserError(f"classes are {n} numbers from 0 to {n_classes - 1}, one for each image; got {list(classes)}")
+    return torch.as_tensor(classes)
+
+
+def _heat(model: nn.Module, inputs: Batch, index: Tensor) -> Tensor:
+    """What each place of the last maps says for the classes `index` (n,), at least 0: (n, 1, h, w)."""
+    maps: list[Tensor] = []
+
+    def keep(_: nn.Module, __: object, output: Any) -> None:
+        if isinstance(output, Tensor) and output.dim() == 4 and (not maps or min(output.shape[2:]) >= PLACES):
+            maps[:] = [output]
+
+    convolve = [layer for layer in model.modules() if any(map(_convolves, layer.modules()))]  # or hold what does
+    hooks = [layer.register_forward_hook(keep) for layer in convolve]
+    try:
+        logits = model(**inputs)  # (n, n_classes)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    (gradient,) = torch.autograd.grad(logits.gather(1, index[:, None]).sum(), maps)  # (n, n_maps, h, w)
+    return (maps[0].detach() * gradient).sum(1, keepdim=True).relu()
+
+
 def filters(predictor: Predictor) -> Tensor:
     """The first convolution's weights, (n_filters, channels, height, width); UserError as of `heat_maps`."""
-    return _checked(predictor)[0].get_parameter("weight").detach().cpu()
+    return _checked(predictor)[0].state_dict()["weight"].cpu()
 
 
-def convolutions(predictor: Predictor) -> list[nn.Conv2d]:
+def convolutions(predictor: Predictor) -> list[nn.Module]:
     """The layers that convolve images, in order; none of a model that does not classify images."""
     if "image" not in predictor.spec.inputs or not predictor.spec.class_names:
         return []
-    return [layer for layer in predictor.model.modules() if isinstance(layer, nn.Conv2d)]
+    return [layer for layer in predictor.model.modules() if _convolves(layer)]
 
 
-def _checked(predictor: Predictor) -> list[nn.Conv2d]:
+def _convolves(layer: nn.Module) -> bool:
+    weight = getattr(layer, "weight", None)
+    return isinstance(weight, Tensor) and weight.dim() == 4
+
+
+def _checked(predictor: Predictor) -> list[nn.Module]:
     layers = convolutions(predictor)
     if not layers:
         takes = ", ".join(predictor.spec.inputs)
