@@ -207,6 +207,28 @@ def test_mixed_targets_are_the_shares_of_the_mixed_pixels(name):
     assert torch.equal(kept["target"].argmax(1), batch["target"])
 
 
+def test_equalizing_goes_by_how_many_pixels_are_darker():
+    from zoo.data.augment._trivial import _equalize
+
+    image = torch.tensor([[[[7.0, 7.0], [7.0, 7.0]]], [[[0.0, 0.0], [9.0, 50.0]]]])
+    assert torch.equal(
+        _equalize(image, image), torch.tensor([[[[7.0, 7.0], [7.0, 7.0]]], [[[0.0, 0.0], [170.0, 255.0]]]])
+    )
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "message"),
+    [
+        ({"crop": {"padding": 30}}, "below the image's sides"),
+        ({"resize": {"start": 4, "epochs": 0}}, "at least 1"),
+        ({"mixup": {"alpha": 0}}, "alpha is above 0"),
+    ],
+)
+def test_options_of_augmentation_that_cannot_be_are_refused(augmentation, message):
+    with pytest.raises(UserError, match=message):
+        augment(BATCHES["image"], augmentation, n_outputs=4)
+
+
 def test_what_cutout_and_erase_leave_is_as_it_was():
     image = BATCHES["image"]["image"].float()
     for name, options in {"cutout": {"size": 4}, "erase": {"p": 1.0, "largest": 0.3}}.items():

@@ -42,7 +42,7 @@ def grey(image: Tensor) -> Tensor:
     """Luminance, or the mean of other channels, (batch, 1, height, width)."""
     if image.shape[1] != 3:
         return image.mean(1, keepdim=True)
-    return (image * image.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
+    return sum(share * channel for share, channel in zip(LUMA, image.split(1, dim=1), strict=True))
 
 
 def change_brightness(image: Tensor, factor: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ def warp(batch: Batch, *, shift: float = 0.0, rotate: float = 0.0, scale: float 
     grid += uniform(2, 1, 1) * 2 * shift
     if bend:
         grid += _smooth(height, device).T @ (uniform(2, 5, 5) * 2 * bend) @ _smooth(width, device)
-    return {**batch, "image": F.grid_sample(image, grid.movedim(1, 3), align_corners=False)}
+    return {**batch, "image": F.grid_sample(image, grid.movedim(1, 3).to(image.dtype), align_corners=False)}
 
 
 def _centres(size: int, device: torch.device) -> Tensor:
@@ -81,6 +81,8 @@ def crop(batch: Batch, *, padding: int = 4) -> Batch:
     """Pad each image with its reflection and cut its size out again at a random place."""
     image = batch["image"].float()
     n, c, h, w = image.shape
+    if not 0 <= padding < min(h, w):
+        raise ValueError(f"crop.padding is at least 0 and below the image's sides, {h} and {w}; got {padding}")
     padded = F.pad(image, (padding,) * 4, mode="reflect")
     top, left = torch.randint(0, 2 * padding + 1, (2, n, 1), device=image.device)
     rows = (top + torch.arange(h, device=image.device))[:, None, :, None]  # (n, 1, h, 1)
@@ -101,6 +103,8 @@ def resize(batch: Batch, *, start: int, epochs: int, epoch: int) -> Batch:
         epochs: after so many epochs images have their own size; until then their sides grow evenly, in steps of 2.
         epoch: of the training.
     """
+    if start < 1 or epochs < 1:
+        raise ValueError(f"resize.start and resize.epochs are at least 1; got {start} and {epochs}")
     image = batch["image"].float()
     full = min(image.shape[2:])
     side = start + 2 * int((full - start) * epoch / epochs / 2)

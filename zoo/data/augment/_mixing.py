@@ -45,8 +45,10 @@ def cutmix(batch: Batch, *, alpha: float = 1.0, p: float = 1.0, n_outputs: int) 
 
 
 def _shares(image: Tensor, alpha: float) -> Tensor:
+    if alpha <= 0:
+        raise ValueError(f"alpha is above 0; got {alpha}")
     concentration = torch.full((len(image), 2), float(alpha), device=image.device)
-    return torch.distributions.Dirichlet(concentration).sample()[:, 0]
+    return torch.distributions.Dirichlet(concentration, validate_args=False).sample()[:, 0]
 
 
 def _chosen(image: Tensor, p: float) -> Tensor:

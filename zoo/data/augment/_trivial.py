@@ -46,9 +46,11 @@ def _autocontrast(image: Tensor, _: Tensor) -> Tensor:
 
 
 def _equalize(image: Tensor, _: Tensor) -> Tensor:
-    """Each channel's pixels by their rank among its pixels."""
-    flat = image.flatten(2)
-    return (flat.argsort(-1).argsort(-1) * 255 / max(flat.shape[-1] - 1, 1)).view_as(image)
+    """Each channel's pixels by how many of its pixels are darker; a channel of one value stays."""
+    flat = image.flatten(2).contiguous()
+    darker = torch.searchsorted(flat.sort(-1).values, flat)
+    most = darker.amax(-1, keepdim=True)
+    return torch.where(most > 0, darker * 255 / most.clamp(min=1), flat).view_as(image)
 
 
 CHANGES: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
