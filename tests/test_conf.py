@@ -7,7 +7,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from zoo.modules.optim import OPTIMIZERS, SCHEDULES
+from zoo.modules.optim import OPTIMIZERS, OPTIONAL, SCHEDULES
 from zoo.trainer import OWN_KEYS
 
 CONF = ROOT / "conf"
@@ -47,7 +47,7 @@ def test_trainer_keys_are_lightnings_or_ours(name):
 @pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "optim"])
 def test_optim_keys_are_the_optimisers(name):
     section = yaml.safe_load((CONF / "optim" / f"{name}.yaml").read_text())
-    options = set(section) - {"name", "weight_decay", "bias_lr", "clip", "ema", "lookahead", "sam", "schedule"}
+    options = set(section) - {"name", "weight_decay", "bias_lr", "schedule", *OPTIONAL}
     assert options <= set(inspect.signature(OPTIMIZERS.get(section["name"])).parameters)
     assert section["schedule"]["name"] in SCHEDULES.names()
 

@@ -22,7 +22,7 @@ from zoo.data.splits import Splits
 from zoo.errors import UserError
 from zoo.evaluation import evaluate_weights
 from zoo.modules.average import Lookahead
-from zoo.modules.optim import OPTIMIZERS, SCHEDULES, create_optimizer, create_schedule
+from zoo.modules.optim import OPTIMIZERS, OPTIONAL, SCHEDULES, create_optimizer, create_schedule
 from zoo.modules.sharpness import at_worst
 from zoo.spec import DataSpec
 from zoo.tasks import create_task
@@ -97,7 +97,8 @@ def test_steps_taken_at_once_change_nothing_and_resume_between_groups(config, tm
             os.kill(os.getpid(), signal.SIGUSR1)
         module_seed_step(*args)
 
-    settings = ("model=fnn", "trainer.max_epochs=2", "data.batch_size=4", "optim.ema=0.9", "model.dropout=0.2", "optim.lookahead=3")
+    settings = ("model=fnn", "trainer.max_epochs=2", "data.batch_size=4", "model.dropout=0.2")
+    settings += ("optim.ema=0.9", "optim.lookahead=3")
     follow = Follow()
     single = zoo.train(config(*settings), tmp_path / "single", callbacks=[follow])
     assert follow.n == 2 * 86  # 341 samples an epoch
@@ -240,7 +241,7 @@ def quadratic():
 
 def options_of(name):
     section = yaml.safe_load((ROOT / "conf" / "optim" / f"{name}.yaml").read_text())
-    return {key: value for key, value in section.items() if key not in ("clip", "ema", "lookahead", "sam", "schedule")}
+    return {key: value for key, value in section.items() if key not in ("schedule", *OPTIONAL)}
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS.names())
@@ -272,8 +273,9 @@ def test_only_weights_that_multiply_decay():
 
 
 def test_biases_may_have_a_rate_of_their_own():
-    groups = create_optimizer(quadratic(), name="sgd", lr=0.5, weight_decay=0.0, bias_lr=64).param_groups
+    groups = create_optimizer(quadratic(), name="sgd", lr=0.5, weight_decay=0.64, bias_lr=64).param_groups
     assert [group["lr"] for group in groups] == [0.5, 32.0]
+    assert [group["weight_decay"] for group in groups] == [0.64, 0.01]  # as much each step
 
 
 @pytest.mark.parametrize("name", SCHEDULES.names())
@@ -295,6 +297,10 @@ def test_one_cycle_has_no_second_warmup():
     optimizer = torch.optim.SGD(quadratic().parameters(), lr=1.0)
     with pytest.raises(UserError, match="one_cycle rises by itself"):
         create_schedule(optimizer, 100, name="one_cycle", warmup=0.1)
+    with pytest.raises(UserError, match="peak is a share"):
+        create_schedule(optimizer, 100, name="one_cycle", warmup=0.0, peak=1)
+    with pytest.raises(UserError, match="no option of schedule one_cycle 'progress'"):
+        create_schedule(optimizer, 100, name="one_cycle", warmup=0.0, progress=0.5)
 
 
 def test_lookahead_takes_weights_back_towards_where_they_were():
@@ -310,6 +316,21 @@ def test_lookahead_takes_weights_back_towards_where_they_were():
         seen.append(module.weight.item())
     halfway, end = 2 * (1 - 0.95**2 / 8), 2 * (1 - 0.95**2)
     assert seen == pytest.approx([1, halfway, halfway + 1, halfway + end])
+
+
+def test_a_config_of_before_an_option_was_there_still_trains(config, tmp_path):
+    told = config("model=fnn", "trainer=debug")
+    told["optim"] = {key: value for key, value in told["optim"].items() if key not in OPTIONAL}
+    assert zoo.train(told, tmp_path)["test"]["accuracy"] > 0
+
+
+@pytest.mark.parametrize(
+    "setting", ["clip: -1", "clip: much", "lookahead: true", "sam: true", "ema: 1", "lookahead: 0.5"]
+)
+def test_options_that_cannot_be_are_refused(config, tmp_path, setting):
+    name, _, value = setting.partition(": ")
+    with pytest.raises(UserError, match=f"optim.{name} is a"):
+        zoo.train(config("model=fnn", f"optim.{name}={value}"), tmp_path)
 
 
 def test_the_worst_place_nearby_is_along_the_gradient_and_left_again():
@@ -335,7 +356,10 @@ def test_the_worst_place_nearby_is_along_the_gradient_and_left_again():
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
-    [(("optim.sam=-1",), "optim.sam is a length"), (("optim.sam=1", "trainer.accumulate_grad_batches=2"), "one batch")],
+    [
+        (("optim.sam=-1",), "optim.sam is a length above 0"),
+        (("optim.sam=1", "trainer.accumulate_grad_batches=2"), "one batch"),
+    ],
 )
 def test_what_sharpness_cannot_be_taken_with_is_said(config, tmp_path, overrides, message):
     with pytest.raises(UserError, match=message):

@@ -106,7 +106,7 @@ def create_trainer(
         )
     except (MisconfigurationException, ValueError, TypeError) as error:
         raise UserError(f"trainer: {error}") from error
-    if config["optim"]["clip"] and getattr(trainer.precision_plugin, "scaler", None):
+    if config["optim"].get("clip") and getattr(trainer.precision_plugin, "scaler", None):
         raise UserError("optim.clip and trainer.precision=16-mixed do not go together; take bf16-mixed")
     if config["trainer"]["rollback"] and trainer.world_size > 1:
         raise UserError("trainer.rollback is for one process; take trainer.devices=1 or trainer.rollback=null")

@@ -16,7 +16,7 @@ from zoo.models.model import Model
 from zoo.models.stacked import Stacked
 from zoo.modules.average import Lookahead, MovingAverage
 from zoo.modules.distillation import Distillation
-from zoo.modules.optim import Both, create_optimizer, create_schedule
+from zoo.modules.optim import OPTIONAL, Both, create_optimizer, create_schedule, with_optional
 from zoo.modules.sharding import shard
 from zoo.modules.sharpness import at_worst
 from zoo.registry import Registry
@@ -61,7 +61,7 @@ class ZooModule(L.LightningModule):
         choices = {key: value for key, value in model.items() if key != "name"}
         self.model: Model | Stacked = create_model(model["name"], data_spec, **choices)
         self.task = create_task(data_spec, **task)
-        self.optim = optim
+        self.optim = with_optional(optim)
         self.val_metrics: Any = torch.nn.ModuleList([self.task.metrics()])
         self.accumulate, self.on_its_own, self.sharded = 1, False, False
         self.loss, self.val_losses = MeanLoss(), [MeanLoss()]
@@ -219,17 +219,16 @@ class ZooModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimiser, and its schedule advanced once a step."""
-        optimizer = create_optimizer(self.model, **{k: v for k, v in self.optim.items() if k not in _NOT_OPTIMIZER})
+        others = ("schedule", *OPTIONAL)
+        optimizer = create_optimizer(self.model, **{k: v for k, v in self.optim.items() if k not in others})
         if self.sharded and isinstance(optimizer, Both):
             raise UserError("trainer=fsdp keeps the states of one optimiser, and optim=muon is two; use optim=adamw")
         if self.optim["sam"]:
-            self._check_sam(self.optim["sam"])
+            self._check_sam()
         schedule = create_schedule(optimizer, self.n_updates, **self.optim["schedule"])
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
-    def _check_sam(self, radius: Any) -> None:
-        if not isinstance(radius, int | float) or radius < 0:
-            raise UserError(f"optim.sam is a length, such as 0.05, or null; got {radius}")
+    def _check_sam(self) -> None:
         if self.accumulate > 1:
             raise UserError("optim.sam takes one batch an update; use trainer.accumulate_grad_batches=1")
         if self.model.n_models > 1:
@@ -250,10 +249,6 @@ class ZooModule(L.LightningModule):
         """What follows the weights: their moving average, which validation and the release file then use, and
         lookahead."""
         decay, every = self.optim["ema"], self.optim["lookahead"]
-        if decay is not None and not (isinstance(decay, float) and 0 < decay < 1):
-            raise UserError(f"optim.ema is a decay between 0 and 1, such as 0.99, or null; got {decay}")
-        if every is not None and not (isinstance(every, int) and every > 0):
-            raise UserError(f"optim.lookahead is a number of updates, such as 5, or null; got {every}")
         for name, value in (("ema", decay), ("lookahead", every)):
             if self.sharded and value is not None:
                 raise UserError(
@@ -263,6 +258,3 @@ class ZooModule(L.LightningModule):
             *([] if every is None else [Lookahead(every)]),
             *([] if decay is None else [MovingAverage(decay, self.trainer.strategy.root_device)]),
         ]
-
-
-_NOT_OPTIMIZER = ("schedule", "ema", "lookahead", "clip", "sam")

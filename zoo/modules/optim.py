@@ -1,7 +1,7 @@
 """Optimisers and learning-rate schedules, by name."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +17,27 @@ OPTIMIZERS: Registry[Callable[..., Optimizer]] = Registry("optimiser")
 SCHEDULES: Registry[Callable[..., float]] = Registry("schedule")
 
 
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+OPTIONAL: Mapping[str, tuple[str, Callable[[Any], bool]]] = {  # what each is, where it is not null
+    "ema": ("a decay between 0 and 1, such as 0.99", lambda value: _number(value) and 0 < value < 1),
+    "lookahead": ("a number of updates, such as 5", lambda value: type(value) is int and value > 0),
+    "clip": ("a length above 0, such as 1", lambda value: _number(value) and value > 0),
+    "sam": ("a length above 0, such as 0.05", lambda value: _number(value) and value > 0),
+}
+
+
+def with_optional(optim: Mapping[str, Any]) -> dict[str, Any]:
+    """An optim section with None for each of OPTIONAL that it lacks; UserError for a value that one cannot have."""
+    optim = {**dict.fromkeys(OPTIONAL), **optim}
+    for name, (what, fits) in OPTIONAL.items():
+        if optim[name] is not None and not fits(optim[name]):
+            raise UserError(f"optim.{name} is {what}, or null; got {optim[name]}")
+    return optim
+
+
 def create_optimizer(
     model: nn.Module, *, name: str, weight_decay: float, bias_lr: float = 1.0, **options: Any
 ) -> Optimizer:
@@ -28,7 +49,8 @@ def create_optimizer(
         model: whose parameters to optimise.
         name: "sgd", "adam", "adamw" or "muon".
         weight_decay: of the weights that decay.
-        bias_lr: factor on the rate of what does not decay.
+        bias_lr: factor on the rate of what does not decay. At a rate of their own these do, as fast as the weights, not
+            to run away.
         options: the optimiser's own, such as `lr` or `momentum`.
     """
     if not isinstance(weight_decay, int | float):
@@ -44,7 +66,7 @@ def create_optimizer(
         {"params": [p for p in parameters if p.dim() < n_axes], "weight_decay": 0.0},
     ]
     if bias_lr != 1:
-        groups[1]["lr"] = bias_lr * options["lr"]
+        groups[1] |= {"lr": bias_lr * options["lr"], "weight_decay": weight_decay / bias_lr}
     try:
         return OPTIMIZERS.get(name)([group for group in groups if group["params"]], **options)
     except (TypeError, ValueError) as error:
@@ -136,10 +158,10 @@ def create_schedule(optimizer: Optimizer, n_steps: int, *, name: str, warmup: fl
             "one_cycle rises by itself; leave optim.schedule.warmup at 0, or take optim.schedule.name=cosine"
         )
     schedule = SCHEDULES.get(name)
-    known = schedule.__annotations__
+    known = set(schedule.__annotations__) - {"progress", "return"}
     for option in options:
         if option not in known:
-            raise unknown(f"option of schedule {name}", option, set(known) - {"progress", "return"})
+            raise unknown(f"option of schedule {name}", option, known)
 
     def factor(step: int) -> float:
         progress = (step + 1) / (n_steps + 1)  # in (0, 1): the first and the last step both move
@@ -165,6 +187,8 @@ def cosine(progress: float) -> float:
 @SCHEDULES.register("one_cycle")
 def one_cycle(progress: float, peak: float = 0.25) -> float:
     """A straight line from 0 to 1 at `peak` of the training, then one down to 0 (arXiv 1708.07120)."""
+    if not 0 < peak < 1:
+        raise UserError(f"optim.schedule.peak is a share of the training, between 0 and 1; got {peak}")
     return max(min(progress / peak, (1 - progress) / (1 - peak)), 0)
 
 
