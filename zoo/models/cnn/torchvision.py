@@ -77,19 +77,18 @@ def _fetch(architecture: str) -> dict[str, Tensor]:
     """torchvision's weights, from torch's cache or their owner; of both the hash in the file's name is checked."""
     from torchvision.models import get_model_weights
 
-    url: str = get_model_weights(architecture).DEFAULT.url  # type: ignore[attr-defined]
+    url: str = get_model_weights(architecture).DEFAULT.url
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if path.exists() and not sha256_of(path).startswith(path.stem.rpartition("-")[2]):
+        raise UserError(f"{path} is damaged: its hash is not the one in its name; remove it to fetch it anew")
     try:
-        state = torch.hub.load_state_dict_from_url(
+        return torch.hub.load_state_dict_from_url(
             url, map_location="cpu", progress=sys.stderr.isatty(), check_hash=True, weights_only=True
         )
     except (OSError, RuntimeError) as error:
         raise UserError(
             f"torchvision's weights of {architecture} cannot be had: {error}\nput the file {url} at {path}"
         ) from error
-    if not sha256_of(path).startswith(path.stem.rpartition("-")[2]):
-        raise UserError(f"{path} is damaged: its hash is not the one in its name; remove it to fetch it anew")
-    return state
 
 
 def _body(architecture: str, in_channels: int, height: int, width: int) -> tuple[nn.Module, int]:
