@@ -50,6 +50,14 @@ def test_every_card_has_its_recipe_and_every_recipe_its_card():
     assert {path.suffix for path in CARDS.rglob("*.*")} == {".yaml"}
 
 
+@pytest.mark.parametrize("name", zoo.list_pretrained())
+def test_a_recipe_is_what_its_card_was_trained_by(config, name):
+    recipe, card = config(f"experiment={name}", f"run_dir={name}"), load_card(name)["config"]
+    for section in ("model", "data", "optim", "task", "trainer"):
+        told = {key: value for key, value in recipe[section].items() if value not in ("auto", None)}
+        assert told == {key: card[section].get(key) for key in told}, section
+
+
 def test_an_image_is_answered_in_each_layout():
     predictor = zoo.load("cnn/small.mnist5k")
     split = zoo.load_data("mnist5k").test

@@ -68,7 +68,7 @@ def mnist_to(accuracy: float) -> tuple[str, list[float]]:
             command("train.py", *MNIST[accuracy], f"seed={seed}", f"run_dir={folder}/run")
             runs.append(json.loads((Path(folder) / "run" / "metrics.json").read_text()))
     reached = statistics.fmean(run["test"]["accuracy"] for run in runs)
-    return f"MNIST to {accuracy:.1%} (mean {reached:.2%})", [run["seconds"]["fit"] for run in runs]
+    return _title("MNIST", accuracy, reached), [run["seconds"]["fit"] for run in runs]
 
 
 def cifar10_to_94() -> tuple[str, list[float]]:
@@ -76,8 +76,12 @@ def cifar10_to_94() -> tuple[str, list[float]]:
     from zoo.pretrained import load_card
 
     card = load_card("cnn/fast.cifar10")
-    seconds, test = card["seconds"]["fit"], card["metrics"]["test"]["accuracy"]
-    return f"CIFAR-10 to 94.0% (mean {test['mean']:.2%}; the card of cnn/fast.cifar10)", [seconds["mean"]]
+    name = _title("CIFAR-10", 0.94, card["metrics"]["test"]["accuracy"]["mean"])
+    return f"{name}, the card of cnn/fast.cifar10", [card["seconds"]["fit"]["mean"]]
+
+
+def _title(data: str, accuracy: float, reached: float) -> str:
+    return f"{data} to {accuracy:.1%}: mean {reached:.2%}{'' if reached >= accuracy else ', not reached'}"
 
 
 def example_to(accuracy: float) -> float:

@@ -16,25 +16,24 @@ from zoo.models import MODELS
 from zoo.models.cnn._layers import check_positive
 from zoo.models.layers import Network
 
-SAMPLES = 5_000  # images whose patches the first layer is fitted to
+PLACES = 5_000 * 32 * 32  # whose patches the first layer is fitted to
 FEATURE_SCALE = 1 / 9
 
 
 class Whitening(nn.Module):
     """The principal components of 2 x 2 patches, at equal variance, each with both signs: (batch, c, h, w) to (batch,
-    8 c, h - 1, w - 1). Only its shifts are learned."""
+    8 c, h - 1, w - 1). Nothing of it is learned."""
 
     weight: Tensor
 
     def __init__(self, c: int):
         super().__init__()
         self.register_buffer("weight", torch.empty(8 * c, c, 2, 2))
-        self.bias = nn.Parameter(torch.zeros(8 * c))
         self._set(torch.eye(4 * c))
 
     def forward(self, x: Tensor) -> Tensor:
         """The patches' components."""
-        return F.conv2d(x, self.weight, self.bias)
+        return F.conv2d(x, self.weight)
 
     def fit(self, images: Tensor) -> None:
         """Take the components of images (n, c, h, w)."""
@@ -98,9 +97,10 @@ class FastCNN(Network):
         images: list[Tensor] = []
         for batch in inputs:
             images.append(batch["image"])
-            if sum(map(len, images)) >= SAMPLES:
+            n = -(-PLACES // images[0][0, 0].numel())
+            if sum(map(len, images)) >= n:
                 break
-        self.whitening.fit(torch.cat(images)[:SAMPLES])
+        self.whitening.fit(torch.cat(images)[:n])
 
     def features(self, image: Tensor) -> Tensor:
         """The largest value of each channel, (batch, 4 width), for images (batch, in_channels, height, width)."""
