@@ -12,7 +12,7 @@ from zoo.models.stacked import Stacked
 SETTINGS = {
     "fnn": ("model=fnn", "trainer.max_epochs=6", "optim.ema=0.9", "optim.clip=0.5"),
     "cnn": (
-        *("model=cnn", "trainer.max_epochs=1", "~data.augment.warp", "data.batch_size=250", "trainer.keep=best"),
+        *("model=cnn", "trainer.max_epochs=1", "~data.augment.warp", "data.batch_size=750", "trainer.keep=best"),
         "trainer.precision=32-true",  # "auto" rounds to 16 bits on some processors
     ),
 }
