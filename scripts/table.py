@@ -39,8 +39,11 @@ def row(card: dict[str, Any]) -> str:
     metric = TASKS.get(card["spec"]["task"]).score
     score = card["metrics"]["test"][metric]
     deviation = f" ± {score['std']:.4f}" if score["n"] > 1 else ""
+    told = f"{score['mean']:.4f}{deviation} ({score['n']})"
+    if "seeds" in card["file"]:  # an ensemble
+        told = f"{card['file']['test'][metric]:.4f} ({score['n']} together)"
     return (
-        f"| `{card['name']}` | {metric} {score['mean']:.4f}{deviation} ({score['n']}) "
+        f"| `{card['name']}` | {metric} {told} "
         f"| {card['n_parameters']:,} | {card['bytes'] / 1000:,.0f} kB | {card['seconds']['fit']['mean']:.0f} s "
         f"| {card['hardware']}, {card['device']}, torch {card['versions']['torch']} |\n"
     )

@@ -29,7 +29,11 @@ def test_card_file_and_model_agree(name):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.long if ".cifar10" in name else ()) for name in zoo.list_pretrained()]
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.long if ".cifar10" in name or name.endswith("_ensemble") else ())
+        for name in zoo.list_pretrained()
+    ],
 )
 def test_published_metrics_are_reproduced(name):
     card = load_card(name)

@@ -143,7 +143,7 @@ def draw(figure: "Figure", _: object) -> None:
                 card["metrics"]["test"]["accuracy"]["mean"],
             )
             for name, card in cards.items()
-            if card["spec"]["name"] == data
+            if card["spec"]["name"] == data and "seeds" not in card["file"]  # single models
         }
         for label, points, colour, marker in (("others", others, INK, "x"), ("the zoo's", ours, BLUE, "o")):
             if points:
