@@ -145,7 +145,7 @@ def check_types(config_name: str, config: Any) -> None:
     for entry in set(hydra.overrides.task) - set(choices):
         key = entry.split("=")[0]
         old, new = OmegaConf.select(before, key), OmegaConf.select(config, key)
-        if not _fits(old, new):
+        if not _fits(old, new) and not (new is None and _null_at_first(key, config_name, hydra.runtime.choices)):
             raise UserError(f"{key} is {TYPES[type(old)]}, such as {old}; got {new}")
 
 
@@ -160,6 +160,16 @@ def _fits(old: Any, new: Any) -> bool:
         return True
     same = type(new) is type(old) or (type(old) is float and type(new) is int)
     return same or OmegaConf.is_config(new)
+
+
+def _null_at_first(key: str, config_name: str, choices: Any) -> bool:
+    """Whether a key is null in the file of its section, so that a model or an experiment gave it a value."""
+    from omegaconf import OmegaConf
+
+    section, _, name = key.partition(".")
+    chosen = Path(CONF, section, f"{choices.get(section)}.yaml")
+    values = OmegaConf.load(chosen if chosen.is_file() else Path(CONF, f"{config_name}.yaml"))
+    return OmegaConf.select(values, name if chosen.is_file() else key, default="nothing") is None
 
 
 def explain(error: BaseException, config_name: str | None, config: Any = None) -> str | None:

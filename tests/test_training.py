@@ -22,6 +22,7 @@ from zoo.data.splits import Splits
 from zoo.errors import UserError
 from zoo.evaluation import evaluate_weights
 from zoo.modules.average import Lookahead
+from zoo.modules.muon import Muon, orthogonal
 from zoo.modules.optim import OPTIMIZERS, OPTIONAL, SCHEDULES, create_optimizer, create_schedule
 from zoo.modules.sharpness import at_worst
 from zoo.spec import DataSpec
@@ -267,6 +268,27 @@ def test_optimiser_lowers_a_loss_and_restores_its_state(name):
     assert all(torch.equal(value, results[1][key]) for key, value in results[0].items())
 
 
+@pytest.mark.parametrize("shape", [(12, 20), (20, 12), (16, 16)])
+def test_muon_is_torchs_for_matrices_and_takes_convolutions_as_such(shape):
+    torch.manual_seed(0)
+    ours, theirs, convolution = (torch.nn.Parameter(torch.ones(shape)) for _ in range(3))
+    convolution.data = convolution.data.view(shape[0], -1, 2, 2).contiguous(memory_format=torch.channels_last)
+    optimizers = [Muon([{"params": [weight], "weight_decay": 0.1}], lr=0.5) for weight in (ours, convolution)]
+    optimizers.append(torch.optim.Muon([theirs], lr=0.5, weight_decay=0.1))
+    for _ in range(3):
+        ours.grad = torch.randn(shape)
+        theirs.grad, convolution.grad = ours.grad.clone(), ours.grad.view_as(convolution).clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    assert torch.equal(convolution.flatten(1), ours)
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=0.03)  # both are rounded to 16 bits on the way
+
+
+def test_a_step_of_muon_is_as_long_in_every_direction():
+    values = torch.linalg.svdvals(orthogonal(torch.randn(8, 64)).float())
+    assert (values > 0.6).all() and (values < 1.3).all()
+
+
 def test_only_weights_that_multiply_decay():
     groups = create_optimizer(quadratic(), name="adamw", lr=1.0, weight_decay=0.5).param_groups
     assert [(group["weight_decay"], {p.dim() for p in group["params"]}) for group in groups] == [(0.5, {2}), (0.0, {1})]
@@ -462,6 +484,13 @@ def test_distillation_follows_the_teacher(config, tmp_path, capsys):
         )
     )
     assert near < 0.3 * far
+
+
+def test_a_teacher_of_other_splits_is_told_of(config, tmp_path, capsys):
+    taught = ("model=fnn", "trainer=debug", "distill.teacher=fnn/mlp.breast_cancer")
+    for settings, told in (((), False), (("data.split_seed=3",), True)):
+        zoo.train(config(*taught, *settings), tmp_path / str(told))
+        assert ("note: fnn/mlp.breast_cancer was trained with data.split_seed=0" in capsys.readouterr().out) == told
 
 
 def trained(config, folder):

@@ -7,7 +7,7 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,7 @@ from lightning.pytorch.loggers import Logger
 from zoo.auto import batch_work, fill_auto, fit_machine, group_steps
 from zoo.callbacks import BestOfEach, History
 from zoo.checkpoint import SafeCheckpointIO, is_sound
-from zoo.data.module import ZooDataModule, load_section, loader_options
+from zoo.data.module import ZooDataModule, load_section, loader_options, what_decides
 from zoo.data.splits import Splits, batches, each_value_once
 from zoo.errors import DivergedError, UserError, unknown
 from zoo.evaluation import check_same_kind, evaluate
@@ -231,6 +231,8 @@ def _trained(
 def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:
     """The module of an untrained or finetuned model, or of one for each seed, which decides on its first weights."""
     modules, models = [], []
+    for weights in filter(None, (config["finetune"], config["distill"]["teacher"])):
+        _say_if_of_other_splits(weights, config["data"])
     for seed in seeds:
         L.seed_everything(seed, verbose=False)
         kwargs = {key: dict(config[key]) for key in ("model", "task", "optim")}
@@ -244,6 +246,15 @@ def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:
         modules[0].stack(models)
     modules[0].distillation = _distillation(splits.spec, **config["distill"])
     return modules[0]
+
+
+def _say_if_of_other_splits(weights: str, data: Mapping[str, Any]) -> None:
+    """Tell of a trained model that may know what this training is measured on."""
+    ours, theirs = what_decides(data), what_decides(load(weights).card["config"]["data"])
+    differing = [key for key in ours if ours[key] != theirs.get(key)]
+    if differing and {"name", "path"}.isdisjoint(differing):
+        told = ", ".join(f"data.{key}={theirs.get(key)}" for key in differing)
+        say(f"note: {weights} was trained with {told} and may have seen samples that validate or test this training")
 
 
 def _distillation(spec: DataSpec, teacher: str | None, **options: float) -> Distillation | None:

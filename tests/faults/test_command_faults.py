@@ -30,6 +30,8 @@ MISTAKES = {
     "model=fnn data.split_seed=-1": "data breast_cancer",
     "model=fnn optim.ema=2": "optim.ema",
     "model=fnn optim.lookahead=0": "optim.lookahead",
+    "model=fnn optim.lr=null": "optim.lr is a number",
+    "model=fnn optim.schedule=null": "optim.schedule.name=cosine",
     "model=fnn +extra=1": "no setting 'extra'",
     "model=fnn 'seed=[1'": "",
     "model=fnn resume=nowhere.ckpt": "resume=auto",

@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from zoo.errors import UserError, unknown
 from zoo.models.stacked import Stacked
+from zoo.modules.muon import Muon
 from zoo.registry import Registry
 
 OPTIMIZERS: Registry[Callable[..., Optimizer]] = Registry("optimiser")
@@ -32,6 +33,8 @@ OPTIONAL: Mapping[str, tuple[str, Callable[[Any], bool]]] = {  # what each is, w
 def with_optional(optim: Mapping[str, Any]) -> dict[str, Any]:
     """An optim section with None for each of OPTIONAL that it lacks; UserError for a value that one cannot have."""
     optim = {**dict.fromkeys(OPTIONAL), **optim}
+    if not isinstance(optim.get("schedule"), Mapping):
+        raise UserError(f"optim.schedule has a name, optim.schedule.name=cosine; got {optim.get('schedule')}")
     for name, (what, fits) in OPTIONAL.items():
         if optim[name] is not None and not fits(optim[name]):
             raise UserError(f"optim.{name} is {what}, or null; got {optim[name]}")
@@ -95,14 +98,14 @@ def adamw(groups: list[dict[str, Any]], *, lr: float, betas: Sequence[float] = (
 def muon(
     groups: list[dict[str, Any]], *, lr: float, momentum: float = 0.95, adamw_lr: float = 1e-3, n_steps: int = 5
 ) -> Optimizer:
-    """Muon for matrices (K. Jordan et al., 2024), AdamW for all else: `lr` is Muon's rate, `adamw_lr` the other's."""
-    matrices, others = [], []
+    """Muon for the weights that multiply, AdamW for all else: `lr` is Muon's rate, `adamw_lr` the other's."""
+    weights, others = [], []
     for group in groups:
-        matrices.append({**group, "params": [p for p in group["params"] if p.dim() == 2]})
-        others.append({**group, "params": [p for p in group["params"] if p.dim() != 2]})
+        weights.append({**group, "params": [p for p in group["params"] if p.dim() >= 2]})
+        others.append({**group, "params": [p for p in group["params"] if p.dim() < 2]})
     return Both(
         [
-            torch.optim.Muon(_filled(matrices), lr=lr, momentum=momentum, ns_steps=n_steps),
+            Muon(_filled(weights), lr=lr, momentum=momentum, n_steps=n_steps),
             torch.optim.AdamW(_filled(others), lr=adamw_lr, fused=True),
         ]
     )
