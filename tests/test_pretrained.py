@@ -83,6 +83,18 @@ def test_an_image_is_answered_in_each_layout():
         predictor.predict(image[:20])
 
 
+def test_convolutions_read_images_with_the_channels_last():
+    """As they are trained: it is up to three times as fast."""
+    model, read = zoo.load("cnn/fast.mnist").model, []
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.register_forward_pre_hook(lambda layer, inputs: read.extend((layer.weight, *inputs)))
+    with torch.no_grad():
+        model(image=torch.zeros(2, 1, 28, 28, dtype=torch.uint8))
+    assert len(read) == 12
+    assert all(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in read)
+
+
 def test_a_row_is_answered_by_name_in_any_order():
     import pandas as pd
 

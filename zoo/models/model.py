@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from zoo.models.layers import Network, Preprocess
@@ -21,7 +22,7 @@ class Model(nn.Module):
     def __init__(self, spec: DataSpec, network: Network):
         super().__init__()
         self.preprocess = Preprocess(spec)
-        self.network = network
+        self.network = network.to(memory_format=torch.channels_last)  # as images come from `preprocess`
         self._value_shape = spec.target.shape if spec.target.dtype == "float32" else None
 
     def fit(self, values: Iterable[Mapping[str, Tensor]], samples: Iterable[Mapping[str, Tensor]]) -> None:
