@@ -34,13 +34,14 @@ def table() -> str:
 
 
 def row(card: dict[str, Any]) -> str:
+    from zoo.pretrained import is_ensemble
     from zoo.tasks import TASKS
 
     metric = TASKS.get(card["spec"]["task"]).score
     score = card["metrics"]["test"][metric]
     deviation = f" ± {score['std']:.4f}" if score["n"] > 1 else ""
     told = f"{score['mean']:.4f}{deviation} ({score['n']})"
-    if "seeds" in card["file"]:  # an ensemble
+    if is_ensemble(card):
         told = f"{card['file']['test'][metric]:.4f} ({score['n']} together)"
     return (
         f"| `{card['name']}` | {metric} {told} "

@@ -11,6 +11,7 @@ import zoo
 from zoo.errors import UserError
 from zoo.files import sha256_of
 from zoo.models import MODELS
+from zoo.models.cnn.fast import FastCNN, Residual
 from zoo.models.cost import multiply_adds
 from zoo.release import probe_inputs
 from zoo.spec import DataSpec, Input
@@ -285,6 +286,14 @@ def test_fast_whitens_the_patches_of_training_images():
     covariance = patches[:, :4].movedim(1, 0).flatten(1).cov()
     torch.testing.assert_close(covariance, torch.eye(4), atol=0.1, rtol=0)
     torch.testing.assert_close(patches[:, 4:], -patches[:, :4])
+
+
+@pytest.mark.parametrize(("depth", "n_shortcuts"), [(1, 0), (2, 0), (3, 3)])
+def test_a_deep_fast_has_shortcuts(depth, n_shortcuts):
+    network = FastCNN(in_channels=3, image_height=32, image_width=32, n_outputs=10, width=8, depth=depth)
+    assert sum(isinstance(layer, Residual) for layer in network.modules()) == n_shortcuts
+    assert sum(isinstance(layer, torch.nn.Conv2d) for layer in network.modules()) == 3 * depth
+    assert network(torch.rand(2, 3, 32, 32)).shape == (2, 10)
 
 
 def test_convolutions_of_fast_start_as_the_identity():

@@ -47,6 +47,11 @@ def load_card(name: str) -> dict[str, Any]:
     return card
 
 
+def is_ensemble(card: Mapping[str, Any]) -> bool:
+    """Whether a card is of several models that answer together; its `metrics` are those of each alone."""
+    return "seeds" in card["file"]
+
+
 def load(name_or_path: str | Path) -> "Predictor":
     """A trained model, ready to answer raw input.
 

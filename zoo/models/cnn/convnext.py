@@ -12,6 +12,8 @@ from zoo.models import MODELS
 from zoo.models.cnn._layers import check_positive
 from zoo.models.layers import Network
 
+EPS = 1e-6  # of all LayerNorms
+
 
 class ChannelNorm(nn.LayerNorm):
     """LayerNorm over the channels at each place of (batch, channels, height, width)."""
@@ -34,7 +36,7 @@ class Block(nn.Module):
         super().__init__()
         self.drop_path = drop_path
         self.depthwise = nn.Conv2d(c, c, 7, padding=3, groups=c)
-        self.linear = nn.Sequential(nn.LayerNorm(c), nn.Linear(c, 4 * c), nn.GELU(), nn.Linear(4 * c, c))
+        self.linear = nn.Sequential(nn.LayerNorm(c, EPS), nn.Linear(c, 4 * c), nn.GELU(), nn.Linear(4 * c, c))
         self.scale = nn.Parameter(torch.full((c,), 1e-6))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -84,11 +86,11 @@ class ConvNeXt(Network):
         for stage, share in enumerate((1, 1, 3, 1)):
             c = width * 2**stage
             halve = nn.Conv2d(c_in, c, 2, 2)
-            layers += [halve, ChannelNorm(c)] if stage == 0 else [ChannelNorm(c_in), halve]
+            layers += [halve, ChannelNorm(c, EPS)] if stage == 0 else [ChannelNorm(c_in, EPS), halve]
             layers += [Block(c, next(rates)) for _ in range(share * depth // 6)]
             c_in = c
         self.blocks = nn.Sequential(*layers)
-        self.norm = nn.LayerNorm(c_in)
+        self.norm = nn.LayerNorm(c_in, EPS)
         self.head = nn.Linear(c_in, n_outputs)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):

@@ -3,7 +3,8 @@
 Ours, on the published facts of K. Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU" (arXiv 2404.00498,
 section 3): the first layer is not learned but whitens patches of 2 x 2 pixels (after D. Page, "How to train your
 ResNet", 2018), each convolution starts as the identity (S. Zagoruyko, N. Komodakis, arXiv 1706.00388), BatchNorm has
-shifts but no scales, and the features are scaled down before the output.
+shifts but no scales, and the features are scaled down before the output. Of `depth` 3, with shortcuts, are the larger
+networks of section 4.
 """
 
 from collections.abc import Iterable, Mapping
@@ -46,6 +47,14 @@ class Whitening(nn.Module):
         self.weight.copy_(torch.cat([components, -components]))
 
 
+class Residual(nn.Sequential):
+    """Layers and what they were given, added: (batch, c, h, w) to the same."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The sum."""
+        return x + super().forward(x)
+
+
 class ShiftNorm(nn.BatchNorm2d):
     """BatchNorm that learns a shift of each channel and no scale."""
 
@@ -56,7 +65,8 @@ class ShiftNorm(nn.BatchNorm2d):
 
 @MODELS.register("cnn/fast")
 class FastCNN(Network):
-    """Whitened patches, then three stages: a 3x3 convolution, max pooling and `depth` - 1 more convolutions.
+    """Whitened patches, then three stages: a 3x3 convolution, max pooling and `depth` - 1 more convolutions, with a
+    shortcut around these where they are two or more.
 
     Args:
         in_channels: image channels.
@@ -86,8 +96,10 @@ class FastCNN(Network):
         c = 8 * in_channels
         for c_out in (width, 4 * width, 4 * width):
             layers += [_convolution(c, c_out), nn.MaxPool2d(2), ShiftNorm(c_out), nn.GELU()]
+            more: list[nn.Module] = []
             for _ in range(depth - 1):
-                layers += [_convolution(c_out, c_out), ShiftNorm(c_out), nn.GELU()]
+                more += [_convolution(c_out, c_out), ShiftNorm(c_out), nn.GELU()]
+            layers += more if depth < 3 else [Residual(*more[:-1]), nn.GELU()]
             c = c_out
         self.convolutions = nn.Sequential(*layers)
         self.head = nn.Linear(c, n_outputs, bias=False)
