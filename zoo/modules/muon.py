@@ -34,7 +34,7 @@ class Muon(Optimizer):
         super().__init__(groups, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "n_steps": n_steps})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step, after one evaluation of `closure`."""
         loss = None
         if closure is not None:
@@ -43,15 +43,15 @@ class Muon(Optimizer):
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
-                    self._step(weight, group)
+                    self._step(weight, weight.grad, group)
         return loss
 
-    def _step(self, weight: Tensor, group: dict[str, Any]) -> None:
+    def _step(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state, momentum = self.state[weight], group["momentum"]
         if not state:
-            state["average"] = torch.zeros_like(weight.grad)
-        state["average"].lerp_(weight.grad, 1 - momentum)
-        direction = weight.grad.lerp(state["average"], momentum).flatten(1)
+            state["average"] = torch.zeros_like(gradient)
+        state["average"].lerp_(gradient, 1 - momentum)
+        direction = gradient.lerp(state["average"], momentum).flatten(1)
         rows, columns = direction.shape
         weight.mul_(1 - group["lr"] * group["weight_decay"])
         step = orthogonal(direction, group["n_steps"]).reshape(weight.shape)
