@@ -98,9 +98,10 @@ def test_weights_that_are_missing_or_damaged(runs, tmp_path, monkeypatch, capsys
     assert len(err.strip().splitlines()) <= 5
 
 
-def test_what_a_model_sets_may_be_null_again(tmp_path, monkeypatch, capsys):
-    settings = ["model=cnn/fast", "model.width=8", "task.label_smoothing=null", "trainer=debug"]
-    assert in_this_process("train", [*settings, f"run_dir={tmp_path / 'run'}"], monkeypatch) == 0, capsys.readouterr()
+def test_what_a_model_sets_may_be_null_again(script, tmp_path):
+    settings = ("model=cnn/fast", "model.width=8", "task.label_smoothing=null", "trainer=debug")
+    done = script("train", *settings, f"run_dir={tmp_path / 'run'}")
+    assert done.code == 0, done.err
     assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["task"]["label_smoothing"] is None
 
 
