@@ -15,15 +15,14 @@ from zoo.data.splits import Batch
 @AUGMENTATIONS.register("trivial")
 def trivial(batch: Batch) -> Batch:
     """One random change of random strength for each image, after TrivialAugment (S. Mueller, F. Hutter, arXiv
-    2103.10158, table 1, the wide ranges)."""
+    2103.10158, table 1, the wide ranges). Deviation: in a batch, each change has as many images."""
     image = batch["image"].float()
-    chosen = torch.randint(len(CHANGES), (len(image),), device=image.device)
-    strength = uniform(image)
-    changed = image.clone()
-    for number, change in enumerate(CHANGES):
-        index = (chosen == number).nonzero()[:, 0]
+    strength, changed = uniform(image), image.clone()
+    order = torch.randperm(len(image), device=image.device)
+    first = int(torch.randint(len(CHANGES), ()))  # not the device's, for which the loop would wait
+    for number, index in enumerate(order.tensor_split(len(CHANGES)), first):
         if len(index):
-            changed[index] = change(image[index], strength[index])
+            changed[index] = CHANGES[number % len(CHANGES)](image[index], strength[index])
     return {**batch, "image": changed}
 
 
