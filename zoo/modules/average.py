@@ -24,6 +24,7 @@ class MovingAverage(WeightAveraging):
         """Follow the optimiser itself: Lightning may see several updates as one."""
         average = self._average_model
         assert average is not None
+        average.n_averaged = average.n_averaged.cpu()  # each update asks for it, and would wait for the device
         trainer.optimizers[0].register_step_post_hook(lambda *_: average.update_parameters(pl_module))
 
     def on_train_batch_end(self, *_: Any, **__: Any) -> None:
