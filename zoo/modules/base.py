@@ -16,7 +16,8 @@ from zoo.models.model import Model
 from zoo.models.stacked import Stacked
 from zoo.modules.average import Lookahead, MovingAverage
 from zoo.modules.distillation import Distillation
-from zoo.modules.optim import OPTIONAL, Both, create_optimizer, create_schedule, with_optional
+from zoo.modules.muon import Both
+from zoo.modules.optim import OPTIONAL, create_optimizer, create_schedule, with_optional
 from zoo.modules.sharding import shard
 from zoo.modules.sharpness import at_worst
 from zoo.registry import Registry

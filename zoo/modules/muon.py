@@ -1,4 +1,4 @@
-"""Muon, for the weights of convolutions too."""
+"""Muon, for the weights of convolutions too, and another optimiser beside it for all else."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,10 +36,7 @@ class Muon(Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step, after one evaluation of `closure`."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = _evaluated(closure)
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
@@ -70,3 +67,37 @@ def orthogonal(matrix: Tensor, n_steps: int = 5) -> Tensor:
         polynomial = torch.addmm(square, square, square, beta=-4.775, alpha=2.0315)
         wide = torch.addmm(wide, polynomial, wide, beta=3.4445)
     return wide.T if tall else wide
+
+
+class Both(Optimizer):
+    """Several optimisers, each with parameters of its own, that step as one."""
+
+    def __init__(self, parts: list[Optimizer]):
+        self.parts = parts
+        super().__init__([group for part in parts for group in part.param_groups], {})
+        self.param_groups = [group for part in parts for group in part.param_groups]
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step of each part, after one evaluation of `closure`."""
+        loss = _evaluated(closure)
+        for part in self.parts:
+            part.step()
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """The parts' states, in order."""
+        return {"parts": [part.state_dict() for part in self.parts]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        for part, state in zip(self.parts, state_dict["parts"], strict=True):
+            part.load_state_dict(state)
+        self.param_groups = [group for part in self.parts for group in part.param_groups]
+
+
+def _evaluated(closure: Callable[[], Any] | None) -> Any:
+    """What an optimiser's closure gives, where there is one."""
+    if closure is None:
+        return None
+    with torch.enable_grad():
+        return closure()

@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from zoo.errors import UserError, unknown
 from zoo.models.stacked import Stacked
-from zoo.modules.muon import Muon
+from zoo.modules.muon import Both, Muon
 from zoo.registry import Registry
 
 OPTIMIZERS: Registry[Callable[..., Optimizer]] = Registry("optimiser")
@@ -113,35 +113,6 @@ def muon(
 
 def _filled(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [group for group in groups if group["params"]]
-
-
-class Both(Optimizer):
-    """Several optimisers, each with parameters of its own, that step as one."""
-
-    def __init__(self, parts: list[Optimizer]):
-        self.parts = parts
-        super().__init__([group for part in parts for group in part.param_groups], {})
-        self.param_groups = [group for part in parts for group in part.param_groups]
-
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step of each part, after one evaluation of `closure`."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for part in self.parts:
-            part.step()
-        return loss
-
-    def state_dict(self) -> dict[str, Any]:
-        """The parts' states, in order."""
-        return {"parts": [part.state_dict() for part in self.parts]}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
-        for part, state in zip(self.parts, state_dict["parts"], strict=True):
-            part.load_state_dict(state)
-        self.param_groups = [group for part in self.parts for group in part.param_groups]
 
 
 def create_schedule(optimizer: Optimizer, n_steps: int, *, name: str, warmup: float, **options: Any) -> LambdaLR:
