@@ -168,8 +168,8 @@ def _null_at_first(key: str, config_name: str, choices: Any) -> bool:
 
     section, _, name = key.partition(".")
     chosen = Path(CONF, section, f"{choices.get(section)}.yaml")
-    values = OmegaConf.load(chosen if chosen.is_file() else Path(CONF, f"{config_name}.yaml"))
-    return OmegaConf.select(values, name if chosen.is_file() else key, default="nothing") is None
+    file, name = (chosen, name) if chosen.is_file() else (Path(CONF, f"{config_name}.yaml"), key)
+    return OmegaConf.select(OmegaConf.load(file), name, default="nothing") is None
 
 
 def explain(error: BaseException, config_name: str | None, config: Any = None) -> str | None:

@@ -182,8 +182,13 @@ def _load_state(model: "Trained", tensors: Mapping[str, "Tensor"], path: Path) -
     model.load_state_dict(dict(tensors))
 
 
-def finetune(model: "Model", name_or_path: str) -> list[str]:
+def finetune(model: "Model", trained: "Trained", name: str) -> list[str]:
     """Copy a trained network's weights into `model`, all but a head for other outputs.
+
+    Args:
+        model: of the same architecture.
+        trained: what `load` gave, for `name`.
+        name: that its user knows it by.
 
     Returns:
         The names of the tensors that were left as they are.
@@ -191,11 +196,10 @@ def finetune(model: "Model", name_or_path: str) -> list[str]:
     Raises:
         UserError: when anything but the head or the target's scale differs in name or shape.
     """
-    source = load(name_or_path).model.state_dict()
-    ours = model.state_dict()
+    source, ours = trained.state_dict(), model.state_dict()
     left = sorted(key for key in {*ours, *source} if _shape(ours, key) != _shape(source, key))
     if any(not key.startswith(("network.head.", "preprocess.target_scale.")) for key in left):
-        raise UserError(f"finetune={name_or_path} is of another network; they differ in {', '.join(left[:5])}")
+        raise UserError(f"finetune={name} is of another network; they differ in {', '.join(left[:5])}")
     taken = {key: value for key, value in source.items() if key not in left and "target_scale" not in key}
     model.load_state_dict(taken, strict=False)
     return left

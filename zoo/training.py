@@ -30,6 +30,7 @@ from zoo.files import write_text
 from zoo.models.model import Model
 from zoo.modules import ZooModule, create_module
 from zoo.modules.distillation import Distillation
+from zoo.prediction import Predictor
 from zoo.pretrained import finetune as load_into
 from zoo.pretrained import load, save_file
 from zoo.report import write_report
@@ -231,37 +232,40 @@ def _trained(
 def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:
     """The module of an untrained or finetuned model, or of one for each seed, which decides on its first weights."""
     modules, models = [], []
-    for weights in filter(None, (config["finetune"], config["distill"]["teacher"])):
-        _say_if_of_other_splits(weights, config["data"])
+    start = None if config["finetune"] is None else _load(config["finetune"], config["data"])
     for seed in seeds:
         L.seed_everything(seed, verbose=False)
         kwargs = {key: dict(config[key]) for key in ("model", "task", "optim")}
         modules.append(create_module(spec=splits.spec.to_json(), **kwargs))
         models.append(cast(Model, modules[-1].model))
         models[-1].fit(each_value_once(splits.train), batches(splits.train))
-        if config["finetune"] is not None:
-            left = load_into(models[-1], config["finetune"])
+        if start is not None:
+            left = load_into(models[-1], start.model, config["finetune"])
             say(f"weights from {config['finetune']}" + (f", but new: {', '.join(left)}" if left else ""))
     if len(models) > 1:
         modules[0].stack(models)
-    modules[0].distillation = _distillation(splits.spec, **config["distill"])
+    modules[0].distillation = _distillation(splits.spec, config["data"], **config["distill"])
     return modules[0]
 
 
-def _say_if_of_other_splits(weights: str, data: Mapping[str, Any]) -> None:
-    """Tell of a trained model that may know what this training is measured on."""
-    ours, theirs = what_decides(data), what_decides(load(weights).card["config"]["data"])
+def _load(weights: str, data: Mapping[str, Any]) -> Predictor:
+    """A trained model to start or to learn from; where it may know what this training is measured on, that is told."""
+    trained = load(weights)
+    ours, theirs = what_decides(data), what_decides(trained.card["config"]["data"])
     differing = [key for key in ours if ours[key] != theirs.get(key)]
     if differing and {"name", "path"}.isdisjoint(differing):
         told = ", ".join(f"data.{key}={theirs.get(key)}" for key in differing)
         say(f"note: {weights} was trained with {told} and may have seen samples that validate or test this training")
+    return trained
 
 
-def _distillation(spec: DataSpec, teacher: str | None, **options: float) -> Distillation | None:
+def _distillation(
+    spec: DataSpec, data: Mapping[str, Any], teacher: str | None, **options: float
+) -> Distillation | None:
     """What a training learns from a pretrained file, if it is to."""
     if teacher is None:
         return None
-    trained = load(teacher)
+    trained = _load(teacher, data)
     check_same_kind(trained.spec, spec)
     return Distillation(spec, trained.model, **options)
 
