@@ -145,7 +145,7 @@ def check_types(config_name: str, config: Any) -> None:
     for entry in set(hydra.overrides.task) - set(choices):
         key = entry.split("=")[0]
         old, new = OmegaConf.select(before, key), OmegaConf.select(config, key)
-        if not _fits(old, new) and not (new is None and _null_at_first(key, config_name, hydra.runtime.choices)):
+        if not _fits(old, new) and not (new is None and _may_be_null(key, config_name)):
             raise UserError(f"{key} is {TYPES[type(old)]}, such as {old}; got {new}")
 
 
@@ -162,14 +162,13 @@ def _fits(old: Any, new: Any) -> bool:
     return same or OmegaConf.is_config(new)
 
 
-def _null_at_first(key: str, config_name: str, choices: Any) -> bool:
-    """Whether a key is null in the file of its section, so that a model or an experiment gave it a value."""
+def _may_be_null(key: str, config_name: str) -> bool:
+    """Whether a key is null in a file of its section, which says that it means something there."""
     from omegaconf import OmegaConf
 
     section, _, name = key.partition(".")
-    chosen = Path(CONF, section, f"{choices.get(section)}.yaml")
-    file, name = (chosen, name) if chosen.is_file() else (Path(CONF, f"{config_name}.yaml"), key)
-    return OmegaConf.select(OmegaConf.load(file), name, default="nothing") is None
+    files = [(path, name) for path in Path(CONF, section).glob("*.yaml")] or [(Path(CONF, f"{config_name}.yaml"), key)]
+    return any(OmegaConf.select(OmegaConf.load(path), name, default="nothing") is None for path, name in files)
 
 
 def explain(error: BaseException, config_name: str | None, config: Any = None) -> str | None:
