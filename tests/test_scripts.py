@@ -99,10 +99,12 @@ def test_weights_that_are_missing_or_damaged(runs, tmp_path, monkeypatch, capsys
 
 
 def test_what_a_model_sets_may_be_null_again(script, tmp_path):
-    settings = ("model=cnn/fast", "model.width=8", "task.label_smoothing=null", "trainer=debug")
+    optim = ("optim=nesterov_fast", "optim.lookahead=null")
+    settings = ("model=cnn/fast", "model.width=8", "task.label_smoothing=null", *optim, "trainer=debug")
     done = script("train", *settings, f"run_dir={tmp_path / 'run'}")
     assert done.code == 0, done.err
-    assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["task"]["label_smoothing"] is None
+    config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert config["task"]["label_smoothing"] is None and config["optim"]["lookahead"] is None
 
 
 def test_divergence_ends_with_3(tmp_path, monkeypatch, capsys):
