@@ -6,7 +6,9 @@ import json
 import math
 import os
 import platform
+import re
 import signal
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -230,6 +232,19 @@ def test_steps_get_the_memory_again_that_they_leave():
         assert mapped_for_a_tensor()[0] == 0
         assert glibc.mallinfo2().fordblks >= 2**27
     assert mapped_for_a_tensor()[0] >= 2**27
+
+
+@pytest.mark.skipif(not Path("/sys/kernel/mm/transparent_hugepage").exists(), reason="asks Linux for large pages")
+def test_steps_have_their_tensors_in_large_pages():
+    with quick_steps():
+        address, within = torch.ones(2**25).data_ptr() + 2**26, False  # the middle of 128 MiB
+        for line in Path("/proc/self/smaps").read_text().splitlines():
+            if bounds := re.match("([0-9a-f]+)-([0-9a-f]+) ", line):
+                within = int(bounds[1], 16) <= address < int(bounds[2], 16)
+            elif within and line.startswith("VmFlags:"):
+                assert "hg" in line.split()
+                return
+    pytest.fail("no mapping has the tensor")
 
 
 # -- optimisers and schedules
