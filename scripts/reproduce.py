@@ -1,10 +1,12 @@
 """Train a pretrained file anew by its card's recipe, and compare: python scripts/reproduce.py NAME [key=value ...].
 
-seed=: the shipped file's where it is not given; several, such as seed=0,1; or seed=all for all of the card's.
+seed=: the shipped file's where it is not given; several, such as seed=0,1; or seed=all for all of the card's, as an
+ensemble has them by itself.
 run_dir=: for the runs; runs/reproduce/NAME where it is not given. The same command goes on with what is there.
 
 Ends with 0 where every metric's mean is as near to the card's as its standard deviation and the numbers of runs let
-expect in 99 cases of 100 (or within 1 % of it, where the card's runs did not differ), and with 1 otherwise.
+expect in 99 cases of 100 (or within 1 % of it, where the card has one run or they did not differ), else with 1. What an
+ensemble's runs answer together is compared too.
 """
 
 import argparse
@@ -15,6 +17,8 @@ from typing import Any
 
 from common import exit_codes
 from common import main as compose
+
+FILE = "ensemble.safetensors"
 
 
 def main() -> None:
@@ -28,12 +32,12 @@ def main() -> None:
 
 def reproduce(name: str, settings: Sequence[str]) -> bool:
     """Train, print the comparison, and give whether all is within what the card states."""
-    from zoo.pretrained import load_card
-    from zoo.release import compare, finished, same_weights
+    from zoo.pretrained import is_ensemble, load_card
+    from zoo.release import compare, compare_together, finished, same_weights
 
     card = load_card(name)
     options = {
-        "seed": str(card["file"].get("seed", card["seeds"][0])),
+        "seed": "all" if is_ensemble(card) else str(card["file"]["seed"]),
         "run_dir": f"runs/reproduce/{name}",
         **_parsed(settings),
     }
@@ -41,6 +45,10 @@ def reproduce(name: str, settings: Sequence[str]) -> bool:
     runs = finished(_trained(name, seeds, options["run_dir"]), seeds)
     compared = compare(card, [metrics for _, metrics in runs])
     print(_table(compared, len(runs)))
+    if is_ensemble(card) and len(runs) > 1:
+        together = compare_together(card, [folder for folder, _ in runs], Path(options["run_dir"]) / FILE)
+        print(f"together, in {options['run_dir']}/{FILE}:\n{_table(together, 1)}")
+        compared += together
     for folder, metrics in runs:
         if metrics["seed"] == card["file"].get("seed"):
             print(f"weights of seed {metrics['seed']}: {same_weights(name, folder)}")

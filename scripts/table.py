@@ -40,12 +40,12 @@ def row(card: dict[str, Any]) -> str:
     metric = TASKS.get(card["spec"]["task"]).score
     score = card["metrics"]["test"][metric]
     deviation = f" ± {score['std']:.4f}" if score["n"] > 1 else ""
-    told = f"{score['mean']:.4f}{deviation} ({score['n']})"
+    told, times = f"{score['mean']:.4f}{deviation} ({score['n']})", ""
     if is_ensemble(card):
-        told = f"{card['file']['test'][metric]:.4f} ({score['n']} together)"
+        told, times = f"{card['file']['test'][metric]:.4f} ({score['n']} together)", f"{score['n']} x "
     return (
         f"| `{card['name']}` | {metric} {told} "
-        f"| {card['n_parameters']:,} | {card['bytes'] / 1000:,.0f} kB | {card['seconds']['fit']['mean']:.0f} s "
+        f"| {card['n_parameters']:,} | {card['bytes'] / 1000:,.0f} kB | {times}{card['seconds']['fit']['mean']:.0f} s "
         f"| {card['hardware']}, {card['device']}, torch {card['versions']['torch']} |\n"
     )
 

@@ -7,6 +7,7 @@ import torch
 import zoo
 from zoo.ensembling import ensemble
 from zoo.errors import UserError
+from zoo.release import compare_together
 
 SHORT = ("trainer=cpu", "trainer.max_epochs=2")
 
@@ -39,6 +40,19 @@ def test_its_answer_is_the_mean_of_theirs(runs, tmp_path, name, data):
     loss = zoo.evaluate(both, zoo.load_data(data).test)[0]["loss"]
     assert loss == pytest.approx(card["metrics"]["test"]["loss"])
     assert loss < np.mean([zoo.evaluate(model, zoo.load_data(data).test)[0]["loss"] for model in members])  # convexity
+
+
+def test_an_ensemble_made_anew_is_compared_with_its_card(runs, tmp_path):
+    metrics = ensemble(files(runs / "classes"), tmp_path / "both.safetensors")["metrics"]
+    card = {"file": {"seeds": [0, 1], **metrics}, "metrics": metrics}
+    folders = [path.parent for path in files(runs / "classes")]
+    same = compare_together(card, folders, tmp_path / "again.safetensors")
+    assert len(same) == 8
+    assert all(entry.within and entry.difference == 0 for entry in same)
+    assert zoo.load(tmp_path / "again.safetensors").card["metrics"] == metrics
+    card["file"]["test"] = {name: value / 2 for name, value in metrics["test"].items()}
+    other = compare_together(card, folders, tmp_path / "again.safetensors")
+    assert [entry.within for entry in other] == [entry.split == "val" for entry in other]
 
 
 def test_of_recurrent_networks(config, tmp_path):

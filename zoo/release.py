@@ -48,16 +48,18 @@ def release(name: str, runs: Path, *, together: bool = False) -> Path:
     best = min(range(len(folders)), key=lambda index: metrics[index]["val"]["loss"])
     target = WEIGHTS / f"{name}.safetensors"
     target.parent.mkdir(parents=True, exist_ok=True)
+    seeds = [entry["seed"] for entry in metrics]
+    recipe = f"python scripts/train.py -m experiment={name} seed={','.join(map(str, seeds))}"
     if together:
         ensemble([folder / "model.safetensors" for folder in folders], target)
+        recipe += " run_dir=RUNS && python scripts/ensemble.py RUNS FILE"
     else:
         shutil.copy(folders[best] / "model.safetensors", target)
     _halve(target)
     model, spec, header = load_file(target)
-    seeds = [entry["seed"] for entry in metrics]
     card = {
         "name": name,
-        "recipe": f"python scripts/train.py -m experiment={name} seed={','.join(map(str, seeds))}",
+        "recipe": recipe,
         "metrics": {split: _summaries([entry[split] for entry in metrics]) for split in ("val", "test")},
         "file": {**{key: header[key] for key in ("seed", "seeds") if key in header}, **header["metrics"]},
         "seeds": seeds,
@@ -138,7 +140,7 @@ class Comparison:
     @property
     def allowed(self) -> float:
         """How far means of so many runs lie apart by chance in one case of a hundred, at most (Student's t); 1 % of the
-        mean, where the card's runs did not differ."""
+        mean, where the card has one run, or its runs did not differ."""
         if self.std == 0 or self.n < 2:
             return 0.01 * abs(self.mean)
         return float(stdtrit(self.n - 1, 0.995)) * self.std * math.sqrt(1 / self.n + 1 / self.n_now)
@@ -171,6 +173,16 @@ def compare(card: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[
         for split, metrics in card["metrics"].items()
         for metric, stated in metrics.items()
     ]
+
+
+def compare_together(card: Mapping[str, Any], runs: Sequence[Path], output: Path) -> list[Comparison]:
+    """Every metric of an ensemble's file beside that of the ensemble of new runs, which is written to `output`."""
+    members = [run / "model.safetensors" for run in runs]
+    stated = {
+        split: {metric: {"mean": value, "std": 0.0, "n": 1} for metric, value in card["file"][split].items()}
+        for split in card["metrics"]
+    }
+    return compare({**card, "metrics": stated}, [ensemble(members, output)["metrics"]])
 
 
 def same_weights(name: str, run: Path) -> str:
