@@ -8,7 +8,7 @@ import torch
 
 import zoo
 from zoo.errors import UserError
-from zoo.explanation import filters, heat_maps
+from zoo.explanation import filter_pictures, filters, heat_maps, heat_pictures
 from zoo.models.ensemble import Ensemble
 from zoo.spec import Input
 
@@ -50,10 +50,39 @@ def test_classes_are_one_for_each_image(digits, classes):
 
 
 def test_filters_are_the_first_convolutions(digits):
-    model, _ = digits
-    assert filters(model).shape == (16, 4, 3, 3)
+    model, images = digits
+    assert filters(model).shape == (16, 1, 6, 6)
+    scaled = model.model.preprocess({"image": images[:3]})["image"]
+    convolutions = model.model.network.convolutions
+    ours = torch.nn.functional.conv2d(scaled, filters(model), stride=2)
+    torch.testing.assert_close(ours, convolutions[1][0](convolutions[0](scaled)), atol=1e-4, rtol=1e-4)
     spec = zoo.load_data("mnist5k").spec
     assert filters(zoo.Predictor(zoo.create_model("cnn/fast", spec), spec, card={})).shape == (8, 1, 2, 2)
+
+
+def test_filters_as_pictures_run_from_black_to_white(digits):
+    shown = filter_pictures(digits[0])
+    assert len(shown) == 16
+    assert all((picture.size, picture.mode) == ((108, 108), "L") for picture in shown)
+    assert all(picture.getextrema() == (0, 255) for picture in shown)
+
+
+def test_heat_as_pictures_is_orange_where_it_is_hot(digits):
+    model, images = digits
+    shown, heat = heat_pictures(model, images[:2]), heat_maps(model, images[:2])
+    for picture, hot in zip(shown, heat, strict=True):
+        pixels = np.asarray(picture)[::4, ::4].astype(int)  # (28, 28, 3)
+        assert tuple(pixels[np.unravel_index(hot.argmax(), hot.shape)]) == (255, 150, 20)
+        cold = pixels[hot == 0]
+        assert len(cold) and (cold.max(1) == cold.min(1)).all()
+
+
+def test_many_images_are_explained_in_parts_and_within_no_grad(digits, monkeypatch):
+    model, images = digits
+    with torch.no_grad():
+        whole = heat_maps(model, images[:5], classes=range(5))
+    monkeypatch.setattr("zoo.prediction.n_at_once", lambda sample: 2)
+    np.testing.assert_allclose(heat_maps(model, images[:5], classes=range(5)), whole, atol=1e-5)
 
 
 def test_heat_of_an_ensemble_is_of_all_members(digits):

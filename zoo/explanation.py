@@ -1,7 +1,7 @@
-"""Where a convolutional network looks, and what its first layer looks for."""
+"""Where a convolutional network looks, and what its first layer looks for, as numbers and as pictures."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,7 +13,11 @@ from zoo.errors import UserError
 from zoo.models.ensemble import Ensemble
 from zoo.prediction import Predictor
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 PLACES = 4  # along each axis, of maps that are worth to be looked at
+ORANGE = (255.0, 150.0, 20.0)
 
 
 def heat_maps(predictor: Predictor, raw: Any, classes: Sequence[int] | None = None) -> np.ndarray:
@@ -38,17 +42,27 @@ def heat_maps(predictor: Predictor, raw: Any, classes: Sequence[int] | None = No
     return heat[0] if single else heat
 
 
+def heat_pictures(predictor: Predictor, raw: Any, classes: Sequence[int] | None = None) -> "list[Image]":
+    """Each image in dark grey, and orange where `heat_maps`, with the same arguments, is high."""
+    _checked(predictor)
+    batch, _ = predictor.read(raw)
+    return pictures(glowing(batch["image"], heat_of(predictor, batch, classes)))
+
+
 def heat_of(predictor: Predictor, batch: Batch, classes: Sequence[int] | None = None) -> Tensor:
     """`heat_maps` of a batch with `image` (n, channels, height, width): (n, height, width)."""
-    model, inputs = predictor.model, predictor.to_device(batch)
+    model = predictor.model
     members = model.members if isinstance(model, Ensemble) else [model]
     if classes is None:
-        with torch.no_grad():
-            index = model(**inputs).argmax(1)  # (n,)
+        index = predictor.outputs(batch).argmax(1)  # (n,)
     else:
         index = _index(classes, len(batch["image"]), predictor.spec.n_outputs).to(predictor.device)
-    heat = torch.stack([_heat(member, inputs, index) for member in members]).mean(0)
-    heat = F.interpolate(heat, size=batch["image"].shape[2:], mode="bilinear")[:, 0]
+    parts, n = [], 0
+    for part in predictor.parts(batch):
+        wanted = index[n : n + len(part["image"])]
+        n += len(wanted)
+        parts.append(torch.stack([_heat(member, part, wanted) for member in members]).mean(0))
+    heat = F.interpolate(torch.cat(parts), size=batch["image"].shape[2:], mode="bilinear")[:, 0]
     return (heat / heat.amax((1, 2), keepdim=True).clamp(min=1e-12)).cpu()
 
 
@@ -58,6 +72,7 @@ def _index(classes: Sequence[int], n: int, n_classes: int) -> Tensor:
     return torch.as_tensor(classes)
 
 
+@torch.enable_grad()
 def _heat(model: nn.Module, inputs: Batch, index: Tensor) -> Tensor:
     """What each place of the last maps says for the classes `index` (n,), at least 0: (n, 1, h, w)."""
     maps: list[Tensor] = []
@@ -78,8 +93,38 @@ def _heat(model: nn.Module, inputs: Batch, index: Tensor) -> Tensor:
 
 
 def filters(predictor: Predictor) -> Tensor:
-    """The first convolution's weights, (n_filters, channels, height, width); UserError as of `heat_maps`."""
-    return _checked(predictor)[0].state_dict()["weight"].cpu()
+    """The first convolution's weights, (n_filters, channels, height, width), over the image's own pixels where it reads
+    squares of them; UserError as of `heat_maps`."""
+    first = _checked(predictor)[0]
+    weight = first.state_dict()["weight"].cpu()
+    layers = list(predictor.model.modules())
+    squares = next((layer for layer in layers[: layers.index(first)] if isinstance(layer, nn.PixelUnshuffle)), None)
+    return weight if squares is None else F.pixel_shuffle(weight, squares.downscale_factor)
+
+
+def filter_pictures(predictor: Predictor, width: int = 112) -> "list[Image]":
+    """`filters` as `pictures`, each from its smallest weight (dark) to its largest (bright), in colour where they are
+    of three channels, else the channels' mean."""
+    weight = filters(predictor)
+    weight = weight if weight.shape[1] == 3 else weight.mean(1, keepdim=True)
+    low, high = (limit(weight, (1, 2, 3), keepdim=True) for limit in (torch.amin, torch.amax))
+    return pictures(255 * (weight - low) / (high - low).clamp(min=1e-12), width)
+
+
+def pictures(images: Tensor, width: int = 112) -> "list[Image]":
+    """Images (n, channels, height, width) of values from 0 to 255 as pictures, grey unless they have three channels,
+    each pixel enlarged by a whole number, to `width` pixels or a little less."""
+    from PIL import Image
+
+    times = max(1, width // images.shape[3])
+    large = images.byte().repeat_interleave(times, 2).repeat_interleave(times, 3).movedim(1, -1).cpu().numpy()
+    return [Image.fromarray(one if one.shape[-1] == 3 else one[..., 0]) for one in large]
+
+
+def glowing(images: Tensor, heat: Tensor) -> Tensor:
+    """Images (n, channels, height, width) in dark grey, and orange where `heat` (n, height, width) is high."""
+    grey = images.float().mean(1, keepdim=True)
+    return grey * 0.5 * (1 - heat[:, None]) + torch.tensor(ORANGE)[:, None, None] * heat[:, None]
 
 
 def convolutions(predictor: Predictor) -> list[nn.Module]:

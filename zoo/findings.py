@@ -4,18 +4,22 @@ import base64
 import io
 from collections.abc import Callable, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Subset
 
 from zoo.data.splits import Batch, Splits, batches
-from zoo.explanation import convolutions, filters, heat_of
+from zoo.explanation import convolutions, filter_pictures, filters, glowing, heat_of, pictures
 from zoo.figures import by_step, confusion, forecast, scatter, sparkline, table
 from zoo.models.layers import Moments
 from zoo.prediction import Predictor
 from zoo.registry import Registry
 from zoo.summary import number
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 N_SAMPLES = 12  # mistakes shown
 N_SCATTERS = 6  # outputs of a regression shown
@@ -54,15 +58,17 @@ right answers lie on the blue diagonal, mistakes are orange, and the shade grows
 
 def _first_layer(predictor: Predictor) -> str:
     """The filters of a convolutional network's first layer."""
-    if not convolutions(predictor):
+    layers = convolutions(predictor)
+    if not layers:
         return ""
-    weight = filters(predictor)[:N_FILTERS]
-    shown = weight if weight.shape[1] == 3 else weight.mean(1, keepdim=True)
-    pictures = " ".join(_picture(one, 56) for one in shown)
+    shown, (height, width) = filter_pictures(predictor, 56)[:N_FILTERS], filters(predictor).shape[2:]
+    if isinstance(layers[0].weight, nn.Parameter):
+        what = "Edges and spots of some colour are usual; noise says that it learnt little."
+    else:
+        what = "They are not learned, but taken from the statistics of the training split."
     return f"""<h2>What the first layer looks for</h2>
-<p>The {len(shown)} first filters of the first convolution, {weight.shape[2]} by {weight.shape[3]} pixels, each from its
-smallest weight (dark) to its largest (bright). Edges and spots of some colour are usual; noise says that it learnt
-little.</p><div class="grid">{pictures}</div>"""
+<p>The {len(shown)} first filters of the first convolution, {height} by {width} pixels, each from its smallest weight
+(dark) to its largest (bright). {what}</p><div class="grid">{" ".join(map(_embedded, shown))}</div>"""
 
 
 def _commonest(counts: Tensor, names: Sequence[str]) -> str:
@@ -156,33 +162,20 @@ def draw_images(predictor: Predictor, _: Splits, samples: Batch) -> tuple[str, l
     """Each image (channels, height, width) as a picture, grey unless it has three channels; of a convolutional network
     also where it looked."""
     images = samples["image"].cpu()
+    shown = [_embedded(picture) for picture in pictures(images)]
     if not predictor.spec.class_names or not convolutions(predictor):
-        return "Each picture is the raw input, without augmentation.", [_picture(image) for image in images]
+        return "Each picture is the raw input, without augmentation.", shown
     how = (
         "Each picture is the raw input, without augmentation; beside it, in orange, what of it spoke for the answer "
         "(HiResCAM)."
     )
-    heat = heat_of(predictor, samples)
-    pairs = zip(images, heat, strict=True)
-    return how, [f"<span>{_picture(image)} {_picture(_glow(image, hot))}</span>" for image, hot in pairs]
+    heat = [_embedded(picture) for picture in pictures(glowing(images, heat_of(predictor, samples)))]
+    return how, [f"<span>{raw} {hot}</span>" for raw, hot in zip(shown, heat, strict=True)]
 
 
-def _glow(image: Tensor, heat: Tensor) -> Tensor:
-    """An image (channels, height, width) in dark grey, and orange where `heat` (height, width) is."""
-    orange = torch.tensor([255.0, 150.0, 20.0])[:, None, None]
-    return (image.float().mean(0) * 0.5 * (1 - heat) + orange * heat).byte()
-
-
-def _picture(image: Tensor, width: int = 112) -> str:
-    from PIL import Image
-
-    if image.is_floating_point():
-        image = 255 * (image - image.min()) / (image.max() - image.min()).clamp(min=1e-12)
-    pixels = image.byte().movedim(0, -1)  # (height, width, channels)
-    picture = Image.fromarray((pixels if pixels.shape[-1] == 3 else pixels[..., 0]).numpy())
-    enlarge = max(1, width // picture.width)
+def _embedded(picture: "Image") -> str:
     file = io.BytesIO()
-    picture.resize((picture.width * enlarge, picture.height * enlarge), Image.Resampling.NEAREST).save(file, "PNG")
+    picture.save(file, "PNG")
     return f'<img alt="" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}">'
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -135,11 +135,15 @@ class Predictor:
         return batch, single
 
     def _in_parts(self, function: Callable[..., Tensor], batch: Batch) -> Tensor:
-        """`function` of the batch's inputs, for as many samples at a time as `n_at_once` says."""
-        n, step = len(next(iter(batch.values()))), n_at_once({name: values[0] for name, values in batch.items()})
-        parts = ({name: values[start : start + step] for name, values in batch.items()} for start in range(0, n, step))
+        """`function` of the batch's inputs."""
         with torch.inference_mode():
-            return torch.cat([function(**self.to_device(part)) for part in parts])
+            return torch.cat([function(**part) for part in self.parts(batch)])
+
+    def parts(self, batch: Batch) -> Iterator[Batch]:
+        """The batch's inputs, where the model is, of as many samples at a time as `n_at_once` says."""
+        n, step = len(next(iter(batch.values()))), n_at_once({name: values[0] for name, values in batch.items()})
+        for start in range(0, n, step):
+            yield self.to_device({name: values[start : start + step] for name, values in batch.items()})
 
     def to_device(self, batch: Batch) -> Batch:
         """The batch's inputs, where the model is."""
