@@ -4,14 +4,17 @@ import functools
 import hashlib
 import inspect
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 import yaml
 from conftest import AT_HAND, NEED_FILES, ROOT, ready_data
 
 import zoo
 from zoo.data import DATA
 from zoo.data.augment import AUGMENTATIONS, augment
+from zoo.data.augment._trivial import CHANGES, _equalize
 from zoo.data.module import EpochBatches, ZooDataModule, mix
 from zoo.data.splits import TensorSplit, batches, carve
 from zoo.errors import UserError
@@ -193,6 +196,11 @@ def test_alternating_flip_shows_each_image_both_ways_in_two_epochs():
     assert torch.equal(first[mirrored], image.flip(3)[mirrored])
 
 
+def test_alternating_flip_comes_before_what_changes_pixels():
+    with pytest.raises(UserError, match="name it first"):
+        augment(BATCHES["image"], {"crop": {}, "flip": {"alternate": True}})
+
+
 @pytest.mark.parametrize("name", ["mixup", "cutmix"])
 def test_mixed_targets_are_the_shares_of_the_mixed_pixels(name):
     flat = torch.tensor([0, 255, 0, 255], dtype=torch.uint8)[:, None, None, None].expand(4, 1, 8, 8)
@@ -208,12 +216,46 @@ def test_mixed_targets_are_the_shares_of_the_mixed_pixels(name):
 
 
 def test_equalizing_goes_by_how_many_pixels_are_darker():
-    from zoo.data.augment._trivial import _equalize
-
     image = torch.tensor([[[[7.0, 7.0], [7.0, 7.0]]], [[[0.0, 0.0], [9.0, 50.0]]]])
     assert torch.equal(
         _equalize(image, image), torch.tensor([[[[7.0, 7.0], [7.0, 7.0]]], [[[0.0, 0.0], [170.0, 255.0]]]])
     )
+
+
+@pytest.mark.parametrize("strength", [-0.6, 0.25, 0.9])
+@pytest.mark.parametrize("number", range(1, 8))
+def test_changes_of_colour_are_pils(number, strength):
+    from PIL import Image, ImageEnhance, ImageOps
+
+    torch.manual_seed(0)
+    pixels = F.interpolate(torch.randint(20, 236, (1, 3, 6, 6)).float(), size=(24, 20), mode="bilinear").round()
+    picture, factor, part = Image.fromarray(pixels[0].byte().movedim(0, -1).numpy()), 1 + 0.99 * strength, abs(strength)
+    expected = (
+        lambda: ImageEnhance.Brightness(picture).enhance(factor),
+        lambda: ImageEnhance.Contrast(picture).enhance(factor),
+        lambda: ImageEnhance.Color(picture).enhance(factor),
+        lambda: ImageEnhance.Sharpness(picture).enhance(factor),
+        lambda: ImageOps.posterize(picture, 8 - round(6 * part)),
+        lambda: ImageOps.solarize(picture, 255 * (1 - part)),
+        lambda: ImageOps.autocontrast(picture),
+    )[number - 1]()
+    changed = CHANGES[number](pixels, torch.full((1, 1, 1, 1), strength))
+    assert (changed[0].movedim(0, -1) - torch.from_numpy(np.array(expected))).abs().max() <= 2
+
+
+def test_changes_of_place_are_by_degrees_and_pixels():
+    image = torch.rand(1, 3, 24, 24) * 255
+    turn, shear_x, shear_y, shift_x, shift_y = CHANGES[9:]
+
+    def by(change, strength):
+        return change(image, torch.full((1, 1, 1, 1), strength))
+
+    close = functools.partial(torch.testing.assert_close, atol=0.05, rtol=0)
+    close(by(turn, 90 / 135), image.rot90(1, (2, 3)))
+    close(by(shift_x, 6 / 32)[..., :-6], image[..., 6:])
+    close(by(shift_y, -6 / 32)[..., 6:, :], image[..., :-6, :])
+    close(by(shear_x, 1 / 0.99)[..., 0, 12:], image[..., 0, :12] * 0.5 + image[..., 0, 1:13] * 0.5)
+    close(by(shear_y, 1 / 0.99).mT, CHANGES[10](image.mT, torch.full((1, 1, 1, 1), 1 / 0.99)))
 
 
 @pytest.mark.parametrize(

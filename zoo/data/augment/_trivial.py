@@ -11,11 +11,13 @@ from zoo.data.augment._geometry import affine
 from zoo.data.augment._registry import AUGMENTATIONS
 from zoo.data.splits import Batch
 
+SHIFT = 32  # pixels
+
 
 @AUGMENTATIONS.register("trivial")
 def trivial(batch: Batch) -> Batch:
     """One random change of random strength for each image, after TrivialAugment (S. Mueller, F. Hutter, arXiv
-    2103.10158, table 1, the wide ranges). Deviation: in a batch, each change has as many images."""
+    2103.10158, table 1, the wide ranges). Deviation: in a batch, each change has as many images, drawn at random."""
     image = batch["image"].float()
     strength, changed = uniform(image), image.clone()
     order = torch.randperm(len(image), device=image.device)
@@ -27,7 +29,10 @@ def trivial(batch: Batch) -> Batch:
 
 
 def _sharpness(image: Tensor, factor: Tensor) -> Tensor:
-    return blend(image, F.avg_pool2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), 3, 1), factor)
+    """Blended with the mean over 3 x 3 pixels in which the middle one counts five times; the edge stays."""
+    smooth, inner = image.clone(), image[..., 1:-1, 1:-1]
+    smooth[..., 1:-1, 1:-1] = (9 * F.avg_pool2d(image, 3, 1) + 4 * inner) / 13
+    return blend(image, smooth, factor)
 
 
 def _posterize(image: Tensor, strength: Tensor) -> Tensor:
@@ -65,6 +70,6 @@ CHANGES: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
     lambda image, strength: affine(image, turn=135 * strength[:, 0, 0, 0]),
     lambda image, strength: affine(image, shear_x=0.99 * strength[:, 0, 0, 0]),
     lambda image, strength: affine(image, shear_y=0.99 * strength[:, 0, 0, 0]),
-    lambda image, strength: affine(image, shift_x=strength[:, 0, 0, 0]),
-    lambda image, strength: affine(image, shift_y=strength[:, 0, 0, 0]),
+    lambda image, strength: affine(image, shift_x=strength[:, 0, 0, 0] * SHIFT / (image.shape[3] / 2)),
+    lambda image, strength: affine(image, shift_y=strength[:, 0, 0, 0] * SHIFT / (image.shape[2] / 2)),
 )
