@@ -11,7 +11,7 @@ import torch
 
 import zoo
 from zoo.errors import UserError
-from zoo.evaluation import evaluate_weights
+from zoo.evaluation import VIEWS, evaluate, evaluate_weights
 from zoo.pretrained import CARDS, WEIGHTS, load_card
 from zoo.release import verify
 
@@ -57,8 +57,9 @@ def test_every_card_has_its_recipe_and_every_recipe_its_card():
 @pytest.mark.parametrize("name", zoo.list_pretrained())
 def test_a_recipe_is_what_its_card_was_trained_by(config, name):
     recipe, card = config(f"experiment={name}", f"run_dir={name}"), load_card(name)["config"]
+    by_size = {"batch_size", "weight_decay", "max_epochs"}  # which a card gives as numbers, see fill_auto
     for section in ("model", "data", "optim", "task", "trainer"):
-        told = {key: value for key, value in recipe[section].items() if value not in ("auto", None)}
+        told = {key: value for key, value in recipe[section].items() if value != "auto" or key not in by_size}
         assert told == {key: card[section].get(key) for key in told}, section
 
 
@@ -161,6 +162,24 @@ def test_a_cut_a_flipped_and_a_foreign_file_are_refused(file, tmp_path):
     save_plain({"a": torch.zeros(2)}, file)
     with pytest.raises(UserError, match="not a file of the zoo"):
         zoo.load(file)
+
+
+def test_variants_of_an_image_are_its_mirror_image_and_shifts_by_a_pixel():
+    image = torch.zeros(1, 1, 7, 7)
+    image[..., 3, 2] = 1.0
+    places = {name: [tuple(view.nonzero()[0, 2:].tolist()) for view in views(image)] for name, views in VIEWS.items()}
+    shifted = [(3, 2), (4, 3), (2, 1)]
+    assert places["mirror"] == [(3, 2), (3, 4)]
+    assert places["shift"] == shifted
+    assert places["mirror_shift"] == [place for y, x in shifted for place in ((y, x), (y, 6 - x))]
+
+
+def test_test_time_augmentation_is_the_mean_over_variants():
+    predictor, split = zoo.load("cnn/small.mnist5k"), zoo.load_data("mnist5k").test
+    image = split.columns["image"][:1000]
+    _, outputs, _ = evaluate(predictor, split, views=VIEWS["mirror"])
+    both = [predictor.outputs({"image": view}) for view in (image, image.flip(3))]
+    torch.testing.assert_close(outputs, torch.stack(both).mean(0))
 
 
 def test_test_time_augmentation_is_reported_apart():

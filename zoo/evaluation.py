@@ -116,11 +116,11 @@ def evaluate_weights(
     device = choose_device(device)
     start = time.perf_counter()
     predictor = load(weights).to(device)
+    if tta is not None and "image" not in predictor.spec.inputs:
+        raise UserError(f"tta={tta} is for images; {weights} takes {', '.join(predictor.spec.inputs)}")
     name, samples = _samples(predictor, data, split)
     measured = {split: evaluate(predictor, samples, kept=0)[0]}
     if tta is not None:
-        if "image" not in predictor.spec.inputs:
-            raise UserError(f"tta={tta} is for images; {weights} takes {', '.join(predictor.spec.inputs)}")
         measured[f"{split} tta"] = evaluate(predictor, samples, kept=0, views=VIEWS[tta])[0]
     metrics = {
         **measured,
