@@ -89,6 +89,7 @@ def test_splits_of_the_folder_are_kept(tmp_path, cache, parts, sizes):
     splits = load(tmp_path / "pictures")
     assert [len(split) for split in (splits.train, splits.val, splits.test)] == sizes
     assert colours_agree(splits.test)
+    assert len(set(next(batches(splits.train, 8))["target"].tolist())) > 1  # what a first layer is fitted to
 
 
 def test_size_and_channels_are_measured_or_given(tmp_path, cache):

@@ -163,7 +163,8 @@ def _classes(names: np.ndarray, own_splits: np.ndarray) -> list[str]:
 def _parts(
     own_splits: np.ndarray, names: np.ndarray | None, test_share: float, val_share: float, split_seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positions of the images that train, validate and test; those that the folder does not name are carved out."""
+    """Positions of the images that train, in random order, validate and test; those that the folder does not name are
+    carved out."""
     train = np.flatnonzero(np.isin(own_splits, ("", "train")))
     whole, n_classes = len(train), 1 if names is None else len(set(names))
     parts = {}
@@ -181,4 +182,4 @@ def _parts(
                     "add images, or lower data.test_share and data.val_share"
                 ) from error
             train, parts[split] = train[rest], train[carved]
-    return train, parts["val"], parts["test"]
+    return np.random.default_rng(split_seed).permutation(train), parts["val"], parts["test"]
