@@ -11,6 +11,7 @@ import zoo
 from zoo.errors import UserError
 from zoo.files import sha256_of
 from zoo.models import MODELS
+from zoo.models.cnn.convnext import Block
 from zoo.models.cnn.fast import FastCNN, Residual
 from zoo.models.cost import multiply_adds
 from zoo.release import probe_inputs
@@ -261,6 +262,17 @@ def test_mlp_residual_and_norms():
 def test_mistakes_name_the_fix(name, data, kwargs, message):
     with pytest.raises(UserError, match=message):
         zoo.create_model(name, SPECS[data], **kwargs)
+
+
+def test_stochastic_depth_leaves_a_block_out_in_training_alone():
+    torch.manual_seed(0)
+    block, x = Block(8, drop_path=0.25), torch.randn(400, 8, 4, 4)
+    torch.nn.init.ones_(block.scale)
+    with torch.no_grad():
+        trained, whole = block.train()(x), block.eval()(x)
+    left_out = (trained == x).flatten(1).all(1)
+    assert 0.15 < left_out.float().mean() < 0.35
+    torch.testing.assert_close(trained[~left_out] - x[~left_out], (whole - x)[~left_out] / 0.75, atol=1e-5, rtol=1e-4)
 
 
 def test_multiply_adds_are_those_of_the_papers():

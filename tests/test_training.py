@@ -2,6 +2,7 @@
 
 import copy
 import ctypes
+import dataclasses
 import json
 import math
 import os
@@ -11,19 +12,24 @@ import signal
 from pathlib import Path
 from types import SimpleNamespace
 
+import lightning as L
 import pytest
 import torch
 import yaml
 from conftest import ROOT, SHORT
 
 import zoo
-from zoo.auto import fit_machine
+from zoo import pretrained
+from zoo.auto import batch_work, fit_machine
 from zoo.checkpoint import newest
 from zoo.data.module import ZooDataModule
 from zoo.data.splits import Splits
 from zoo.errors import UserError
 from zoo.evaluation import evaluate_weights
+from zoo.models.cost import multiply_adds
+from zoo.modules import create_module
 from zoo.modules.average import Lookahead
+from zoo.modules.distillation import Distillation
 from zoo.modules.muon import Muon, orthogonal
 from zoo.modules.optim import OPTIMIZERS, OPTIONAL, SCHEDULES, create_optimizer, create_schedule
 from zoo.modules.sharpness import at_worst
@@ -185,6 +191,22 @@ def test_finetuning_takes_all_but_another_head(config, runs, tmp_path, capsys):
     assert f"weights from {weights}\n" in capsys.readouterr().out
     with pytest.raises(UserError, match="another network"):
         zoo.train(config("model=cnn/lenet5", f"finetune={weights}", "trainer=debug"), tmp_path / "other")
+
+
+def test_a_finetuned_network_has_the_trained_body_and_a_head_of_its_own():
+    spec = zoo.load_data("mnist5k").spec
+    fewer = dataclasses.replace(spec, n_outputs=3, class_names=("0", "1", "2"))
+    trained, model = (zoo.create_model("cnn/lenet5", one) for one in (spec, fewer))
+    head = {key: value.clone() for key, value in model.state_dict().items() if key.startswith("network.head.")}
+    assert pretrained.finetune(model, trained, "mnist") == ["network.head.bias", "network.head.weight"]
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, head.get(key, trained.state_dict()[key])), key
+
+
+@pytest.mark.parametrize("how", ["finetune", "distill.teacher"])
+def test_a_file_that_may_have_seen_what_this_training_is_measured_on_is_noted(config, tmp_path, capsys, how):
+    zoo.train(config("model=cnn", f"{how}=cnn/small.mnist", "trainer=debug"), tmp_path)
+    assert "cnn/small.mnist was trained with data.name=mnist" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -391,6 +413,12 @@ def test_the_worst_place_nearby_is_along_the_gradient_and_left_again():
     assert not torch.allclose(there, gradient, rtol=1e-3)
 
 
+def test_a_training_goes_by_the_gradient_at_the_worst_place(config, tmp_path):
+    losses = [zoo.train(config("model=fnn", "trainer=debug", f"optim.sam={radius}"), tmp_path / radius)["val"]["loss"]
+              for radius in ("null", "0.5")]  # fmt: skip
+    assert losses[0] != losses[1]
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -529,3 +557,38 @@ def test_teachers_that_cannot_teach(config, tmp_path, settings, message):
 def test_a_network_of_one_image_size_refuses_smaller_images(config, tmp_path):
     with pytest.raises(UserError, match="another size"):
         zoo.train(config("model=cnn/lenet5", "+data.augment.resize={start: 20, epochs: 2}", "trainer=cpu"), tmp_path)
+
+
+def test_images_grow_from_epoch_to_epoch(config, tmp_path):
+    sizes = []
+
+    class Sizes(L.Callback):
+        def on_fit_start(self, trainer, pl_module):
+            pl_module.model.network.whitening.register_forward_pre_hook(self.note)
+
+        def note(self, layer, inputs):
+            if layer.training:
+                sizes.append(inputs[0].shape[-1])
+
+    settings = ("model.width=8", "trainer=debug", "trainer.max_epochs=3", "+data.augment.resize={start: 20, epochs: 2}")
+    zoo.train(config("model=cnn/fast", "data=mnist5k", *settings), tmp_path, [Sizes()])
+    assert sorted(set(sizes)) == [20, 24, 28]
+    assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ((), lambda student, teacher: student),
+        (("optim.sam=0.05",), lambda student, teacher: 2 * student),
+        (("distill.teacher=cnn/fast.mnist",), lambda student, teacher: student + teacher),
+    ],
+)
+def test_what_a_batch_costs_counts_every_pass(config, more, expected):
+    told, splits = config("model=cnn/tiny", "data.batch_size=64", *more), zoo.load_data("mnist5k")
+    module = create_module(spec=splits.spec.to_json(), **{key: told[key] for key in ("model", "task", "optim")})
+    if teacher := told["distill"]["teacher"]:
+        module.distillation = Distillation(splits.spec, zoo.load(teacher).model, weight=0.5, temperature=1.0)
+    image = {"image": torch.zeros(1, 1, 28, 28, dtype=torch.uint8)}
+    each = (multiply_adds(model, **image) for model in (module.model, zoo.load("cnn/fast.mnist").model))
+    assert batch_work(module, ZooDataModule(splits, batch_size=64)) == 64 * expected(*each)

@@ -42,9 +42,13 @@ def fill_auto(config: Config, n: int) -> Config:
 
 
 def batch_work(module: ZooModule, data: ZooDataModule) -> int:
-    """Multiply-adds of a training batch's forward pass, for all models in training."""
-    sample = next(batches(data.splits.train, 1))
-    return multiply_adds(module.model_of(0), **module.inputs(sample)) * data.batch_size * module.model.n_models
+    """Multiply-adds of a training batch's forward passes: of all models in training, twice for `optim.sam`, and of a
+    teacher."""
+    inputs = module.inputs(next(batches(data.splits.train, 1)))
+    work = multiply_adds(module.model_of(0), **inputs) * module.model.n_models * (2 if module.optim["sam"] else 1)
+    if module.distillation is not None:
+        work += multiply_adds(module.distillation.teacher, **inputs)
+    return work * data.batch_size
 
 
 def fit_machine(trainer: Config, work: int) -> Config:

@@ -19,6 +19,7 @@ from lightning.pytorch.loggers import Logger
 
 from zoo.callbacks import BestOfEach, History, Progress
 from zoo.checkpoint import SafeCheckpointIO
+from zoo.data.stored import free_memory
 from zoo.errors import UserError, unknown
 from zoo.modules import ZooModule
 from zoo.modules.sharding import Sharded
@@ -160,12 +161,13 @@ def _memory_kept() -> Iterator[None]:
         glibc.malloc_trim(0)
 
 
-def _ask_for_large_pages(glibc: ctypes.CDLL, n_gib: int = 8) -> None:
-    """Let what glibc takes for the heap up to so much be in large pages. No memory is used before tensors need it."""
+def _ask_for_large_pages(glibc: ctypes.CDLL) -> None:
+    """Let the next GiB that glibc takes for the heap, up to half of what is free, be in large pages. No memory is used
+    before tensors need it."""
     address, size, gib = ctypes.c_void_p, ctypes.c_size_t, 2**30 - 2**12  # just below what is mapped apart
     glibc.malloc.restype, glibc.malloc.argtypes = address, [size]
     glibc.free.argtypes, glibc.madvise.argtypes = [address], [address, size, ctypes.c_int]
-    blocks = [block for _ in range(n_gib) if (block := glibc.malloc(gib))]
+    blocks = [block for _ in range(min(8, free_memory() // 2**31)) if (block := glibc.malloc(gib))]
     for block in blocks:
         start = -(-block // mmap.PAGESIZE) * mmap.PAGESIZE
         glibc.madvise(start, block + gib - start, mmap.MADV_HUGEPAGE)

@@ -232,7 +232,7 @@ def _trained(
 def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:
     """The module of an untrained or finetuned model, or of one for each seed, which decides on its first weights."""
     modules, models = [], []
-    start = None if config["finetune"] is None else _load(config["finetune"], config["data"])
+    start = None if config["finetune"] is None else _load(config["finetune"], splits.spec, config["data"])
     for seed in seeds:
         L.seed_everything(seed, verbose=False)
         kwargs = {key: dict(config[key]) for key in ("model", "task", "optim")}
@@ -248,12 +248,13 @@ def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:
     return modules[0]
 
 
-def _load(weights: str, data: Mapping[str, Any]) -> Predictor:
+def _load(weights: str, spec: DataSpec, data: Mapping[str, Any]) -> Predictor:
     """A trained model to start or to learn from; where it may know what this training is measured on, that is told."""
     trained = load(weights)
     ours, theirs = what_decides(data), what_decides(trained.card["config"]["data"])
     differing = [key for key in ours if ours[key] != theirs.get(key)]
-    if differing and {"name", "path"}.isdisjoint(differing):
+    origins = {source.partition(";")[0] for source in (spec.source, trained.spec.source)}
+    if differing and len(origins) == 1 and "path" not in differing:
         told = ", ".join(f"data.{key}={theirs.get(key)}" for key in differing)
         say(f"note: {weights} was trained with {told} and may have seen samples that validate or test this training")
     return trained
@@ -265,7 +266,7 @@ def _distillation(
     """What a training learns from a pretrained file, if it is to."""
     if teacher is None:
         return None
-    trained = _load(teacher, data)
+    trained = _load(teacher, spec, data)
     check_same_kind(trained.spec, spec)
     return Distillation(spec, trained.model, **options)
 

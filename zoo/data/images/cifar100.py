@@ -42,7 +42,7 @@ FACTS = Facts(
     rows="45,000 / 5,000 / 10,000",
     inputs="image 3 x 32 x 32 (uint8)",
     licence="none stated; cite the report",
-    source="A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+    source="CIFAR-100 of A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
     network="fetched",
 )
 
