@@ -75,7 +75,7 @@ def defaults(case: Case) -> Times:
 
 
 def by_hand(case: Case, epoch: Epoch | None = None) -> Times:
-    """As one writes it by hand, with nothing that is not needed.
+    """As one writes it by hand, with nothing that is not needed, and with memory kept as the zoo keeps it.
 
     Args:
         case: what to train.

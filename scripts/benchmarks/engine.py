@@ -1,9 +1,10 @@
 """A training step in the zoo's engine, against a loop written by hand and against Lightning's defaults.
 
 All of the zoo's features are on: metrics, checkpoints, progress, metrics.csv. The loop by hand trains the same network
-on the same tensors with the same batches, threads, precision and optimiser, and does nothing else. "Steps" runs from an
-epoch's start to that of its validation; "whole" is all of the fit, with validation and checkpoints, shared among its
-steps. "One by one" is the zoo with a callback that follows every batch, so that short steps are not taken together.
+on the same tensors with the same batches, threads, precision, optimiser and settings of memory, and does nothing else.
+"Steps" runs from an epoch's start to that of its validation; "whole" is all of the fit, with validation and
+checkpoints, shared among its steps. "One by one" is the zoo with a callback that follows every batch, so that short
+steps are not taken together.
 """
 
 from collections.abc import Callable, Iterator, Sequence
