@@ -17,6 +17,7 @@ from zoo.data.images._pixels import read_pixels
 from zoo.data.readers import read_raw
 from zoo.data.splits import TensorSplit, batches, collate
 from zoo.errors import UserError
+from zoo.evaluation import evaluate_weights
 
 COLOURS = {"blue": (20, 30, 220), "green": (10, 200, 40), "red": (230, 20, 30)}
 
@@ -70,7 +71,10 @@ def test_class_folders(tmp_path, cache, capsys):
     assert [len(split) for split in (splits.train, splits.val, splits.test)] == [18, 6, 6]
     assert all(colours_agree(split) for split in (splits.train, splits.val, splits.test))
     assert splits.test.columns["target"].bincount().tolist() == [2, 2, 2]
-    assert capsys.readouterr().out == ("30 images of 3 classes; 18 / 6 / 6 to train, validate and test; 3 x 32 x 32\n")
+    assert capsys.readouterr().out == (
+        "left out, as they are no images, such as .jpg or .png: 1 files (.txt)\n"
+        "30 images of 3 classes; 18 / 6 / 6 to train, validate and test; 3 x 32 x 32\n"
+    )
     assert not torch.equal(splits.test.columns["image"], load(root, split_seed=1).test.columns["image"])
 
 
@@ -92,17 +96,73 @@ def test_splits_of_the_folder_are_kept(tmp_path, cache, parts, sizes):
     assert len(set(next(batches(splits.train, 8))["target"].tolist())) > 1  # what a first layer is fitted to
 
 
+def test_other_folders_beside_those_of_splits_are_left_out(tmp_path, cache, capsys):
+    for part, n in (("train", 10), ("test", 3)):
+        folder_of(tmp_path / part, n)
+    for extra in ("labels", "validation"):
+        (tmp_path / extra).mkdir()
+    (tmp_path / "labels" / "train.csv").write_text("1,red")
+    picture((0, 0, 0), 0).save(tmp_path / "validation" / "loose.png")
+    splits = load(tmp_path)
+    assert "left out, as the classes are taken from test/, train/: labels, validation" in capsys.readouterr().out
+    assert splits.spec.class_names == ["blue", "green", "red"]
+    assert [len(split) for split in (splits.train, splits.val, splits.test)] == [24, 6, 9]
+
+
+def test_train_may_be_a_class(tmp_path, cache):
+    folder_of(tmp_path)
+    (tmp_path / "red").rename(tmp_path / "train")
+    assert load(tmp_path).spec.class_names == ["blue", "green", "train"]
+
+
+def test_a_split_has_one_folder(tmp_path, cache):
+    for part in ("train", "val", "validation"):
+        folder_of(tmp_path / part, 3)
+    with pytest.raises(UserError, match="one folder for each split"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((1280, 720), (126, 224)), ((4032, 3024), (168, 224)), ((200, 20), (28, 280)), ((20, 30), (42, 28))],
+)
+def test_a_measured_size_keeps_the_proportions(tmp_path, cache, size, expected):
+    folder_of(tmp_path, 3, size)
+    assert load(tmp_path).spec.inputs["image"].shape == (3, *expected)
+
+
+def test_a_model_is_measured_on_another_folder(config, tmp_path, cache):
+    settings = (f"data.path={folder_of(tmp_path / 'a')}", "data.size=32", "trainer=debug")
+    zoo.train(config("model=cnn", "data=imagefolder", *settings), tmp_path / "run")
+    other = folder_of(tmp_path / "b", 4, (50, 40))
+    data = {"name": "imagefolder", "path": str(other)}
+    found = evaluate_weights(tmp_path / "run", data=data)
+    predictor = zoo.load(tmp_path / "run")
+    right = [predictor.predict(path) == path.parent.name for path in other.rglob("*.png")]
+    assert len(right) == 12
+    assert found["test"]["accuracy"] == pytest.approx(sum(right) / 12)
+    assert found["data"] == "b"
+    folder_of(tmp_path / "c" / "train", 3)
+    with pytest.raises(UserError, match=r"has splits.*data.path=.*/test"):
+        evaluate_weights(tmp_path / "run", data={**data, "path": str(tmp_path / "c")})
+    (other / "red").rename(other / "rde")
+    with pytest.raises(UserError, match="nearest: red"):
+        evaluate_weights(tmp_path / "run", data=data)
+    with pytest.raises(UserError, match="this model takes numeric"):
+        evaluate_weights("fnn/mlp.breast_cancer", data=data)
+
+
 def test_size_and_channels_are_measured_or_given(tmp_path, cache):
     assert load(folder_of(tmp_path / "a", 3, (44, 32))).spec.inputs["image"].shape == (3, 32, 44)
     assert load(tmp_path / "a", size=20, channels=1).spec.inputs["image"].shape == (1, 20, 20)
     assert load(tmp_path / "a", size=[20, 30]).spec.inputs["image"].shape == (3, 20, 30)
     root = folder_of(tmp_path / "b", 3, (8, 9))
-    assert load(root).spec.inputs["image"].shape == (3, 28, 28)
+    assert load(root).spec.inputs["image"].shape == (3, 32, 28)
     for path in root.rglob("*.png"):
         Image.open(path).convert("L").resize((1000, 41)).save(path)
-    assert load(root).spec.inputs["image"].shape == (1, 42, 224)
+    assert load(root).spec.inputs["image"].shape == (1, 28, 224)
     plain("L", 0, (300, 300)).save(root / "red" / "0.png")
-    assert load(root).spec.inputs["image"].shape == (1, 42, 224)
+    assert load(root).spec.inputs["image"].shape == (1, 28, 224)
 
 
 def test_images_are_decoded_once(tmp_path, cache):

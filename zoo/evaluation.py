@@ -93,8 +93,8 @@ def evaluate_weights(
 
     Args:
         weights: what `zoo.load` takes.
-        data: a config's data section; None takes the data the model was trained on. Of a table of the user's own, all
-            rows are measured.
+        data: a config's data section; None takes the data the model was trained on. Of a table or a folder of images of
+            the user's own, all is measured.
         split: "train", "val" or "test".
         device: "cpu", "cuda", or "auto" for CUDA where there is one.
         run_dir: a folder to write metrics.json to.
@@ -148,7 +148,7 @@ def _samples(predictor: Predictor, data: Mapping[str, Any] | None, split: str) -
     from zoo.data.readers import read_labelled
 
     if data is not None and (samples := read_labelled(predictor.spec, data)) is not None:
-        return Path(data["path"]).name, samples
+        return Path(data["path"] or data["labels"]).name, samples
     splits = load_section(data or predictor.card["config"]["data"])
     check_same_kind(predictor.spec, splits.spec)
     return splits.spec.name, getattr(splits, split)

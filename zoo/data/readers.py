@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo.data import LABELLED, READERS
-from zoo.data.images import _images  # noqa: F401
+from zoo.data.images import _images, imagefolder  # noqa: F401
 from zoo.data.sequences import _sequences  # noqa: F401
 from zoo.data.splits import Batch, Split
 from zoo.data.tabular import _table  # noqa: F401

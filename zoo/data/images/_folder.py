@@ -1,7 +1,8 @@
 """What a folder of images holds: files with their labels, by class folders or by a table of paths and labels."""
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,10 +43,7 @@ def image_files(folder: Path) -> list[Path]:
 
 def list_folder(root: Path) -> Listing:
     """The files of <root>/<class>/, or of <root>/train/<class>/, val/ and test/."""
-    names = _folders(root)
-    parts = {SPLITS.get(name.lower(), ""): root / name for name in names}
-    if "" in parts or "train" not in parts:
-        parts = {"": root}
+    parts = _split_folders(root) or {"": root}
     folders = {
         (split, part / label): image_files(part / label) for split, part in parts.items() for label in _folders(part)
     }
@@ -53,6 +51,7 @@ def list_folder(root: Path) -> Listing:
     bare = [str(folder.relative_to(root)) for (_, folder), files in folders.items() if not files]
     if bare:
         print(f"no class, as there are no images in it, such as .jpg or .png: {', '.join(bare[:5])}")
+    _say_other_kinds(folder for (_, folder), files in folders.items() if files)
     if not found:
         loose = "; the images lie outside such folders" if image_files(root) else ""
         raise UserError(
@@ -62,6 +61,40 @@ def list_folder(root: Path) -> Listing:
     listing = Listing(*map(list, zip(*found, strict=True)))
     _check_classes(listing, root)
     return listing
+
+
+def _split_folders(root: Path) -> dict[str, Path]:
+    """The folders of splits by split, where one to train holds folders of images and no image beside these. Folders of
+    other names are left out then, and named. Else none, and train/ is a class among others."""
+    named = [(SPLITS[name.lower()], root / name) for name in _folders(root) if name.lower() in SPLITS]
+    parts = dict(named)
+    if "train" not in parts or _files(parts["train"]) or not image_files(parts["train"]):
+        return {}
+    _refuse(
+        sorted(path.name for split, path in named if [other for other, _ in named].count(split) > 1),
+        f"{root} has one folder for each split",
+        "it has {}",
+        "rename all but one of them, or put their images together",
+    )
+    parts = {split: path for split, path in parts.items() if image_files(path) and not _files(path)}
+    if others := [name for name in _folders(root) if root / name not in parts.values()]:
+        taken = ", ".join(f"{path.name}/" for path in parts.values())
+        print(f"left out, as the classes are taken from {taken}: {', '.join(others[:5])}")
+    return parts
+
+
+def _say_other_kinds(folders: Iterable[Path]) -> None:
+    """Tell how many files beside images the folders hold."""
+    endings = Counter(
+        _ending(name)
+        for folder in folders
+        for _, _, files in os.walk(folder)
+        for name in files
+        if _visible(name) and _ending(name) not in EXTENSIONS
+    )
+    if endings:
+        kinds = ", ".join(ending or "without an ending" for ending, _ in endings.most_common(3))
+        print(f"left out, as they are no images, such as .jpg or .png: {endings.total():,} files ({kinds})")
 
 
 def list_table(table: Path, root: Path | None) -> Listing:
@@ -134,6 +167,11 @@ def _refuse(wrong: Sequence[str], rule: str, what: str, fix: str) -> None:
     if wrong:
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         raise UserError(f"{rule}; {what.format(', '.join(wrong[:5]))}{more}\n{fix}")
+
+
+def _files(folder: Path) -> list[str]:
+    """The image files in a folder itself."""
+    return [name for name in os.listdir(folder) if _visible(name) and _ending(name) in EXTENSIONS]
 
 
 def _folders(folder: Path) -> list[str]:

@@ -23,7 +23,7 @@ from zoo.data.splits import TensorSplit
 from zoo.data.stored import MappedRows, StoredSplit, stored_split
 from zoo.errors import UserError
 
-VERSION = 1  # of the conversion; a new one makes every cache anew
+VERSION = 2  # of the conversion; a new one makes every cache anew
 Size = int | Sequence[int] | None
 
 
@@ -117,15 +117,16 @@ def _decoded(folder: Path, paths: Sequence[Path]) -> Store:
 
 
 def common_shape(headers: Sequence[Header], size: Size, channels: int | None) -> Shape:
-    """The shape all images are brought to: one channel where no file has colours, and the median height and width.
-
-    Sides are even and from 28 to 224 pixels, so that all networks take them; to 512 where all files have one size.
+    """The shape all images are brought to: one channel where no file has colours, and the median height and width,
+    both made smaller or larger by the same factor where that is needed: sides are even and from 28 to 224 pixels, so
+    that all networks take them; to 512 where all files have one size.
     """
     height, width = (statistics.median(header[axis] for header in headers) for axis in (0, 1))
     one_size = len({header[:2] for header in headers}) == 1
     largest = 512 if one_size and max(height, width) <= 512 else 224
     if size is None:
-        height, width = (min(max(math.ceil(side / 2) * 2, 28), largest) for side in (height, width))
+        factor = min(max(1, 28 / min(height, width)), largest / max(height, width))
+        height, width = (max(math.ceil(side * factor / 2) * 2, 28) for side in (height, width))
     else:
         height, width = (size, size) if isinstance(size, int) else size
     return channels or (1 if all(header.grey for header in headers) else 3), height, width

@@ -4,20 +4,22 @@ Files of all sizes and colours are brought to one shape, once, and kept decoded 
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from zoo.data import DATA, Facts
+from zoo.data import DATA, LABELLED, Facts
 from zoo.data.images._folder import Listing, existing, list_folder, list_table
 from zoo.data.images._images import image_spec
 from zoo.data.images._store import Size, Store, open_store
-from zoo.data.splits import Splits, carve, check_shares, say_twins
-from zoo.errors import UserError
-from zoo.spec import Input
+from zoo.data.splits import Split, Splits, carve, check_shares, say_twins
+from zoo.errors import UserError, unknown
+from zoo.spec import DataSpec, Input
 
 FACTS = Facts(
     task="any",
@@ -79,6 +81,27 @@ def imagefolder(
     group_of = {row: number for number, group in enumerate(store.copies) for row in group}
     say_twins(*([group_of[store.rows[i]] for i in some if store.rows[i] in group_of] for some in rows))
     return Splits(spec, train, val, test, files={"skipped.txt": "\n".join(store.skipped)} if store.skipped else {})
+
+
+@LABELLED.register("imagefolder")
+def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
+    """Every image of another folder or table, as a model with `spec` was trained to read them."""
+    if "image" not in spec.inputs:
+        raise UserError(f"data=imagefolder has images; this model takes {', '.join(spec.inputs)}")
+    shape: Any = spec.inputs["image"].shape
+    channels, height, width = shape
+    listing = _listing(data["path"], data.get("labels"), spec.task)
+    if any(listing.splits):
+        raise UserError(f"{data['path']} has splits; say which to measure on, such as data.path={data['path']}/test")
+    store = open_store(listing.paths, (height, width), channels, data.get("cache", "auto"))
+    _check_files(listing, store, data.get("corrupt", "skip"))
+    names = np.array(listing.labels)[store.rows]
+    for name in sorted(set(names.tolist()) - set(spec.class_names)) if spec.class_names else ():
+        raise unknown("class of the model", name, spec.class_names)
+    codes = {name: code for code, name in enumerate(spec.class_names)}
+    target = torch.tensor([codes[name] for name in names]) if codes else _numbers(names)
+    print(f"all {len(names):,} images, as {channels} x {height} x {width}")
+    return store.split(np.arange(len(names)), target)
 
 
 CHOICES = {
