@@ -2,8 +2,9 @@
 
 Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition", Proc. IEEE 1998,
 section II.B.
-Deviation: every map of C3 sees every map of S2; pooling has no weights of its own; the output layer is linear, with the
-cross entropy in place of radial basis functions; images of 28 pixels are padded to 32 by the first convolution.
+Deviation: every map of C3 sees every map of S2; pooling has no weights of its own; tanh is not scaled; the output
+layer is linear, with the cross entropy in place of radial basis functions; images of less than 32 rows are padded by 2
+pixels on each side, so that 28 become 32.
 """
 
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ class LeNet5(Network):
         image_height: in pixels; 32 in the paper, at least 16.
         image_width: in pixels.
         n_outputs: outputs.
-        activation: a name of `zoo.models.layers.ACTIVATIONS`; the paper's is "tanh".
+        activation: a name of `zoo.models.layers.ACTIVATIONS`; the paper's is "tanh", scaled.
         pool: "avg" as in the paper, or "max".
     """
 

@@ -2,7 +2,8 @@
 
 M. Sandler, A. Howard, M. Zhu, A. Zhmoginov, L.-C. Chen, "MobileNetV2: inverted residuals and linear bottlenecks" (arXiv
 1801.04381, table 2).
-Deviation: the first convolution and the second stage keep the resolution, for images of about 32 pixels.
+Deviation: the first convolution and the second stage keep the resolution, for images of about 32 pixels; no dropout
+unless it is asked for.
 """
 
 from torch import Tensor, nn
@@ -47,7 +48,8 @@ class MobileNetV2(Network):
     Args:
         in_channels: image channels.
         n_outputs: outputs.
-        width: factor on all channels, rounded to multiples of 8; 1 has 2.2 M parameters.
+        width: factor on all channels but the last 1280, which it only raises, rounded to the nearest multiples of 8; 1
+            has 2.2 M parameters.
         dropout: share of features that are dropped before the output.
     """
 

@@ -3,7 +3,7 @@
 K. Simonyan, A. Zisserman, "Very deep convolutional networks for large-scale image recognition" (arXiv 1409.1556,
 table 1, columns A, B, D and E).
 Deviation: BatchNorm after each convolution; averages over the last maps and one linear layer in place of three, as is
-usual for images of 32 pixels.
+usual for images of 32 pixels; no dropout unless it is asked for.
 """
 
 from torch import Tensor, nn
