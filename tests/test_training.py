@@ -33,7 +33,7 @@ from zoo.modules.distillation import Distillation
 from zoo.modules.muon import Muon, orthogonal
 from zoo.modules.optim import OPTIMIZERS, OPTIONAL, SCHEDULES, create_optimizer, create_schedule
 from zoo.modules.sharpness import at_worst
-from zoo.spec import DataSpec
+from zoo.spec import DataSpec, Input
 from zoo.tasks import create_task
 from zoo.trainer import quick_steps
 
@@ -196,11 +196,27 @@ def test_finetuning_takes_all_but_another_head(config, runs, tmp_path, capsys):
 def test_a_finetuned_network_has_the_trained_body_and_a_head_of_its_own():
     spec = zoo.load_data("mnist5k").spec
     fewer = dataclasses.replace(spec, n_outputs=3, class_names=("0", "1", "2"))
-    trained, model = (zoo.create_model("cnn/lenet5", one) for one in (spec, fewer))
+    trained = zoo.Predictor(zoo.create_model("cnn/lenet5", spec), spec, card={"model": {"name": "cnn/lenet5"}})
+    model = zoo.create_model("cnn/lenet5", fewer)
     head = {key: value.clone() for key, value in model.state_dict().items() if key.startswith("network.head.")}
-    assert pretrained.finetune(model, trained, "mnist") == ["network.head.bias", "network.head.weight"]
+    assert pretrained.finetune(model, fewer, trained, "mnist") == ["network.head.bias", "network.head.weight"]
     for key, value in model.state_dict().items():
-        assert torch.equal(value, head.get(key, trained.state_dict()[key])), key
+        assert torch.equal(value, head.get(key, trained.model.state_dict()[key])), key
+
+
+def test_a_head_for_as_many_other_classes_is_new():
+    spec = zoo.load_data("mnist5k").spec
+    letters = dataclasses.replace(spec, class_names=tuple("abcdefghij"))
+    trained = zoo.Predictor(zoo.create_model("cnn/lenet5", spec), spec, card={})
+    for data, left in ((letters, ["network.head.bias", "network.head.weight"]), (spec, [])):
+        assert pretrained.finetune(zoo.create_model("cnn/lenet5", data), data, trained, "mnist") == left
+
+
+def test_what_cannot_be_finetuned_is_told_what_the_file_is_for():
+    spec = zoo.load_data("mnist5k").spec
+    colours = dataclasses.replace(spec, inputs={"image": Input((3, 28, 28), "uint8", spec.inputs["image"].axes, 0)})
+    with pytest.raises(UserError, match=r"model=cnn/small model.width=16 model.activation=relu\nfor image 1 x 28 x 28"):
+        pretrained.finetune(zoo.create_model("cnn/small", colours), colours, zoo.load("cnn/small.mnist5k"), "digits")
 
 
 @pytest.mark.parametrize("how", ["finetune", "distill.teacher"])

@@ -182,11 +182,12 @@ def _load_state(model: "Trained", tensors: Mapping[str, "Tensor"], path: Path) -
     model.load_state_dict(dict(tensors))
 
 
-def finetune(model: "Model", trained: "Trained", name: str) -> list[str]:
-    """Copy a trained network's weights into `model`, all but a head for other outputs.
+def finetune(model: "Model", spec: "DataSpec", trained: "Predictor", name: str) -> list[str]:
+    """Copy a trained network's weights into `model`, all but a head for other classes or outputs.
 
     Args:
         model: of the same architecture.
+        spec: of the data that it is for.
         trained: what `load` gave, for `name`.
         name: that its user knows it by.
 
@@ -196,13 +197,20 @@ def finetune(model: "Model", trained: "Trained", name: str) -> list[str]:
     Raises:
         UserError: when anything but the head or the target's scale differs in name or shape.
     """
-    source, ours = trained.state_dict(), model.state_dict()
-    left = sorted(key for key in {*ours, *source} if _shape(ours, key) != _shape(source, key))
-    if any(not key.startswith(("network.head.", "preprocess.target_scale.")) for key in left):
-        raise UserError(f"finetune={name} is of another network; they differ in {', '.join(left[:5])}")
+    source, ours = trained.model.state_dict(), model.state_dict()
+    left = {key for key in {*ours, *source} if _shape(ours, key) != _shape(source, key)}
+    if others := sorted(key for key in left if not key.startswith(("network.head.", "preprocess.target_scale."))):
+        sizes = ", ".join(f"{name} {' x '.join(map(str, one.shape))}" for name, one in trained.spec.inputs.items())
+        settings = " ".join(f"model.{key}={value}" for key, value in trained.card["model"].items() if key != "name")
+        raise UserError(
+            f"finetune={name} is of another network, or of other sizes; they differ in {', '.join(others[:5])}\n"
+            f"it is model={trained.card['model']['name']} {settings}\nfor {sizes}"
+        )
+    if spec.class_names != trained.spec.class_names:
+        left |= {key for key in ours if key.startswith("network.head.")}
     taken = {key: value for key, value in source.items() if key not in left and "target_scale" not in key}
     model.load_state_dict(taken, strict=False)
-    return left
+    return sorted(left)
 
 
 def _shape(tensors: Mapping[str, "Tensor"], key: str) -> "torch.Size | None":

@@ -240,7 +240,7 @@ def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:
         models.append(cast(Model, modules[-1].model))
         models[-1].fit(each_value_once(splits.train), batches(splits.train))
         if start is not None:
-            left = load_into(models[-1], start.model, config["finetune"])
+            left = load_into(models[-1], splits.spec, start, config["finetune"])
             say(f"weights from {config['finetune']}" + (f", but new: {', '.join(left)}" if left else ""))
     if len(models) > 1:
         modules[0].stack(models)
