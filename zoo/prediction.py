@@ -202,7 +202,8 @@ def _answer_folder(predictor: Predictor, folder: Path) -> tuple[list[str], list[
     header: list[str] = []
     rows: list[list[Any]] = []
     skipped: list[str] = []
-    files = sorted(file for file in folder.rglob("[!.]*") if file.is_file())
+    inside = (file.relative_to(folder) for file in sorted(folder.rglob("*")) if file.is_file())
+    files = [folder / name for name in inside if not any(part.startswith(".") for part in name.parts)]
     for file in files:
         try:
             columns = predictor.answers(file)
