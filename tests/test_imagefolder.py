@@ -18,6 +18,7 @@ from zoo.data.readers import read_raw
 from zoo.data.splits import TensorSplit, batches, collate
 from zoo.errors import UserError
 from zoo.evaluation import evaluate_weights
+from zoo.prediction import predict_file
 
 COLOURS = {"blue": (20, 30, 220), "green": (10, 200, 40), "red": (230, 20, 30)}
 
@@ -434,3 +435,15 @@ def test_the_script_trains_on_a_folder(tmp_path, script):
     assert "left out: 1 of 61 image files cannot be read" in done.out
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["test"]["accuracy"] > 0.5
+
+
+def test_a_folder_is_answered_file_by_file(tmp_path, capsys):
+    folder = tmp_path / ".cache" / "new"
+    for place in ("", "more", ".thumbnails"):
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        plain("L", 90, (30, 28)).save(folder / place / "1.png")
+    (folder / "notes.txt").write_text("no image")
+    header, rows = predict_file(zoo.load("cnn/small.mnist5k"), folder, tmp_path / "answers.csv")
+    assert [row[0] for row in rows] == ["1.png", "more/1.png"]
+    assert (tmp_path / "answers.csv").read_text().splitlines()[0] == ",".join(header)
+    assert "left out: 1 of 3 files" in capsys.readouterr().out
