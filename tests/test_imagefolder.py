@@ -73,7 +73,7 @@ def test_class_folders(tmp_path, cache, capsys):
     assert all(colours_agree(split) for split in (splits.train, splits.val, splits.test))
     assert splits.test.columns["target"].bincount().tolist() == [2, 2, 2]
     assert capsys.readouterr().out == (
-        "left out, as they are no images, such as .jpg or .png: 1 files (.txt)\n"
+        "left out, as they are no images, such as .jpg or .png: 1 file (.txt)\n"
         "30 images of 3 classes; 18 / 6 / 6 to train, validate and test; 3 x 32 x 32\n"
     )
     assert not torch.equal(splits.test.columns["image"], load(root, split_seed=1).test.columns["image"])

@@ -94,7 +94,8 @@ def _say_other_kinds(folders: Iterable[Path]) -> None:
     )
     if endings:
         kinds = ", ".join(ending or "without an ending" for ending, _ in endings.most_common(3))
-        print(f"left out, as they are no images, such as .jpg or .png: {endings.total():,} files ({kinds})")
+        n = endings.total()
+        print(f"left out, as they are no images, such as .jpg or .png: {n:,} file{'s' * (n > 1)} ({kinds})")
 
 
 def list_table(table: Path, root: Path | None) -> Listing:
