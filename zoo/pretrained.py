@@ -200,7 +200,7 @@ def finetune(model: "Model", spec: "DataSpec", trained: "Predictor", name: str) 
     source, ours = trained.model.state_dict(), model.state_dict()
     left = {key for key in {*ours, *source} if _shape(ours, key) != _shape(source, key)}
     if others := sorted(key for key in left if not key.startswith(("network.head.", "preprocess.target_scale."))):
-        sizes = ", ".join(f"{name} {' x '.join(map(str, one.shape))}" for name, one in trained.spec.inputs.items())
+        sizes = ", ".join(f"{what} {' x '.join(map(str, one.shape))}" for what, one in trained.spec.inputs.items())
         settings = " ".join(f"model.{key}={value}" for key, value in trained.card["model"].items() if key != "name")
         raise UserError(
             f"finetune={name} is of another network, or of other sizes; they differ in {', '.join(others[:5])}\n"

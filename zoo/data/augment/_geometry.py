@@ -62,7 +62,7 @@ def flip(batch: Batch, *, p: float = 0.5, alternate: bool = False, epoch: int) -
 
     Args:
         batch: with `image` (batch, channels, height, width).
-        p: probability of each image, by chance.
+        p: probability of each image.
         alternate: mirror one half of the images in one epoch and the other in the next, in place of chance (K. Jordan,
             arXiv 2404.00498, section 3.6), so that two epochs show each image both ways. Which half is an image's is in
             its pixels' sum, so this comes before augmentations that change them.
@@ -70,7 +70,7 @@ def flip(batch: Batch, *, p: float = 0.5, alternate: bool = False, epoch: int) -
     """
     image = batch["image"]
     if alternate and image.is_floating_point():
-        raise ValueError("flip.alternate comes before those that change pixels, so name it first")
+        raise ValueError("flip.alternate comes before augmentations that change pixels, so name it first")
     if alternate:
         mirrored = (image.sum((1, 2, 3)).long() + epoch) % 2 == 1
     else:

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,24 +34,21 @@ class Listing(NamedTuple):
 
 def image_files(folder: Path) -> list[Path]:
     """The image files in a folder and the folders in it, sorted; hidden ones and files of other kinds are left out."""
-    found = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if _visible(name)]
-        found += [os.path.join(parent, name) for name in files if _visible(name) and _ending(name) in EXTENSIONS]
-    return [Path(path) for path in sorted(found)]
+    return [Path(path) for path in sorted(_walk(folder)) if _is_image(path)]
 
 
 def list_folder(root: Path) -> Listing:
     """The files of <root>/<class>/, or of <root>/train/<class>/, val/ and test/."""
     parts = _split_folders(root) or {"": root}
-    folders = {
-        (split, part / label): image_files(part / label) for split, part in parts.items() for label in _folders(part)
+    files = {
+        (split, part / label): sorted(_walk(part / label)) for split, part in parts.items() for label in _folders(part)
     }
-    found = [(path, folder.name, split) for (split, folder), files in folders.items() for path in files]
-    bare = [str(folder.relative_to(root)) for (_, folder), files in folders.items() if not files]
+    folders = {place: [Path(path) for path in paths if _is_image(path)] for place, paths in files.items()}
+    found = [(path, folder.name, split) for (split, folder), images in folders.items() for path in images]
+    bare = [str(folder.relative_to(root)) for (_, folder), images in folders.items() if not images]
     if bare:
         print(f"no class, as there are no images in it, such as .jpg or .png: {', '.join(bare[:5])}")
-    _say_other_kinds(folder for (_, folder), files in folders.items() if files)
+    _say_other_kinds(path for place, paths in files.items() if folders[place] for path in paths)
     if not found:
         loose = "; the images lie outside such folders" if image_files(root) else ""
         raise UserError(
@@ -68,7 +65,7 @@ def _split_folders(root: Path) -> dict[str, Path]:
     other names are left out then, and named. Else none, and train/ is a class among others."""
     named = [(SPLITS[name.lower()], root / name) for name in _folders(root) if name.lower() in SPLITS]
     parts = dict(named)
-    if "train" not in parts or _files(parts["train"]) or not image_files(parts["train"]):
+    if "train" not in parts or not _holds_folders_of_images(parts["train"]):
         return {}
     _refuse(
         sorted(path.name for split, path in named if [other for other, _ in named].count(split) > 1),
@@ -76,22 +73,16 @@ def _split_folders(root: Path) -> dict[str, Path]:
         "it has {}",
         "rename all but one of them, or put their images together",
     )
-    parts = {split: path for split, path in parts.items() if image_files(path) and not _files(path)}
+    parts = {split: path for split, path in parts.items() if _holds_folders_of_images(path)}
     if others := [name for name in _folders(root) if root / name not in parts.values()]:
         taken = ", ".join(f"{path.name}/" for path in parts.values())
         print(f"left out, as the classes are taken from {taken}: {', '.join(others[:5])}")
     return parts
 
 
-def _say_other_kinds(folders: Iterable[Path]) -> None:
-    """Tell how many files beside images the folders hold."""
-    endings = Counter(
-        _ending(name)
-        for folder in folders
-        for _, _, files in os.walk(folder)
-        for name in files
-        if _visible(name) and _ending(name) not in EXTENSIONS
-    )
+def _say_other_kinds(paths: Iterable[str]) -> None:
+    """Tell how many of the files are no images."""
+    endings = Counter(_ending(path) for path in paths if not _is_image(path))
     if endings:
         kinds = ", ".join(ending or "without an ending" for ending, _ in endings.most_common(3))
         n = endings.total()
@@ -170,9 +161,17 @@ def _refuse(wrong: Sequence[str], rule: str, what: str, fix: str) -> None:
         raise UserError(f"{rule}; {what.format(', '.join(wrong[:5]))}{more}\n{fix}")
 
 
-def _files(folder: Path) -> list[str]:
-    """The image files in a folder itself."""
-    return [name for name in os.listdir(folder) if _visible(name) and _ending(name) in EXTENSIONS]
+def _holds_folders_of_images(folder: Path) -> bool:
+    """Whether there are images in its folders and none beside these."""
+    beside = any(_is_image(name) for name in os.listdir(folder) if _visible(name))
+    return not beside and any(map(_is_image, _walk(folder)))
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """The paths of all files in a folder and the folders in it, but for hidden ones."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if _visible(name)]
+        yield from (os.path.join(parent, name) for name in files if _visible(name))
 
 
 def _folders(folder: Path) -> list[str]:
@@ -181,6 +180,10 @@ def _folders(folder: Path) -> list[str]:
 
 def _visible(name: str) -> bool:
     return not name.startswith((".", "__MACOSX"))
+
+
+def _is_image(path: str) -> bool:
+    return _ending(path) in EXTENSIONS
 
 
 def _ending(name: str) -> str:

@@ -96,9 +96,9 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     store = open_store(listing.paths, (height, width), channels, data.get("cache", "auto"))
     _check_files(listing, store, data.get("corrupt", "skip"))
     names = np.array(listing.labels)[store.rows]
-    for name in sorted(set(names.tolist()) - set(spec.class_names)) if spec.class_names else ():
-        raise unknown("class of the model", name, spec.class_names)
     codes = {name: code for code, name in enumerate(spec.class_names)}
+    if codes and (strange := set(names.tolist()) - set(codes)):
+        raise unknown("class of the model", min(strange), spec.class_names)
     target = torch.tensor([codes[name] for name in names]) if codes else _numbers(names)
     print(f"all {len(names):,} images, as {channels} x {height} x {width}")
     return store.split(np.arange(len(names)), target)
