@@ -161,7 +161,7 @@ def check_same_kind(spec: DataSpec, data: DataSpec) -> None:
         ("columns", spec.column_names, data.column_names),
         ("inputs", spec.to_json()["inputs"], data.to_json()["inputs"]),
         ("columns", spec.to_json()["columns"], data.to_json()["columns"]),
-        ("classes", list(spec.class_names), list(data.class_names)),
+        ("classes", spec.class_names, data.class_names),
     ):
         if ours != theirs:
             raise UserError(

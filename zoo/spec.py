@@ -92,6 +92,8 @@ class DataSpec:
     def __post_init__(self) -> None:
         columns = (Column(column) if isinstance(column, str) else column for column in self.columns)
         object.__setattr__(self, "columns", tuple(columns))
+        if isinstance(self.class_names, tuple):  # a list, as in the spec of a file, so that the two are equal
+            object.__setattr__(self, "class_names", list(self.class_names))
 
     @property
     def sizes(self) -> dict[str, Any]:
