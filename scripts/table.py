@@ -43,9 +43,11 @@ def row(card: dict[str, Any]) -> str:
     told, times = f"{score['mean']:.4f}{deviation} ({score['n']})", ""
     if is_ensemble(card):
         told, times = f"{card['file']['test'][metric]:.4f} ({score['n']} together)", f"{score['n']} x "
+    helped = {"from": card["config"]["finetune"], "taught by": card["config"]["distill"]["teacher"]}
+    others = "".join(f", {how} `{file}`" for how, file in helped.items() if file)
     return (
-        f"| `{card['name']}` | {metric} {told} "
-        f"| {card['n_parameters']:,} | {card['bytes'] / 1000:,.0f} kB | {times}{card['seconds']['fit']['mean']:.0f} s "
+        f"| `{card['name']}` | {metric} {told} | {card['n_parameters']:,} | {card['bytes'] / 1000:,.0f} kB "
+        f"| {times}{card['seconds']['fit']['mean']:.0f} s{others} "
         f"| {card['hardware']}, {card['device']}, torch {card['versions']['torch']} |\n"
     )
 
