@@ -8,7 +8,7 @@ from common import exit_codes
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", help="family/architecture.data[_recipe], as in conf/experiment/")
+    parser.add_argument("name", help="family/architecture[size].data[_recipe], as in conf/experiment/")
     parser.add_argument("runs", type=Path, help="folder with one finished run a seed, as -m seed=0,1,2 leaves it")
     parser.add_argument("--ensemble", action="store_true", help="the file is all runs together, not the best one")
     arguments = parser.parse_args()
