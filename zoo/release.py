@@ -34,7 +34,7 @@ def release(name: str, runs: Path, *, together: bool = False) -> Path:
     bits where the validation loss stays what it is.
 
     Args:
-        name: family/architecture.data[_recipe]; conf/experiment/<name>.yaml is its recipe.
+        name: family/architecture[size].data[_recipe]; conf/experiment/<name>.yaml is its recipe.
         runs: the sweep's folder, with one finished run in each sub-folder.
         together: the file is the ensemble of all runs instead.
 
