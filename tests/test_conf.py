@@ -29,9 +29,10 @@ def test_composes(config, group, name):
     if group == "model":
         assert name in (composed["model"]["name"], composed["model"]["name"].split("/")[0])
     if group == "experiment":
-        architecture, _, data = name.partition(".")  # each with what tells it from others: resnet20, cifar10_large
-        assert architecture.startswith(composed["model"]["name"])
-        assert data.startswith(composed["data"]["name"])
+        model, data = composed["model"], composed["data"]["name"]
+        architecture, _, rest = name.partition(".")  # such as cnn/resnet20, of depth 20, and cifar10_longer
+        assert architecture in {model["name"], *(f"{model['name']}{size}" for size in model.values())}
+        assert f"{rest}_".startswith(f"{data}_")
 
 
 @pytest.mark.parametrize(("group", "name"), CHOICES)

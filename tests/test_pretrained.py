@@ -58,7 +58,8 @@ def test_every_card_has_its_recipe_and_every_recipe_its_card():
 def test_a_recipe_is_what_its_card_was_trained_by(config, name):
     recipe, card = config(f"experiment={name}", f"run_dir={name}"), load_card(name)["config"]
     by_size = {"batch_size", "weight_decay", "max_epochs"}  # which a card gives as numbers, see fill_auto
-    for section in ("model", "data", "optim", "task", "trainer"):
+    assert recipe["finetune"] == card["finetune"]
+    for section in ("model", "data", "optim", "task", "trainer", "distill"):
         told = {key: value for key, value in recipe[section].items() if value != "auto" or key not in by_size}
         assert told == {key: card[section].get(key) for key in told}, section
 
