@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.models import MODELS
-from zoo.models.cnn._layers import check_positive, init_convolutions
+from zoo.models.cnn._layers import Convolution, check_positive, init_convolutions
 from zoo.models.layers import Network
 
 
@@ -21,10 +21,10 @@ class DenseLayer(nn.Module):
         self.layers = nn.Sequential(
             nn.BatchNorm2d(c_in),
             nn.ReLU(),
-            nn.Conv2d(c_in, 4 * growth, 1, bias=False),
+            Convolution(c_in, 4 * growth, 1),
             nn.BatchNorm2d(4 * growth),
             nn.ReLU(),
-            nn.Conv2d(4 * growth, growth, 3, padding=1, bias=False),
+            Convolution(4 * growth, growth),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -49,10 +49,10 @@ class DenseNet(Network):
             raise ValueError(f"depth is 6 n + 4, such as 40, 100, 190 or 250; got {depth}")
         check_positive(growth=growth)
         c = 2 * growth
-        layers: list[nn.Module] = [nn.Conv2d(in_channels, c, 3, padding=1, bias=False)]
+        layers: list[nn.Module] = [Convolution(in_channels, c)]
         for block in range(3):
             if block:
-                layers += [*_norm(c), nn.Conv2d(c, c // 2, 1, bias=False), nn.AvgPool2d(2)]
+                layers += [*_norm(c), Convolution(c, c // 2, 1), nn.AvgPool2d(2)]
                 c //= 2
             for _ in range((depth - 4) // 6):
                 layers.append(DenseLayer(c, growth))

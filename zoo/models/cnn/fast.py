@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.models import MODELS
-from zoo.models.cnn._layers import check_positive
+from zoo.models.cnn._layers import Convolution, check_positive
 from zoo.models.layers import Network
 
 PLACES = 5_000 * 32 * 32  # whose patches the first layer is fitted to
@@ -119,8 +119,8 @@ class FastCNN(Network):
         return torch.amax(self.convolutions(self.whitening(image)), dim=(2, 3)) * FEATURE_SCALE
 
 
-def _convolution(c_in: int, c_out: int) -> nn.Conv2d:
+def _convolution(c_in: int, c_out: int) -> Convolution:
     """A 3x3 convolution whose first channels are its input at the start."""
-    convolution = nn.Conv2d(c_in, c_out, 3, padding=1, bias=False)
+    convolution = Convolution(c_in, c_out)
     nn.init.dirac_(convolution.weight[: min(c_in, c_out)].data)
     return convolution
