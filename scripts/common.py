@@ -245,8 +245,10 @@ def _wrong_name(config_name: str) -> str | None:
     from zoo.errors import unknown
 
     settings = _settings(config_name)
-    given = [argument.split("=")[0].lstrip("+~") for argument in sys.argv[1:] if "=" in argument]
-    for key in given:
+    for argument in (argument for argument in sys.argv[1:] if "=" in argument):
+        key = argument.split("=")[0].lstrip("+~")
+        if argument.startswith("data.augment.") and key not in settings:
+            return f"this data has no {key} of its own; a plus before it adds it: +{argument}"
         if key not in settings and not key.startswith("hydra"):
             return str(unknown("setting", key, settings))
     if config_name == "train" and not _chosen_model():

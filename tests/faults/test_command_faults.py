@@ -33,6 +33,7 @@ MISTAKES = {
     "model=fnn optim.lr=null": "optim.lr is a number",
     "model=fnn optim.schedule=null": "optim.schedule.name=cosine",
     "model=fnn +extra=1": "no setting 'extra'",
+    "model=cnn data.augment.cutout.size=8": "+data.augment.cutout.size=8",
     "model=fnn 'seed=[1'": "",
     "model=fnn resume=nowhere.ckpt": "resume=auto",
     "model=fnn finetune=fnn/mpl.breast_cancer": "nearest: fnn/mlp.breast_cancer",
