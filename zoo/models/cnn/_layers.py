@@ -21,7 +21,8 @@ class Convolution(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """The maps of each filter."""
-        narrow = x.shape[-1] <= 8 and self.in_channels >= 64 and self.stride == (1, 1) and self.groups == 1
+        plain = self.kernel_size != (1, 1) and self.stride == (1, 1) and self.groups == 1
+        narrow = plain and self.in_channels >= 64 and x.shape[-1] <= 8
         learning = torch.is_grad_enabled() and self.weight.requires_grad
         if narrow and learning and x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
             dtype = torch.get_autocast_dtype("cpu")
