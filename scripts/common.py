@@ -242,13 +242,16 @@ def _install(text: str) -> str:
 
 def _wrong_name(config_name: str) -> str | None:
     """What is wrong with the command line's settings: one that is not there, or none where one is needed."""
+    from zoo.data.augment import AUGMENTATIONS
     from zoo.errors import unknown
 
     settings = _settings(config_name)
-    for argument in (argument for argument in sys.argv[1:] if "=" in argument):
+    given = [argument for argument in sys.argv[1:] if "=" in argument]
+    for argument in given:
         key = argument.split("=")[0].lstrip("+~")
-        if argument.startswith("data.augment.") and key not in settings:
-            return f"this data has no {key} of its own; a plus before it adds it: +{argument}"
+        added = re.match(r"data\.augment\.(\w+)", argument)
+        if added and added[0] not in settings and added[1] in AUGMENTATIONS.names():
+            return f"this data has no {added[0]} of its own; a plus before it adds it: +{argument}"
         if key not in settings and not key.startswith("hydra"):
             return str(unknown("setting", key, settings))
     if config_name == "train" and not _chosen_model():
