@@ -247,7 +247,7 @@ def _wrong_name(config_name: str) -> str | None:
 
     settings = _settings(config_name)
     given = [argument for argument in sys.argv[1:] if "=" in argument]
-    for argument in given:
+    for argument in sorted(given, key=lambda argument: argument.startswith("+")):  # what is added may be new
         key = argument.split("=")[0].lstrip("+~")
         added = re.match(r"data\.augment\.(\w+)", argument)
         if added and added[0] not in settings and added[1] in AUGMENTATIONS.names():

@@ -34,6 +34,7 @@ MISTAKES = {
     "model=fnn optim.schedule=null": "optim.schedule.name=cosine",
     "model=fnn +extra=1": "no setting 'extra'",
     "model=cnn data.augment.cutout.size=8": "+data.augment.cutout.size=8",
+    "model=cnn data=cifar10 +data.augment.trivial={} model.label_smoothing=0.1": "nearest: task.label_smoothing",
     "model=cnn data=cifar10 data.augment.crop.paddin=2": "nearest: data.augment.crop.padding",
     "model=cnn data=cifar10 data.augment.flop.p=1": "nearest: data.augment.flip",
     "model=fnn 'seed=[1'": "",
