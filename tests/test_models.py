@@ -1,6 +1,7 @@
 """Every registered architecture, on a spec of its family."""
 
 import inspect
+import re
 
 import pytest
 import torch
@@ -222,6 +223,30 @@ def test_a_network_of_torchvision_takes_its_weights_once(fetched_from, tmp_path)
     kept.write_bytes(kept.read_bytes()[:-1] + b"?")
     with pytest.raises(UserError, match="its hash is not the one in its name"):
         model.network.fit([])
+
+
+def test_densenets_weights_are_found_under_their_old_names(fetched_from, tmp_path):
+    from torchvision.models import densenet121
+
+    theirs, saved = densenet121().state_dict(), tmp_path / "weights"
+    torch.save({re.sub(r"(denselayer\d+\.(?:norm|conv))", r"\1.", name): one for name, one in theirs.items()}, saved)
+    file = tmp_path / f"densenet121-{sha256_of(saved)[:8]}.pth"
+    saved.rename(file)
+    fetched_from(file.as_uri())
+    network = build("cnn/torchvision", architecture="densenet121", pretrained=True).network
+    network.fit([])
+    stem, *others = network.body.state_dict().items()
+    assert stem[0] == "features.conv0.weight"
+    assert all(torch.equal(value, theirs[name]) for name, value in others)
+
+
+def test_weights_of_torchvision_are_all_of_the_network(fetched_from, tmp_path):
+    torch.save({}, tmp_path / "weights")
+    file = tmp_path / f"resnet18-{sha256_of(tmp_path / 'weights')[:8]}.pth"
+    (tmp_path / "weights").rename(file)
+    fetched_from(file.as_uri())
+    with pytest.raises(UserError, match=r"resnet18 lack conv1\.weight"):
+        build("cnn/torchvision", pretrained=True).network.fit([])
 
 
 def test_weights_of_torchvision_that_cannot_be_had_have_a_place(fetched_from, tmp_path):

@@ -5,6 +5,7 @@ under 64 pixels a 3x3 convolution that keeps the resolution takes its place, and
 (as in K. He et al., arXiv 1512.03385, section 4.2).
 """
 
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from zoo.models.layers import Network
 
 TRANSFORMERS = ("vit_", "swin_", "maxvit")
 OPTIONS = {"aux_logits": False, "init_weights": True}  # of the two Inception networks
+OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)")  # in DenseNets' files, with a dot more than now
 SMALL = 64  # pixels, under which the stem is adapted
 
 
@@ -64,9 +66,15 @@ class Torchvision(Network):
     def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
         """Take torchvision's weights, if that is asked for. A file of a trained model needs them no more."""
         if self.pretrained:
-            own, state = self.body.state_dict(), _fetch(self.pretrained)
-            fitting = {name: value for name, value in state.items() if name in own and value.shape == own[name].shape}
-            self.body.load_state_dict(fitting, strict=False)
+            own, theirs = self.body.state_dict(), _fetch(self.pretrained)
+            for name, value in own.items():
+                if name in theirs and theirs[name].shape == value.shape:
+                    own[name] = theirs[name]
+                elif name not in theirs and not name.endswith("num_batches_tracked"):
+                    raise UserError(
+                        f"torchvision's weights of {self.pretrained} lack {name}; take another architecture"
+                    )
+            self.body.load_state_dict(own)
 
     def features(self, image: Tensor) -> Tensor:
         """What the last linear layer takes, (batch, d_features), for images (batch, in_channels, height, width)."""
@@ -82,13 +90,14 @@ def _fetch(architecture: str) -> dict[str, Tensor]:
     if path.exists() and not sha256_of(path).startswith(path.stem.rpartition("-")[2]):
         raise UserError(f"{path} is damaged: its hash is not the one in its name; remove it to fetch it anew")
     try:
-        return torch.hub.load_state_dict_from_url(
+        state: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
             url, map_location="cpu", progress=sys.stderr.isatty(), check_hash=True, weights_only=True
         )
     except (OSError, RuntimeError) as error:
         raise UserError(
             f"torchvision's weights of {architecture} cannot be had: {error}\nput the file {url} at {path}"
         ) from error
+    return {OLD_NAME.sub(r"\1\2", name): value for name, value in state.items()}
 
 
 def _body(architecture: str, in_channels: int, height: int, width: int) -> tuple[nn.Module, int]:
