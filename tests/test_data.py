@@ -188,10 +188,12 @@ OPTIONS = {
 
 
 def test_alternating_flip_shows_each_image_both_ways_in_two_epochs():
-    image = BATCHES["image"]["image"]
+    torch.manual_seed(0)
+    image = torch.randint(256, (200, 3, 8, 8), dtype=torch.uint8)
     flip = {"flip": {"alternate": True}}
-    first, second = (augment(BATCHES["image"], flip, epoch=epoch)["image"] for epoch in (4, 5))
+    first, second = (augment({"image": image}, flip, epoch=epoch)["image"] for epoch in (4, 5))
     mirrored = (first != image).flatten(1).any(1)
+    assert 60 < mirrored.sum() < 140
     assert torch.equal(first.flip(3), second)
     assert torch.equal(first[mirrored], image.flip(3)[mirrored])
 
@@ -256,6 +258,9 @@ def test_changes_of_place_are_by_degrees_and_pixels():
     close(by(shift_y, -6 / 32)[..., 6:, :], image[..., :-6, :])
     close(by(shear_x, 1 / 0.99)[..., 0, 12:], image[..., 0, :12] * 0.5 + image[..., 0, 1:13] * 0.5)
     close(by(shear_y, 1 / 0.99).mT, CHANGES[10](image.mT, torch.full((1, 1, 1, 1), 1 / 0.99)))
+    image = torch.rand(1, 3, 24, 36) * 255  # whose first row is 11.5 pixels from the middle, the first column 17.5
+    close(by(shear_x, 1 / 0.99)[..., 0, 12:], image[..., 0, :24] * 0.5 + image[..., 0, 1:25] * 0.5)
+    close(by(shear_y, 1 / 0.99)[..., 18:, 0], image[..., :6, 0] * 0.5 + image[..., 1:7, 0] * 0.5)
 
 
 @pytest.mark.parametrize(
@@ -264,6 +269,7 @@ def test_changes_of_place_are_by_degrees_and_pixels():
         ({"crop": {"padding": 30}}, "below the image's sides"),
         ({"resize": {"start": 4, "epochs": 0}}, "at least 1"),
         ({"mixup": {"alpha": 0}}, "alpha is above 0"),
+        ({"warp": {"scale": 1.2}}, "scale is at least 0 and below 1"),
     ],
 )
 def test_options_of_augmentation_that_cannot_be_are_refused(augmentation, message):

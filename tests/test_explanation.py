@@ -8,7 +8,7 @@ import torch
 
 import zoo
 from zoo.errors import UserError
-from zoo.explanation import filter_pictures, filters, heat_maps, heat_pictures
+from zoo.explanation import _heat, filter_pictures, filters, heat_maps, heat_pictures
 from zoo.models.ensemble import Ensemble
 from zoo.spec import Input
 
@@ -42,7 +42,7 @@ def test_heat_of_one_image_and_of_another_class(digits):
     assert not np.allclose(one, other)
 
 
-@pytest.mark.parametrize("classes", [[5], [5, 10]])
+@pytest.mark.parametrize("classes", [5, [5], [5, 10]])
 def test_classes_are_one_for_each_image(digits, classes):
     model, images = digits
     with pytest.raises(UserError, match="classes are 2 numbers from 0 to 9"):
@@ -96,8 +96,10 @@ def test_heat_of_an_ensemble_is_of_all_members(digits):
     assert not np.allclose(heat, heat_maps(model, images[:2].numpy(), classes=[1, 2]), atol=0.01)
 
 
-@pytest.mark.parametrize(("name", "size"), [("cnn/convnext", (28, 56)), ("cnn/resnet", (3, 3))])
-def test_maps_of_any_shape_are_channels_first(name, size):
+@pytest.mark.parametrize(
+    ("name", "size", "maps"), [("cnn/convnext", (28, 56), (7, 14)), ("cnn/resnet", (3, 3), (3, 3))]
+)
+def test_maps_of_any_shape_are_channels_first(name, size, maps):
     spec = dataclasses.replace(
         zoo.load_data("mnist5k").spec,
         inputs={"image": Input((1, *size), "uint8", ("in_channels", "image_height", "image_width"), 0)},
@@ -106,6 +108,8 @@ def test_maps_of_any_shape_are_channels_first(name, size):
     model = zoo.Predictor(zoo.create_model(name, spec), spec, card={})
     images = torch.randint(256, (2, *size), dtype=torch.uint8).numpy()
     assert heat_maps(model, images).shape == (2, *size)
+    inputs, _ = model.read(images)
+    assert _heat(model.model, inputs, torch.tensor([0, 1])).shape == (2, 1, *maps)
 
 
 @pytest.mark.parametrize("name", zoo.list_models("cnn/*"))

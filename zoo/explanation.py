@@ -67,9 +67,10 @@ def heat_of(predictor: Predictor, batch: Batch, classes: Sequence[int] | None = 
 
 
 def _index(classes: Sequence[int], n: int, n_classes: int) -> Tensor:
-    if len(classes) != n or not all(0 <= number < n_classes for number in classes):
-        raise UserError(f"classes are {n} numbers from 0 to {n_classes - 1}, one for each image; got {list(classes)}")
-    return torch.as_tensor(classes)
+    index = torch.as_tensor(classes)
+    if index.shape != (n,) or index.is_floating_point() or not ((index >= 0) & (index < n_classes)).all():
+        raise UserError(f"classes are {n} numbers from 0 to {n_classes - 1}, one for each image; got {classes}")
+    return index
 
 
 @torch.enable_grad()

@@ -15,7 +15,7 @@ def colour(batch: Batch, *, brightness: float = 0.0, contrast: float = 0.0, satu
 
     Args:
         batch: with `image` (batch, channels, height, width).
-        brightness, contrast, saturation: largest change of the factor, from 1.
+        brightness, contrast, saturation: largest change of the factor, from 1; it is never below 0.
     """
     image = batch["image"].float()
     for change, blend in (
@@ -24,7 +24,7 @@ def colour(batch: Batch, *, brightness: float = 0.0, contrast: float = 0.0, satu
         (saturation, change_saturation),
     ):
         if change:
-            image = blend(image, 1 + change * uniform(image))
+            image = blend(image, (1 + change * uniform(image)).clamp(min=0))
     return {**batch, "image": image}
 
 

@@ -24,6 +24,8 @@ def warp(batch: Batch, *, shift: float = 0.0, rotate: float = 0.0, scale: float 
         scale: largest change of size, as a share.
         bend: largest shift of a grid point along each axis, as a share of the image's size.
     """
+    if not 0 <= scale < 1:
+        raise ValueError(f"scale is at least 0 and below 1; got {scale}")
     image = batch["image"].float()
     n, _, height, width = image.shape
     device = image.device
@@ -125,13 +127,13 @@ def affine(
     shift_x: Tensor | float = 0.0,
     shift_y: Tensor | float = 0.0,
 ) -> Tensor:
-    """Images (batch, channels, height, width) turned by degrees, sheared, and moved by shares of half their size; black
-    comes in at the edges. Each amount is one for all or one for each image, (batch,)."""
+    """Images (batch, channels, height, width) turned by degrees, sheared by pixels a pixel, and moved by shares of half
+    their size; black comes in at the edges. Each amount is one for all or one for each image, (batch,)."""
     aspect = image.shape[2] / image.shape[3]
     angle = torch.deg2rad(image.new_zeros(len(image)) + turn)
     theta = image.new_zeros(len(image), 2, 3)
     theta[:, 0, 0] = theta[:, 1, 1] = angle.cos()
-    theta[:, 0, 1] = shear_x - angle.sin() * aspect
-    theta[:, 1, 0] = shear_y + angle.sin() / aspect
+    theta[:, 0, 1] = (shear_x - angle.sin()) * aspect
+    theta[:, 1, 0] = (shear_y + angle.sin()) / aspect
     theta[:, 0, 2], theta[:, 1, 2] = shift_x, shift_y
     return F.grid_sample(image, F.affine_grid(theta, list(image.shape), align_corners=False), align_corners=False)

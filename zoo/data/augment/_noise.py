@@ -31,11 +31,12 @@ def cutout(batch: Batch, *, size: int = 8) -> Batch:
 @AUGMENTATIONS.register("erase")
 def erase(batch: Batch, *, p: float = 0.5, largest: float = 0.33) -> Batch:
     """Replace a rectangle of random size, shape and place by random pixels (Z. Zhong et al., arXiv 1708.04896).
+    Deviation: a part of it may lie outside of the image.
 
     Args:
         batch: with `image` (batch, channels, height, width).
         p: share of images that this is done to.
-        largest: share of an image's area that a rectangle may take; the smallest is 0.02.
+        largest: share of an image's area that a rectangle may have; the smallest is 0.02.
     """
     image = batch["image"].float()
     n, _, h, w = image.shape
