@@ -11,6 +11,7 @@ from zoo.models.stacked import Stacked
 
 SETTINGS = {
     "fnn": ("model=fnn", "trainer.max_epochs=6", "optim.ema=0.9", "optim.clip=0.5"),
+    "fnn, of classes that weigh unlike": ("model=fnn", "trainer.max_epochs=3", "task.class_weights=[1,20]"),
     "cnn": (
         *("model=cnn", "trainer.max_epochs=1", "~data.augment.warp", "data.batch_size=750", "trainer.keep=best"),
         "trainer.precision=32-true",  # "auto" rounds to 16 bits on some processors

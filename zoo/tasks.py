@@ -21,8 +21,8 @@ Scale = Callable[[Tensor], Tensor]
 class Task:
     """Base of all tasks. `score` names the metric to show first; `score_mode` says which way is better; `kept` is how
     many of a split's outputs a report shows, None for all; `call` is how a loaded model is asked;
-    `stream` says whether an evaluation reads a split as one stream, from its start to its end; `target` is the type of
-    a target and the number of its axes."""
+    `stream` says whether an evaluation reads a split as one stream, from its start to its end; `weighted` whether
+    samples weigh unlike in the mean loss; `target` is the type of a target and the number of its axes."""
 
     target: tuple[str, int]
     score: str
@@ -30,6 +30,7 @@ class Task:
     kept: int | None = None
     call = "model.predict(raw)"
     stream = False
+    weighted = False
 
     def __init__(self, spec: DataSpec):
         self.spec = spec
@@ -102,21 +103,25 @@ class Classification(Task):
             raise UserError(
                 f"task.class_weights has one weight for each of {spec.n_outputs} classes; got {class_weights}"
             )
-        self.label_smoothing = label_smoothing
+        self.label_smoothing, self.weighted = label_smoothing, class_weights is not None
         self.class_weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Cross entropy, in nats, of logits (batch, n_classes) and classes (batch,), or shares of each class (batch,
         n_classes)."""
-        if self.class_weights is not None:
-            self.class_weights = self.class_weights.to(output.device)
-        return F.cross_entropy(output.float(), target, self.class_weights, label_smoothing=self.label_smoothing)
+        smoothing = self.label_smoothing
+        if self.class_weights is None:
+            return F.cross_entropy(output.float(), target, label_smoothing=smoothing)
+        self.class_weights = self.class_weights.to(output.device)
+        total = F.cross_entropy(output.float(), target, self.class_weights, label_smoothing=smoothing, reduction="sum")
+        return total / self.count(target)
 
     def count(self, target: Tensor) -> Tensor | int:
         """The samples, or the sum of their classes' weights."""
-        if self.class_weights is None or target.is_floating_point():
+        if self.class_weights is None:
             return len(target)
-        return self.class_weights.to(target.device)[target].sum()
+        weights = self.class_weights.to(target.device)
+        return (target @ weights).sum() if target.is_floating_point() else weights[target].sum()
 
     def metrics(self) -> "MetricCollection":
         """See `zoo.metrics.classification`."""

@@ -38,7 +38,7 @@ class Lookahead(Callback):
     """Every few updates, moves a slow copy of the weights a part of the way to them, and the weights back to it (M.
     Zhang et al., arXiv 1907.08610). The slow copy keeps a share of itself that grows with the cube of the progress, to
     0.95 for each update (K. Jordan, arXiv 2404.00498, section 3.4).
-    Deviation: BatchNorm's means and variances have no slow copy.
+    Deviation: BatchNorm's means and variances have no slow copy, and the last weights are the fast ones.
 
     Args:
         every: updates from one time to the next.

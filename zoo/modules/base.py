@@ -126,7 +126,7 @@ class ZooModule(L.LightningModule):
         """Add the gradient of a batch's loss times `scale`."""
         inputs = self.inputs(batch)
         output = self.model.scaled(**inputs)
-        loss = self._loss(output, batch, mean)
+        loss = self._weighted_loss(output, batch, mean) if self.task.weighted else self._loss(output, batch, mean)
         if self.distillation is not None:
             loss = self.distillation(loss, output, inputs, self.model)
         if scale != 1:
@@ -204,6 +204,12 @@ class ZooModule(L.LightningModule):
         loss = self.task.loss(output, self.model.preprocess.scale_target(batch["target"]))
         mean.add(loss.detach(), self.task.count(batch["target"]))
         return loss
+
+    def _weighted_loss(self, output: Tensor, batch: Batch, mean: MeanLoss) -> Tensor:
+        """`_loss` where samples do not weigh alike: the mean over the models, of each by its own batch's weights."""
+        n = self.model.n_models
+        parts = zip(output.chunk(n), batch["target"].chunk(n), strict=True)
+        return torch.stack([self._loss(one, {"target": target}, mean) for one, target in parts]).mean()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the epoch's loss so far, for a resume in mid-epoch."""

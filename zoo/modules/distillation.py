@@ -16,7 +16,8 @@ TASKS = ("classification", "regression")
 
 class Distillation:
     """Adds to the loss how far a student is from its teacher (G. Hinton, O. Vinyals, J. Dean, arXiv 1503.02531, section
-    2): the divergence of its classes' chances, or the mean squared difference of its standardised values.
+    2): the Kullback-Leibler divergence of its class probabilities, or the mean squared difference of its standardised
+    values.
 
     Args:
         spec: of the data.

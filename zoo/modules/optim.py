@@ -58,6 +58,8 @@ def create_optimizer(
     """
     if not isinstance(weight_decay, int | float):
         raise UserError(f"optim.weight_decay is a number, or auto where a training fills it in; got {weight_decay}")
+    if not _number(bias_lr) or bias_lr <= 0:
+        raise UserError(f"optim.bias_lr is a factor above 0, such as 1.0; got {bias_lr}")
     n_axes = 2
     if isinstance(model, Stacked):
         n_axes = 3
@@ -85,34 +87,27 @@ def sgd(groups: list[dict[str, Any]], *, lr: float, momentum: float = 0.0, neste
 @OPTIMIZERS.register("adam")
 def adam(groups: list[dict[str, Any]], *, lr: float, betas: Sequence[float] = (0.9, 0.999)) -> Optimizer:
     """Adam (arXiv 1412.6980): each weight's step is scaled by its gradient's recent size."""
-    return torch.optim.Adam(groups, lr=lr, betas=(betas[0], betas[1]), fused=True)
+    beta1, beta2 = betas
+    return torch.optim.Adam(groups, lr=lr, betas=(beta1, beta2), fused=True)
 
 
 @OPTIMIZERS.register("adamw")
 def adamw(groups: list[dict[str, Any]], *, lr: float, betas: Sequence[float] = (0.9, 0.999)) -> Optimizer:
     """Adam with weight decay apart from the gradient (arXiv 1711.05101)."""
-    return torch.optim.AdamW(groups, lr=lr, betas=(betas[0], betas[1]), fused=True)
+    beta1, beta2 = betas
+    return torch.optim.AdamW(groups, lr=lr, betas=(beta1, beta2), fused=True)
 
 
 @OPTIMIZERS.register("muon")
 def muon(
     groups: list[dict[str, Any]], *, lr: float, momentum: float = 0.95, adamw_lr: float = 1e-3, n_steps: int = 5
 ) -> Optimizer:
-    """Muon for the weights that multiply, AdamW for all else: `lr` is Muon's rate, `adamw_lr` the other's."""
-    weights, others = [], []
-    for group in groups:
-        weights.append({**group, "params": [p for p in group["params"] if p.dim() >= 2]})
-        others.append({**group, "params": [p for p in group["params"] if p.dim() < 2]})
-    return Both(
-        [
-            Muon(_filled(weights), lr=lr, momentum=momentum, n_steps=n_steps),
-            torch.optim.AdamW(_filled(others), lr=adamw_lr, fused=True),
-        ]
-    )
-
-
-def _filled(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [group for group in groups if group["params"]]
+    """Muon for the weights that multiply, AdamW for all else: `lr` is Muon's rate, `adamw_lr` the other's. Deviation:
+    the first and the last layer's weights are Muon's too."""
+    weights = [group for group in groups if group["params"][0].dim() >= 2]
+    others = [group for group in groups if group["params"][0].dim() < 2]
+    muon = Muon(weights, lr=lr, momentum=momentum, n_steps=n_steps)
+    return Both([muon, torch.optim.AdamW(others, lr=adamw_lr, fused=True)])
 
 
 def create_schedule(optimizer: Optimizer, n_steps: int, *, name: str, warmup: float, **options: Any) -> LambdaLR:
@@ -143,7 +138,10 @@ def create_schedule(optimizer: Optimizer, n_steps: int, *, name: str, warmup: fl
             return progress / warmup
         return schedule((progress - warmup) / (1 - warmup), **options)
 
-    return LambdaLR(optimizer, factor)
+    try:
+        return LambdaLR(optimizer, factor)
+    except TypeError as error:
+        raise UserError(f"optim.schedule.name={name}: {error}") from error
 
 
 @SCHEDULES.register("constant")
