@@ -11,10 +11,10 @@ import platform
 import sys
 from pathlib import Path
 
-from common import exit_codes
+from common import exit_codes, parsed
 
 SUITES = sorted(path.stem for path in (Path(__file__).parent / "benchmarks").glob("[!_]*.py"))
-SETTINGS = ("output", "docs")
+SETTINGS = {"output": Path, "docs": Path}
 
 
 def main() -> None:
@@ -23,18 +23,7 @@ def main() -> None:
     parser.add_argument("settings", nargs="*", help="output=FILE.json, docs=FOLDER")
     arguments = parser.parse_args()
     with exit_codes():
-        run(arguments.suite, parsed(arguments.settings))
-
-
-def parsed(settings: list[str]) -> dict[str, Path]:
-    """Paths by setting; UserError for a setting that there is not."""
-    from zoo.errors import unknown
-
-    pairs = [setting.partition("=") for setting in settings]
-    for name, _, _ in pairs:
-        if name not in SETTINGS:
-            raise unknown("setting", name, SETTINGS)
-    return {name: Path(value) for name, _, value in pairs}
+        run(arguments.suite, parsed(arguments.settings, SETTINGS))
 
 
 def run(name: str, settings: dict[str, Path]) -> None:

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,25 @@ def end(code: int, message: str) -> None:
     """Print at most five lines and end the process."""
     print("\n".join(message.strip().splitlines()[:5]), file=sys.stderr)
     sys.exit(code)
+
+
+def parsed(words: Iterable[str], kinds: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
+    """The values of `key=value` words of a script without a config, each read by its kind, such as int or Path.
+
+    Raises:
+        UserError: for a key that there is not, and text for a number.
+    """
+    from zoo.errors import UserError, unknown
+
+    values: dict[str, Any] = {}
+    for key, _, value in (word.partition("=") for word in words):
+        if key not in kinds:
+            raise unknown("setting", key, kinds)
+        try:
+            values[key] = kinds[key](value)
+        except ValueError:
+            raise UserError(f"{key} is a number; got {value}") from None
+    return values
 
 
 def _readable(argument: str) -> str:

@@ -22,12 +22,10 @@ def main() -> None:
 def run(runs: Path, output: Path) -> None:
     """Write the file and print its metrics."""
     from zoo.ensembling import ensemble
-    from zoo.errors import UserError
+    from zoo.run import finished_runs
     from zoo.summary import columns, measured
 
-    weights = sorted(path.with_name("model.safetensors") for path in runs.rglob("metrics.json"))
-    if not weights:
-        raise UserError(f"{runs} holds no finished run; a finished run has a metrics.json")
+    weights = [run.weights for run in finished_runs(runs)]
     card = ensemble(weights, output)
     header, *rows = measured(card["metrics"])
     print(columns(header, rows))

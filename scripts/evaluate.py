@@ -1,4 +1,4 @@
-"""Measure a trained model: python scripts/evaluate.py weights=<pretrained name|file> [data=...] [split=test]."""
+"""Measure a trained model: python scripts/evaluate.py weights=<pretrained name|run folder|file> [data=...]."""
 
 from typing import Any
 

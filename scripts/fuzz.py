@@ -18,9 +18,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from common import exit_codes
+from common import exit_codes, parsed
 
-SETTINGS: dict[str, Any] = {"cases": 100_000, "seed": 0, "minutes": None, "output": None}
+SETTINGS = {"cases": int, "seed": int, "minutes": float, "output": str}
 VERSIONS = ("torch", "safetensors", "numpy", "pandas", "pyarrow", "pillow", "soundfile", "hydra-core", "PyYAML")
 
 
@@ -29,11 +29,14 @@ def main() -> None:
     parser.add_argument("words", nargs="*", help="targets, and key=value")
     words = parser.parse_args().words
     with exit_codes():
-        rows = run([word for word in words if "=" not in word], **_settings([word for word in words if "=" in word]))
+        settings = [word for word in words if "=" in word]
+        rows = run([word for word in words if word not in settings], **parsed(settings, SETTINGS))
         sys.exit(any(row["violations"] for row in rows))
 
 
-def run(names: list[str], *, cases: int, seed: int, minutes: float | None, output: str | None) -> list[dict[str, Any]]:
+def run(
+    names: list[str], *, cases: int = 100_000, seed: int = 0, minutes: float | None = None, output: str | None = None
+) -> list[dict[str, Any]]:
     """Fuzz each target in a process of its own, print a table, and write it where `output` says after each target."""
     from fuzzing.cases import TARGETS
 
@@ -81,20 +84,6 @@ def _print(rows: list[dict[str, Any]]) -> None:
     names = ("target", "cases", "refused", "accepted", "seconds", "megabytes", "violations")
     counted = [{**row, "violations": len(row["violations"])} for row in rows]
     print(columns(list(names), [[f"{row.get(name, '')}" for name in names] for row in counted]))
-
-
-def _settings(words: list[str]) -> dict[str, Any]:
-    from zoo.errors import UserError, unknown
-
-    values = dict(SETTINGS)
-    for name, _, value in (word.partition("=") for word in words):
-        if name not in SETTINGS:
-            raise unknown("setting", name, SETTINGS)
-        try:
-            values[name] = value if name == "output" else float(value) if name == "minutes" else int(value)
-        except ValueError:
-            raise UserError(f"{name} is a number; got {value}") from None
-    return values
 
 
 if __name__ == "__main__":

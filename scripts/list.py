@@ -14,7 +14,9 @@ def main() -> None:
         "pretrained": ("weights=", zoo.list_pretrained),
     }
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("words", nargs="*", help="a kind, for what is known of each; a pattern of shell wildcards")
+    parser.add_argument(
+        "words", nargs="*", help="a kind (data with what is known of each); a pattern of shell wildcards"
+    )
     parser.add_argument("--zoo-path", help="a folder of your own with models/ and data/")
     arguments = parser.parse_args()
     kind = arguments.words[0] if arguments.words[:1] and arguments.words[0] in kinds else None

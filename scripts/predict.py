@@ -34,10 +34,10 @@ def run(config: dict[str, Any], _: Any) -> None:
             [[f"{value:.4g}" if isinstance(value, float) else str(value) for value in row] for row in rows[:N_SHOWN]],
         )
     )
-    more = (
-        [f"{len(rows) - N_SHOWN:,} more; output=answers.csv writes all"] if len(rows) > N_SHOWN and not output else []
-    )
-    print("\n".join([*more, *([f"wrote {len(rows):,} answers to {output}"] if output else [])]))
+    if output is not None:
+        print(f"wrote {len(rows):,} answers to {output}")
+    elif len(rows) > N_SHOWN:
+        print(f"{len(rows) - N_SHOWN:,} more; output=answers.csv writes all")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common import exit_codes
+from common import exit_codes, parsed
 from common import main as compose
 
 FILE = "ensemble.safetensors"
@@ -30,7 +30,7 @@ def main() -> None:
         sys.exit(0 if reproduce(arguments.name, arguments.settings) else 1)
 
 
-def reproduce(name: str, settings: Sequence[str]) -> bool:
+def reproduce(name: str, words: Sequence[str]) -> bool:
     """Train, print the comparison, and give whether all is within what the card states."""
     from zoo.pretrained import is_ensemble, load_card
     from zoo.release import compare, compare_together, finished, same_weights
@@ -39,19 +39,19 @@ def reproduce(name: str, settings: Sequence[str]) -> bool:
     options = {
         "seed": "all" if is_ensemble(card) else str(card["file"]["seed"]),
         "run_dir": f"runs/reproduce/{name}",
-        **_parsed(settings),
+        **parsed(words, {"seed": str, "run_dir": str}),
     }
     seeds = _seeds(options["seed"], card["seeds"])
     runs = finished(_trained(name, seeds, options["run_dir"]), seeds)
     compared = compare(card, [metrics for _, metrics in runs])
     print(_table(compared, len(runs)))
     if is_ensemble(card) and len(runs) > 1:
-        together = compare_together(card, [folder for folder, _ in runs], Path(options["run_dir"]) / FILE)
+        together = compare_together(card, [run for run, _ in runs], Path(options["run_dir"]) / FILE)
         print(f"together, in {options['run_dir']}/{FILE}:\n{_table(together, 1)}")
         compared += together
-    for folder, metrics in runs:
+    for run, metrics in runs:
         if metrics["seed"] == card["file"].get("seed"):
-            print(f"weights of seed {metrics['seed']}: {same_weights(name, folder)}")
+            print(f"weights of seed {metrics['seed']}: {same_weights(name, run)}")
     return all(entry.within for entry in compared)
 
 
@@ -63,16 +63,6 @@ def _trained(name: str, seeds: Sequence[int], run_dir: str) -> Path:
     sys.argv[1:] = ["-m", f"experiment={name}", f"seed={seed}", f"run_dir={run_dir}", "resume=auto"]
     compose("train", run)
     return Path(run_dir)
-
-
-def _parsed(settings: Sequence[str]) -> dict[str, str]:
-    from zoo.errors import unknown
-
-    pairs = [setting.partition("=") for setting in settings]
-    for key, _, _ in pairs:
-        if key not in ("seed", "run_dir"):
-            raise unknown("setting", key, ["seed", "run_dir"])
-    return {key: value for key, _, value in pairs}
 
 
 def _seeds(text: str, published: Sequence[int]) -> list[int]:

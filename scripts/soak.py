@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import machine
-from common import exit_codes
+from common import exit_codes, parsed
 
 KINDS: dict[str, dict[str, Any]] = {
     "kills": {"n": 300, "hours": None, "seed": 0, "docs": None},
     "memory": {"steps": 10_000, "epochs": 200, "docs": None},
 }
+TYPES = {"n": int, "hours": float, "seed": int, "steps": int, "epochs": int, "docs": str}
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
         run(arguments.what, arguments.settings)
 
 
-def run(what: str, settings: list[str]) -> None:
+def run(what: str, words: list[str]) -> None:
     """Soak, print what came of it, and write it where `docs` says."""
     import importlib
 
@@ -39,7 +40,7 @@ def run(what: str, settings: list[str]) -> None:
 
     if what not in KINDS:
         raise unknown("soak", what, KINDS)
-    options = {**KINDS[what], **_parsed(settings, KINDS[what])}
+    options = {**KINDS[what], **parsed(words, {key: TYPES[key] for key in KINDS[what]})}
     docs = options.pop("docs")
     module = importlib.import_module(f"soaking.{what}")
     print(machine(), flush=True)
@@ -51,21 +52,6 @@ def run(what: str, settings: list[str]) -> None:
             from benchmarks._page import save_picture
 
             save_picture(Path(docs) / f"{what}.png", lambda figure: module.draw(figure, found))
-
-
-def _parsed(settings: list[str], known: dict[str, Any]) -> dict[str, Any]:
-    from zoo.errors import UserError, unknown
-
-    values: dict[str, Any] = {}
-    for setting in settings:
-        name, _, value = setting.partition("=")
-        if name not in known:
-            raise unknown("setting", name, known)
-        try:
-            values[name] = value if name == "docs" else float(value) if name == "hours" else int(value)
-        except ValueError:
-            raise UserError(f"{name} is a number; got {value}") from None
-    return values
 
 
 if __name__ == "__main__":

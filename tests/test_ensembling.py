@@ -7,7 +7,9 @@ import torch
 import zoo
 from zoo.ensembling import ensemble
 from zoo.errors import UserError
+from zoo.evaluation import evaluate_weights
 from zoo.release import compare_together
+from zoo.run import finished_runs
 
 SHORT = ("trainer=cpu", "trainer.max_epochs=2")
 
@@ -45,7 +47,7 @@ def test_its_answer_is_the_mean_of_theirs(runs, tmp_path, name, data):
 def test_an_ensemble_made_anew_is_compared_with_its_card(runs, tmp_path):
     metrics = ensemble(files(runs / "classes"), tmp_path / "both.safetensors")["metrics"]
     card = {"file": {"seeds": [0, 1], **metrics}, "metrics": metrics}
-    folders = [path.parent for path in files(runs / "classes")]
+    folders = finished_runs(runs / "classes")
     same = compare_together(card, folders, tmp_path / "again.safetensors")
     assert len(same) == 8
     assert all(entry.within and entry.difference == 0 for entry in same)
@@ -75,7 +77,11 @@ def test_members_know_nothing_of_what_it_is_measured_on(config, runs, tmp_path):
 
 @pytest.mark.parametrize(
     ("names", "message"),
-    [(("other",), "two models or more"), (("classes", "other"), "another than"), (("classes", "values"), "another")],
+    [
+        (("other",), "two trained models or more"),
+        (("classes", "other"), "another than"),
+        (("classes", "values"), "another"),
+    ],
 )
 def test_what_makes_no_ensemble(runs, tmp_path, names, message):
     with pytest.raises(UserError, match=message):
@@ -84,9 +90,10 @@ def test_what_makes_no_ensemble(runs, tmp_path, names, message):
 
 @pytest.mark.slow
 def test_the_command(script, runs, tmp_path):
+    evaluate_weights(runs / "other", run_dir=runs / "classes" / "measured")  # no training, and not taken for one
     done = script("ensemble", str(runs / "classes"), str(tmp_path / "both.safetensors"))
     assert done.code == 0 and "2 models in" in done.out
     again = script("evaluate", f"weights={tmp_path / 'both.safetensors'}")
     assert again.code == 0 and "accuracy" in again.out
     none = script("ensemble", str(tmp_path / "nothing"), "x.safetensors")
-    assert none.code == 2 and "no finished run" in none.err
+    assert none.code == 2 and "two trained models or more; there are 0" in none.err

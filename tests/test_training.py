@@ -61,6 +61,8 @@ def test_run_folder_holds_what_is_promised(runs, family):
 def test_the_release_file_alone_gives_the_same_metrics(runs, family, tmp_path):
     alone = tmp_path / "alone.safetensors"
     alone.write_bytes((runs[family] / "model.safetensors").read_bytes())
+    with pytest.raises(UserError, match="holds a training"):
+        evaluate_weights(alone, run_dir=runs[family])
     again = evaluate_weights(alone, run_dir=tmp_path)
     metrics = json.loads((runs[family] / "metrics.json").read_text())
     assert again["test"] == metrics["test"] == zoo.load(alone).card["metrics"]["test"]
@@ -219,6 +221,40 @@ def test_what_cannot_be_finetuned_is_told_what_the_file_is_for():
     colours = dataclasses.replace(spec, inputs={"image": Input((3, 28, 28), "uint8", spec.inputs["image"].axes, 0)})
     with pytest.raises(UserError, match=r"model=cnn/small model.width=16 model.activation=relu\nfor image 1 x 28 x 28"):
         pretrained.finetune(zoo.create_model("cnn/small", colours), colours, zoo.load("cnn/small.mnist5k"), "digits")
+    with pytest.raises(UserError, match="ten is an ensemble"):
+        pretrained.finetune(zoo.create_model("cnn/fast", spec), spec, zoo.load("cnn/fast.mnist_ensemble"), "ten")
+
+
+@pytest.mark.parametrize(
+    ("weights", "split", "changed", "told"),
+    [
+        ("fnn/mlp.breast_cancer", "test", {"split_seed": 3}, True),
+        ("fnn/mlp.breast_cancer", "test", {"split_seed": 0}, False),
+        ("rnn/lstm.japanese_vowels", "val", {"n_val": 27, "split_seed": 3}, True),
+        ("rnn/lstm.japanese_vowels", "test", {"n_val": 27, "split_seed": 3}, False),  # an official one
+    ],
+)
+def test_a_model_measured_on_what_may_have_trained_it_is_noted(capsys, weights, split, changed, told):
+    evaluate_weights(weights, data={"name": weights.split(".")[1], **changed}, split=split)
+    assert (f"note: {weights} was trained with data.split_seed=0" in capsys.readouterr().out) == told
+
+
+def test_a_network_whose_layers_have_versions_is_trained_saved_and_finetuned(config, tmp_path):
+    mnasnet = ("model=cnn/torchvision", "model.architecture=mnasnet0_5", "trainer=debug")
+    zoo.train(config(*mnasnet, "optim.ema=0.9"), tmp_path / "first")
+    zoo.train(config(*mnasnet, f"finetune={tmp_path / 'first'}"), tmp_path / "second")
+    assert zoo.load(tmp_path / "second").predict(zoo.load_data("mnist5k").test[:2]["image"]) is not None
+
+
+def test_classes_weigh_the_same_as_shares():
+    task = create_task(zoo.load_data("breast_cancer").spec, class_weights=[1, 20], label_smoothing=0.1)
+    torch.manual_seed(0)
+    output, target = torch.randn(6, 2), torch.tensor([0, 1, 1, 0, 1, 0])
+    shares = torch.nn.functional.one_hot(target).float()
+    torch.testing.assert_close(task.loss(output, shares), task.loss(output, target))
+    expected = torch.nn.functional.cross_entropy(output, target, torch.tensor([1.0, 20.0]), label_smoothing=0.1)
+    torch.testing.assert_close(task.loss(output, target), expected)
+    assert float(task.count(shares)) == float(task.count(target)) == 63
 
 
 @pytest.mark.parametrize("how", ["finetune", "distill.teacher"])

@@ -29,7 +29,7 @@ def ensemble(weights: Sequence[Path], output: Path) -> dict[str, Any]:
     """
     loaded = [load_file(path) for path in weights]
     if len(loaded) < 2:
-        raise UserError(f"an ensemble has two models or more; there are {len(loaded)}")
+        raise UserError(f"an ensemble has two trained models or more; there are {len(loaded)}")
     _, spec, first = loaded[0]
     for path, (_, _, header) in zip(weights, loaded, strict=True):
         if "members" in header:

@@ -10,12 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.data.module import load_section
+from zoo.data.module import load_section, what_decides
 from zoo.data.splits import Split, batches
 from zoo.errors import UserError, unknown
 from zoo.files import write_text
 from zoo.prediction import Predictor, choose_device
 from zoo.pretrained import list_pretrained, load
+from zoo.run import Run, say
 from zoo.spec import DataSpec
 
 SPLITS = ("train", "val", "test")
@@ -51,7 +52,8 @@ def evaluate(
         predictor: with the model.
         split: read in order; a text is one stream, whose state is carried from its start to its end.
         kept: how many samples' outputs to return; None for all.
-        views: gives variants of images (batch, channels, height, width), over which the outputs are averaged.
+        views: gives variants of images (batch, channels, height, width), over which the outputs are averaged (logits,
+            for classes).
 
     Returns:
         The task's plain loss (on the scale it is trained on) and its metrics, by name; the outputs in the target's
@@ -105,7 +107,8 @@ def evaluate_weights(
         {split: {metric: value}, "n_parameters": ..., "seconds": ..., "device": ...}, and {"<split> tta": ...} if asked.
 
     Raises:
-        UserError: for weights that `zoo.load` refuses, data of another kind, or a split or device there is not.
+        UserError: for weights that `zoo.load` refuses, data of another kind, a split or device there is not, or a
+            `run_dir` that holds a training.
     """
     if weights is None:
         raise UserError(f"say which weights: a run folder, a file, or one of {', '.join(list_pretrained())}")
@@ -113,12 +116,14 @@ def evaluate_weights(
         raise unknown("split", split, SPLITS)
     if tta is not None and tta not in VIEWS:
         raise unknown("test-time augmentation", tta, VIEWS)
+    if run_dir is not None and Run(Path(run_dir)).config.exists():
+        raise UserError(f"run_dir={run_dir} holds a training, whose metrics would be lost; give another run_dir")
     device = choose_device(device)
     start = time.perf_counter()
     predictor = load(weights).to(device)
     if tta is not None and "image" not in predictor.spec.inputs:
         raise UserError(f"tta={tta} is for images; {weights} takes {', '.join(predictor.spec.inputs)}")
-    name, samples = _samples(predictor, data, split)
+    name, samples = _samples(predictor, str(weights), data, split)
     measured = {split: evaluate(predictor, samples, kept=0)[0]}
     if tta is not None:
         measured[f"{split} tta"] = evaluate(predictor, samples, kept=0, views=VIEWS[tta])[0]
@@ -143,7 +148,7 @@ def measure(path: Path) -> dict[str, dict[str, float]]:
     return measured
 
 
-def _samples(predictor: Predictor, data: Mapping[str, Any] | None, split: str) -> tuple[str, Split]:
+def _samples(predictor: Predictor, weights: str, data: Mapping[str, Any] | None, split: str) -> tuple[str, Split]:
     """What to measure on, and the name of its data set."""
     from zoo.data.readers import read_labelled
 
@@ -151,7 +156,27 @@ def _samples(predictor: Predictor, data: Mapping[str, Any] | None, split: str) -
         return Path(data["path"] or data["labels"]).name, samples
     splits = load_section(data or predictor.card["config"]["data"])
     check_same_kind(predictor.spec, splits.spec)
+    official = split == "test" and data is not None and "n_val" in data  # the same, whichever samples validate
+    if data is not None and not official:
+        tell_seen(predictor, weights, splits.spec, data)
     return splits.spec.name, getattr(splits, split)
+
+
+def tell_seen(trained: Predictor, name: str, spec: DataSpec, data: Mapping[str, Any]) -> None:
+    """Print a note where a model was trained on other splits of the same data, and may know what others hold out.
+
+    Args:
+        trained: the model.
+        name: that its user knows it by.
+        spec: of the data.
+        data: a config's data section.
+    """
+    ours, theirs = what_decides(data), what_decides(trained.card["config"]["data"])
+    differing = [key for key in ours if ours[key] != theirs.get(key)]
+    origins = {source.partition(";")[0] for source in (spec.source, trained.spec.source)}
+    if differing and len(origins) == 1 and "path" not in differing:
+        told = ", ".join(f"data.{key}={theirs.get(key)}" for key in differing)
+        say(f"note: {name} was trained with {told} and may have seen samples that are held out here")
 
 
 def check_same_kind(spec: DataSpec, data: DataSpec) -> None:

@@ -179,7 +179,8 @@ def _load_state(model: "Trained", tensors: Mapping[str, "Tensor"], path: Path) -
         raise UserError(
             f"{path} does not fit its model ({found})\nit was written by another version of the model's code"
         )
-    model.load_state_dict(dict(tensors))
+    ours.update(tensors)  # which has the versions of layers, such as MNASNet's, beside its tensors
+    model.load_state_dict(ours)
 
 
 def finetune(model: "Model", spec: "DataSpec", trained: "Predictor", name: str) -> list[str]:
@@ -195,8 +196,14 @@ def finetune(model: "Model", spec: "DataSpec", trained: "Predictor", name: str) 
         The names of the tensors that were left as they are.
 
     Raises:
-        UserError: when anything but the head or the target's scale differs in name or shape.
+        UserError: when anything but the head or the target's scale differs in name or shape, and for an ensemble.
     """
+    from zoo.models.ensemble import Ensemble
+
+    if isinstance(trained.model, Ensemble):
+        raise UserError(
+            f"finetune={name} is an ensemble and a training starts from one model; it may be distill.teacher="
+        )
     source, ours = trained.model.state_dict(), model.state_dict()
     left = {key for key in {*ours, *source} if _shape(ours, key) != _shape(source, key)}
     if others := sorted(key for key in left if not key.startswith(("network.head.", "preprocess.target_scale."))):
@@ -208,8 +215,8 @@ def finetune(model: "Model", spec: "DataSpec", trained: "Predictor", name: str) 
         )
     if spec.class_names != trained.spec.class_names:
         left |= {key for key in ours if key.startswith("network.head.")}
-    taken = {key: value for key, value in source.items() if key not in left and "target_scale" not in key}
-    model.load_state_dict(taken, strict=False)
+    ours.update({key: value for key, value in source.items() if key not in left and "target_scale" not in key})
+    model.load_state_dict(ours)
     return sorted(left)
 
 

@@ -21,6 +21,7 @@ from zoo.evaluation import measure
 from zoo.files import sha256_of, write_text
 from zoo.models.ensemble import Trained
 from zoo.pretrained import CARDS, WEIGHTS, load_card, load_file, read_tensors, save_file
+from zoo.run import Run, finished_runs
 from zoo.spec import DataSpec, Input
 
 PROBE_TOLERANCE = 1e-3
@@ -40,21 +41,24 @@ def release(name: str, runs: Path, *, together: bool = False) -> Path:
 
     Returns:
         The card's path.
+
+    Raises:
+        UserError: for a folder without finished runs, and runs that make no ensemble.
     """
-    folders = sorted(path.parent for path in runs.rglob("metrics.json"))
-    if not folders:
-        raise UserError(f"{runs} holds no finished run; a finished run has a metrics.json")
-    metrics = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
-    best = min(range(len(folders)), key=lambda index: metrics[index]["val"]["loss"])
+    done = finished(runs)
+    if not done:
+        raise UserError(f"{runs} holds no finished run")
+    metrics = [entry for _, entry in done]
     target = WEIGHTS / f"{name}.safetensors"
     target.parent.mkdir(parents=True, exist_ok=True)
     seeds = [entry["seed"] for entry in metrics]
     recipe = f"python scripts/train.py -m experiment={name} seed={','.join(map(str, seeds))}"
     if together:
-        ensemble([folder / "model.safetensors" for folder in folders], target)
+        ensemble([run.weights for run, _ in done], target)
         recipe += " run_dir=RUNS && python scripts/ensemble.py RUNS FILE"
     else:
-        shutil.copy(folders[best] / "model.safetensors", target)
+        best, _ = min(done, key=lambda pair: pair[1]["val"]["loss"])
+        shutil.copy(best.weights, target)
     _halve(target)
     model, spec, header = load_file(target)
     card = {
@@ -150,11 +154,10 @@ class Comparison:
         return abs(self.difference) <= self.allowed
 
 
-def finished(folder: Path, seeds: Sequence[int]) -> list[tuple[Path, dict[str, Any]]]:
-    """The run folders below a folder, of finished trainings with these seeds, each with its metrics."""
-    paths = sorted(folder.rglob("metrics.json"))
-    runs = [(path.parent, json.loads(path.read_text())) for path in paths]
-    return [(run, metrics) for run, metrics in runs if metrics["seed"] in seeds]
+def finished(folder: Path, seeds: Sequence[int] | None = None) -> list[tuple[Run, dict[str, Any]]]:
+    """The finished trainings below a folder, each with its metrics; those with `seeds`, or all."""
+    runs = [(run, json.loads(run.metrics.read_text())) for run in finished_runs(folder)]
+    return [(run, metrics) for run, metrics in runs if seeds is None or metrics["seed"] in seeds]
 
 
 def compare(card: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[Comparison]:
@@ -175,19 +178,18 @@ def compare(card: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[
     ]
 
 
-def compare_together(card: Mapping[str, Any], runs: Sequence[Path], output: Path) -> list[Comparison]:
+def compare_together(card: Mapping[str, Any], runs: Sequence[Run], output: Path) -> list[Comparison]:
     """Every metric of an ensemble's file beside that of the ensemble of new runs, which is written to `output`."""
-    members = [run / "model.safetensors" for run in runs]
     stated = {
         split: {metric: {"mean": value, "std": 0.0, "n": 1} for metric, value in card["file"][split].items()}
         for split in card["metrics"]
     }
-    return compare({**card, "metrics": stated}, [ensemble(members, output)["metrics"]])
+    return compare({**card, "metrics": stated}, [ensemble([run.weights for run in runs], output)["metrics"]])
 
 
-def same_weights(name: str, run: Path) -> str:
+def same_weights(name: str, run: Run) -> str:
     """In words, whether a run's tensors are those of the pretrained file, bit for bit."""
-    paths = (run / "model.safetensors", WEIGHTS / f"{name}.safetensors")
+    paths = (run.weights, WEIGHTS / f"{name}.safetensors")
     ours, published = (read_tensors(path)[0] for path in paths)
     different = [
         key for key, value in published.items() if key not in ours or not torch.equal(ours[key].to(value.dtype), value)

@@ -125,6 +125,12 @@ class Run:
         return chosen
 
 
+def finished_runs(folder: Path) -> list[Run]:
+    """The finished trainings in a folder and in all below it."""
+    runs = [Run(path.parent) for path in sorted(folder.rglob("metrics.json"))]
+    return [run for run in runs if run.config.exists()]  # what an evaluation leaves has none
+
+
 def _lock(file: IO[str], folder: Path) -> None:
     """Lock an open file for this process, not for those that it starts; the lock ends with the process.
 

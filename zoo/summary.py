@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from zoo.files import write_text
+from zoo.run import finished_runs
 
 Values = Mapping[str, Any]
 FAILED = "failed.json"
@@ -133,10 +134,8 @@ def _failed(folder: Path) -> list[Values]:
 
 def _jobs(folder: Path) -> Iterator[tuple[dict[str, str], Values]]:
     """The flat config and the metrics of every finished job in `folder`."""
-    for path in sorted(folder.rglob("metrics.json")):
-        config = path.with_name("config.yaml")
-        if config.exists():
-            yield dict(_flat(yaml.safe_load(config.read_text()))), json.loads(path.read_text())
+    for run in finished_runs(folder):
+        yield dict(_flat(yaml.safe_load(run.config.read_text()))), json.loads(run.metrics.read_text())
 
 
 def _flat(config: Values, prefix: str = "") -> Iterator[tuple[str, str]]:

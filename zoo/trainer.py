@@ -48,6 +48,8 @@ def check_trainer(trainer: Config) -> None:
             raise UserError(f"trainer.{key} is a whole number from 1{', or auto' if other else ''}; got {value}")
     if not isinstance(trainer["save_every"], int | float) or trainer["save_every"] < 0:
         raise UserError(f"trainer.save_every is seconds, at least 0; got {trainer['save_every']}")
+    if trainer.get("gradient_clip_val") is not None:
+        raise UserError(f"trainer.gradient_clip_val is optim.clip here: optim.clip={trainer['gradient_clip_val']}")
     rollback = trainer["rollback"]
     if rollback is not None and not (isinstance(rollback, float) and 0 < rollback < 1):
         raise UserError(f"trainer.rollback is a number between 0 and 1, such as 0.5, or null; got {rollback}")

@@ -21,10 +21,10 @@ from lightning.pytorch.loggers import Logger
 from zoo.auto import batch_work, fill_auto, fit_machine, group_steps
 from zoo.callbacks import BestOfEach, History
 from zoo.checkpoint import SafeCheckpointIO, is_sound
-from zoo.data.module import ZooDataModule, load_section, loader_options, what_decides
+from zoo.data.module import ZooDataModule, load_section, loader_options
 from zoo.data.splits import Splits, batches, each_value_once
 from zoo.errors import DivergedError, UserError, unknown
-from zoo.evaluation import check_same_kind, evaluate
+from zoo.evaluation import check_same_kind, evaluate, tell_seen
 from zoo.extension import add_path
 from zoo.files import write_text
 from zoo.models.model import Model
@@ -38,7 +38,7 @@ from zoo.run import Run, is_first, say
 from zoo.spec import DataSpec
 from zoo.trainer import Config, check_trainer, create_trainer, describe_device, quick_steps
 
-VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy")
+VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy", "scikit-learn")
 REQUIRED = ("model", "data", "optim", "trainer")
 ROLLBACKS = 10  # in a training, at most
 DEFAULTS: Config = {
@@ -221,7 +221,7 @@ def _trained(
     except (ValueError, RuntimeError) as error:
         if "more than 1 value per channel" in str(error):
             fix = "BatchNorm cannot train on one sample; raise data.batch_size, or take another norm"
-        elif "resize" in config["data"].get("augment", {}) and re.search("shapes|size", str(error)):
+        elif "resize" in (config["data"].get("augment") or {}) and re.search("shapes|size", str(error)):
             fix = "the network does not take images of another size; take data.augment.resize away, or start larger"
         else:
             raise
@@ -251,12 +251,7 @@ def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:
 def _load(weights: str, spec: DataSpec, data: Mapping[str, Any]) -> Predictor:
     """A trained model to start or to learn from; where it may know what this training is measured on, that is told."""
     trained = load(weights)
-    ours, theirs = what_decides(data), what_decides(trained.card["config"]["data"])
-    differing = [key for key in ours if ours[key] != theirs.get(key)]
-    origins = {source.partition(";")[0] for source in (spec.source, trained.spec.source)}
-    if differing and len(origins) == 1 and "path" not in differing:
-        told = ", ".join(f"data.{key}={theirs.get(key)}" for key in differing)
-        say(f"note: {weights} was trained with {told} and may have seen samples that validate or test this training")
+    tell_seen(trained, weights, spec, data)
     return trained
 
 
@@ -275,7 +270,9 @@ def _choose(run: Run, keep: str, module: ZooModule, trainer: L.Trainer) -> Seque
     """Give the module the weights to release, and tell the epoch that they are of, for each model."""
     best = next((callback for callback in trainer.callbacks if isinstance(callback, BestOfEach)), None)  # type: ignore[attr-defined]
     chosen = SafeCheckpointIO().load_checkpoint(run.chosen("last" if best else keep), map_location="cpu")
-    module.load_state_dict(chosen["state_dict"])
+    state = module.state_dict()  # with the versions of layers, which that of an average of weights lacks
+    state.update(chosen["state_dict"])
+    module.load_state_dict(state)
     if best is None:
         return [chosen["epoch"] + 1] * module.model.n_models
     module.model.load_state_dict(best.values)

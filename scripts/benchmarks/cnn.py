@@ -4,9 +4,10 @@ kept as the zoo keeps it; and seconds of fitting to an accuracy.
 
 The seconds to an accuracy are those of whole trainings that end with it, on the test split in the mean of the seeds;
 the reference's those of the epochs of pytorch/examples' mnist until one ends with it, or the goal's. Those to one of
-CIFAR-10 are of a pretrained file's card; beside it is what that file reaches over variants of each image, as records of
-this kind are counted. A line whose accuracy was not reached has no goal. In the picture are the pretrained files of
-single models, in the mean of their seeds, beside what others publish of theirs.
+CIFAR-10 are of a pretrained file's card; beside it is what that file reaches with test-time augmentation, which records
+of this kind include. A line whose accuracy was not reached has no goal. In the picture are the pretrained files of
+single models, in the mean of their seeds, beside what others publish of theirs: the ResNets and all after them are
+chenyaofo/pytorch-cifar-models', which had no teacher; the zoo's ResNets had one.
 """
 
 import json
