@@ -136,7 +136,7 @@ def test_growth_makes_data_of_the_size(axis):
 def test_rows_and_page_are_written(monkeypatch, tmp_path, capsys):
     line = _measure.aimed("list.py", [0.5, 0.25, 0.125], "s", 1.0)
     monkeypatch.setattr(startup, "measure", lambda: [line])
-    benchmark.run("startup", benchmark.parsed([f"output={tmp_path / 'rows.json'}", f"docs={tmp_path / 'docs'}"]))
+    benchmark.run("startup", {"output": tmp_path / "rows.json", "docs": tmp_path / "docs"})
     assert json.loads((tmp_path / "rows.json").read_text()) == [line.row]
     page = (tmp_path / "docs" / "startup.md").read_text()
     assert "| list.py | 0.2500 | 1.000 | s | 0.2500 | 0.1250 to 0.5000 | <= 1 |" in page
@@ -157,4 +157,4 @@ def test_mistakes_end_with_2_and_the_nearest_name(monkeypatch, capsys):
     assert ended.value.code == 2
     assert "no suite 'engin'; the nearest: engine" in capsys.readouterr().err
     with pytest.raises(UserError, match="nearest: output"):
-        benchmark.parsed(["outptu=rows.json"])
+        benchmark.parsed(["outptu=rows.json"], benchmark.SETTINGS)

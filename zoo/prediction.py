@@ -94,13 +94,13 @@ class Predictor:
         with torch.inference_mode():
             for _ in range(n):
                 logits, state = self.model.carry(state, tokens=tokens)
-                chances = (logits[:, -1, 1:].float() / temperature).softmax(1)  # (1, characters)
-                tokens = torch.multinomial(chances, 1, generator=generator) + 1
+                probabilities = (logits[:, -1, 1:].float() / temperature).softmax(1)  # (1, characters)
+                tokens = torch.multinomial(probabilities, 1, generator=generator) + 1
                 written += self.spec.class_names[int(tokens)]
         return written
 
     def answers(self, raw: Any) -> dict[str, list[Any]]:
-        """The answers as the columns of a table, with the chances of each class where there are classes."""
+        """The answers as the columns of a table, with the probability of each class where there are classes."""
         batch, _ = self.read(raw)
         return self.task.tabulate(self.outputs(batch))
 

@@ -30,6 +30,11 @@ MISTAKES = {
     "model=fnn data.split_seed=-1": "data breast_cancer",
     "model=fnn optim.ema=2": "optim.ema",
     "model=fnn optim.lookahead=0": "optim.lookahead",
+    "model=fnn optim=adamw optim.bias_lr=0": "optim.bias_lr is a factor above 0",
+    "model=fnn optim.betas=[0.9]": "optim.name=adamw",
+    "model=fnn optim.schedule.name=step +optim.schedule.gamma=x": "optim.schedule.name=step",
+    "model=fnn +trainer.gradient_clip_val=1": "optim.clip=1",
+    "model=cnn data.augment.warp.rotate=7.5 optim.ema=3": "optim.ema",  # turns are of any number of degrees
     "model=fnn optim.lr=null": "optim.lr is a number",
     "model=fnn optim.schedule=null": "optim.schedule.name=cosine",
     "model=fnn +extra=1": "no setting 'extra'",

@@ -30,7 +30,7 @@ def create_model(name: str, spec: DataSpec, **kwargs: Any) -> "Model":
         kwargs: the architecture's own sizes and choices; what is left out keeps its default.
 
     Returns:
-        A Model that takes raw inputs and gives raw outputs. Fit `model.preprocess` before training.
+        A Model that takes raw inputs and gives raw outputs. Call its `fit` with the training split before training.
 
     Raises:
         UserError: for an unknown name or keyword, or when the data set does not offer what the model takes.

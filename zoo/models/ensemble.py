@@ -12,7 +12,7 @@ from zoo.models.model import Model
 
 
 class Ensemble(nn.Module):
-    """Models of one spec, whose answer is the mean of theirs: of the chances of classes, or of values.
+    """Models of one spec, whose answer is the mean of theirs: of the class probabilities, or of the values.
 
     Args:
         members: trained on the same data.
@@ -32,7 +32,7 @@ class Ensemble(nn.Module):
         return self.members[0].preprocess
 
     def forward(self, **inputs: Tensor) -> Tensor:
-        """Logarithms of the mean chances (batch, n_classes), or mean values (batch, *target's shape)."""
+        """Logarithms of the mean probabilities (batch, n_classes), or mean values (batch, *target's shape)."""
         return self.preprocess.restore(self.carry(None, **inputs)[0])
 
     def scaled(self, **inputs: Tensor) -> Tensor:

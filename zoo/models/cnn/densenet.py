@@ -38,13 +38,26 @@ class DenseNet(Network):
 
     Args:
         in_channels: image channels.
+        image_height: in pixels; at least 4.
+        image_width: in pixels; at least 4.
         n_outputs: outputs.
         depth: layers with weights; 6 n + 4, such as 40, 100, 190 or 250.
         growth: channels that each layer adds.
     """
 
-    def __init__(self, *, in_channels: int, n_outputs: int, depth: int = 100, growth: int = 12):
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        image_height: int,
+        image_width: int,
+        n_outputs: int,
+        depth: int = 100,
+        growth: int = 12,
+    ):
         super().__init__()
+        if min(image_height, image_width) < 4:
+            raise ValueError(f"images are at least 4 by 4 pixels; got {image_height} by {image_width}")
         if depth < 10 or (depth - 4) % 6:
             raise ValueError(f"depth is 6 n + 4, such as 40, 100, 190 or 250; got {depth}")
         check_positive(growth=growth)

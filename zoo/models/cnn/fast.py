@@ -3,8 +3,8 @@
 Ours, on the published facts of K. Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU" (arXiv 2404.00498,
 section 3): the first layer is not learned but whitens patches of 2 x 2 pixels (after D. Page, "How to train your
 ResNet", 2018), each convolution starts as the identity (S. Zagoruyko, N. Komodakis, arXiv 1706.00388), BatchNorm has
-shifts but no scales, and the features are scaled down before the output. Of `depth` 3, with shortcuts, are the larger
-networks of section 4.
+shifts but no scales, and the features are scaled down before the output. Of `depth` 3, with shortcuts, is the largest
+network of section 4.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,8 +1,7 @@
 """Small CNN: four unpadded 3x3 convolutions over a half-resolution image; the family's default.
 
 Ours. Pixels of each 2x2 square become channels (space to depth, the inverse of W. Shi et al., arXiv 1609.05158, section
-2.2), so that the first convolution already works at a quarter of the cost; the maximum over all places makes the head
-small.
+2.2), so that all convolutions work at a quarter of the places; the maximum over all places makes the head small.
 """
 
 import torch
