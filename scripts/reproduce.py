@@ -5,8 +5,8 @@ ensemble has them by itself.
 run_dir=: for the runs; runs/reproduce/NAME where it is not given. The same command goes on with what is there.
 
 Ends with 0 where every metric's mean is as near to the card's as its standard deviation and the numbers of runs let
-expect in 99 cases of 100 (or within 1 % of it, where the card has one run or they did not differ), else with 1. What an
-ensemble's runs answer together is compared too.
+expect in 99 cases of 100 (within 1 % of it, of a loss 5 %, where the card has one run or they did not differ), else
+with 1. What an ensemble's runs answer together is compared too.
 """
 
 import argparse

@@ -124,13 +124,17 @@ def test_a_pretrained_file_is_reproduced(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("std", "now", "n_now", "within"),
-    [(0.1, 1.5, 1, True), (0.1, 0.49, 1, False), (0.1, 1.28, 5, True), (0.1, 1.3, 5, False), (0.0, 1.02, 1, False)],
+    ("metric", "std", "now", "n_now", "within"),
+    [
+        *(("loss", 0.1, 1.5, 1, True), ("loss", 0.1, 0.49, 1, False)),
+        *(("loss", 0.1, 1.28, 5, True), ("loss", 0.1, 1.3, 5, False)),
+        *(("loss", 0.0, 1.04, 1, True), ("loss", 0.0, 1.06, 1, False), ("accuracy", 0.0, 1.02, 1, False)),
+    ],
 )
-def test_what_counts_as_reproduced(std, now, n_now, within):
+def test_what_counts_as_reproduced(metric, std, now, n_now, within):
     """Student's t of 4 degrees is 4.604 at 99.5 %: of five and one runs 5.04 deviations, of five and five 2.91."""
     numbers = {"mean": 1.0, "std": std, "n": 5, "file": 1.0, "now": now, "n_now": n_now}
-    assert Comparison(split="test", metric="loss", **numbers).within is within
+    assert Comparison(split="test", metric=metric, **numbers).within is within
 
 
 def test_threads_change_nothing_beyond_rounding(config, tmp_path):
