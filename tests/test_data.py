@@ -18,6 +18,7 @@ from zoo.data.augment._trivial import CHANGES, _equalize
 from zoo.data.module import EpochBatches, ZooDataModule, mix
 from zoo.data.splits import TensorSplit, batches, carve
 from zoo.errors import UserError
+from zoo.models.layers import Moments
 from zoo.spec import DataSpec
 
 every_set = pytest.mark.parametrize("name", zoo.list_data())
@@ -113,6 +114,15 @@ def test_padded_steps_do_not_count_in_the_statistics():
     columns = splits.train.columns
     valid = torch.cat([s[:n] for s, n in zip(columns["sequence"], columns["lengths"], strict=True)])
     torch.testing.assert_close(model.preprocess.scales["sequence"].mean, valid.mean(0), rtol=1e-4, atol=1e-5)
+
+
+def test_a_constant_column_is_only_centred():
+    moments = Moments(2)
+    for n in (300, 401):
+        moments.update(torch.tensor([3.3, 1e6]).expand(n, 2) + torch.tensor([0.0, 1e-3]) * torch.arange(n)[:, None])
+    mean, std = moments.mean_and_std()
+    assert std[0] == 0 and mean[0] == torch.tensor(3.3).double()
+    assert std[1] > 0
 
 
 def test_regression_targets_are_standardised_inside_the_model():

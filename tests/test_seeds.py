@@ -35,6 +35,14 @@ def test_each_model_is_that_of_a_training_of_its_own(config, tmp_path, family):
     assert (tmp_path / "both" / "seed=5" / "report.html").exists()
 
 
+def test_several_seeds_of_a_table_with_categories(config, tmp_path):
+    path = tmp_path / "fruit.csv"
+    path.write_text("colour,size,sweet\n" + "red,1.5,yes\ngreen,2.5,no\nred,0.5,yes\ngreen,1.0,no\n" * 20)
+    table = ("data=csv", f"data.path={path}", "data.target=sweet", "trainer.max_epochs=20")
+    for metrics in zoo.train_seeds(config("model=fnn", *table, "seeds=[0,1]"), tmp_path / "run"):
+        assert metrics["test"]["accuracy"] == 1
+
+
 def test_an_interrupted_training_of_seeds_goes_on_to_the_same_bits(config, tmp_path):
     from lightning.pytorch.callbacks import Callback
 

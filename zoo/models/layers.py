@@ -104,7 +104,7 @@ class OneHot(nn.Module):
         """Vectors (..., width) of codes (..., n_codes)."""
         places = torch.where(codes > 0, codes + self.offsets, 0)  # place 0 is cut off again
         ones = torch.zeros(*codes.shape[:-1], self.width + 1, device=codes.device)
-        return ones.scatter_(-1, places, 1.0)[..., 1:]
+        return ones.scatter(-1, places, 1.0)[..., 1:]
 
 
 def join(values: Tensor | None, ones: Tensor | None) -> Tensor:
@@ -199,14 +199,22 @@ class Standardize(nn.Module):
 
 
 class Moments:
-    """Mean and standard deviation of a stream of (count, n) batches, in double precision; NaN does not count."""
+    """Mean and standard deviation of a stream of (count, n) batches, in double precision; NaN does not count.
+
+    Sums are of differences from a value of the first batch, so those of a constant entry are exactly 0.
+    """
 
     def __init__(self, n: int):
         self.count, self.sum, self.square = torch.zeros(3, n, dtype=torch.float64)
+        self.origin: Tensor | None = None
 
     def update(self, x: Tensor) -> None:
-        """Take in one batch (count, n)."""
+        """Take in one batch (count, n), count at least 1."""
         x = x.double().cpu()
+        if self.origin is None:
+            largest = x.nan_to_num(nan=-math.inf).amax(0)
+            self.origin = torch.where(largest.isinf(), 0.0, largest)  # an entry without a value has none
+        x = x - self.origin
         self.count += (~x.isnan()).sum(0)
         self.sum += x.nansum(0)
         self.square += x.square().nansum(0)
@@ -216,7 +224,7 @@ class Moments:
         count = self.count.clamp(min=1)
         mean = self.sum / count
         variance = self.square / count - mean.square()
-        return mean, variance.clamp(min=0).sqrt()
+        return mean + (0.0 if self.origin is None else self.origin), variance.clamp(min=0).sqrt()
 
 
 def valid_steps(lengths: Tensor, n_steps: int) -> Tensor:
