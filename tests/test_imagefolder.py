@@ -322,10 +322,19 @@ def test_wrong_folders(tmp_path, cache):
     (root / "red" / "0.png").unlink()
     with pytest.raises(UserError, match="so 3; class 'red' has 2"):
         load(root)
-    for path in (root / "green").iterdir():
-        path.write_text("")
     with pytest.raises(UserError, match=r"needs data.path"):
         zoo.load_data("imagefolder")
+
+
+def test_what_another_process_has_decoded_meanwhile_stays(tmp_path, cache, monkeypatch):
+    root = folder_of(tmp_path / "flowers", 3)
+    (root / "red" / "gone.png").symlink_to(tmp_path / "nowhere.png")  # is left out
+    assert len(load(root).train) == 3
+    (pixels,) = cache.glob("*/pixels")
+    before, seen = pixels.stat().st_ino, []
+    monkeypatch.setattr(_store, "_is_whole", lambda folder: len(seen) > 0 or bool(seen.append(folder)))
+    load(root)
+    assert pixels.stat().st_ino == before
 
 
 def test_nothing_readable(tmp_path, cache):

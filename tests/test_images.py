@@ -173,6 +173,8 @@ def test_16_bits_are_scaled_and_not_clipped(tmp_path):
     np.testing.assert_array_equal(read_pixels(path, (1, 4, 4))[0], np.round(values / 257))
     with pytest.raises(UserError, match="mode F have no known range"):
         read_pixels(file_of(tmp_path / "a.tif", Image.fromarray(values.astype(np.float32))), (1, 4, 4))
+    with pytest.raises(UserError, match="mode F have no known range"):
+        zoo.load("cnn/small.mnist5k").predict(Image.fromarray(values.astype(np.float32)))
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif"])

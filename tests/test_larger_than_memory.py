@@ -128,7 +128,7 @@ def test_batches_from_disk_are_those_in_memory(tmp_path, monkeypatch, own_test):
     assert torch.equal(splits.test[2]["target"], wanted.test[2]["target"])
 
 
-def test_a_table_is_streamed_once_and_where_it_is_large(tmp_path, cache, monkeypatch):
+def test_a_table_is_streamed_once_and_where_it_is_large(tmp_path, cache, monkeypatch, capsys):
     path = tmp_path / "t.csv"
     table().to_csv(path, index=False)
     zoo.load_data("csv", path=str(path), target="sold")
@@ -136,6 +136,7 @@ def test_a_table_is_streamed_once_and_where_it_is_large(tmp_path, cache, monkeyp
     monkeypatch.setattr(stored, "free_memory", lambda: 2 * path.stat().st_size)
     for seed in (0, 0, 1):
         zoo.load_data("csv", path=str(path), target="sold", split_seed=seed)
+    assert capsys.readouterr().out.count("is streamed into") == 1
     made = {file.suffix: file for file in cache.iterdir()}
     assert made.keys() == {".arrow", ".categorical", ".numeric", ".lock"}
     os.utime(path)  # now it counts as changed

@@ -142,6 +142,12 @@ def test_folders_of_recordings(recordings):
     assert len(read_raw(splits.spec, recordings / "test")[0]["sequence"]) == 4
 
 
+def test_other_splits_of_recordings_are_not_taken_for_classes(recordings):
+    (recordings / "test").rename(recordings / "val")
+    with pytest.raises(UserError, match=r"tones has train, val; splits are train/ and test/"):
+        zoo.load_data("sequences", path=str(recordings))
+
+
 def test_recordings_outside_class_folders_are_named(recordings):
     write(recordings / "train" / "loose.wav", b"RIFF")
     with pytest.raises(UserError, match=r"loose\.wav lies in none"):
@@ -270,6 +276,9 @@ def test_test_files_must_fit(tmp_path):
     frame_of(values, labels).rename(columns={"a": "aa"}).to_csv(other, index=False)
     with pytest.raises(UserError, match="no column 'a'"):
         zoo.load_data("sequences", path=str(tmp_path / "own.csv"), test_path=str(other))
+    np.savez(tmp_path / "other.npz", X=np.zeros((3, 5, 1), np.float32), label=["up", "up", "down"])
+    with pytest.raises(UserError, match=r"\(time, 2\)"):
+        zoo.load_data("sequences", path=str(tmp_path / "own.csv"), test_path=str(tmp_path / "other.npz"))
 
 
 def test_new_tables_need_no_labels(tmp_path):

@@ -193,6 +193,19 @@ def test_a_decimal_comma_goes_with_dots_between_thousands(load, frame, tmp_path)
     refused(load, content.replace("-20.000,00", "k.A."), "'k.A.' in row 2 of houses.csv", target="price")
 
 
+def test_commas_between_thousands_are_no_decimal_commas(load, frame):
+    people = [126_329 + 1000 * i if i % 2 else 3_645_000 + i for i in range(N)]
+    content = frame.assign(people=[f"{number:,}" for number in people]).to_csv(index=False, sep="\t")
+    splits = load(content, target="people", name="cities.tsv")
+    values = torch.cat([split.columns["target"] for split in (splits.train, splits.val, splits.test)]).flatten()
+    assert sorted(values.tolist()) == sorted(people)
+
+
+def test_headings_may_be_numbers(load, frame):
+    splits = load(frame.rename(columns={"sold": 0, "size": 1}), target=0)
+    assert splits.spec.target_name == "0" and "1" in splits.spec.column_names
+
+
 @pytest.mark.parametrize(
     "form",
     ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%y", "%Y/%m/%d %H:%M", "%d-%b-%Y", "%B %d, %Y", "%m/%d/%Y %I:%M:%S %p"],
@@ -407,5 +420,15 @@ def test_a_model_is_measured_on_the_rows_of_another_file(frame, config, tmp_path
         rows.rename(columns=change).to_csv(new, index=False)
         with pytest.raises(UserError, match=message):
             evaluate_weights(tmp_path / "run", data={"name": "csv", "path": str(new)})
+    frame.assign(rooms=frame["rooms"] % 5 + 1).to_csv(old, index=False)
+    zoo.train(config(*settings[:3], "data.target=rooms", *settings[4:]), tmp_path / "numbers")
+    frame.assign(rooms=frame["rooms"] % 5).to_csv(new, index=False)
+    with pytest.raises(UserError, match="the classes of 'rooms' are '1', '2', '3', '4', '5'"):
+        evaluate_weights(tmp_path / "numbers", data={"name": "csv", "path": str(new)})
+    rows.assign(sold=None).to_csv(new, index=False)
+    with pytest.raises(UserError, match="has a value of 'sold'"):
+        evaluate_weights(tmp_path / "run", data={"name": "csv", "path": str(new)})
+    with pytest.raises(UserError, match="equally long columns"):
+        zoo.load(tmp_path / "run").predict({"city": ["Ulm"], "rooms": [1, 2], "size": [1.0]})
     with pytest.raises(UserError, match="say which table"):
         evaluate_weights(tmp_path / "run", data={"name": "csv", "path": None})

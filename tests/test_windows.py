@@ -140,6 +140,13 @@ def test_generation_is_a_function_of_prompt_and_seed():
         predictor(series()).generate()
 
 
+def test_probabilities_of_a_language_model_are_of_what_follows():
+    model = predictor(text())
+    probabilities = model.predict_proba(["ab", "cb"])
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    assert [model.spec.class_names[i] for i in probabilities.argmax(1)] == model.predict(["ab", "cb"])
+
+
 @NEED_FILES
 def test_etth1_is_split_as_in_the_literature():
     splits = zoo.load_data("etth1", horizon=720)
@@ -234,6 +241,7 @@ def test_missing_values_are_filled_within_their_split(tmp_path):
         (lambda frame: frame.assign(when=frame["when"][0]), {}, "each date once"),
         (lambda frame: frame[["when"]], {}, "no column of numbers"),
         (lambda frame: frame.assign(load=np.nan), {"columns": ["load"]}, "no value at all"),
+        (lambda frame: frame.assign(load=frame["load"].where(frame.index >= 140)), {}, "no value at all"),
         (lambda frame: frame, {"columns": ["lod"]}, "nearest: load"),
         (lambda frame: frame, {"time": "whn"}, "nearest: when"),
         (lambda frame: frame, {"time": "load"}, "holds a date in each row"),

@@ -85,8 +85,15 @@ def read_images(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     pictures = _pictures(raw)
     if pictures is None:
         return _read_arrays(raw, shape)
-    images = [read_pixels(one, shape) if isinstance(one, Path) else pixels(one, shape) for one in pictures]
+    images = [read_pixels(one, shape) if isinstance(one, Path) else _decoded(one, shape) for one in pictures]
     return {"image": torch.from_numpy(np.stack(images))}, pictures[0] is raw
+
+
+def _decoded(image: Image.Image, shape: Shape) -> np.ndarray:
+    try:
+        return pixels(image, shape)
+    except (ValueError, OSError) as error:
+        raise UserError(f"this PIL image cannot be read: {error}") from error
 
 
 def _pictures(raw: Any) -> list[Path | Image.Image] | None:

@@ -90,8 +90,9 @@ def open_store(paths: Sequence[Path], size: Size, channels: int | None, cache: b
     store = Store([paths[row] for row in rows], rows, shape, skipped, _copies(paths, rows), None)
     if not cache or not _fits(len(rows) * math.prod(shape), cache):
         return store
-    shutil.rmtree(folder, ignore_errors=True)  # where it is damaged
-    _decode(store, folder)
+    if not _is_whole(folder):  # another process may have been faster
+        shutil.rmtree(folder, ignore_errors=True)  # where it is damaged
+        _decode(store, folder)
     return _decoded(folder, paths)
 
 
@@ -135,7 +136,7 @@ def common_shape(headers: Sequence[Header], size: Size, channels: int | None) ->
 def _key(paths: Sequence[Path], size: Size, channels: int | None) -> str:
     """A name for what these files, in their present state, become."""
     root = len(os.path.commonpath([path.parent for path in paths]))
-    stats = [path.stat() for path in paths]
+    stats = [path.stat() if path.exists() else path.lstat() for path in paths]  # a link may lead nowhere
     states = [(str(path)[root:], stat.st_size, stat.st_mtime_ns) for path, stat in zip(paths, stats, strict=True)]
     return hashlib.sha256(repr((VERSION, size, channels, states)).encode()).hexdigest()[:32]
 
@@ -173,8 +174,11 @@ def _decode(store: Store, folder: Path) -> None:
             _refuse_none(rows, skipped)
             found = {"rows": rows, "shape": store.shape, "skipped": store.skipped + skipped, "copies": store.copies}
             (part / "contents.json").write_text(json.dumps(found))
-            if not folder.exists():  # another process may have been faster
+            try:
                 os.rename(part, folder)
+            except OSError:
+                if not _is_whole(folder):  # else another process was faster
+                    raise
     except OSError as error:
         raise UserError(
             f"cannot keep the decoded images in {folder.parent}: {error.strerror}\n"

@@ -47,7 +47,7 @@ def sequence_splits(
     parts = [_labelled(part) for part in (train, test) if part is not None]
     task = task or train.task or infer_task(target, parts[0].labels, np.arange(len(parts[0].values)), parts[0].place)
     targets, fields = _targets(target, task, parts)
-    splits = [_tensors(part, values) for part, values in zip(parts, targets, strict=True)]
+    splits = [_tensors(part, values, len(train.columns)) for part, values in zip(parts, targets, strict=True)]
     classes = targets[0].numpy() if task == "classification" else None
     rows = np.arange(len(splits[0]))
     n_val = val if val >= 1 else max(1, round(val * len(rows)))
@@ -130,9 +130,9 @@ def _labelled(part: Sequences) -> Sequences:
     )
 
 
-def _tensors(part: Sequences, target: Tensor) -> TensorSplit:
+def _tensors(part: Sequences, target: Tensor, n_channels: int) -> TensorSplit:
     n_missing = sum(int(np.isnan(values).sum()) for values in part.values)
     if n_missing:
         print(f"{n_missing:,} missing values are filled in from their neighbours in the sequence")
-    sequence, lengths = checked(part.values, part.places, len(part.columns))
+    sequence, lengths = checked(part.values, part.places, n_channels)
     return TensorSplit(sequence=sequence, lengths=lengths, target=target)

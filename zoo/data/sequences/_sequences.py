@@ -137,7 +137,7 @@ def _raw_sequences(spec: DataSpec, raw: Any) -> tuple[list[np.ndarray], list[str
     single = not isinstance(raw, Sequence) and np.ndim(raw) == 2
     try:
         values = [np.atleast_1d(np.asarray(one, dtype=np.float32)) for one in ([raw] if single else raw)]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(
             f"sequences are arrays of numbers (time, n_channels), or files (pathlib.Path): {error}"
         ) from error

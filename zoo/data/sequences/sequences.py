@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo.data import DATA, Facts
+from zoo.data.images._folder import SPLITS
 from zoo.data.sequences._files import Sequences
 from zoo.data.sequences._formats import read_file
 from zoo.data.sequences._labelled import sequence_splits
@@ -60,6 +61,7 @@ def sequences(
         split_seed: of the splits.
     """
     check_shares(val_share, test_share)
+    id, time, target = (None if one is None else str(one) for one in (id, time, target))  # headings may be numbers
     check_sound(n_mels=n_mels, window=window, hop=hop)
     _check_options(path, task, max_steps=max_steps, rate=rate)
     train_path, tested = _pair(Path(path or "").expanduser(), test_path)
@@ -101,6 +103,9 @@ def _pair(path: Path, test_path: str | None) -> tuple[Path, Path | None]:
     if test_path:
         return path, Path(test_path).expanduser()
     if path.is_dir():
+        named = sorted(one.name for one in path.iterdir() if one.is_dir() and one.name.lower() in SPLITS)
+        if len(named) > 1 and named != ["test", "train"]:
+            raise UserError(f"{path} has {', '.join(named)}; splits are train/ and test/: rename or join them")
         for train, test in ((path / "train", path / "test"), *_ts_pairs(path)):
             if train.exists() and test.exists():
                 return train, test

@@ -47,7 +47,9 @@ def series(
     if path is None:
         raise UserError("say which table: data=series data.path=power.csv")
     check_shares(val_share, test_share)
-    columns = [columns] if isinstance(columns, str) else columns
+    if columns is not None:
+        columns = [str(one) for one in ([columns] if isinstance(columns, str | int) else columns)]
+    time = None if time is None else str(time)
     frame = read_series(Path(path).expanduser(), columns, time)
     ends = [round(len(frame) * share) for share in (1 - val_share - test_share, 1 - test_share, 1)]
     values = _filled(frame.to_numpy(np.float32), ends, path)
@@ -67,12 +69,12 @@ def series(
 
 def _filled(values: np.ndarray, ends: Sequence[int], path: str) -> np.ndarray:
     """Missing values filled in within each split, so that none learns from another."""
-    gaps = np.isnan(values)
-    if gaps.all(0).any():
-        raise UserError(f"{path}: a column has no value at all; leave it out with data.columns=[...]")
+    gaps, parts = np.isnan(values), np.split(values, ends[:-1])
+    if any(len(part) and np.isnan(part).all(0).any() for part in parts):
+        raise UserError(f"{path}: a column has no value at all in a split; leave it out with data.columns=[...]")
     if gaps.any():
         print(f"{path}: {int(gaps.sum()):,} missing values are filled in between their neighbours")
-    return np.concatenate([fill_gaps(part) for part in np.split(values, ends[:-1])])
+    return np.concatenate([fill_gaps(part) for part in parts])
 
 
 def _check_constant(columns: Sequence[str], values: np.ndarray) -> None:

@@ -122,7 +122,8 @@ def numbers(column: Column, array: pa.Array, place: Place) -> np.ndarray:
 def _date_numbers(column: Column, array: pa.Array, form: str, place: Place) -> list[np.ndarray]:
     """A column of dates as the numbers of `DATE_PARTS`, each (n,) float32."""
     days = as_dates(array, form)
-    rule = f"every value of column '{column.name}' is a date, such as {pd.Timestamp('2024-12-31').strftime(form)}"
+    example = pd.Timestamp("2024-12-31").strftime("%Y-%m-%d" if form == "ISO8601" else form)
+    rule = f"every value of column '{column.name}' is a date, such as {example}"
     refuse(rule, array, days.isna().to_numpy() & ~missing(array), place, "write all dates in one form")
     since_1970 = (days - pd.Timestamp(0).as_unit("s")) / pd.Timedelta(days=1).as_unit("s")  # nanoseconds end in 2262
     return [part.to_numpy(np.float32) for part in (since_1970, days.dt.month, days.dt.dayofweek, days.dt.hour)]

@@ -1,4 +1,4 @@
-"""What each column of a table is, and what is to be learnt, told from the training rows alone."""
+"""What each column of a table is, told from the training rows alone, and what is to be learnt, from all."""
 
 import hashlib
 from collections import Counter
@@ -109,7 +109,8 @@ def class_codes(
         print(f"classes of '{target}' differ in capitals alone: {listed(doubtful)}; write them alike if they are one")
     codes = pc.index_in(text, pa.array(names, pa.string())).fill_null(-1).to_numpy().astype(np.int64)
     known = ~missing(column)
-    if pa.types.is_integer(column.type) and (codes[known] < 0).any():
+    named_by_numbers = not np.isnan(as_numbers(pa.array(names, pa.string()))).any()
+    if pa.types.is_integer(column.type) and not named_by_numbers and (codes[known] < 0).any():
         codes = as_numbers(column.fill_null(-1)).astype(np.int64)
     bad = known & ((codes < 0) | (codes >= len(names)))
     refuse(f"the classes of '{target}' are {listed(names)}", column, bad, place, "correct these rows")

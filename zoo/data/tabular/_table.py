@@ -138,7 +138,11 @@ def read_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
         table, place = _as_in_training(spec, raw)[0], place_in(raw)
         given = table.column_names
     else:
-        frame, single = _frame(spec, raw)
+        try:
+            frame, single = _frame(spec, raw)
+        except (TypeError, ValueError, RuntimeError) as error:
+            what = "a dict of values or of equally long columns, a DataFrame or an array of numbers"
+            raise UserError(f"rows are {what}: {error}") from error
         given = [str(name) for name in frame.columns]
         table = as_table(frame.loc[:, [name in spec.column_names for name in given]])
     _check_there(spec.column_names, given, "the input")
@@ -167,11 +171,13 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     """All rows of another file whose target is known, as a model with `spec` was trained to read them."""
     if data["path"] is None:
         raise UserError("say which table to measure on: data=csv data.path=<file>")
-    path, target = Path(data["path"]), spec.target_name
+    path, target = Path(data["path"]).expanduser(), spec.target_name
     table, keep = _as_in_training(spec, path, data.get("cache", "auto"))
     _check_there((target, *spec.column_names), table.column_names, str(path))
     goal, place, classes = plain(table[target]), place_in(path), spec.class_names
     known = np.flatnonzero(~missing(goal))
+    if not len(known):
+        raise UserError(f"no row of {path} has a value of '{target}' to measure with")
     values = class_codes(target, goal, classes, place)[0] if classes else numbers(Column(target), goal, place)[:, None]
     print(f"{path.name}: all {len(known):,} rows whose '{target}' is known")
     dates = spec.reading.get("dates")
@@ -197,10 +203,7 @@ def _array_frame(spec: DataSpec, raw: Any) -> tuple[pd.DataFrame, bool]:
     if any(column.kind not in ("numeric", "boolean") for column in spec.columns):
         raise UserError("rows with text or dates are given by name: as a dict, a DataFrame or a file; columns: "
                         f"{listed(names)}")  # fmt: skip
-    try:
-        rows = np.asarray(raw, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"every value of a row is a number: {error}") from error
+    rows = np.asarray(raw, dtype=np.float32)
     single = rows.ndim == 1
     rows = rows[None] if single else rows
     if rows.ndim != 2 or rows.shape[1] != len(names) or not len(rows):

@@ -221,4 +221,6 @@ def _decimal_comma(rows: list[list[str]]) -> bool:
     values = [value.strip() for row in rows for value in row]
     with_comma = {value for value in values if re.match(DECIMAL_COMMA, value)}
     with_point = {value for value in values if re.fullmatch(r"[+-]?\d+\.\d+", value)}
+    if any(re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+[.,]\d+", value) for value in values):  # 1,234,567 or 1,234.5
+        return False
     return any("," in value for value in with_comma) and with_point <= with_comma

@@ -82,7 +82,10 @@ def csv(
         UserError: for options that do not fit, and a file that is no table or does not hold what it is said to.
     """
     given = _schema(schema)
-    target = target or given.get("target")
+    target, group, time = (
+        None if one is None else str(one)  # headings may be numbers
+        for one in (given.get("target") if target is None else target, group, time)
+    )
     if path is None or target is None:
         raise UserError("data=csv needs data.path=<file> and data.target=<heading of the column to predict>")
     if test_path and fold is not None:
@@ -93,10 +96,12 @@ def csv(
         raise unknown("task of a table", task, set(TASKS.values()))
     kinds = dict.fromkeys(filter(None, (group, time)), "ignore") | given["columns"]
     kinds |= dict.fromkeys(_texts(ignore), "ignore")
-    task = task or TASKS.get(kinds.pop(str(target), ""))
+    task = task or TASKS.get(kinds.pop(target, ""))
     name, marks = Path(path).name, _texts(missing)
-    table, place, n_own, keep = _tables([Path(one) for one in (path, test_path) if one], kinds, marks, cache)
-    goal = _column(table, str(target), f" (headings: first line of {path}, parted by comma, semicolon, tab or |)")
+    table, place, n_own, keep = _tables(
+        [Path(one).expanduser() for one in (path, test_path) if one], kinds, marks, cache
+    )
+    goal = _column(table, target, f" (headings: first line of {path}, parted by comma, semicolon, tab or |)")
     rows = _known(target, goal, place)
     own = rows[rows < n_own]
     if len(own) < FEWEST:
