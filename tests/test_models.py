@@ -260,10 +260,15 @@ def test_lenet5_has_the_published_layers():
     assert shapes == [(6, 3, 5, 5), (16, 6, 5, 5), (120, 400), (84, 120), (3, 84)]
 
 
-def test_mlp_residual_and_norms():
-    for norm in ("none", "batch", "layer"):
-        model = build("fnn/mlp", depth=3, norm=norm, residual=True)
-        assert model(**probe_inputs(SPECS["fnn"], 4)).shape == (4, 3)
+@pytest.mark.parametrize(
+    ("norm", "kind"), [("none", torch.nn.ReLU), ("batch", torch.nn.BatchNorm1d), ("layer", torch.nn.LayerNorm)]
+)
+def test_mlp_residual_and_norms(norm, kind):
+    network, x = build("fnn/mlp", depth=3, norm=norm, residual=True).network.eval(), torch.randn(4, 6)
+    assert [type(layer[1]) for layer in network.layers] == [kind] * 3
+    first = network.layers[0](x)
+    second = first + network.layers[1](first)
+    torch.testing.assert_close(network.features(x), second + network.layers[2](second))
 
 
 @pytest.mark.parametrize(

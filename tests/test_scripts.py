@@ -219,6 +219,8 @@ def test_a_model_and_a_data_set_are_added_by_two_files_each(script, tmp_path):
     done = script("train", own, "model=fnn/toy", "data=circle", f"run_dir={tmp_path / 'run'}")
     assert done.code == 0, done.err
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["test"]["accuracy"] > 0.85
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "zoo.add_path(" in report and f" {own}" in report
     measured = script("evaluate", own, f"weights={tmp_path / 'run' / 'model.safetensors'}")
     assert measured.code == 0, measured.err
     mistaken = script("train", own, "model=fnn/toyy", "data=circle")

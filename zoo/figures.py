@@ -140,10 +140,10 @@ def forecast(label: str, seen: Tensor, true: Tensor, predicted: Tensor) -> str:
     """One channel of a window: what was seen (look_back,), what followed and what was forecast, each (horizon,)."""
 
     def draw(axes: "Axes") -> None:
-        ahead = range(len(true))
+        ahead, marker = range(len(true)), "o" * (len(true) < 16)
         axes.plot(range(-len(seen), 0), seen, color=INK, lw=1, alpha=0.6)
-        axes.plot(ahead, true, color=INK, lw=1, ls=":", label="true")
-        axes.plot(ahead, predicted, color=BLUE, lw=1.4, label="forecast")
+        axes.plot(ahead, true, color=INK, lw=1, ls=":", label="true", marker=marker, ms=3)
+        axes.plot(ahead, predicted, color=BLUE, lw=1.4, label="forecast", marker=marker, ms=3)
         axes.axvline(-0.5, color=INK, lw=0.6, ls="--", alpha=0.5)
         axes.set(xlabel="step", ylabel=label)
         axes.legend()

@@ -237,6 +237,7 @@ def draw_sequences(_: Predictor, splits: Splits, samples: Batch) -> tuple[str, l
     lengths = samples["lengths"].tolist() if "lengths" in samples else [whole.shape[1]] * len(whole)
     sequences = [one[:length].float().cpu() for one, length in zip(whole, lengths, strict=True)]
     values = torch.cat(sequences)
+    values = values[~values.isnan()]  # a channel may have no value in a sequence, but each sequence has some
     limits = max(map(len, sequences)) - 1, float(values.min()), float(values.max())
     channels = [escape(name) for name in splits.spec.column_names] or ["first channel", "last channel"]
     how = (

@@ -9,6 +9,7 @@ from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, MulticlassF1Score
 from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError, R2Score
+from torchmetrics.utilities import dim_zero_cat
 
 
 def classification(n_classes: int) -> MetricCollection:
@@ -16,7 +17,7 @@ def classification(n_classes: int) -> MetricCollection:
     return _collect(
         accuracy=MulticlassAccuracy(n_classes, average="micro"),
         f1=MulticlassF1Score(n_classes, average="macro"),
-        auroc=MulticlassAUROC(n_classes),
+        auroc=AUROC(n_classes, average="none"),
     )
 
 
@@ -40,6 +41,16 @@ def language_modelling(n_tokens: int) -> MetricCollection:
     """Cross entropy in nats and in bits a token, and the share of tokens that were the likeliest."""
     accuracy = MulticlassAccuracy(n_tokens, average="micro")
     return _collect(nats=CrossEntropy(), bits=CrossEntropy(unit=math.log(2)), accuracy=accuracy)
+
+
+class AUROC(MulticlassAUROC):
+    """Mean over the classes that can be ranked, which have samples and leave some to others; NaN without any."""
+
+    def compute(self) -> Tensor:
+        """The mean so far."""
+        n = torch.bincount(dim_zero_cat(self.target), minlength=self.num_classes)
+        ranked = (n > 0) & (n < n.sum())
+        return super().compute()[ranked].mean() if ranked.any() else torch.full((), torch.nan, device=n.device)
 
 
 def _collect(**metrics: Metric) -> MetricCollection:
@@ -69,6 +80,10 @@ class ScaledR2Score(R2Score):
     def update(self, scaled_preds: Tensor, scaled_target: Tensor) -> None:
         """Take in values (batch, n_outputs)."""
         super().update(scaled_preds, scaled_target)
+
+    def compute(self) -> Tensor:
+        """Of all so far; of a single sample there is none: NaN."""
+        return super().compute() if self.total > 1 else torch.full((), torch.nan, device=self.residual.device)
 
 
 class CrossEntropy(Metric):

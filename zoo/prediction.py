@@ -57,11 +57,14 @@ class Predictor:
         return answers[0] if single else answers
 
     def predict_proba(self, raw: Any) -> np.ndarray:
-        """Probabilities of the classes in the order of `spec.class_names`: (n_classes,), or (n, n_classes)."""
+        """Probabilities of the classes in the order of `spec.class_names`: (n_classes,), or (n, n_classes); of a
+        language model, for what follows each text."""
         if not self.spec.class_names:
             raise UserError(f"predict_proba needs classes; this model predicts {self.spec.target_name}: use predict")
         batch, single = self.read(raw)
-        probabilities = self.outputs(batch).softmax(1).cpu().numpy()
+        logits = self.outputs(batch).float()
+        logits = logits[:, -1] if logits.dim() == 3 else logits
+        probabilities = logits.softmax(1).cpu().numpy()
         return probabilities[0] if single else probabilities
 
     def features(self, raw: Any) -> np.ndarray:

@@ -150,7 +150,9 @@ def _usage(folder: Path, config: Values, splits: Splits) -> str:
     registered = data.get("reader", data["name"])
     defaults = inspect.signature(DATA.get(registered)).parameters
     given = {f"data.{key}": data[key] for key in data if key in defaults and data[key] != defaults[key].default}
+    own = config.get("zoo_path")
     choices = {"model": config["model"]["name"], "data": registered, **given, "seed": config["seed"]}
+    choices |= {"zoo_path": own} if own else {}
     command = shlex.join(["python", "scripts/train.py", *(f"{key}={value}" for key, value in choices.items())])
     name, raw = next(iter(splits.spec.inputs.items()))
     shape = " x ".join(str(size or axis) for size, axis in zip(raw.shape, raw.axes, strict=True))
@@ -160,7 +162,8 @@ def _usage(folder: Path, config: Values, splits: Splits) -> str:
         f"config = yaml.safe_load(open({config_file!r}))\ntrain(config | {{'resume': None}}, 'runs/again')"
     )
     call = TASKS.get(splits.spec.task).call
-    load = f"import zoo\n\nmodel = zoo.load({weights!r})\n{call}  # {name}: {shape}, {raw.dtype}"
+    add = f"zoo.add_path({own!r})\n" if own else ""
+    load = f"import zoo\n\n{add}model = zoo.load({weights!r})\n{call}  # {name}: {shape}, {raw.dtype}"
     return f"""<h2>Use it</h2><p>The file holds the preprocessing too, so it takes raw input:</p>{_code(load)}
 <h2>Repeat it</h2><p>With the defaults of this model and data:</p>{_code(command)}
 <p>With every setting of this run, callbacks and loggers aside:</p>{_code(exactly)}

@@ -48,7 +48,7 @@ class Ensemble(nn.Module):
 
     def features(self, **inputs: Tensor) -> Tensor:
         """The members' features side by side, (batch, n_members * d_features)."""
-        return torch.cat([member.features(**inputs) for member in self.members], dim=1)
+        return torch.cat([member.features(**inputs) for member in self.members], dim=-1)
 
     def _mean(self, outputs: Tensor) -> Tensor:
         if self.classes:

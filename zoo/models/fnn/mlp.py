@@ -3,7 +3,7 @@
 D. Rumelhart, G. Hinton, R. Williams, "Learning representations by back-propagating errors", Nature 1986.
 With `residual` and `norm`, a block is that of Gorishniy et al., "Revisiting deep learning models for tabular data"
 (arXiv 2106.11959, section 3.2). Deviations: one linear map a block, not two; normalisation
-comes after it, not before.
+comes after it, not before, in the first layer too, and not before the head.
 """
 
 from collections.abc import Sequence
