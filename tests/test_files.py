@@ -10,11 +10,13 @@ import os
 import tarfile
 import threading
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from zoo.data import files
 from zoo.errors import UserError
+from zoo.files import write_text
 
 CONTENT = b"published bytes" * 100
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -29,6 +31,15 @@ def folders(tmp_path, monkeypatch):
     monkeypatch.setenv("ZOO_DATA", str(own))
     monkeypatch.setenv("ZOO_CACHE", str(cache))
     return own, cache
+
+
+def test_a_link_stays_one_and_a_device_is_written_to(tmp_path):
+    (tmp_path / "latest.csv").symlink_to(tmp_path / "first.csv")
+    write_text(tmp_path / "latest.csv", "a")
+    assert (tmp_path / "latest.csv").is_symlink() and (tmp_path / "first.csv").read_text() == "a"
+    reader, terminal = os.openpty()
+    write_text(Path(os.ttyname(terminal)), "answers")
+    assert os.read(reader, 100) == b"answers"
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

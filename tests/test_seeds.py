@@ -35,6 +35,13 @@ def test_each_model_is_that_of_a_training_of_its_own(config, tmp_path, family):
     assert (tmp_path / "both" / "seed=5" / "report.html").exists()
 
 
+def test_finished_seeds_go_on_with_other_settings(config, tmp_path):
+    for n, resume in ((1, ()), (3, ("resume=changed",))):
+        zoo.train_seeds(config("model=fnn", "seeds=[0,1]", f"trainer.max_epochs={n}", *resume), tmp_path)
+        history = (tmp_path / "seed=1" / "metrics.csv").read_text().splitlines()
+        assert len(history) == 1 + n
+
+
 def test_several_seeds_of_a_table_with_categories(config, tmp_path):
     path = tmp_path / "fruit.csv"
     path.write_text("colour,size,sweet\n" + "red,1.5,yes\ngreen,2.5,no\nred,0.5,yes\ngreen,1.0,no\n" * 20)

@@ -88,6 +88,38 @@ def weights_of(folder):
     return torch.load(newest(folder / "checkpoints"), weights_only=True)
 
 
+def test_a_history_has_no_metrics_of_epochs_that_were_not_validated(config, tmp_path):
+    zoo.train(config("model=fnn", "trainer.max_epochs=3", "trainer.check_val_every_n_epoch=2"), tmp_path)
+    header, *rows = [line.split(",") for line in (tmp_path / "metrics.csv").read_text().splitlines()]
+    assert [row[header.index("val/loss")] != "" for row in rows] == [False, True, False]
+
+
+def test_a_schedule_is_the_same_whoever_follows_the_batches_after_a_resume(config, tmp_path):
+    from lightning.pytorch.callbacks import Callback
+
+    from zoo.errors import InterruptedTraining
+
+    class Stop(Callback):
+        def on_train_epoch_end(self, trainer, *args):
+            if trainer.current_epoch == 0:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    class Follow(Callback):
+        def on_train_batch_end(self, *args):
+            """Has every batch handed out alone, but for those of a checkpoint's groups."""
+
+    settings = ("model=fnn", "trainer.max_epochs=3", "resume=auto", "optim.schedule.name=cosine")
+    zoo.train(config(*settings), tmp_path / "whole")
+    with pytest.raises(InterruptedTraining):
+        zoo.train(config(*settings), tmp_path / "parts", callbacks=[Stop()])
+    zoo.train(config(*settings), tmp_path / "parts", callbacks=[Follow()])
+    rates = [
+        [line.split(",")[2] for line in (tmp_path / folder / "metrics.csv").read_text().splitlines()]
+        for folder in ("whole", "parts")
+    ]
+    assert rates[0] == rates[1] and float(rates[1][2]) > 0
+
+
 def test_steps_taken_at_once_change_nothing_and_resume_between_groups(config, tmp_path, monkeypatch):
     from lightning.pytorch.callbacks import Callback
 

@@ -30,10 +30,10 @@ class History(Callback):
 
     @property
     def seconds(self) -> float:
-        return time.perf_counter() - self._start
+        return time.perf_counter() - self._start + self.resumed
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._start = time.perf_counter() - self.resumed
+        self._start = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._epoch_start, self._of_epoch = time.perf_counter() - self._of_epoch, 0.0
@@ -41,7 +41,7 @@ class History(Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         module: Any = pl_module
         values = {"train/loss": float(module.mean_loss)}  # logged only where the epoch was not cut short
-        values |= {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        values |= {name: float(value) for name, value in sorted(measured(trainer).items())}
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         seconds = time.perf_counter() - self._epoch_start
         self.rows.append(
@@ -60,9 +60,16 @@ class History(Callback):
         self.rows, self.resumed, self._of_epoch = state_dict["rows"], seconds["training"], seconds["epoch"]
 
 
+def measured(trainer: L.Trainer) -> dict[str, Tensor]:
+    """The metrics of this epoch: without those of the validation split where it was not validated."""
+    validated = trainer.fit_loop.epoch_loop._should_check_val_epoch()
+    return {name: value for name, value in trainer.callback_metrics.items() if validated or not name.startswith("val/")}
+
+
 def _as_csv(rows: list[dict[str, float]]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[-1]), restval="", extrasaction="ignore", lineterminator="\n")
+    names = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(text, list(names), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
@@ -105,7 +112,7 @@ class Progress(Callback):
             self._show(trainer, f"epoch {trainer.current_epoch + 1}  loss {float(module.mean_loss):.4f}{self._score}")
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        values = trainer.callback_metrics
+        values = measured(trainer)
         module: Any = pl_module
         score = module.task.score
         self._score = f"  val {score} {float(values[f'val/{score}']):.4f}" if f"val/{score}" in values else ""

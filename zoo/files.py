@@ -12,7 +12,8 @@ TEMPORARY = ".zoo-tmp"  # ends the name of a file that is being written
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object], seal: Callable[[Path], object] | None = None) -> None:
-    """Write a file so that `path` is always either the old content or the new, on disk.
+    """Write a file so that `path` is always either the old content or the new, on disk. A link stays
+    one; to a device or a pipe it is just written.
 
     Args:
         path: of the file; its folder is made where it is missing.
@@ -22,6 +23,11 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object], seal: Callable
     Raises:
         OSError: when the disk is full or the folder read-only; `path` is then as it was.
     """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        with open(path, "wb") as device:
+            write(device)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
     try:

@@ -90,7 +90,8 @@ class Run:
             )
         if changes:
             print("\n".join(["going on with other settings", *changes]), flush=True)
-            self.metrics.unlink(missing_ok=True)
+            for metrics in (self.metrics, *self.folder.glob("seed=*/metrics.json")):
+                metrics.unlink(missing_ok=True)
         self.write_config(config)
 
     def _changes(self, config: Mapping[str, Any]) -> list[str]:

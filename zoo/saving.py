@@ -10,9 +10,9 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping
+from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint
 
-from zoo.checkpoint import SafeCheckpointIO, checkpoints
+from zoo.checkpoint import SafeCheckpointIO, checkpoints, is_sound
 from zoo.errors import DivergedError, InterruptedTraining
 
 
@@ -24,21 +24,23 @@ class Divergence(Callback):
 
     Args:
         rate: what the learning rate is multiplied by for each time that the training diverged.
-        times: how often it did; a checkpoint of after an earlier time knows of that.
+        times: how often it did; a checkpoint knows of those before it.
     """
 
     def __init__(self, rate: float = 1.0, times: int = 0):
-        self.rate, self.times, self._known = rate, times, 0
+        self.rate, self.times = rate, times
         self._defined: set[str] = set()
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Lower the rates for the times that the restored checkpoint does not know of."""
-        factor = self.rate ** (self.times - self._known)
-        for optimizer in trainer.optimizers if factor != 1 else ():
-            for group in optimizer.param_groups:
-                group["lr"], group["initial_lr"] = group["lr"] * factor, group["initial_lr"] * factor
-        for entry in trainer.lr_scheduler_configs if factor != 1 else ():
-            entry.scheduler.base_lrs = [lr * factor for lr in entry.scheduler.base_lrs]
+        """Set the optimiser's options as the config has them, where a checkpoint brought others; rates are lower for
+        each time that the training diverged."""
+        module: Any = pl_module
+        (optimizer,), (entry,) = trainer.optimizers, trainer.lr_scheduler_configs
+        schedule: Any = entry.scheduler
+        schedule.base_lrs = [options["initial_lr"] * self.rate**self.times for options in module.group_options]
+        groups = zip(optimizer.param_groups, module.group_options, strict=True)
+        for (group, options), lr, shape in zip(groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
+            group.update(options, initial_lr=lr, lr=lr * shape(schedule.last_epoch))
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         for name, value in sorted(trainer.callback_metrics.items()):
@@ -68,8 +70,29 @@ class Divergence(Callback):
         return {"times": self.times, "defined": sorted(self._defined)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._known, self._defined = state_dict["times"], set(state_dict["defined"])
-        self.times = max(self.times, self._known)
+        self.times, self._defined = max(self.times, state_dict["times"]), set(state_dict["defined"])
+
+
+class Best(ModelCheckpoint):
+    """Keeps the epoch of the lowest validation loss, as best.ckpt; a folder that was moved keeps its own.
+
+    Args:
+        folder: of the checkpoints.
+    """
+
+    def __init__(self, folder: Path):
+        best: Any = {"filename": "best", "monitor": "val/loss", "enable_version_counter": False}
+        super().__init__(folder, save_on_train_epoch_end=True, **best)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        path = Path(str(self.dirpath)) / "best.ckpt"
+        if state_dict["best_k_models"] and is_sound(path):
+            state_dict = {
+                **state_dict,
+                **{"dirpath": self.dirpath, "best_model_path": str(path), "kth_best_model_path": str(path)},
+                "best_k_models": {str(path): state_dict["best_model_score"]},
+            }
+        super().load_state_dict(state_dict)
 
 
 class Saving(Checkpoint):

@@ -14,7 +14,7 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from zoo.callbacks import BestOfEach, History, Progress
@@ -23,11 +23,12 @@ from zoo.data.stored import free_memory
 from zoo.errors import UserError, unknown
 from zoo.modules import ZooModule
 from zoo.modules.sharding import Sharded
-from zoo.saving import Divergence, Saving
+from zoo.saving import Best, Divergence, Saving
 
 Config = Mapping[str, Any]
 # of a trainer section; all others are Lightning's
 OWN_KEYS = ("accumulate_grad_batches", "compile", "threads", "keep", "save_every", "n_checkpoints", "rollback")
+COUNTS = ("accumulate_grad_batches", "n_checkpoints", "check_val_every_n_epoch")
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune")
 
 
@@ -38,10 +39,13 @@ def check_trainer(trainer: Config) -> None:
     for key in trainer:
         if key not in known:
             raise unknown("keyword of trainer", key, known)
+    lacking = [key for key in (*OWN_KEYS, "accelerator", "strategy", "precision", "max_epochs") if key not in trainer]
+    if lacking:
+        raise UserError(f"the section trainer lacks {', '.join(lacking)}; conf/trainer/auto.yaml has all")
     for key, choices in (("keep", ("best", "last")), ("compile", (None, *COMPILE_MODES))):
         if trainer[key] not in choices:
             raise unknown(f"choice of trainer.{key}", str(trainer[key]), map(str, choices))
-    whole = {"threads": "auto", "max_epochs": "auto", "accumulate_grad_batches": None, "n_checkpoints": None}
+    whole = {"threads": "auto", "max_epochs": "auto"} | dict.fromkeys(COUNTS)
     for key, other in whole.items():
         value = trainer[key]
         if value != other and not (isinstance(value, int) and value > 0):
@@ -86,13 +90,12 @@ def create_trainer(
     module.sharded = config["trainer"]["strategy"] == "fsdp"
     _quiet()
     checkpoints, rate = folder / "checkpoints", config["trainer"]["rollback"] or 1.0
-    best: Any = {"filename": "best", "monitor": "val/loss", "enable_version_counter": False}
     own = [
         History(folder / "metrics.csv"),
         Progress(),
         *[BestOfEach()] * (module.model.n_models > 1 and config["trainer"]["keep"] == "best"),
         Divergence(rate, diverged),
-        ModelCheckpoint(checkpoints, save_on_train_epoch_end=True, **best),
+        Best(checkpoints),
         Saving(checkpoints, config["trainer"]["save_every"], config["trainer"]["n_checkpoints"]),
     ]
     try:

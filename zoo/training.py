@@ -219,7 +219,11 @@ def _trained(
         checkpoint = best if is_sound(best) else None
         return _trained(run, config, seeds, splits, checkpoint, callbacks, loggers, error.times + 1)
     except (ValueError, RuntimeError) as error:
-        if "more than 1 value per channel" in str(error):
+        if checkpoint and re.search("loading state_dict|loaded state dict", str(error)):
+            fix = f"{checkpoint} is of another model or optimiser; take back their settings, or give another run_dir"
+        elif "Early stopping conditioned" in str(error):
+            fix = str(error)
+        elif "more than 1 value per channel" in str(error):
             fix = "BatchNorm cannot train on one sample; raise data.batch_size, or take another norm"
         elif "resize" in (config["data"].get("augment") or {}) and re.search("shapes|size", str(error)):
             fix = "the network does not take images of another size; take data.augment.resize away, or start larger"

@@ -34,6 +34,8 @@ MISTAKES = {
     "model=fnn optim.betas=[0.9]": "optim.name=adamw",
     "model=fnn optim.schedule.name=step +optim.schedule.gamma=x": "optim.schedule.name=step",
     "model=fnn +trainer.gradient_clip_val=1": "optim.clip=1",
+    "model=fnn trainer.check_val_every_n_epoch=0": "whole number from 1",
+    "model=fnn callbacks=early_stopping callbacks.early_stopping.monitor=val/acuracy": "val/accuracy",
     "model=cnn data.augment.warp.rotate=7.5 optim.ema=3": "optim.ema",  # turns are of any number of degrees
     "model=fnn optim.lr=null": "optim.lr is a number",
     "model=fnn optim.schedule=null": "optim.schedule.name=cosine",

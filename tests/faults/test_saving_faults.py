@@ -286,6 +286,21 @@ def test_fault_17_the_config_changed(config, tmp_path, capsys):
     zoo.train(config("model=fnn", "trainer.max_epochs=2", "resume=changed"), tmp_path)
     assert "trainer.max_epochs: 1 before, 2 now" in capsys.readouterr().out
     assert len(contents(tmp_path)["metrics.csv"]) == 2
+    with pytest.raises(UserError, match="is of another model or optimiser"):
+        zoo.train(config("model=fnn", "model.width=8", "trainer.max_epochs=3", "resume=changed"), tmp_path)
+
+
+def test_fault_17_another_rate_and_a_folder_that_was_moved(config, tmp_path):
+    """A training that goes on with another learning rate takes it; in a folder that was moved it has its best epoch."""
+    constant = ("model=fnn", "optim.schedule.name=constant")
+    zoo.train(config(*constant, "optim.lr=0.01", "trainer.max_epochs=3"), tmp_path / "here")
+    (tmp_path / "here").rename(tmp_path / "there")
+    settings = config(*constant, "optim.lr=1", "trainer.max_epochs=4", "resume=changed")
+    metrics = zoo.train(settings, tmp_path / "there")
+    rows = contents(tmp_path / "there")["metrics.csv"]
+    assert [float(row["lr"]) for row in rows] == [0.01, 0.01, 0.01, 1]
+    assert float(rows[3]["val/loss"]) > 2 * float(rows[2]["val/loss"])
+    assert metrics["epoch"] <= 3
 
 
 def test_fault_18_two_runs_on_one_folder(config, tmp_path):

@@ -214,7 +214,13 @@ class ZooDataModule(L.LightningDataModule):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on in groups of the size that `state_dict` kept."""
-        self.at_once = state_dict["at_once"]
+        n, module = state_dict["at_once"], cast(Any, self._trainer.lightning_module)
+        if n % module.accumulate:
+            raise UserError(
+                f"the checkpoint counts its epoch in groups of {n} batches, which cannot be accumulated by "
+                f"{module.accumulate}; take trainer.accumulate_grad_batches as it was, or another run_dir"
+            )
+        self.at_once = n
 
 
 def load_section(data: Mapping[str, Any]) -> Splits:

@@ -18,14 +18,36 @@ class MovingAverage(WeightAveraging):
     """
 
     def __init__(self, decay: float, device: torch.device):
-        super().__init__(device=device, multi_avg_fn=get_ema_multi_avg_fn(decay))
+        self._approach_kind = get_ema_multi_avg_fn(decay)
+        super().__init__(device=device, multi_avg_fn=self._approach_kind)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Follow the optimiser itself: Lightning may see several updates as one."""
         average = self._average_model
         assert average is not None
-        average.n_averaged = average.n_averaged.cpu()  # each update asks for it, and would wait for the device
-        trainer.optimizers[0].register_step_post_hook(lambda *_: average.update_parameters(pl_module))
+        begun = bool(average.n_averaged)
+
+        def follow(*_: Any) -> None:
+            nonlocal begun
+            if begun:
+                self._approach(average.module, pl_module)
+                average.n_averaged += 1
+            else:
+                average.update_parameters(pl_module)
+                begun = True
+
+        trainer.optimizers[0].register_step_post_hook(follow)
+
+    def _approach(self, average: Any, module: L.LightningModule) -> None:
+        """Do what `update_parameters` does, which asks the device for its number of updates and waits."""
+        kinds: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
+        slow, fast = ([*one.parameters(), *one.buffers()] for one in (average, module))
+        for one, other in zip(slow, fast, strict=True):
+            ours, theirs = kinds.setdefault(one.dtype, ([], []))
+            ours.append(one.detach())
+            theirs.append(other.detach().to(one.device))
+        for ours, theirs in kinds.values():
+            self._approach_kind(ours, theirs, None)
 
     def on_train_batch_end(self, *_: Any, **__: Any) -> None:
         """Nothing is left to do."""

@@ -189,10 +189,14 @@ class ZooModule(L.LightningModule):
 
     def _over_processes(self, losses: Sequence[MeanLoss]) -> Tensor:
         """The means of all processes' answers together, (n_losses,)."""
-        parts = [[torch.as_tensor(part, device=self.device) for part in (loss.sum, loss.n)] for loss in losses]
-        totals = torch.stack([torch.stack([value.float() for value in pair]) for pair in parts])
+        parts = [self._on_device(part) for loss in losses for part in (loss.sum, loss.n)]
+        totals = torch.stack(parts).view(len(losses), 2)
         sums, n = self.trainer.strategy.reduce(totals, reduce_op="sum").T
         return sums / n
+
+    def _on_device(self, value: Tensor | float) -> Tensor:
+        """A number as a float32 tensor, made there, as a copy would wait for the device."""
+        return value.float() if isinstance(value, Tensor) else torch.full((), float(value), device=self.device)
 
     @property
     def mean_loss(self) -> Tensor:
@@ -213,7 +217,9 @@ class ZooModule(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the epoch's loss so far, for a resume in mid-epoch."""
-        checkpoint["epoch_loss"] = {"sum": float(self.loss.sum), "n": float(self.loss.n)}
+        parts = torch.stack([self._on_device(part) for part in (self.loss.sum, self.loss.n)])
+        total, n = self.trainer.strategy.reduce(parts, reduce_op="mean").tolist()  # each process goes on from its share
+        checkpoint["epoch_loss"] = {"sum": total, "n": n}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on from the loss that `on_save_checkpoint` kept."""
@@ -233,6 +239,7 @@ class ZooModule(L.LightningModule):
         if self.optim["sam"]:
             self._check_sam()
         schedule = create_schedule(optimizer, self.n_updates, **self.optim["schedule"])
+        self.group_options = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def _check_sam(self) -> None:
@@ -247,8 +254,8 @@ class ZooModule(L.LightningModule):
     def n_updates(self) -> int:
         """Updates in the whole training, known once the data are."""
         n_groups = int(self.trainer.estimated_stepping_batches)
-        if not self.on_its_own:
-            return n_groups
+        if self._data is None or (self.trainer.limit_train_batches, self.trainer.max_steps) != (1.0, -1):
+            return n_groups  # of one update each
         n_batches = self._data.batches.n_batches
         return self.trainer.max_epochs * -(-n_batches // self.accumulate)
 
