@@ -307,7 +307,9 @@ def test_task_options(config, tmp_path):
     zoo.train(
         config("model=fnn", "trainer=debug", "task.label_smoothing=0.1", "task.class_weights=[1,2]"), tmp_path / "a"
     )
-    zoo.train(config("model=fnn", "data=diabetes", "trainer=debug", "task.loss=huber"), tmp_path / "b")
+    for loss in ("mse", "mae", "huber"):
+        zoo.train(config("model=fnn", "data=diabetes", "trainer=debug", f"task.loss={loss}"), tmp_path / loss)
+    assert len({(tmp_path / loss / "model.safetensors").read_bytes()[-4000:] for loss in ("mse", "mae", "huber")}) == 3
     with pytest.raises(UserError, match="label_smoothing"):
         zoo.train(config("model=fnn", "data=diabetes", "task.label_smoothing=0.1"), tmp_path / "c")
 

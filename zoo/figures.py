@@ -75,6 +75,8 @@ def curves(label: str, lines: Mapping[str, Points], mark: float) -> str:
 
 def confusion(counts: Tensor, names: Sequence[str]) -> str:
     """The confusion matrix `counts` (n_true, n_predicted): cells shaded by their share of the row."""
+    from matplotlib.ticker import MaxNLocator
+
     n = len(names)
     share = counts / counts.sum(1, keepdim=True).clamp(min=1)
 
@@ -86,6 +88,9 @@ def confusion(counts: Tensor, names: Sequence[str]) -> str:
         axes.tick_params(length=0)
         if n <= NAMED_CLASSES:
             _name_cells(axes, counts, share, names)
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
     side = min(max(1.6 + 0.36 * n, 2.8), 7.0)
     return svg("confusion matrix", side, side, draw)

@@ -96,8 +96,8 @@ class Run:
 
     def _changes(self, config: Mapping[str, Any]) -> list[str]:
         """Which settings differ from those of the run that the folder holds, in words."""
-        before = dict(_flat(yaml.safe_load(self.config.read_text()) if self.config.exists() else {}))
-        now = dict(_flat(config))
+        before = dict(flat(yaml.safe_load(self.config.read_text()) if self.config.exists() else {}))
+        now = dict(flat(config))
         keys = sorted({*before, *now} - MAY_DIFFER)
         different = [key for key in keys if before.get(key) != now.get(key)]
         return [f"{key}: {before.get(key)} before, {now.get(key)} now" for key in different]
@@ -146,11 +146,11 @@ def _lock(file: IO[str], folder: Path) -> None:
         raise UserError(f"run_dir={folder} is in use by another training; give another run_dir") from error
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """The values of nested mappings, under dotted keys; an empty mapping is one too."""
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
 

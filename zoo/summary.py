@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from zoo.files import write_text
-from zoo.run import finished_runs
+from zoo.run import finished_runs, flat
 
 Values = Mapping[str, Any]
 FAILED = "failed.json"
@@ -135,15 +135,8 @@ def _failed(folder: Path) -> list[Values]:
 def _jobs(folder: Path) -> Iterator[tuple[dict[str, str], Values]]:
     """The flat config and the metrics of every finished job in `folder`."""
     for run in finished_runs(folder):
-        yield dict(_flat(yaml.safe_load(run.config.read_text()))), json.loads(run.metrics.read_text())
-
-
-def _flat(config: Values, prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", str(value)
+        config = flat(yaml.safe_load(run.config.read_text()))
+        yield {key: str(value) for key, value in config}, json.loads(run.metrics.read_text())
 
 
 def _axes(configs: Sequence[Mapping[str, str]]) -> list[str]:
