@@ -124,12 +124,14 @@ def create_trainer(
 
 def _quiet() -> None:
     """Silence what is no concern of the user's: data in memory needs no workers, our batches resume by themselves,
-    metrics are reduced before they are logged, and Lightning's own notices and deprecations."""
+    metrics are reduced before they are logged, an epoch may be without validation, and Lightning's own notices and
+    deprecations."""
     for message in (
         ".*does not have many workers.*",
         ".*dataloader is not resumable.*",
         ".*Checkpoint directory .* exists.*",
         ".*recommended to use .*sync_dist.*",
+        ".*could not find the monitored key.*",
         ".*LeafSpec.*is deprecated.*",
         ".*overrides the configure_model.*",
     ):

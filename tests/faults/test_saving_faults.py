@@ -290,7 +290,7 @@ def test_fault_17_the_config_changed(config, tmp_path, capsys):
         zoo.train(config("model=fnn", "model.width=8", "trainer.max_epochs=3", "resume=changed"), tmp_path)
 
 
-def test_fault_17_another_rate_and_a_folder_that_was_moved(config, tmp_path):
+def test_another_rate_and_a_folder_that_was_moved(config, tmp_path):
     """A training that goes on with another learning rate takes it; in a folder that was moved it has its best epoch."""
     constant = ("model=fnn", "optim.schedule.name=constant")
     zoo.train(config(*constant, "optim.lr=0.01", "trainer.max_epochs=3"), tmp_path / "here")
