@@ -89,7 +89,9 @@ class Best(ModelCheckpoint):
         if state_dict["best_k_models"] and is_sound(path):
             state_dict = {
                 **state_dict,
-                **{"dirpath": self.dirpath, "best_model_path": str(path), "kth_best_model_path": str(path)},
+                "dirpath": self.dirpath,
+                "best_model_path": str(path),
+                "kth_best_model_path": str(path),
                 "best_k_models": {str(path): state_dict["best_model_score"]},
             }
         super().load_state_dict(state_dict)

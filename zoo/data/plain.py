@@ -1,4 +1,5 @@
-"""Yaml of plain values, as people write it: no tags, and no aliases, by which few lines become billions of values."""
+"""Plain values, as people write them on the command line and in yaml: there without tags, and without aliases, by which
+few lines become billions of values."""
 
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,11 @@ class _Loader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("it has an alias, such as *a; write out what it stands for")
         return super().compose_node(parent, index)
+
+
+def texts(value: Any) -> list[str]:
+    """A list of texts, or a single value, as the command line gives them."""
+    return [str(one) for one in ([] if value is None else [value] if isinstance(value, str | int | float) else value)]
 
 
 def read_yaml(path: Path) -> Any:

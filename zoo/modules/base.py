@@ -126,7 +126,8 @@ class ZooModule(L.LightningModule):
         """Add the gradient of a batch's loss times `scale`."""
         inputs = self.inputs(batch)
         output = self.model.scaled(**inputs)
-        loss = self._weighted_loss(output, batch, mean) if self.task.weighted else self._loss(output, batch, mean)
+        loss_of = self._weighted_loss if self.task.weighted else self._loss
+        loss = loss_of(output, batch["target"], mean)
         if self.distillation is not None:
             loss = self.distillation(loss, output, inputs, self.model)
         if scale != 1:
@@ -171,7 +172,7 @@ class ZooModule(L.LightningModule):
         for output, loss, metrics in zip(
             outputs.chunk(self.model.n_models), self.val_losses, self.val_metrics, strict=True
         ):
-            self._loss(output, batch, loss)
+            self._loss(output, batch["target"], loss)
             restored = preprocess.restore(output.float())
             self.task.measure(metrics, restored, batch["target"], preprocess.scale_target)
 
@@ -203,17 +204,17 @@ class ZooModule(L.LightningModule):
         """Mean loss of the epoch so far, a scalar."""
         return torch.as_tensor(self.loss.sum / (self.loss.n or 1), device=self.device)
 
-    def _loss(self, output: Tensor, batch: Batch, mean: MeanLoss) -> Tensor:
+    def _loss(self, output: Tensor, target: Tensor, mean: MeanLoss) -> Tensor:
         """The mean loss of outputs on the network's scale, a scalar; taken into `mean`."""
-        loss = self.task.loss(output, self.model.preprocess.scale_target(batch["target"]))
-        mean.add(loss.detach(), self.task.count(batch["target"]))
+        loss = self.task.loss(output, self.model.preprocess.scale_target(target))
+        mean.add(loss.detach(), self.task.count(target))
         return loss
 
-    def _weighted_loss(self, output: Tensor, batch: Batch, mean: MeanLoss) -> Tensor:
+    def _weighted_loss(self, output: Tensor, target: Tensor, mean: MeanLoss) -> Tensor:
         """`_loss` where samples do not weigh alike: the mean over the models, of each by its own batch's weights."""
         n = self.model.n_models
-        parts = zip(output.chunk(n), batch["target"].chunk(n), strict=True)
-        return torch.stack([self._loss(one, {"target": target}, mean) for one, target in parts]).mean()
+        parts = zip(output.chunk(n), target.chunk(n), strict=True)
+        return torch.stack([self._loss(*part, mean) for part in parts]).mean()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the epoch's loss so far, for a resume in mid-epoch."""

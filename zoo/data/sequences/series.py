@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from zoo.data import DATA, Facts
+from zoo.data.plain import texts
 from zoo.data.sequences._sequences import fill_gaps
 from zoo.data.sequences._series import read_series
 from zoo.data.sequences._windows import series_splits
@@ -47,8 +48,7 @@ def series(
     if path is None:
         raise UserError("say which table: data=series data.path=power.csv")
     check_shares(val_share, test_share)
-    if columns is not None:
-        columns = [str(one) for one in ([columns] if isinstance(columns, str | int) else columns)]
+    columns = None if columns is None else texts(columns)
     time = None if time is None else str(time)
     frame = read_series(Path(path).expanduser(), columns, time)
     ends = [round(len(frame) * share) for share in (1 - val_share - test_share, 1 - test_share, 1)]

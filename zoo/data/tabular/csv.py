@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zoo.data import DATA, Facts
-from zoo.data.plain import read_yaml
+from zoo.data.plain import read_yaml, texts
 from zoo.data.splits import Splits, sample_keys, say_twins
 from zoo.data.tabular._files import check_path, place_in, read_table
 from zoo.data.tabular._infer import infer_task, read_dates
@@ -95,9 +95,9 @@ def csv(
     if task not in (None, *TASKS.values()):
         raise unknown("task of a table", task, set(TASKS.values()))
     kinds = dict.fromkeys(filter(None, (group, time)), "ignore") | given["columns"]
-    kinds |= dict.fromkeys(_texts(ignore), "ignore")
+    kinds |= dict.fromkeys(texts(ignore), "ignore")
     task = task or TASKS.get(kinds.pop(target, ""))
-    name, marks = Path(path).name, _texts(missing)
+    name, marks = Path(path).name, texts(missing)
     table, place, n_own, keep = _tables(
         [Path(one).expanduser() for one in (path, test_path) if one], kinds, marks, cache
     )
@@ -142,11 +142,6 @@ def csv(
           f"columns: {', '.join(f'{n:,} {kind}' for kind, n in counts.items())}")  # fmt: skip
     say_twins(*map(sample_keys, (splits.train, splits.val, splits.test)))
     return replace(splits, files={"schema.yaml": schema_yaml(splits.spec)})
-
-
-def _texts(value: Any) -> list[str]:
-    """A list of texts, or a single value, as the command line gives them."""
-    return [str(one) for one in ([] if value is None else [value] if isinstance(value, str | int | float) else value)]
 
 
 def _schema(path: str | None) -> dict[str, Any]:

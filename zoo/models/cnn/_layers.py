@@ -81,6 +81,12 @@ def check_positive(**sizes: int | float) -> None:
             raise ValueError(f"{name} is above 0; got {size}")
 
 
+def check_size(height: int, width: int, least: int) -> None:
+    """Raise ValueError unless both sides of an image are of so many pixels."""
+    if min(height, width) < least:
+        raise ValueError(f"images are at least {least} by {least} pixels; got {height} by {width}")
+
+
 class PreActBlock(nn.Module):
     """BatchNorm and ReLU before each of two 3x3 convolutions (K. He et al., arXiv 1603.05027, figure 4 e).
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.models import MODELS
-from zoo.models.cnn._layers import check_positive
+from zoo.models.cnn._layers import check_positive, check_size
 from zoo.models.layers import Network
 
 EPS = 1e-6  # of all LayerNorms
@@ -77,8 +77,7 @@ class ConvNeXt(Network):
         check_positive(width=width)
         if depth < 6 or depth % 6:
             raise ValueError(f"depth is a multiple of 6; got {depth}")
-        if min(image_height, image_width) < 16:
-            raise ValueError(f"images are at least 16 by 16 pixels; got {image_height} by {image_width}")
+        check_size(image_height, image_width, 16)
         if not 0 <= drop_path < 1:
             raise ValueError(f"drop_path is a share, at least 0 and below 1; got {drop_path}")
         rates = iter([drop_path * index / (depth - 1) for index in range(depth)])

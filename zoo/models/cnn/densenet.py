@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.models import MODELS
-from zoo.models.cnn._layers import Convolution, check_positive, init_convolutions
+from zoo.models.cnn._layers import Convolution, check_positive, check_size, init_convolutions
 from zoo.models.layers import Network
 
 
@@ -56,8 +56,7 @@ class DenseNet(Network):
         growth: int = 12,
     ):
         super().__init__()
-        if min(image_height, image_width) < 4:
-            raise ValueError(f"images are at least 4 by 4 pixels; got {image_height} by {image_width}")
+        check_size(image_height, image_width, 4)
         if depth < 10 or (depth - 4) % 6:
             raise ValueError(f"depth is 6 n + 4, such as 40, 100, 190 or 250; got {depth}")
         check_positive(growth=growth)

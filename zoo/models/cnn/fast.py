@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.models import MODELS
-from zoo.models.cnn._layers import Convolution, check_positive
+from zoo.models.cnn._layers import Convolution, check_positive, check_size
 from zoo.models.layers import Network
 
 PLACES = 5_000 * 32 * 32  # whose patches the first layer is fitted to
@@ -89,8 +89,7 @@ class FastCNN(Network):
     ):
         super().__init__()
         check_positive(width=width, depth=depth)
-        if min(image_height, image_width) < 9:
-            raise ValueError(f"images are at least 9 by 9 pixels; got {image_height} by {image_width}")
+        check_size(image_height, image_width, 9)
         self.whitening = Whitening(in_channels)
         layers: list[nn.Module] = [nn.GELU()]
         c = 8 * in_channels

@@ -24,7 +24,7 @@ class LeNet5(Network):
 
     Args:
         in_channels: image channels.
-        image_height: in pixels; 32 in the paper, at least 12.
+        image_height: in pixels; 32 in the paper, at least 16.
         image_width: in pixels.
         n_outputs: outputs.
         activation: a name of `zoo.models.layers.ACTIVATIONS`; the paper's is "tanh", scaled.
@@ -46,7 +46,7 @@ class LeNet5(Network):
         padding = 2 if image_height < 32 else 0
         height, width = (((size + 2 * padding - 4) // 2 - 4) // 2 for size in (image_height, image_width))
         if min(height, width) < 1:
-            raise ValueError(f"images are at least 12 by 12 pixels; got {image_height} by {image_width}")
+            raise ValueError(f"images are at least 16 by 16 pixels; got {image_height} by {image_width}")
         self.convolutions = nn.Sequential(
             nn.Conv2d(in_channels, 6, 5, padding=padding),  # C1
             act(),

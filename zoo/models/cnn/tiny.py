@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.models import MODELS
-from zoo.models.cnn._layers import check_positive, conv_norm
+from zoo.models.cnn._layers import check_positive, check_size, conv_norm
 from zoo.models.layers import Network
 
 
@@ -44,8 +44,7 @@ class TinyCNN(Network):
     def __init__(self, *, in_channels: int, image_height: int, image_width: int, n_outputs: int, width: int = 8):
         super().__init__()
         check_positive(width=width)
-        if min(image_height, image_width) < 4:
-            raise ValueError(f"images are at least 4 by 4 pixels; got {image_height} by {image_width}")
+        check_size(image_height, image_width, 4)
         self.convolutions = nn.Sequential(
             conv_norm(in_channels, width),
             nn.ReLU(),
