@@ -327,6 +327,11 @@ def test_warp_without_amounts_is_the_identity():
     torch.testing.assert_close(changed, BATCHES["image"]["image"].float(), rtol=0, atol=1e-2)
 
 
+def test_augmentation_that_is_null_is_not_done():
+    changed = augment(BATCHES["image"], {"resize": None, "flip": {"p": 1}, "mixup": None})
+    assert torch.equal(changed["image"], BATCHES["image"]["image"].flip(-1))
+
+
 def test_augmentation_of_another_input_is_refused():
     with pytest.raises(UserError, match="flip does not fit"):
         augment(BATCHES["numeric"], {"flip": {}})

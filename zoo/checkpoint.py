@@ -1,5 +1,6 @@
 """Checkpoints that lose nothing: whole or not at all, checked by hash when read, and free of code."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,18 @@ from zoo.files import TEMPORARY, sha256_of, write_text, write_whole
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint whole, its sha256 and size beside it; reads it only if they hold, and runs no code."""
+    """Writes a checkpoint whole, beside it its sha256 and size and when it was written; reads it only if the two hold,
+    and runs no code."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write `path`, and just before it takes its place `path`.sha256: a checkpoint of a new name is never there
         without."""
         path = Path(path)
-        write_whole(path, lambda file: torch.save(checkpoint, file), lambda ready: write_text(_seal(path), _sum(ready)))
+
+        def seal(ready: Path) -> None:
+            write_text(_seal(path), f"{_sum(ready)} {time.time_ns()}\n")
+
+        write_whole(path, lambda file: torch.save(checkpoint, file), seal)
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
         """The checkpoint at `path`; refuses anything that is not tensors and plain values."""
@@ -36,12 +42,12 @@ class SafeCheckpointIO(TorchCheckpointIO):
 
 def is_sound(path: Path) -> bool:
     """Whether the checkpoint is the one that was written."""
-    return path.is_file() and _seal(path).is_file() and _seal(path).read_text() == _sum(path)
+    return path.is_file() and " ".join(_sealed(path)[:2]) == _sum(path)
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints in `folder`, sound or not, the newest first."""
-    return sorted(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    """The checkpoints in `folder`, sound or not, the newest first; in a copy too, whose files are all new."""
+    return sorted(folder.glob("*.ckpt"), key=_written, reverse=True)
 
 
 def newest(folder: Path) -> Path | None:
@@ -66,5 +72,16 @@ def _seal(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
 
 
+def _sealed(path: Path) -> list[str]:
+    seal = _seal(path)
+    return seal.read_text(errors="replace").split() if seal.is_file() else []
+
+
+def _written(path: Path) -> int:
+    """When, in nanoseconds; of a checkpoint whose seal does not say, when the file last changed."""
+    when = _sealed(path)[2:]
+    return int(when[0]) if when and when[0].isdecimal() else path.stat().st_mtime_ns
+
+
 def _sum(path: Path) -> str:
-    return f"{sha256_of(path)} {path.stat().st_size}\n"
+    return f"{sha256_of(path)} {path.stat().st_size}"

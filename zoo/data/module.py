@@ -124,7 +124,7 @@ class ZooDataModule(L.LightningDataModule):
         num_workers: processes that read samples ahead; 0 reads in the main one, best for data in memory.
         resident: keep splits that are tensors on the training device; "auto" does where they take at most half of its
             free memory. Only without workers, which cannot share it.
-        augment: names of augmentations of the training split, each with its options.
+        augment: names of augmentations of the training split, each with its options; None for one that is not to be.
 
     `at_once` is how many training batches Lightning is handed as one group, which `steps` takes apart.
     """
@@ -138,7 +138,7 @@ class ZooDataModule(L.LightningDataModule):
         eval_batch_size: int = 1000,
         num_workers: int = 0,
         resident: bool | str = "auto",
-        augment: Mapping[str, Mapping[str, Any]] | None = None,
+        augment: Mapping[str, Mapping[str, Any] | None] | None = None,
     ):
         super().__init__()
         if not isinstance(batch_size, int) or batch_size < 1 or eval_batch_size < 1 or num_workers < 0:

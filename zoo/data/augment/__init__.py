@@ -18,19 +18,21 @@ __all__ = ["AUGMENTATIONS", "augment"]
 
 
 def augment(
-    batch: Batch, augmentations: Mapping[str, Mapping[str, Any]], *, epoch: int = 0, n_outputs: int = 0
+    batch: Batch, augmentations: Mapping[str, Mapping[str, Any] | None], *, epoch: int = 0, n_outputs: int = 0
 ) -> Batch:
     """Apply the named augmentations in order, each with its options.
 
     Args:
         batch: its images (batch, channels, height, width) of values from 0 to 255, or other inputs.
-        augmentations: options by name.
+        augmentations: options by name; None for one that is not to be.
         epoch: of the training, from 0.
         n_outputs: classes.
     """
     told = {"epoch": epoch, "n_outputs": n_outputs}
     for name, options in augmentations.items():
         function = AUGMENTATIONS.get(name)
+        if options is None:
+            continue
         try:
             batch = function(batch, **options, **{key: told[key] for key in _asks(function)})
         except (KeyError, TypeError, ValueError) as error:
