@@ -304,6 +304,17 @@ def _settings(config_name: str) -> list[str]:
     return groups
 
 
+def training_config(*words: str) -> dict[str, Any]:
+    """The config that `zoo.train` takes, as scripts/train.py makes it of these arguments."""
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    with initialize_config_dir(CONF, version_base="1.3"):
+        composed = compose("train", ["run_dir=null", *words])
+    config: Any = OmegaConf.to_container(composed, resolve=True)
+    return {key: value for key, value in config.items() if key not in ("callbacks", "logger")}
+
+
 def _keys(config: Any, prefix: str = "") -> Iterator[str]:
     for key, value in config.items():
         yield prefix + str(key)

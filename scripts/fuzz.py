@@ -2,9 +2,9 @@
 
 cases=100000 of each target; seed=0 of what is drawn; minutes= that a target may take, none by default.
 output=FILE.json also writes the figures there, beside those of other targets.
-A case is a valid input with edits. It must end well or with zoo.errors.UserError, in ten seconds of work and two
-gigabytes, run no code, and write nowhere but in its own folder. Exits with 1 where one does not, and prints it, as
-small as still fails.
+A case is a valid input with edits, or of `training`, settings that are right one by one. It must end well or with
+zoo.errors.UserError, in ten seconds of work and two gigabytes, run no code, and write nowhere but in its own folder.
+Exits with 1 where one does not, and prints it, as small as still fails.
 """
 
 import argparse

@@ -14,6 +14,7 @@ import pytest
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "scripts"))
 # The sets whose files a folder ZOO_DATA for the tests holds; other sets that must be fetched are tested on made files.
 AT_HAND = ("adult", "california", "cifar10", "etth1", "fsdd", "mnist", "psmnist", "shakespeare", "smnist", "surnames")
 NEED_FILES = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="set ZOO_DATA to a folder with the large sets")
@@ -56,17 +57,10 @@ def script() -> Callable[..., Result]:
 
 @pytest.fixture(scope="session")
 def config() -> Callable[..., dict]:
-    """Compose conf/train.yaml with overrides into plain values, as scripts/train.py does."""
-    from hydra import compose, initialize_config_dir
-    from omegaconf import OmegaConf
+    """The config that `zoo.train` takes, as scripts/train.py makes it of its arguments."""
+    from common import training_config
 
-    def compose_train(*overrides: str) -> dict:
-        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-            composed = compose("train", list(overrides))
-        values = OmegaConf.masked_copy(composed, [key for key in composed if key not in ("callbacks", "logger")])
-        return OmegaConf.to_container(values, resolve=True)
-
-    return compose_train
+    return training_config
 
 
 SHORT = {

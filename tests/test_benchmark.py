@@ -4,12 +4,8 @@ import importlib
 import json
 import sys
 
-import pytest
-from conftest import ROOT
-
-sys.path.append(str(ROOT / "scripts"))
-
 import benchmark
+import pytest
 from benchmarks import _case, _cases, _measure, _page, _throughput, cnn, data, engine, growth, latency, startup
 
 import zoo

@@ -2,15 +2,10 @@
 
 import os
 import pickle
-import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT
-
-sys.path.append(str(ROOT / "scripts"))
-
 from fuzzing.cases import TARGETS, fuzz
 from fuzzing.guard import Guard, Violation
 
@@ -18,7 +13,7 @@ import zoo
 from zoo.spec import DataSpec
 from zoo.tasks import create_task
 
-CASES = {"overrides": 5, "series": 40, "csv": 60, "card": 50, "image": 100}
+CASES = {"overrides": 5, "series": 40, "csv": 60, "card": 50, "image": 100, "training": 10}
 
 
 @pytest.mark.parametrize("name", TARGETS)

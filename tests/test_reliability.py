@@ -1,13 +1,8 @@
 """The page of what is promised, and the soak scripts in short."""
 
 import json
-import sys
 
 import pytest
-from conftest import ROOT
-
-sys.path.append(str(ROOT / "scripts"))
-
 import reliability
 import soak
 

@@ -2,14 +2,10 @@
 
 import json
 import re
-import sys
 
 from conftest import ROOT
-from packaging.utils import canonicalize_name
-
-sys.path.append(str(ROOT / "scripts"))
-
 from licences import left_out, requirements
+from packaging.utils import canonicalize_name
 
 ENTRY = re.compile(r"^([\w.-]+)==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)
 

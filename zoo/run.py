@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import yaml
 
-from zoo.checkpoint import is_sound, newest, tidy
+from zoo.checkpoint import checkpoints, is_sound, newest, tidy
 from zoo.errors import UserError
 from zoo.files import write_text
 
@@ -67,11 +67,22 @@ class Run:
             raise UserError(f"cannot write run_dir={self.folder}: {error.strerror}; give another run_dir") from error
         with lock:
             _lock(lock, self.folder)
+            before, files = self._texts(), checkpoints(self.checkpoints)
             try:
                 self._prepare(config)
                 yield self._checkpoint(config["resume"])
+            except UserError:
+                if checkpoints(self.checkpoints) == files:  # nothing was trained: it is as it was
+                    for path, text in before.items():
+                        write_text(path, text)
+                raise
             finally:
                 (self.folder / LOCK).unlink(missing_ok=True)
+
+    def _texts(self) -> dict[Path, str]:
+        """The config and the metrics that the folder holds."""
+        paths = [self.config, self.metrics, *self.folder.glob("seed=*/metrics.json")]
+        return {path: path.read_text() for path in paths if path.exists()}
 
     def _prepare(self, config: Mapping[str, Any]) -> None:
         """Remove what a killed training left, see that this one may go on from what there is, and note its config."""

@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint
 
 from zoo.checkpoint import SafeCheckpointIO, checkpoints, is_sound
-from zoo.errors import DivergedError, InterruptedTraining
+from zoo.errors import DivergedError, InterruptedTraining, UserError
 
 
 class Divergence(Callback):
@@ -101,7 +101,8 @@ class Saving(Checkpoint):
     """Keeps the newest checkpoints: one at the end of the training, one whenever `every` seconds have passed, and on
     SIGINT, SIGTERM or SIGUSR1 one at the end of the batch, to raise InterruptedTraining; a second SIGINT ends at once.
 
-    As a kind of Checkpoint it runs after all other callbacks, so that it saves what they did in the batch.
+    As a kind of Checkpoint it runs after all other callbacks, so that it saves what they did in the batch. A checkpoint
+    of another optimiser, or of more epochs than there are to be, it refuses.
 
     Args:
         folder: of the checkpoints.
@@ -126,6 +127,17 @@ class Saving(Checkpoint):
     def _catch(self, number: int, frame: FrameType | None) -> None:
         self._caught = number
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        before, now = (hparams["optim"]["name"] for hparams in (checkpoint["hyper_parameters"], pl_module.hparams))
+        if before != now:
+            raise UserError(
+                f"a training goes on with its optimiser; optim.name was {before} and is {now} now; take it back, or "
+                "start from the weights in another folder, with finetune=<this one>"
+            )
+        n, n_max = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"], trainer.max_epochs
+        if n_max is not None and 0 <= n_max < n:
+            raise UserError(f"{n} epochs are trained already, and trainer.max_epochs={n_max}; it is at least as many")
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int

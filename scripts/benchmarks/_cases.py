@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from common import CONF
+from common import training_config
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -18,12 +18,7 @@ from zoo.spec import DataSpec, Input
 
 def compose(*overrides: str) -> dict[str, Any]:
     """The config of a training, of plain values, without augmentation."""
-    from hydra import compose, initialize_config_dir
-    from omegaconf import OmegaConf
-
-    with initialize_config_dir(CONF, version_base="1.3"):
-        composed = compose("train", ["run_dir=.", *overrides])
-    config: Any = OmegaConf.to_container(composed, resolve=True)
+    config = training_config(*overrides)
     config["data"]["augment"] = {}
     return config
 

@@ -33,7 +33,7 @@ def fuzz(name: str, cases: int, seed: int, minutes: float | None = None, heavy: 
     counts, found = Counter[str](), dict[str, str]()
     with _workplace() as folder:
         target = TARGETS[name](folder)
-        guard = Guard(folder)
+        guard = Guard(folder, allowed=target.allowed)
         end = time.monotonic() + 60 * (minutes or 1e9)
         before = peak_memory()
         made = [*target.bombs, *(target.heavy() if heavy else ())]

@@ -1,7 +1,9 @@
 """What is fuzzed: everything that the zoo reads from outside, each with small valid seeds and some bombs."""
 
 import json
+import math
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ import yaml
 from hypothesis import strategies as st
 
 import zoo
-from fuzzing import bombs, seeds, words
+from fuzzing import bombs, seeds, settings, words
 from fuzzing.edits import edit_bytes, edit_tree, edited, nested, tree_edits
 from zoo.data.readers import read_raw
 from zoo.spec import DataSpec
@@ -27,6 +29,7 @@ class Target(NamedTuple):
         run: reads a content.
         bombs: contents that are run once each, before the cases.
         heavy: makes more of them, that take seconds.
+        allowed: of what `guard.FORBIDDEN` and `guard.FAMILIES` name.
     """
 
     cases: st.SearchStrategy[Any]
@@ -34,6 +37,7 @@ class Target(NamedTuple):
     run: Callable[[Any], object]
     bombs: Sequence[Any] = ()
     heavy: Callable[[], Sequence[Any]] = tuple
+    allowed: Sequence[str] = ()
 
 
 def files(
@@ -245,5 +249,49 @@ def overrides(folder: Path) -> Target:
     return Target(cases, lambda case: case, run, [["model=" + nested(50)]])
 
 
-_ALL = (release, card, spec, checkpoint, csv, packed, parquet, npz, npy, ts, series, wav, image, text, overrides)
+def training(folder: Path) -> Target:
+    """Settings of a short training, each right by itself, and of its continuation. What it leaves says its metrics."""
+    import common
+    from hydra.errors import HydraException
+
+    from zoo.errors import DivergedError, UserError
+    from zoo.evaluation import evaluate_weights
+    from zoo.training import train, train_seeds
+
+    starts, run_dir = settings.starts(folder), folder / "run"
+
+    def train_as(words: Sequence[str], run_dir: Path) -> None:
+        try:
+            config = common.training_config(*words)
+        except HydraException as error:  # of a setting that this model has not
+            raise UserError(str(error)) from error
+        (train if config["seeds"] is None else train_seeds)(config, run_dir)
+
+    def make(case: Any) -> Any:
+        shutil.rmtree(run_dir, ignore_errors=True)  # of the case before
+        return case
+
+    def run(case: tuple[int, Sequence[str], Sequence[str] | None]) -> None:
+        number, first, second = case
+        known = folder / str(number)
+        if not known.exists() and any("TRAINED" in word for word in [*first, *(second or [])]):
+            train_as([*starts[number], *settings.SHORT], known)
+        try:
+            for words in [first] if second is None else [first, [*second, "resume=changed"]]:
+                train_as([*starts[number], *(word.replace("TRAINED", str(known)) for word in words)], run_dir)
+        except DivergedError as error:
+            raise UserError(str(error)) from error
+        for path in run_dir.rglob("metrics.json"):
+            stated, found = json.loads(path.read_text())["test"], evaluate_weights(path.parent, device="cpu")["test"]
+            for name, value in stated.items():
+                assert math.isclose(found[name], value, rel_tol=1e-4, abs_tol=1e-6), (name, value, found[name])
+
+    train_as([*starts[0], *settings.SHORT], folder / "0")  # libraries load code at their first use
+    return Target(settings.trainings(len(starts)), make, run, allowed=["ctypes.dlopen"])
+
+
+_ALL = (
+    *(release, card, spec, checkpoint, csv, packed, parquet, npz, npy, ts, series, wav, image, text),
+    *(overrides, training),
+)
 TARGETS: Mapping[str, Callable[[Path], Target]] = {target.__name__: target for target in _ALL}

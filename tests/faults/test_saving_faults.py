@@ -12,16 +12,13 @@ import pytest
 import torch
 from conftest import ROOT
 from lightning.pytorch.callbacks import Callback
+from soaking.kills import Chain, attempt, config_of, contents, differences
 
 import zoo
 from zoo.checkpoint import SafeCheckpointIO, is_sound, newest
 from zoo.errors import DivergedError, InterruptedTraining, UserError
 from zoo.files import write_text, write_whole
 from zoo.pretrained import load_file, save_file
-
-sys.path.append(str(ROOT / "scripts"))
-
-from soaking.kills import Chain, attempt, config_of, contents, differences
 
 FAMILIES = ("fnn", "cnn", "rnn")
 
@@ -286,8 +283,17 @@ def test_fault_17_the_config_changed(config, tmp_path, capsys):
     zoo.train(config("model=fnn", "trainer.max_epochs=2", "resume=changed"), tmp_path)
     assert "trainer.max_epochs: 1 before, 2 now" in capsys.readouterr().out
     assert len(contents(tmp_path)["metrics.csv"]) == 2
-    with pytest.raises(UserError, match="is of another model or optimiser"):
-        zoo.train(config("model=fnn", "model.width=8", "trainer.max_epochs=3", "resume=changed"), tmp_path)
+    other = {
+        "model.width=8": "is of another model or optimiser",
+        "optim=sgd": "optim.name was adamw and is sgd now",
+        "trainer.max_epochs=1": "2 epochs are trained already",
+    }
+    for setting, message in other.items():
+        with pytest.raises(UserError, match=message):
+            zoo.train(config("model=fnn", "trainer.max_epochs=3", setting, "resume=changed"), tmp_path)
+    capsys.readouterr()
+    zoo.train(config("model=fnn", "trainer.max_epochs=2", "resume=auto"), tmp_path)
+    assert "finished already" in capsys.readouterr().out  # as before the refusals
 
 
 def test_another_rate_and_a_folder_that_was_moved(config, tmp_path):

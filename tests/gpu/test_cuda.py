@@ -1,11 +1,10 @@
 """What must hold on CUDA; skipped where there is none."""
 
 import random
-import sys
 
 import pytest
 import torch
-from conftest import ROOT
+from soaking.kills import Chain, config_of
 from test_models import SPECS, build, spec_of
 from test_scripts import in_this_process
 
@@ -13,10 +12,6 @@ import zoo
 from zoo.evaluation import evaluate_weights
 from zoo.modules import ZooModule
 from zoo.release import probe_inputs
-
-sys.path.append(str(ROOT / "scripts"))
-
-from soaking.kills import Chain, config_of
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 FAMILIES = tuple(SPECS)
