@@ -310,9 +310,10 @@ def training_config(*words: str) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     with initialize_config_dir(CONF, version_base="1.3"):
-        composed = compose("train", ["run_dir=null", *words])
-    config: Any = OmegaConf.to_container(composed, resolve=True)
-    return {key: value for key, value in config.items() if key not in ("callbacks", "logger")}
+        composed = compose("train", list(words))
+    sections = [str(key) for key in composed if key not in ("callbacks", "logger", "run_dir")]
+    config: Any = OmegaConf.to_container(OmegaConf.masked_copy(composed, sections), resolve=True)
+    return config
 
 
 def _keys(config: Any, prefix: str = "") -> Iterator[str]:
