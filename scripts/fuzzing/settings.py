@@ -11,11 +11,11 @@ SHORT = (*_FEW, "trainer.save_every=0.01")
 _CHOICES = (  # TRAINED stands for a run folder of the same model and data
     *("optim=sgd", "optim=nesterov", "optim=nesterov_fast", "optim=muon", "optim.lr=0", "optim.weight_decay=0.1"),
     *("optim.clip=0.1", "optim.ema=0.9", "optim.lookahead=2", "optim.sam=0.05", "optim.schedule.name=constant"),
-    *("optim.schedule.name=step", "optim.schedule={name: cosine, warmup: 0.5}", "+optim.bias_lr=2"),
+    *("optim.schedule.name=step", "optim.schedule={name: cosine, warmup: 0.5}", "optim.bias_lr=2"),
     *("task.label_smoothing=0.1", "task.class_weights=[1,2]", "task.class_weights=[3,1,2]", "task.loss=mae"),
     *("seed=7", "seeds=[0,1]", "finetune=TRAINED", "distill.teacher=TRAINED", "data.batch_size=1", "data.augment=null"),
     *("data.eval_batch_size=3", "data.resident=false", "data.batch_size=auto", "+data.augment.trivial={}"),
-    *("data.augment={noise: {name: numeric, std: 0.1}}", "data.augment={noise: {name: sequence, std: 0.1}}"),
+    *("+data.augment.noise={name: numeric, std: 0.1}", "+data.augment.noise={name: sequence, std: 0.1}"),
     *("+data.augment.mixup.alpha=0.2", "+data.augment.cutmix.p=0.5", "+data.augment.resize={start: 6, epochs: 1}"),
     *("trainer.max_epochs=3", "trainer.check_val_every_n_epoch=2", "trainer.accumulate_grad_batches=2"),
     *("trainer.keep=last", "trainer.rollback=0.5", "trainer.precision=bf16-mixed", "trainer.deterministic=true"),
@@ -28,7 +28,7 @@ def starts(folder: Path) -> list[list[str]]:
     rows = seeds.CSV[0].decode().splitlines()
     contents = {
         "table.csv": "\n".join([rows[0], *rows[1:] * 4]).encode(),
-        "values.csv": "\n".join(["u,v,value", *(f"{n % 7},{n % 5}.5,{n % 7 - n % 5}" for n in range(60))]).encode(),
+        "values.csv": "\n".join(["u,v,value", *(f"{n % 7},{n % 5}.5,{n % 7 - n % 5}.25" for n in range(60))]).encode(),
         "sequences.npz": seeds.npz()[0],
         "text.txt": seeds.TEXT * 10,
         "series.csv": seeds.SERIES,
