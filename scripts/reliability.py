@@ -154,7 +154,7 @@ def _memory() -> Iterator[str]:
 def _fuzz() -> Iterator[str]:
     told = _figures("fuzz")
     if told:
-        yield "## Damaged files and overrides\n"
+        yield "## Damaged files, overrides, and settings together\n"
         yield "`python scripts/fuzz.py output=docs/reliability/fuzz.json`: violations are crashes, hangs, code run,"
         yield "writes elsewhere, two gigabytes and more:\n"
         yield "| target | cases | refused | accepted | seconds | violations |\n| --- | --- | --- | --- | --- | --- |"
