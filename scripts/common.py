@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -304,14 +304,14 @@ def _settings(config_name: str) -> list[str]:
     return groups
 
 
-def training_config(*words: str) -> dict[str, Any]:
+def training_config(*words: str, without: Sequence[str] = ("callbacks", "logger", "run_dir")) -> dict[str, Any]:
     """The config that `zoo.train` takes, as scripts/train.py makes it of these arguments."""
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
     with initialize_config_dir(CONF, version_base="1.3"):
         composed = compose("train", list(words))
-    sections = [str(key) for key in composed if key not in ("callbacks", "logger", "run_dir")]
+    sections = [str(key) for key in composed if key not in without]
     config: Any = OmegaConf.to_container(OmegaConf.masked_copy(composed, sections), resolve=True)
     return config
 

@@ -67,22 +67,30 @@ class Run:
             raise UserError(f"cannot write run_dir={self.folder}: {error.strerror}; give another run_dir") from error
         with lock:
             _lock(lock, self.folder)
-            before, files = self._texts(), checkpoints(self.checkpoints)
             try:
-                self._prepare(config)
-                yield self._checkpoint(config["resume"])
-            except UserError:
-                if checkpoints(self.checkpoints) == files:  # nothing was trained: it is as it was
-                    for path, text in before.items():
-                        write_text(path, text)
-                raise
+                with self._as_it_was():
+                    self._prepare(config)
+                    yield self._checkpoint(config["resume"])
             finally:
                 (self.folder / LOCK).unlink(missing_ok=True)
 
-    def _texts(self) -> dict[Path, str]:
-        """The config and the metrics that the folder holds."""
-        paths = [self.config, self.metrics, *self.folder.glob("seed=*/metrics.json")]
-        return {path: path.read_text() for path in paths if path.exists()}
+    @contextlib.contextmanager
+    def _as_it_was(self) -> Iterator[None]:
+        """Put back the config and the metrics that the folder holds, where a training is refused before its first
+        checkpoint."""
+        files, paths = checkpoints(self.checkpoints), [self.config, *self._all_metrics()]
+        before = {path: path.read_text() for path in paths if path.exists()}
+        try:
+            yield
+        except UserError:
+            if checkpoints(self.checkpoints) == files:
+                for path, text in before.items():
+                    write_text(path, text)
+            raise
+
+    def _all_metrics(self) -> list[Path]:
+        """Those of a training, and of each of several seeds."""
+        return [self.metrics, *self.folder.glob("seed=*/metrics.json")]
 
     def _prepare(self, config: Mapping[str, Any]) -> None:
         """Remove what a killed training left, see that this one may go on from what there is, and note its config."""
@@ -101,7 +109,7 @@ class Run:
             )
         if changes:
             print("\n".join(["going on with other settings", *changes]), flush=True)
-            for metrics in (self.metrics, *self.folder.glob("seed=*/metrics.json")):
+            for metrics in self._all_metrics():
                 metrics.unlink(missing_ok=True)
         self.write_config(config)
 

@@ -129,7 +129,7 @@ class Saving(Checkpoint):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        before, now = (hparams["optim"]["name"] for hparams in (checkpoint["hyper_parameters"], pl_module.hparams))
+        before, now = checkpoint["hyper_parameters"]["optim"]["name"], pl_module.hparams["optim"]["name"]
         if before != now:
             raise UserError(
                 f"a training goes on with its optimiser; optim.name was {before} and is {now} now; take it back, or "

@@ -225,7 +225,7 @@ def _trained(
             fix = str(error)
         elif "more than 1 value per channel" in str(error):
             fix = "BatchNorm cannot train on one sample; raise data.batch_size, or take another norm"
-        elif "resize" in (config["data"].get("augment") or {}) and re.search("shapes|size", str(error)):
+        elif (config["data"].get("augment") or {}).get("resize") and re.search("shapes|size", str(error)):
             fix = "the network does not take images of another size; take data.augment.resize away, or start larger"
         else:
             raise

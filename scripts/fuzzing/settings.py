@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from fuzzing import seeds
 
-_FEW = ("trainer=cpu", "trainer.max_epochs=1", "trainer.limit_train_batches=3", "data.batch_size=8")
-SHORT = (*_FEW, "trainer.save_every=0.01")
+SHORT = (
+    *("trainer=cpu", "trainer.max_epochs=1", "trainer.limit_train_batches=3"),
+    *("data.batch_size=8", "trainer.save_every=0.01"),
+)
 _CHOICES = (  # TRAINED stands for a run folder of the same model and data
     *("optim=sgd", "optim=nesterov", "optim=nesterov_fast", "optim=muon", "optim.lr=0", "optim.weight_decay=0.1"),
     *("optim.clip=0.1", "optim.ema=0.9", "optim.lookahead=2", "optim.sam=0.05", "optim.schedule.name=constant"),

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from common import training_config
 
 from zoo.checkpoint import SafeCheckpointIO, checkpoints
 
@@ -65,15 +66,8 @@ def soak(n: int, hours: float | None, seed: int) -> dict[str, Any]:
 
 
 def config_of(family: str, *overrides: str) -> Config:
-    """A short training's config, with all that a checkpoint has to remember."""
-    from hydra import compose, initialize_config_dir
-    from omegaconf import OmegaConf
-
-    conf = Path(__file__).resolve().parents[2] / "conf"
-    with initialize_config_dir(str(conf), version_base="1.3"):
-        composed = compose("train", [*FAMILIES[family], *EVERYTHING, *overrides])
-    values: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
-    return {key: value for key, value in values.items() if key not in ("logger", "run_dir")}
+    """A short training's config, with its callbacks and all that a checkpoint has to remember."""
+    return training_config(*FAMILIES[family], *EVERYTHING, *overrides, without=("logger", "run_dir"))
 
 
 class Chain:
