@@ -47,7 +47,8 @@ def run(
             raise unknown("target", name, TARGETS)
     rows: list[dict[str, Any]] = []
     for name in names or TARGETS:
-        rows.append(_in_process(name, cases, seed, minutes))
+        versions = {package: version(package) for package in VERSIONS}
+        rows.append({**_in_process(name, cases, seed, minutes), "versions": versions})
         if output:
             _write(Path(output), rows)
     _print(rows)
@@ -58,9 +59,8 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write the rows; those of other targets in the file stay."""
     known = json.loads(path.read_text())["targets"] if path.exists() else []
     by_target = {row["target"]: row for row in [*known, *rows]}
-    found = {"versions": {package: version(package) for package in VERSIONS}, "targets": list(by_target.values())}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=1) + "\n")
+    path.write_text(json.dumps({"targets": list(by_target.values())}, indent=1) + "\n")
 
 
 def _in_process(name: str, cases: int, seed: int, minutes: float | None) -> dict[str, Any]:

@@ -161,7 +161,11 @@ def _fuzz() -> Iterator[str]:
         for row in told["targets"]:
             numbers = [f"{row[key]:,}" for key in ("cases", "refused", "accepted", "seconds")]
             yield f"| {row['target']} | {' | '.join(numbers)} | {len(row['violations'])} |"
-        yield f"\nWith {_versions(told['versions'])}.\n"
+        by_versions: dict[str, list[str]] = {}
+        for row in told["targets"]:
+            by_versions.setdefault(_versions(row["versions"]), []).append(row["target"])
+        for versions, targets in by_versions.items():
+            yield f"\n{', '.join(targets)}: with {versions}.\n"
 
 
 def _ranges() -> Iterator[str]:
