@@ -12,7 +12,9 @@ from torch.utils.data import DataLoader
 
 import zoo
 from zoo.data import facts, stored
+from zoo.data.folders import files_in
 from zoo.data.images import _processes, _store
+from zoo.data.images._folder import image_files
 from zoo.data.images._pixels import read_pixels
 from zoo.data.readers import read_raw
 from zoo.data.splits import TensorSplit, batches, collate
@@ -456,3 +458,49 @@ def test_a_folder_is_answered_file_by_file(tmp_path, capsys):
     assert [row[0] for row in rows] == ["1.png", "more/1.png"]
     assert (tmp_path / "answers.csv").read_text().splitlines()[0] == ",".join(header)
     assert "left out: 1 of 3 files" in capsys.readouterr().out
+
+
+# Linked folders
+
+
+def test_files_behind_links_are_read(tmp_path, cache, capsys):
+    root, elsewhere = folder_of(tmp_path / "pictures"), tmp_path / "elsewhere"
+    (root / "red").rename(elsewhere)
+    (root / "red").symlink_to(elsewhere)  # a class
+    (elsewhere / "more").mkdir()
+    (elsewhere / "7.png").rename(elsewhere / "more" / "7.png")
+    (root / "blue" / "more").mkdir()
+    (root / "blue" / "more" / "some").symlink_to(tmp_path / "others")  # deep in a class
+    folder_of(tmp_path / "others", 2)
+    for name in ("red", "green"):
+        (tmp_path / "others" / name).rename(tmp_path / name)
+    splits = load(root)
+    assert splits.spec.class_names == ["blue", "green", "red"]
+    assert sum(map(len, (splits.train, splits.val, splits.test))) == 32
+    assert "not followed" not in capsys.readouterr().out
+
+
+def test_links_in_a_circle_end_and_a_file_counts_once(tmp_path, capsys):
+    root = folder_of(tmp_path / "pictures", 2)
+    links = {
+        "red/up": "..",
+        "red/me": ".",
+        "blue/a": "b",
+        "blue/b": "a",
+        "blue/0.link.png": "0.png",
+        "blue/x": "../red",
+    }
+    for link, target in links.items():
+        (root / link).symlink_to(target)
+    found = [str(file.relative_to(root / "blue")) for file in image_files(root / "blue")]
+    assert found == ["0.png", "1.png", "x/0.png", "x/1.png"]
+    assert capsys.readouterr().out.startswith("not followed, as what they lead to is found without: 3 links, such as ")
+    assert len(files_in(root)) == 8  # a and b lead nowhere
+
+
+def test_a_folder_behind_a_link_is_answered(tmp_path, runs):
+    folder_of(tmp_path / "pictures", 1, (8, 8))
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "more").symlink_to(tmp_path / "pictures")
+    _, rows = predict_file(zoo.load(runs["cnn"]), tmp_path / "linked")
+    assert [row[0] for row in rows] == ["more/blue/0.png", "more/green/0.png", "more/red/0.png"]

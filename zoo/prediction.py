@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zoo.data.folders import files_in
 from zoo.data.splits import Batch, n_at_once
 from zoo.errors import UserError, no_file, unknown
 from zoo.files import write_text
@@ -205,8 +206,7 @@ def _answer_folder(predictor: Predictor, folder: Path) -> tuple[list[str], list[
     header: list[str] = []
     rows: list[list[Any]] = []
     skipped: list[str] = []
-    inside = (file.relative_to(folder) for file in sorted(folder.rglob("*")) if file.is_file())
-    files = [folder / name for name in inside if not any(part.startswith(".") for part in name.parts)]
+    files = files_in(folder)
     for file in files:
         try:
             columns = predictor.answers(file)

@@ -2,12 +2,13 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
+from zoo.data.folders import files_in, folders_in, say_passed, visible, walk
 from zoo.data.images._pixels import EXTENSIONS
 from zoo.errors import UserError, unknown
 
@@ -34,15 +35,19 @@ class Listing(NamedTuple):
 
 def image_files(folder: Path) -> list[Path]:
     """The image files in a folder and the folders in it, sorted; hidden ones and files of other kinds are left out."""
-    return [Path(path) for path in sorted(_walk(folder)) if _is_image(path)]
+    return [path for path in files_in(folder) if _is_image(path.name)]
 
 
 def list_folder(root: Path) -> Listing:
     """The files of <root>/<class>/, or of <root>/train/<class>/, val/ and test/."""
     parts = _split_folders(root) or {"": root}
+    passed: list[str] = []
     files = {
-        (split, part / label): sorted(_walk(part / label)) for split, part in parts.items() for label in _folders(part)
+        (split, part / label): sorted(walk(part / label, passed))
+        for split, part in parts.items()
+        for label in folders_in(part)
     }
+    say_passed(passed)
     folders = {place: [Path(path) for path in paths if _is_image(path)] for place, paths in files.items()}
     found = [(path, folder.name, split) for (split, folder), images in folders.items() for path in images]
     bare = [str(folder.relative_to(root)) for (_, folder), images in folders.items() if not images]
@@ -63,7 +68,7 @@ def list_folder(root: Path) -> Listing:
 def _split_folders(root: Path) -> dict[str, Path]:
     """The folders of splits by split, where one to train holds folders of images and no image beside these. Folders of
     other names are left out then, and named. Else none, and train/ is a class among others."""
-    named = [(SPLITS[name.lower()], root / name) for name in _folders(root) if name.lower() in SPLITS]
+    named = [(SPLITS[name.lower()], root / name) for name in folders_in(root) if name.lower() in SPLITS]
     parts = dict(named)
     if "train" not in parts or not _holds_folders_of_images(parts["train"]):
         return {}
@@ -74,7 +79,7 @@ def _split_folders(root: Path) -> dict[str, Path]:
         "rename all but one of them, or put their images together",
     )
     parts = {split: path for split, path in parts.items() if _holds_folders_of_images(path)}
-    if others := [name for name in _folders(root) if root / name not in parts.values()]:
+    if others := [name for name in folders_in(root) if root / name not in parts.values()]:
         taken = ", ".join(f"{path.name}/" for path in parts.values())
         print(f"left out, as the classes are taken from {taken}: {', '.join(others[:5])}")
     return parts
@@ -163,23 +168,8 @@ def _refuse(wrong: Sequence[str], rule: str, what: str, fix: str) -> None:
 
 def _holds_folders_of_images(folder: Path) -> bool:
     """Whether there are images in its folders and none beside these."""
-    beside = any(_is_image(name) for name in os.listdir(folder) if _visible(name))
-    return not beside and any(map(_is_image, _walk(folder)))
-
-
-def _walk(folder: Path) -> Iterator[str]:
-    """The paths of all files in a folder and the folders in it, but for hidden ones."""
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if _visible(name)]
-        yield from (os.path.join(parent, name) for name in files if _visible(name))
-
-
-def _folders(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and _visible(entry.name))
-
-
-def _visible(name: str) -> bool:
-    return not name.startswith((".", "__MACOSX"))
+    beside = any(_is_image(entry.name) for entry in visible(folder) if not entry.is_dir())
+    return not beside and any(map(_is_image, walk(folder, [])))
 
 
 def _is_image(path: str) -> bool:

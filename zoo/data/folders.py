@@ -1,0 +1,61 @@
+"""What lies in a folder of the user's files, linked folders included."""
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from zoo.errors import UserError
+
+
+def files_in(folder: Path) -> list[Path]:
+    """All files in a folder and the folders in it, sorted, but for hidden ones; links are followed, see `walk`."""
+    passed: list[str] = []
+    files = sorted(walk(folder, passed))
+    say_passed(passed)
+    return [Path(file) for file in files]
+
+
+def walk(folder: Path, passed: list[str]) -> Iterator[str]:
+    """The paths of all files in a folder and the folders in it, but for hidden ones.
+
+    Links are followed once all else was found. Each file is found once and a circle of links ends: a link to what was
+    found already, or to a folder around it, is not followed but added to `passed`.
+    """
+    root = os.path.realpath(folder)
+    seen, waiting = set(map(str, Path(root).parents)), deque([(str(folder), root)])
+    while waiting:
+        path, real = waiting.popleft()
+        if real in seen:
+            passed.append(path)
+            continue
+        seen.add(real)
+        if not os.path.isdir(path):
+            yield path
+            continue
+        for entry in visible(path):
+            if entry.is_symlink():
+                waiting.append((entry.path, os.path.realpath(entry.path)))
+            else:
+                waiting.appendleft((entry.path, os.path.join(real, entry.name)))
+
+
+def say_passed(links: Sequence[str]) -> None:
+    """Say in one line which links were not followed."""
+    if links:
+        n, some = len(links), ", ".join(sorted(links)[:3])
+        print(f"not followed, as what they lead to is found without: {n:,} link{'s' * (n > 1)}, such as {some}")
+
+
+def folders_in(folder: Path) -> list[str]:
+    """The names of the folders in a folder, and of links to folders, sorted."""
+    return [entry.name for entry in visible(folder) if entry.is_dir()]
+
+
+def visible(folder: Path | str) -> list[os.DirEntry[str]]:
+    """What is in a folder, sorted by name, but for what the system hides. UserError where it cannot be read."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise UserError(f"cannot read the folder {folder}: {error.strerror}") from error
+    return [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
