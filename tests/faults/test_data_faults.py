@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+import multiprocessing
 import os
 import signal
 
@@ -24,6 +25,7 @@ from test_sequences import sizes, tone, write
 from test_tables import N, refused, same
 
 import zoo
+from zoo.data import cache as cache_module
 from zoo.data import files
 from zoo.data.images import _processes
 from zoo.data.readers import read_raw
@@ -396,3 +398,56 @@ def test_fault_20_a_very_long_sequence_is_answered(runs):
     both = predictor.predict_proba([values, values[:1]])
     assert np.isfinite(both).all()
     np.testing.assert_allclose(both, np.concatenate(alone), atol=1e-5)
+
+
+# 27: data sets that look alike to the cache
+
+
+def test_fault_27_a_picture_edited_in_place_with_its_time_kept(tmp_path, cache):
+    """A picture whose content changed is decoded anew, though its size and time are as before."""
+    root = folder_of(tmp_path / "a", 5)
+    path, other = root / "red" / "0.bmp", root / "red" / "1.bmp"
+    for number, one in enumerate((path, other)):
+        plain("RGB", 60 * number).save(one)
+    before, state = pictures(root).train.columns["image"], path.stat()
+    path.write_bytes(other.read_bytes())
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert path.stat().st_size == state.st_size and path.stat().st_mtime_ns == state.st_mtime_ns
+    assert not torch.equal(pictures(root).train.columns["image"], before)
+
+
+def test_fault_27_folders_of_equal_names_sizes_and_times(tmp_path, cache):
+    """Each of two folders gives its own pictures, though all their files' names, sizes and times are equal."""
+    for number, root in enumerate((tmp_path / "a", tmp_path / "b")):
+        for name in ("box", "disc"):
+            (root / name).mkdir(parents=True)
+            for i in range(5):
+                plain("L", 20 * number + i).save(root / name / f"{i}.bmp")
+                os.utime(root / name / f"{i}.bmp", (0, 0))
+    first, second = (pictures(tmp_path / name).train.columns["image"] for name in "ab")
+    assert not torch.equal(first, second)
+
+
+# 1: kills while a cache is made
+
+
+def make_and_die(path):
+    cache_module.kept(path, lambda place: (place.write_text("half"), os.kill(os.getpid(), signal.SIGKILL)))
+
+
+def test_fault_01_a_kill_while_a_cache_is_made_leaves_nothing(tmp_path):
+    """What a killed process has left half made in the cache is gone after the next start, also with other data; what a
+    living one is making stays."""
+    made = tmp_path / "made"
+    process = multiprocessing.get_context("fork").Process(target=make_and_die, args=(tmp_path / "killed",))
+    process.start()
+    process.join()
+    assert len(list(tmp_path.glob("*.zoo-tmp/*"))) == 1
+
+    def make(place):
+        assert [path.name for path in tmp_path.glob("*.zoo-tmp")] == ["made.zoo-tmp"]
+        place.write_text("whole")
+        cache_module.kept(tmp_path / "other", lambda place: place.write_text("also"))
+
+    assert cache_module.kept(made, make).read_text() == "whole"
+    assert {path.name for path in tmp_path.iterdir() if path.suffix != ".lock"} == {"made", "other"}

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import resource
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -126,27 +126,3 @@ def _group_limits(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sy
         for file in (parent / name for parent in (group, *group.parents) if parent.is_relative_to(folder)):
             with contextlib.suppress(OSError, ValueError):  # none there, or "max"
                 yield int(file.read_text())
-
-
-def kept(path: Path, make: Callable[[], object]) -> Path:
-    """A file of the cache, which `make` writes where it is not there yet; processes that need it too wait for the one
-    that does.
-
-    Raises:
-        UserError: when the disk is full or cannot be written to.
-    """
-    from filelock import FileLock
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
-            if not path.exists():
-                make()
-    except OSError as error:
-        if error.errno is None:  # of what is read, such as a packed file
-            raise
-        raise UserError(
-            f"cannot keep the data in {path.parent}: {error.strerror}\n"
-            "set ZOO_CACHE to a folder on a larger disk, or data.cache=false"
-        ) from error
-    return path

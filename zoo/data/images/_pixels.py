@@ -45,9 +45,11 @@ def read_pixels(path: Path, shape: Shape) -> np.ndarray:
 
 
 def read_digest(path: Path) -> str:
-    """A hash of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
+    """A hash of a file's content. UserError names a file that cannot be read."""
+    try:
+        return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
 
 
 def pixels(image: Image.Image, shape: Shape) -> np.ndarray:

@@ -4,10 +4,8 @@ import functools
 import hashlib
 import json
 import math
-import os
 import shutil
 import statistics
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from zoo.data.cache import kept
 from zoo.data.files import cache_folder
 from zoo.data.images._pixels import Header, Shape, read_digest, read_header, read_pixels
 from zoo.data.images._processes import in_processes
@@ -23,7 +22,7 @@ from zoo.data.splits import TensorSplit
 from zoo.data.stored import MappedRows, StoredSplit, stored_split
 from zoo.errors import UserError
 
-VERSION = 2  # of the conversion; a new one makes every cache anew
+VERSION = 3  # of the conversion; a new one makes every cache anew
 Size = int | Sequence[int] | None
 
 
@@ -79,7 +78,8 @@ def open_store(paths: Sequence[Path], size: Size, channels: int | None, cache: b
     Raises:
         UserError: when no file can be read, or the disk is too small.
     """
-    folder = cache_folder() / "imagefolder" / _key(paths, size, channels)
+    digests = [str(digest) for digest in in_processes(read_digest, paths, "comparing")]  # or why there is none
+    folder = cache_folder() / "imagefolder" / _key(paths, digests, size, channels)
     if cache and _is_whole(folder):
         return _decoded(folder, paths)
     headers = list(in_processes(read_header, paths, "reading headers"))
@@ -87,13 +87,10 @@ def open_store(paths: Sequence[Path], size: Size, channels: int | None, cache: b
     skipped = [str(header) for header in headers if isinstance(header, UserError)]
     _refuse_none(rows, skipped)
     shape = common_shape([headers[row] for row in rows], size, channels)
-    store = Store([paths[row] for row in rows], rows, shape, skipped, _copies(paths, rows), None)
+    store = Store([paths[row] for row in rows], rows, shape, skipped, _copies(digests, rows), None)
     if not cache or not _fits(len(rows) * math.prod(shape), cache):
         return store
-    if not _is_whole(folder):  # another process may have been faster
-        shutil.rmtree(folder, ignore_errors=True)  # where it is damaged
-        _decode(store, folder)
-    return _decoded(folder, paths)
+    return _decoded(kept(folder, functools.partial(_decode, store), _is_whole), paths)
 
 
 def _refuse_none(rows: Sequence[int], skipped: Sequence[str]) -> None:
@@ -133,23 +130,18 @@ def common_shape(headers: Sequence[Header], size: Size, channels: int | None) ->
     return channels or (1 if all(header.grey for header in headers) else 3), height, width
 
 
-def _key(paths: Sequence[Path], size: Size, channels: int | None) -> str:
-    """A name for what these files, in their present state, become."""
-    root = len(os.path.commonpath([path.parent for path in paths]))
-    stats = [path.stat() if path.exists() else path.lstat() for path in paths]  # a link may lead nowhere
-    states = [(str(path)[root:], stat.st_size, stat.st_mtime_ns) for path, stat in zip(paths, stats, strict=True)]
-    return hashlib.sha256(repr((VERSION, size, channels, states)).encode()).hexdigest()[:32]
+def _key(paths: Sequence[Path], digests: Sequence[str], size: Size, channels: int | None) -> str:
+    """A name for what files of these places and contents become."""
+    files = [(str(path), digest) for path, digest in zip(paths, digests, strict=True)]
+    return hashlib.sha256(repr((VERSION, size, channels, files)).encode()).hexdigest()[:32]
 
 
-def _copies(paths: Sequence[Path], rows: Iterable[int]) -> list[list[int]]:
-    """Groups of `rows` whose files are equal byte for byte; only files of equal size are read for it."""
-    sizes, digests = defaultdict(list), defaultdict(list)
+def _copies(digests: Sequence[str], rows: Iterable[int]) -> list[list[int]]:
+    """Groups of `rows` whose files are equal byte for byte."""
+    alike = defaultdict(list)
     for row in rows:
-        sizes[paths[row].stat().st_size].append(row)
-    alike = [row for group in sizes.values() if len(group) > 1 for row in group]
-    for row, digest in zip(alike, in_processes(read_digest, [paths[row] for row in alike], "comparing"), strict=True):
-        digests[digest].append(row)
-    return [group for group in digests.values() if len(group) > 1]
+        alike[digests[row]].append(row)
+    return [group for group in alike.values() if len(group) > 1]
 
 
 def _fits(n_bytes: int, cache: bool | str) -> bool:
@@ -163,27 +155,13 @@ def _fits(n_bytes: int, cache: bool | str) -> bool:
 
 
 def _decode(store: Store, folder: Path) -> None:
-    """Decode all images into `folder`, which is made whole or not at all."""
+    """Decode all images into `folder`."""
+    folder.mkdir()
     images = in_processes(functools.partial(read_pixels, shape=store.shape), store.paths, "decoding")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-            part = Path(temporary) / "whole"
-            part.mkdir()
-            rows, skipped = _write(images, store.rows, part / "pixels")
-            _refuse_none(rows, skipped)
-            found = {"rows": rows, "shape": store.shape, "skipped": store.skipped + skipped, "copies": store.copies}
-            (part / "contents.json").write_text(json.dumps(found))
-            try:
-                os.rename(part, folder)
-            except OSError:
-                if not _is_whole(folder):  # else another process was faster
-                    raise
-    except OSError as error:
-        raise UserError(
-            f"cannot keep the decoded images in {folder.parent}: {error.strerror}\n"
-            "set ZOO_CACHE to another folder, or data.cache=false"
-        ) from error
+    rows, skipped = _write(images, store.rows, folder / "pixels")
+    _refuse_none(rows, skipped)
+    found = {"rows": rows, "shape": store.shape, "skipped": store.skipped + skipped, "copies": store.copies}
+    (folder / "contents.json").write_text(json.dumps(found))
 
 
 def _write(images: Iterable[np.ndarray | UserError], rows: Iterable[int], file: Path) -> tuple[list[int], list[str]]:

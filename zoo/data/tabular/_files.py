@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 
-from zoo.data.stored import kept
+from zoo.data.cache import kept
 from zoo.data.tabular._mapped import mapped, sound, stream_parquet, stream_text
 from zoo.data.tabular._text import MISSING, UNPACK, check_unpacked, no_rows, opened, parse_whole, read_text
 from zoo.data.tabular._values import Place, check_headings
@@ -36,7 +36,7 @@ def read_table(
         if keep is None:
             table = _read_parquet(path) if _is_parquet(path) else _read_text(path, text, marks)
         else:
-            table = mapped(kept(keep, functools.partial(_stream, path, text, marks, keep)))
+            table = mapped(kept(keep, functools.partial(_stream, path, text, marks)))
         names = table.column_names
     except (pa.ArrowException, OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeError) as error:
         raise UserError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from error
@@ -63,7 +63,7 @@ def _read_text(path: Path, text: Sequence[str], missing: Sequence[str]) -> pa.Ta
 
 
 def _stream(path: Path, text: Sequence[str], missing: Sequence[str], keep: Path) -> None:
-    print(f"{path.name} is streamed into {keep.parent}, once")
+    print(f"{path.name} is streamed into {keep.parents[1]}, once")
     if _is_parquet(path):
         stream_parquet(path, keep)
     else:

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from zoo.data.cache import kept
 from zoo.data.files import cache_folder
-from zoo.data.stored import MappedRows, is_large, kept
+from zoo.data.stored import MappedRows, is_large
 from zoo.data.tabular._encode import encode, table_inputs
 from zoo.data.tabular._text import (
     BLOCK,
@@ -221,7 +222,7 @@ def mapped_rows(
     for name, an_input in table_inputs(columns).items():
         some = [column for column in columns if (column.kind == "categorical") == (name == "categorical")]
         file = keep.with_suffix(f".{_digest(some, dates)}.{name}")
-        kept(file, partial(_write_rows, file, some, table, dates, place))
+        kept(file, partial(_write_rows, columns=some, table=table, dates=dates, place=place))
         (width,) = an_input.shape
         rows[name] = MappedRows(file, an_input.dtype, (len(table), width or 0))
     return rows

@@ -1,0 +1,64 @@
+"""What is made once and kept in the cache: written whole or not at all, by one process, whatever is killed."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from zoo.errors import UserError
+from zoo.files import TEMPORARY
+
+
+def kept(path: Path, make: Callable[[Path], object], is_whole: Callable[[Path], bool] = Path.exists) -> Path:
+    """A file or folder of the cache, which is made where it is not there yet; processes that need it too wait for the
+    one that does.
+
+    Args:
+        path: of the file or folder.
+        make: writes it at the path it is given, in a folder for this alone, where it may leave other files.
+        is_whole: whether what is at `path` will do; what will not is replaced.
+
+    Raises:
+        UserError: when the disk is full or cannot be written to.
+    """
+    from filelock import FileLock
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tidy(path.parent)
+        with FileLock(f"{path}.lock"):
+            if not is_whole(path):
+                _make(path, make)
+    except OSError as error:
+        if error.errno is None:  # of what is read, such as a packed file
+            raise
+        raise UserError(
+            f"cannot keep the data in {path.parent}: {error.strerror}\n"
+            "set ZOO_CACHE to a folder on a larger disk, or data.cache=false"
+        ) from error
+    return path
+
+
+def tidy(folder: Path) -> None:
+    """Remove what killed processes left half made in a folder of the cache: that which no process holds the lock of."""
+    from filelock import FileLock, Timeout
+
+    for left in folder.glob(f"*{TEMPORARY}"):
+        lock = str(left).removesuffix(TEMPORARY) + ".lock"
+        with contextlib.suppress(Timeout, OSError), FileLock(lock, timeout=0):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _make(path: Path, make: Callable[[Path], object]) -> None:
+    """Make `path` beside its place and put it there."""
+    place = path.with_name(path.name + TEMPORARY)
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    try:
+        make(place / path.name)
+        if path.is_dir():  # damaged
+            shutil.rmtree(path)
+        os.replace(place / path.name, path)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
