@@ -54,7 +54,7 @@ def machine() -> str:
     import lightning
     import torch
 
-    from zoo.training import hardware
+    from zoo.system import hardware
 
     gpu = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
     versions = [f"{name} {module.__version__}" for name, module in (("torch", torch), ("lightning", lightning))]

@@ -96,15 +96,17 @@ def test_two_machines_train_like_one_process(config, tmp_path):
     ("variables", "first"),
     [
         ({}, True),
-        ({"RANK": "1", "LOCAL_RANK": "0"}, False),  # torchrun, second machine
-        ({"RANK": "0", "LOCAL_RANK": "0", "SLURM_PROCID": "1"}, True),  # torchrun, under srun
-        ({"SLURM_PROCID": "4", "SLURM_LOCALID": "0"}, False),  # srun, second machine
-        ({"LOCAL_RANK": "1", "SLURM_PROCID": "0"}, False),  # Lightning's launcher, in a shell of SLURM's
+        ({"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "0"}, False),  # torchrun, second machine
+        ({"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "SLURM_PROCID": "1"}, True),  # torchrun, under srun
+        ({"SLURM_NTASKS": "8", "SLURM_PROCID": "4", "SLURM_LOCALID": "0"}, False),  # srun, second machine
+        ({"WORLD_SIZE": "2", "LOCAL_RANK": "1", "SLURM_PROCID": "0"}, False),  # Lightning's, in a shell of SLURM's
         ({"NODE_RANK": "1"}, False),  # Lightning's launcher, second machine
+        ({"RANK": "1", "LOCAL_RANK": "1", "SLURM_PROCID": "1"}, True),  # left behind: nothing says that there are more
+        ({"WORLD_SIZE": "1", "RANK": "1"}, True),
     ],
 )
 def test_one_process_is_the_first(monkeypatch, variables, first):
-    for name in ("RANK", "NODE_RANK", "LOCAL_RANK", "SLURM_PROCID"):
+    for name in ("WORLD_SIZE", "RANK", "NODE_RANK", "LOCAL_RANK", "SLURM_NTASKS", "SLURM_PROCID"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -14,6 +14,7 @@ from zoo.data.module import ZooDataModule
 from zoo.data.splits import batches
 from zoo.models.cost import multiply_adds
 from zoo.modules import ZooModule
+from zoo.system import n_cores
 
 Config = Mapping[str, Any]
 WORTH_THREADS = 6_000_000  # multiply-adds of a batch, forward, from which several threads are faster than one
@@ -63,7 +64,7 @@ def fit_machine(trainer: Config, work: int) -> Config:
     on_cpu = trainer["accelerator"] == "cpu" or not torch.cuda.is_available()
     choices = {
         "precision": "bf16-mixed" if work >= WORTH_BF16 and _has_fast_bf16(on_cpu) else "32",
-        "threads": torch.get_num_threads() if work >= WORTH_THREADS else 1,
+        "threads": min(torch.get_num_threads(), n_cores()) if work >= WORTH_THREADS else 1,
     }
     return {**trainer, **{key: value for key, value in choices.items() if trainer[key] == "auto"}}
 

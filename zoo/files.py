@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
+
+from zoo.system import sync_folder
 
 TEMPORARY = ".zoo-tmp"  # ends the name of a file that is being written
 
@@ -29,22 +31,17 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object], seal: Callable
             write(device)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
+    temporary = path.with_name(f".{secrets.token_hex(8)}{TEMPORARY}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             _write(file, write, path)
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
         if seal:
-            seal(Path(temporary))
+            seal(temporary)
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def _write(file: IO[bytes], write: Callable[[IO[bytes]], object], path: Path) -> None:
@@ -60,13 +57,6 @@ def _write(file: IO[bytes], write: Callable[[IO[bytes]], object], path: Path) ->
         n, free = os.fstat(file.fileno()).st_size, shutil.disk_usage(path.parent).free
         told = f"{os.strerror(cause.errno)} after {n:,} bytes, {free:,} are free; the file from before is as it was"
         raise OSError(cause.errno, told, str(path)) from error
-
-
-def _umask() -> int:
-    """The permissions that new files are made without."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_text(path: Path, text: str) -> None:

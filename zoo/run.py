@@ -2,20 +2,21 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 
 from zoo.checkpoint import checkpoints, is_sound, newest, tidy
 from zoo.errors import UserError
 from zoo.files import write_text
 
 LOCK = ".lock"
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system that has none
 # settings that change nothing of what is learned
 MAY_DIFFER = {"run_dir", "resume", "zoo_path", "data.num_workers", "trainer.save_every", "trainer.n_checkpoints"}
 
@@ -60,19 +61,10 @@ class Run:
         if not is_first():
             yield self._checkpoint(config["resume"])
             return
-        try:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
-            lock = open(self.folder / LOCK, "w")
-        except OSError as error:
-            raise UserError(f"cannot write run_dir={self.folder}: {error.strerror}; give another run_dir") from error
-        with lock:
-            _lock(lock, self.folder)
-            try:
-                with self._as_it_was():
-                    self._prepare(config)
-                    yield self._checkpoint(config["resume"])
-            finally:
-                (self.folder / LOCK).unlink(missing_ok=True)
+        with _locked(self.folder), self._as_it_was():
+            self.checkpoints.mkdir(exist_ok=True)
+            self._prepare(config)
+            yield self._checkpoint(config["resume"])
 
     @contextlib.contextmanager
     def _as_it_was(self) -> Iterator[None]:
@@ -151,18 +143,26 @@ def finished_runs(folder: Path) -> list[Run]:
     return [run for run in runs if run.config.exists()]  # what an evaluation leaves has none
 
 
-def _lock(file: IO[str], folder: Path) -> None:
-    """Lock an open file for this process, not for those that it starts; the lock ends with the process.
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder, made if it is not there, against other processes and threads; its lock ends with the process.
 
     Raises:
-        UserError: when another process holds it.
+        UserError: when another training holds it, or it cannot be written.
     """
+    lock = FileLock(folder / LOCK, timeout=0)
     try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EAGAIN):
-            return  # a file system without locks
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
         raise UserError(f"run_dir={folder} is in use by another training; give another run_dir") from error
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise UserError(f"cannot write run_dir={folder}: {error.strerror}; give another run_dir") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -175,8 +175,14 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def is_first() -> bool:
-    """Whether this is the only process of a training, or the first, as torchrun, SLURM or Lightning's launcher says."""
-    names = ("RANK",) if "RANK" in os.environ else ("NODE_RANK", "LOCAL_RANK", "SLURM_PROCID")
+    """Whether this is the only process of a training, or the first, as torchrun, Lightning's launcher or SLURM says.
+
+    They also say how many there are: a rank that something else has left in the environment does not count.
+    """
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        names = ("RANK",) if "RANK" in os.environ else ("NODE_RANK", "LOCAL_RANK")
+    else:
+        names = ("SLURM_PROCID",) if os.environ.get("SLURM_NTASKS", "1") != "1" else ("NODE_RANK",)
     return all(os.environ.get(name, "0") == "0" for name in names)
 
 

@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping, Mod
 
 from zoo.checkpoint import SafeCheckpointIO, checkpoints, is_sound
 from zoo.errors import DivergedError, InterruptedTraining, UserError
+from zoo.system import STOPPING
 
 
 class Divergence(Callback):
@@ -110,8 +111,6 @@ class Saving(Checkpoint):
         n: how many are kept, beside best.ckpt.
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-
     def __init__(self, folder: Path, every: float, n: int):
         self.folder, self.every, self.n = folder, every, n
         self._caught = 0
@@ -120,7 +119,7 @@ class Saving(Checkpoint):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._saved = time.monotonic()
         if threading.current_thread() is threading.main_thread():  # only it may set handlers
-            self._before = {number: signal.signal(number, self._catch) for number in self.SIGNALS}
+            self._before = {number: signal.signal(number, self._catch) for number in STOPPING}
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         trainer.should_stop = any(map(_stopped, callbacks))  # before it was killed
 

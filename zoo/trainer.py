@@ -19,11 +19,11 @@ from lightning.pytorch.loggers import Logger
 
 from zoo.callbacks import BestOfEach, History, Progress
 from zoo.checkpoint import SafeCheckpointIO
-from zoo.data.stored import free_memory
 from zoo.errors import UserError, unknown
 from zoo.modules import ZooModule
 from zoo.modules.sharding import Sharded
 from zoo.saving import Best, Divergence, Saving
+from zoo.system import free_memory
 
 Config = Mapping[str, Any]
 # of a trainer section; all others are Lightning's
@@ -111,7 +111,7 @@ def create_trainer(
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-    except (MisconfigurationException, ValueError, TypeError) as error:
+    except (MisconfigurationException, RuntimeError, ValueError, TypeError) as error:
         raise UserError(f"trainer: {error}") from error
     if config["optim"].get("clip") and getattr(trainer.precision_plugin, "scaler", None):
         raise UserError("optim.clip and trainer.precision=16-mixed do not go together; take bf16-mixed")

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import platform
 import re
 import sys
@@ -36,6 +35,7 @@ from zoo.pretrained import load, save_file
 from zoo.report import write_report
 from zoo.run import Run, is_first, say
 from zoo.spec import DataSpec
+from zoo.system import hardware
 from zoo.trainer import Config, check_trainer, create_trainer, describe_device, quick_steps
 
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy", "scikit-learn")
@@ -323,11 +323,3 @@ def _peak_memory(device: torch.device) -> dict[str, float]:
     if device.type != "cuda":
         return {}
     return {"peak_gpu_gib": round(torch.cuda.max_memory_allocated(device) / 2**30, 3)}
-
-
-def hardware() -> str:
-    """The processor's name and cores, and the architecture."""
-    cpus = Path("/proc/cpuinfo")
-    lines = cpus.read_text().splitlines() if cpus.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor()} ({platform.machine()}), {os.cpu_count()} cores"

@@ -21,10 +21,14 @@ import torch
 from common import training_config
 
 from zoo.checkpoint import SafeCheckpointIO, checkpoints
+from zoo.files import TEMPORARY
 
 Config = Mapping[str, Any]
 WARM = ("zoo.training", "zoo.report", "matplotlib.backends.backend_agg", "sklearn.datasets", "torchmetrics")
-SAVING = ("tempfile.mkstemp", "os.rename", "os.remove")  # what a save is made of, as the interpreter reports it
+SAVING = (
+    "os.rename",
+    "os.remove",
+)  # beside opening a temporary file, what a save is made of, as the interpreter reports it
 EVERYTHING = (
     "trainer.save_every=0",
     "optim.ema=0.9",
@@ -143,8 +147,8 @@ def _train(config: Config, folder: str, event: int) -> None:
     multiprocessing.set_start_method("fork", force=True)  # of readers of data, as in a command of its own
     left = [event]
 
-    def count(name: str, _: Any) -> None:
-        if name in SAVING:
+    def count(name: str, arguments: tuple[Any, ...]) -> None:
+        if name in SAVING or (name == "open" and str(arguments[0]).endswith(TEMPORARY)):
             left[0] -= 1
             if left[0] == 0:
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from zoo.checkpoint import SafeCheckpointIO, is_sound, newest
 from zoo.errors import DivergedError, InterruptedTraining, UserError
 from zoo.files import write_text, write_whole
 from zoo.pretrained import load_file, save_file
+from zoo.run import Run
 
 FAMILIES = ("fnn", "cnn", "rnn")
 
@@ -311,9 +313,7 @@ def test_another_rate_and_a_folder_that_was_moved(config, tmp_path):
 
 def test_fault_18_two_runs_on_one_folder(config, tmp_path):
     """The second of two trainings on one folder is refused while the first one runs, and not after."""
-    hold = (
-        "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX); print(flush=True); input()"
-    )
+    hold = "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
     command = [sys.executable, "-c", hold, str(tmp_path / ".lock")]
     settings = config("model=fnn", "trainer.max_epochs=1", "resume=auto")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -322,4 +322,12 @@ def test_fault_18_two_runs_on_one_folder(config, tmp_path):
             zoo.train(settings, tmp_path)
         process.kill()
     assert zoo.train(settings, tmp_path)
-    assert not (tmp_path / ".lock").exists()
+
+
+def test_fault_34_two_threads_on_one_folder(config, tmp_path):
+    """Of two threads of a process that train on one folder, the second is refused, and the first keeps its lock."""
+    run, settings = Run(tmp_path), config("model=fnn", "trainer.max_epochs=1", "resume=auto")
+    with run.claim(settings), ThreadPoolExecutor(1) as other:
+        for _ in range(2):
+            with pytest.raises(UserError, match="in use by another training"):
+                other.submit(zoo.train, settings, tmp_path).result()

@@ -10,7 +10,6 @@ import os
 import shutil
 import sys
 import tarfile
-import tempfile
 import urllib.error
 import urllib.request
 import zipfile
@@ -22,6 +21,7 @@ from urllib.parse import urlsplit
 
 from zoo.errors import UserError
 from zoo.files import write_whole
+from zoo.system import own_temporary_folder
 
 UNPACK: dict[str, tuple[bytes, Callable[..., Any]]] = {
     ".gz": (b"\x1f\x8b", gzip.open),
@@ -40,9 +40,7 @@ def cache_folder() -> Path:
                 os.makedirs(folder, exist_ok=True)
                 if os.access(folder, os.W_OK):
                     return Path(folder)
-    fallback = Path(tempfile.gettempdir()) / f"zoo-{os.getuid()}"
-    fallback.mkdir(mode=0o700, exist_ok=True)
-    return fallback
+    return own_temporary_folder("zoo")
 
 
 def read(

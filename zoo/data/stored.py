@@ -1,9 +1,6 @@
 """Data that stay on disk until a batch asks for them: sets larger than memory."""
 
-import contextlib
-import os
-import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +12,7 @@ from torch.utils.data import Dataset
 
 from zoo.data.splits import Batch, TensorSplit
 from zoo.errors import UserError
+from zoo.system import free_memory
 
 IN_MEMORY = 1 << 30  # bytes of a stored set that are kept in memory, at most
 SHARE = 4  # a set that takes more than one part in so many of the free memory is large
@@ -96,33 +94,3 @@ def check_room(n_bytes: float, what: Path | str) -> None:
     """Raise UserError where so many bytes, which `what` says that it holds, are more than the free memory."""
     if n_bytes > free_memory():
         raise UserError(f"{what} says that it holds {n_bytes / 1e9:.1f} GB, and {free_memory() / 1e9:.1f} GB are free")
-
-
-def free_memory() -> int:
-    """Bytes that this process may take: what the machine has free, within the limits of control groups and ulimit."""
-    free = _system_bytes("/proc/meminfo", "MemAvailable") or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limit = resource.getrlimit(resource.RLIMIT_DATA)[0]
-    if limit != resource.RLIM_INFINITY:
-        free = min(free, limit - _system_bytes("/proc/self/status", "VmData"))
-    return min(free, *_group_limits())
-
-
-def _system_bytes(file: str, name: str) -> int:
-    """The bytes of an entry, such as "VmData: 12 kB", of a file of the system's; 0 where there is none."""
-    with contextlib.suppress(OSError):
-        lines = Path(file).read_text().splitlines()
-        return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), 0)
-    return 0
-
-
-def _group_limits(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
-    """The limits of this process's control groups, of either version, and of the groups around them."""
-    for line in proc.read_text().splitlines() if proc.exists() else []:
-        _, controllers, path = line.split(":", 2)
-        if controllers not in ("", "memory"):
-            continue
-        folder, name = (root / "memory", "memory.limit_in_bytes") if controllers else (root, "memory.max")
-        group = folder / path.lstrip("/")
-        for file in (parent / name for parent in (group, *group.parents) if parent.is_relative_to(folder)):
-            with contextlib.suppress(OSError, ValueError):  # none there, or "max"
-                yield int(file.read_text())

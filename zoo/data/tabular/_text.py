@@ -18,9 +18,10 @@ import pyarrow as pa
 import pyarrow.csv
 import rich.progress
 
-from zoo.data.stored import SHARE, free_memory
+from zoo.data.stored import SHARE
 from zoo.data.tabular._values import DECIMAL_COMMA, check_headings, is_text, plain, with_decimal_point
 from zoo.errors import UserError
+from zoo.system import free_memory
 
 UNPACK: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 MISSING = ("", " ", "?", "-", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NULL", "Null", "null", "None")

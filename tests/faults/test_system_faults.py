@@ -1,0 +1,112 @@
+"""What is asked of the operating system, as Linux of either kind of control groups, macOS and Windows answer."""
+
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+
+import psutil
+import pytest
+
+from zoo import system
+
+NONE = tempfile.gettempdir() + "/none"
+
+
+def plays(monkeypatch, tmp_path, groups, limits):
+    """Play a Linux whose process is in `groups`, as /proc tells, where control groups have these limits."""
+    (tmp_path / "proc").write_text(groups)
+    for file, limit in limits.items():
+        path = tmp_path / "cgroup" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{limit}\n")
+    monkeypatch.setattr(system._group_limits, "__defaults__", (tmp_path / "proc", tmp_path / "cgroup"))
+
+
+@pytest.mark.parametrize(
+    ("groups", "limits", "smallest"),
+    [
+        ("0::/\n", {}, None),  # the root group of version 2 has no file
+        ("0::/user/me\n", {"user/me/memory.max": "max", "user/memory.max": "max"}, None),
+        ("0::/user/me\n", {"user/me/memory.max": "max", "user/memory.max": 500}, 500),
+        ("4:memory:/c/d\n2:cpu:/c\n0::/a/b\n", {"memory/c/memory.limit_in_bytes": 700, "a/memory.max": 900}, 700),
+        ("", {}, None),
+    ],
+)
+def test_fault_28_control_groups_with_and_without_a_limit(monkeypatch, tmp_path, groups, limits, smallest):
+    """Where control groups, of either version, set no limit, what the machine has free may be taken; else the least."""
+    plays(monkeypatch, tmp_path, groups, limits)
+    free = psutil.virtual_memory().available
+    assert system.free_memory() == smallest if smallest else 0.5 * free < system.free_memory() < 2 * free
+
+
+def test_fault_28_a_system_without_control_groups(monkeypatch):
+    """Without /proc, as on macOS, and without ulimit, as on Windows, what the machine has free may be taken."""
+    monkeypatch.setattr(system._group_limits, "__defaults__", (system.Path(NONE), system.Path(NONE)))
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert 0 < system.free_memory() <= psutil.virtual_memory().total
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    assert system.free_memory() == system.UNKNOWN_MEMORY
+
+
+# Takes away what Windows and macOS have not, before anything is imported that might use it.
+ELSEWHERE = """
+import multiprocessing, os, pathlib, signal, sys
+if sys.argv[1] == "windows":
+    for name in ("fcntl", "resource", "pwd", "grp", "termios"):
+        sys.modules[name] = None
+    for name in ("SIGUSR1", "SIGKILL", "SIGHUP"):
+        delattr(signal, name)
+    signal.valid_signals = lambda: {signal.SIGINT, signal.SIGTERM}
+    for name in ("sysconf", "getuid", "geteuid", "fchmod", "umask", "sched_getaffinity"):
+        delattr(os, name)
+    open_file = os.open
+    def no_folders(path, *options, **more):
+        if os.path.isdir(path):
+            raise PermissionError(13, "Permission denied", path)
+        return open_file(path, *options, **more)
+    os.open = no_folders
+else:
+    delattr(os, "sched_getaffinity")
+    exists = pathlib.Path.exists
+    pathlib.Path.exists = lambda path: not str(path).startswith(("/proc", "/sys")) and exists(path)
+multiprocessing.set_start_method("spawn")
+if __name__ == "__main__":
+    import zoo
+    from common import training_config
+    from lightning.pytorch.trainer.connectors import signal_connector
+    signal_connector._IS_WINDOWS = sys.argv[1] == "windows"
+    metrics = zoo.train(training_config("model=fnn", "trainer=cpu", "trainer.max_epochs=1"), sys.argv[2])
+    zoo.train(training_config("model=fnn", "data=csv", "data.path=" + sys.argv[3], "data.target=y", "data.cache=true",
+              "trainer=cpu", "trainer.max_epochs=1"), sys.argv[2] + "-csv")
+    print(zoo.load(sys.argv[2]).card["hardware"], metrics["test"]["accuracy"])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["windows", "macos"])
+def test_fault_28_another_system(tmp_path, name):
+    """Without what Windows and macOS lack (control groups, POSIX locks, signals, users) a model trains and loads."""
+    script, table = tmp_path / "script.py", tmp_path / "table.csv"
+    script.write_text(ELSEWHERE)
+    table.write_text("x,y\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(100)))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "ZOO_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, str(script), name, str(tmp_path / "run"), str(table)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert float(done.stdout.split()[-1]) > 0.5
+
+
+def test_fault_34_a_temporary_folder_of_somebody_else(monkeypatch, tmp_path):
+    """The cache of last resort, in the temporary folder, is this user's alone; else a new one takes its place."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    find = system.own_temporary_folder.__wrapped__
+    own = find("zoo")
+    assert find("zoo") == own
+    assert stat.S_IMODE(own.stat().st_mode) == 0o700
+    own.chmod(0o777)  # anybody may put files there
+    assert find("zoo") != own
+    own.rmdir()
+    own.symlink_to(tmp_path)
+    assert find("zoo") != own
