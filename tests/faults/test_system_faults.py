@@ -1,15 +1,19 @@
 """What is asked of the operating system, as Linux of either kind of control groups, macOS and Windows answer."""
 
+import functools
 import os
 import stat
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import psutil
 import pytest
 
+import zoo
 from zoo import system
+from zoo.data import files
 
 NONE = tempfile.gettempdir() + "/none"
 
@@ -110,3 +114,21 @@ def test_fault_34_a_temporary_folder_of_somebody_else(monkeypatch, tmp_path):
     own.rmdir()
     own.symlink_to(tmp_path)
     assert find("zoo") != own
+
+
+def test_fault_34_a_cache_of_another_user(monkeypatch, tmp_path):
+    """What another user's cache has is read there; what it has not is kept in a cache of one's own."""
+    shared, home = tmp_path / "shared", tmp_path / "home"
+    monkeypatch.setenv("ZOO_CACHE", str(shared))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
+    for name in ("old", "new"):
+        (tmp_path / f"{name}.csv").write_text("x,y\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(100)))
+    load = functools.partial(zoo.load_data, "csv", target="y", cache=True)
+    load(path=str(tmp_path / "old.csv"))
+    before, can_write = sorted(shared.rglob("*")), files._can_write
+    monkeypatch.setattr(files, "_can_write", lambda folder: shared not in Path(folder).parents and can_write(folder))
+    load(path=str(tmp_path / "old.csv"))
+    assert not home.exists()
+    load(path=str(tmp_path / "new.csv"))
+    assert sorted(shared.rglob("*")) == before
+    assert list(home.rglob("*.arrow"))

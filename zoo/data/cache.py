@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from zoo.data.files import cache_place
 from zoo.errors import UserError
 from zoo.files import TEMPORARY
 
@@ -24,8 +25,10 @@ def kept(path: Path, make: Callable[[Path], object], is_whole: Callable[[Path], 
     """
     from filelock import FileLock
 
+    if is_whole(path):
+        return path
+    path = cache_place(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         tidy(path.parent)
         with FileLock(f"{path}.lock"):
             if not is_whole(path):
@@ -35,7 +38,7 @@ def kept(path: Path, make: Callable[[Path], object], is_whole: Callable[[Path], 
             raise
         raise UserError(
             f"cannot keep the data in {path.parent}: {error.strerror}\n"
-            "set ZOO_CACHE to a folder on a larger disk, or data.cache=false"
+            "set ZOO_CACHE to a folder that you can write to and that has room, or data.cache=false"
         ) from error
     return path
 

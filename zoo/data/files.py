@@ -32,15 +32,30 @@ DAMAGE = (OSError, EOFError, KeyError, zlib.error, lzma.LZMAError, tarfile.TarEr
 
 
 def cache_folder() -> Path:
-    """A folder for fetched and unpacked files: ZOO_CACHE, else the user's cache, else a temporary one."""
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    for folder in (os.environ.get("ZOO_CACHE"), os.path.join(home, "zoo")):
-        if folder:
-            with contextlib.suppress(OSError):
-                os.makedirs(folder, exist_ok=True)
-                if os.access(folder, os.W_OK):
-                    return Path(folder)
-    return own_temporary_folder("zoo")
+    """A folder for fetched and unpacked files: ZOO_CACHE, else this user's own."""
+    shared = os.environ.get("ZOO_CACHE")
+    return Path(shared) if shared and _can_write(shared) else own_cache_folder()
+
+
+def own_cache_folder() -> Path:
+    """The user's cache, else a temporary folder."""
+    home = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "zoo")
+    return Path(home) if _can_write(home) else own_temporary_folder("zoo")
+
+
+def cache_place(path: Path) -> Path:
+    """Where to write what belongs at a path in the cache: there, or at its like in the user's own cache, where a folder
+    of another user's stands in the way."""
+    if _can_write(path.parent) or not path.is_relative_to(cache_folder()):
+        return path
+    return own_cache_folder() / path.relative_to(cache_folder())
+
+
+def _can_write(folder: str | Path) -> bool:
+    """Whether files can be put into a folder, which is made where it is not there."""
+    with contextlib.suppress(OSError):
+        os.makedirs(folder, exist_ok=True)
+    return os.access(folder, os.W_OK)
 
 
 def read(
@@ -97,7 +112,7 @@ def _beside(name: str, url: str) -> str:
 def _places(name: str, urls: Sequence[str], cache: Path) -> list[Path]:
     """The files at hand that may hold the content; first those that need no unpacking."""
     own = os.environ.get("ZOO_DATA")
-    folders = [Path(own), cache] if own else [cache]
+    folders = [*([Path(own)] if own else []), cache, own_cache_folder()]
     packed = [*(name + suffix for suffix in UNPACK), *(_beside(name, url) for url in urls)]
     paths = [folder / name for folder in folders] + [folder / form for folder in folders for form in packed]
     return [path for path in dict.fromkeys(paths) if os.path.isfile(path)]
@@ -154,7 +169,7 @@ def _bounded(file: IO[bytes]) -> bytes:
 def _keep(path: Path, content: bytes) -> None:
     """Write to the cache, whole or not at all; a cache that cannot be written to is only slower."""
     try:
-        write_whole(path, lambda file: file.write(content))
+        write_whole(cache_place(path), lambda file: file.write(content))
     except OSError as error:
         print(f"{path} is not kept: {error}")
 
@@ -163,7 +178,7 @@ def fetched(url: str, path: Path, content_of: Callable[[Path], bytes]) -> bytes:
     """The content of a URL's file, kept at `path`; fetched anew where what an earlier try left was wrong."""
     from filelock import FileLock
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = cache_place(path)
     part = path.with_name(path.name + ".part")
     with FileLock(f"{path}.lock"):
         left = path.exists() or part.exists()

@@ -79,7 +79,9 @@ def _n_bytes(path: Path) -> int:
 def _file(path: Path, text: Sequence[str], missing: Sequence[str]) -> Path:
     """Named by all that the table's columns follow from."""
     state = path.stat()
-    name = _digest(str(path.resolve()), state.st_size, state.st_mtime_ns, sorted(text), sorted(missing))
+    name = _digest(
+        str(path.resolve()), state.st_size, state.st_mtime_ns, state.st_ctime_ns, sorted(text), sorted(missing)
+    )
     return cache_folder() / "tables" / f"{name}.arrow"
 
 
@@ -222,7 +224,7 @@ def mapped_rows(
     for name, an_input in table_inputs(columns).items():
         some = [column for column in columns if (column.kind == "categorical") == (name == "categorical")]
         file = keep.with_suffix(f".{_digest(some, dates)}.{name}")
-        kept(file, partial(_write_rows, columns=some, table=table, dates=dates, place=place))
+        file = kept(file, partial(_write_rows, columns=some, table=table, dates=dates, place=place))
         (width,) = an_input.shape
         rows[name] = MappedRows(file, an_input.dtype, (len(table), width or 0))
     return rows
