@@ -8,8 +8,9 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+LONGEST = 200  # bytes of a folder's name, of which file systems take 255
 CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 
@@ -29,7 +30,8 @@ def main(config_name: str, run: Callable[..., float | None]) -> None:
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are, in place of Hydra's own printing
     with exit_codes():
-        sys.argv[1:] = map(_readable, sys.argv[1:])
+        sys.argv[1:] = _flags_first(map(_readable, sys.argv[1:]))
+        _name_jobs()
     _search_own_folder()
     if config_name == "train" and {"--help", "-h"} & set(sys.argv) and not _chosen_model():
         sys.argv.append("model=fnn")  # the settings are shown with the values that a model brings
@@ -139,6 +141,50 @@ def _names(chosen: Any) -> bool:
 
     names = chosen if isinstance(chosen, list) else [chosen]
     return all(isinstance(name, str | Sweep) for name in names)
+
+
+def _flags_first(words: Iterable[str]) -> list[str]:
+    """The words of a command with its flags, such as -m, in front of its overrides, as Hydra wants them.
+
+    Raises:
+        UserError: for a flag that there is not.
+    """
+    from hydra._internal.utils import get_args_parser
+
+    from zoo.errors import UserError
+
+    def refuse(message: str) -> NoReturn:
+        raise UserError(f"{message}; flags are -m, for a sweep, and --help; settings are written key=value")
+
+    words = sorted(words, key=lambda word: not word.startswith("-") and ("=" in word or word.startswith("~")))
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    parser.parse_args(words)
+    return words
+
+
+def _name_jobs() -> None:
+    """Name the folders of a sweep's jobs by what they differ in; by their numbers where that is long or a logger's, who
+    are told secrets."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    given = [word for word in sys.argv[1:] if not word.startswith("-") and "=" in word]
+    if not {"-m", "--multirun"} & set(sys.argv):
+        return
+    with contextlib.suppress(HydraException):  # it says what is wrong when its turn comes
+        overrides = OverridesParser.create().parse_overrides(given)
+        fixed = [f"'{one.key_or_group}'" for one in overrides if not one.is_sweep_override()]
+        swept = [one for one in overrides if one.is_sweep_override()]
+        sys.argv.append(f"hydra.job.config.override_dirname.exclude_keys=[run_dir,resume,zoo_path,{','.join(fixed)}]")
+        if any(one.key_or_group.startswith("logger.") for one in swept) or sum(map(_width, swept)) > LONGEST:
+            sys.argv.append("hydra.sweep.subdir=${hydra:job.num}")
+
+
+def _width(override: Any) -> int:
+    """Bytes that an override takes in a folder's name, at most."""
+    values = override.sweep_string_iterator() if override.is_discrete_sweep() else [override.input_line]
+    return len(override.key_or_group) + 2 + max(len(value.encode()) for value in values)
 
 
 def _search_own_folder() -> None:

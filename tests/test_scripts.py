@@ -1,6 +1,8 @@
 """The command line, each command in a process of its own."""
 
+import importlib
 import json
+import re
 import runpy
 import sys
 
@@ -26,6 +28,50 @@ def test_multirun_leaves_a_folder_a_job_and_a_summary(script, tmp_path):
     summary = (tmp_path / "summary.csv").read_text()
     assert "fnn/perceptron" in summary
     assert "±" in done.out
+
+
+LONG = [
+    *("trainer=cpu", "optim.lr=0.001", "optim.schedule.name=constant", "optim.clip=1.0", "data.batch_size=32"),
+    *("data.eval_batch_size=500", "trainer.threads=1", "model.width=32", "model.depth=1", "model.dropout=0.1"),
+    *("task.label_smoothing=0.1", "trainer.save_every=30", "trainer.n_checkpoints=1", "trainer.max_epochs=1"),
+]
+
+
+def test_a_sweep_of_many_settings_is_named_by_what_differs_wherever_its_flag_stands(script, tmp_path):
+    done = script("train", "model=fnn", "-m", "seed=0,1", *LONG, f"run_dir={tmp_path}")
+    assert done.code == 0, done.err
+    assert {path.parent.name for path in tmp_path.rglob("metrics.json")} == {"seed=0", "seed=1"}
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["-m", "logger=mlflow", "logger.mlflow.tracking_uri=https://me:secret@host", "seed=0,1"], "exclude_keys="),
+        (["-m", "+logger.wandb.api_key=secret,other"], "hydra.sweep.subdir=${hydra:job.num}"),
+        (["-m", f"data.path={'a' * 150},{'b' * 150}", f"+note={'c' * 99},d"], "hydra.sweep.subdir=${hydra:job.num}"),
+        (["-m", f"seed={','.join(map(str, range(200)))}"], "exclude_keys="),
+        (["seed=0"], "seed=0"),
+    ],
+)
+def test_a_sweeps_folders_have_short_names_without_a_loggers_settings(words, names, monkeypatch):
+    common = importlib.import_module("common")
+    monkeypatch.setattr(sys, "argv", ["train.py", *words])
+    common._name_jobs()
+    assert names in sys.argv[-1]
+    excluded = re.findall(r"exclude_keys=.*'(.*tracking_uri)'", " ".join(sys.argv))
+    assert bool(excluded) == any("tracking_uri" in word for word in words)
+
+
+def test_a_flag_that_there_is_not_is_refused_in_a_line(monkeypatch, capsys):
+    assert in_this_process("train", ["model=fnn", "--foo", "seed=0"], monkeypatch) == 2
+    err = capsys.readouterr().err
+    assert "--foo" in err and len(err.strip().splitlines()) <= 5
+
+
+def test_two_trainings_started_together_have_two_folders():
+    """Their names hold the time to the microsecond."""
+    hydra = yaml.safe_load((ROOT / "conf" / "train.yaml").read_text())["hydra"]
+    assert all("_%f" in hydra[kind]["dir"] for kind in ("run", "sweep"))
 
 
 def in_this_process(name, arguments, monkeypatch):

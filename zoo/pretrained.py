@@ -37,7 +37,7 @@ def list_pretrained(pattern: str = "*") -> list[str]:
 
 def load_card(name: str) -> dict[str, Any]:
     """The card of a pretrained file; an unknown name raises UserError with the nearest."""
-    from zoo.data.plain import read_yaml
+    from zoo.plain import read_yaml
 
     if name not in list_pretrained():
         raise unknown("pretrained file", name, list_pretrained())

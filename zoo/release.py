@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from scipy.special import stdtrit
 from torch import Tensor
 
@@ -20,6 +19,7 @@ from zoo.errors import UserError
 from zoo.evaluation import measure
 from zoo.files import sha256_of, write_text
 from zoo.models.ensemble import Trained
+from zoo.plain import yaml_of
 from zoo.pretrained import CARDS, WEIGHTS, load_card, load_file, read_tensors, save_file
 from zoo.run import Run, finished_runs
 from zoo.spec import DataSpec, Input
@@ -77,7 +77,7 @@ def release(name: str, runs: Path, *, together: bool = False) -> Path:
         "probe": _probe_outputs(model, spec).tolist(),
     }
     path = CARDS / f"{name}.yaml"
-    write_text(path, yaml.safe_dump(card, sort_keys=False, width=120))
+    write_text(path, yaml_of(card, width=120))
     return path
 
 

@@ -9,7 +9,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import yaml
 from torch import Tensor
 
 from zoo.data import DATA
@@ -17,6 +16,7 @@ from zoo.data.splits import Splits
 from zoo.figures import Points, curves, table
 from zoo.files import write_text
 from zoo.findings import FINDINGS
+from zoo.plain import yaml_of
 from zoo.prediction import Predictor
 from zoo.run import Run
 from zoo.summary import facts, measured
@@ -168,7 +168,7 @@ def _usage(folder: Path, config: Values, splits: Splits) -> str:
 <h2>Repeat it</h2><p>With the defaults of this model and data:</p>{_code(command)}
 <p>With every setting of this run, callbacks and loggers aside:</p>{_code(exactly)}
 <details><summary>All settings ({escape(config_file)})</summary>
-{_code(yaml.safe_dump(dict(config), sort_keys=False))}</details>"""
+{_code(yaml_of(dict(config)))}</details>"""
 
 
 def _code(text: str) -> str:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from filelock import FileLock, Timeout
 
 from zoo.checkpoint import checkpoints, is_sound, newest, tidy
 from zoo.errors import UserError
 from zoo.files import write_text
+from zoo.plain import read_yaml, yaml_of
 
 LOCK = ".lock"
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system that has none
@@ -107,7 +107,7 @@ class Run:
 
     def _changes(self, config: Mapping[str, Any]) -> list[str]:
         """Which settings differ from those of the run that the folder holds, in words."""
-        before = dict(flat(yaml.safe_load(self.config.read_text()) if self.config.exists() else {}))
+        before = dict(flat(self.read_config() if self.config.exists() else {}))
         now = dict(flat(config))
         keys = sorted({*before, *now} - MAY_DIFFER)
         different = [key for key in keys if before.get(key) != now.get(key)]
@@ -115,7 +115,14 @@ class Run:
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write what a training is told."""
-        write_text(self.config, yaml.safe_dump(dict(config), sort_keys=False))
+        write_text(self.config, yaml_of(dict(config)))
+
+    def read_config(self) -> Mapping[str, Any]:
+        """What the training was told; UserError where the file holds something else."""
+        config = read_yaml(self.config)
+        if not isinstance(config, Mapping):
+            raise UserError(f"{self.config} is no config of a training: it holds {config!r:.80}")
+        return config
 
     def _checkpoint(self, resume: str | None) -> Path | None:
         if resume is None:

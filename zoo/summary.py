@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from zoo.files import write_text
 from zoo.run import finished_runs, flat
 
@@ -135,7 +133,7 @@ def _failed(folder: Path) -> list[Values]:
 def _jobs(folder: Path) -> Iterator[tuple[dict[str, str], Values]]:
     """The flat config and the metrics of every finished job in `folder`."""
     for run in finished_runs(folder):
-        config = flat(yaml.safe_load(run.config.read_text()))
+        config = flat(run.read_config())
         yield {key: str(value) for key, value in config}, json.loads(run.metrics.read_text())
 
 

@@ -1,29 +1,8 @@
-"""Plain values, as people write them on the command line and in yaml: there without tags, and without aliases, by which
-few lines become billions of values."""
+"""Plain values, as people write them on the command line."""
 
-from pathlib import Path
 from typing import Any
-
-import yaml
-
-from zoo.errors import UserError
-
-
-class _Loader(yaml.SafeLoader):
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("it has an alias, such as *a; write out what it stands for")
-        return super().compose_node(parent, index)
 
 
 def texts(value: Any) -> list[str]:
     """A list of texts, or a single value, as the command line gives them."""
     return [str(one) for one in ([] if value is None else [value] if isinstance(value, str | int | float) else value)]
-
-
-def read_yaml(path: Path) -> Any:
-    """The values of a file; UserError where that is no yaml, or not of plain values."""
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not yaml of plain values: {str(error).splitlines()[0]}") from error

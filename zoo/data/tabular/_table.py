@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
-import yaml
 from torch import Tensor
 
 from zoo.data import LABELLED, READERS
@@ -20,6 +19,7 @@ from zoo.data.tabular._infer import class_codes, infer_columns, infer_task, list
 from zoo.data.tabular._mapped import keep_files, mapped_rows
 from zoo.data.tabular._values import Place, as_numbers, as_table, missing, plain, row_number
 from zoo.errors import UserError, unknown
+from zoo.plain import yaml_of
 from zoo.spec import Column, DataSpec, Input
 
 
@@ -215,4 +215,4 @@ def schema_yaml(spec: DataSpec) -> str:
     """The target and the kinds of all columns as yaml, to be corrected and read back by `data.schema=`."""
     kinds = {column.name: column.kind for column in spec.columns}
     kinds |= dict.fromkeys(spec.reading.get("ignored", ()), "ignore")
-    return yaml.safe_dump({"target": spec.target_name, "columns": kinds}, sort_keys=False, allow_unicode=True)
+    return yaml_of({"target": spec.target_name, "columns": kinds}, allow_unicode=True)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zoo.data import DATA, Facts
-from zoo.data.plain import read_yaml, texts
+from zoo.data.plain import texts
 from zoo.data.splits import Splits, sample_keys, say_twins
 from zoo.data.tabular._files import check_path, place_in, read_table
 from zoo.data.tabular._infer import infer_task, read_dates
@@ -20,6 +20,7 @@ from zoo.data.tabular._rows import split_rows
 from zoo.data.tabular._table import schema_yaml, table_splits
 from zoo.data.tabular._values import Place, as_numbers, as_text, is_number, missing, plain, refuse
 from zoo.errors import UserError, unknown
+from zoo.plain import read_yaml
 
 FACTS = Facts(
     task="any",
