@@ -1,0 +1,34 @@
+"""Faults 25, 32 and 33: data that changed after training, secrets and personal paths, and files made to harm."""
+
+import pytest
+import yaml
+
+import zoo
+from zoo.errors import UserError
+from zoo.plain import read_yaml, yaml_of
+from zoo.run import Run
+from zoo.summary import write_summary
+
+BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+
+
+@pytest.mark.parametrize("text", [BOMB, "model: !!python/object:os.system x", "[" * 5000, "- a list"])
+def test_fault_33_a_config_made_to_harm(config, runs, tmp_path, text):
+    """A run's config with aliases, tags, or nested too deep is refused in one line, by a resume and by a summary."""
+    run = Run(tmp_path)
+    run.checkpoints.mkdir()
+    run.metrics.write_text("{}")
+    run.config.write_text(text)
+    for call in (lambda: zoo.train(config("model=fnn", "resume=auto"), tmp_path), lambda: write_summary(tmp_path)):
+        with pytest.raises(UserError, match=r"config\.yaml") as caught:
+            call()
+        assert len(str(caught.value)) < 300
+
+
+def test_fault_33_what_is_written_twice_needs_no_alias(tmp_path):
+    """Yaml of the zoo's own has no aliases, so that it is read back."""
+    shared = [0.9, 0.999]
+    (tmp_path / "config.yaml").write_text(yaml_of({"a": shared, "b": {"c": shared}}))
+    assert "&" not in (tmp_path / "config.yaml").read_text()
+    assert read_yaml(tmp_path / "config.yaml") == {"a": shared, "b": {"c": shared}}
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text()) == {"a": shared, "b": {"c": shared}}
