@@ -140,6 +140,16 @@ def test_padding_never_changes_an_output(name, pooling, bidirectional):
 
 
 @pytest.mark.parametrize("name", RECURRENT)
+def test_the_last_state_of_each_direction_has_read_the_whole_sequence(name):
+    network = build(name, pooling="last", bidirectional=True).eval().network
+    sequence, lengths = torch.randn(3, 8, 4), torch.tensor([8, 5, 1])
+    features = network.features(sequence=sequence, lengths=lengths)
+    for one, n, found in zip(sequence, lengths, features, strict=True):
+        ahead, back = network.forwards[0](one[None, :n])[0], network.backwards[0](one[None, :n].flip(1))[0]
+        torch.testing.assert_close(found, torch.cat([ahead[0, -1], back[0, -1]]))
+
+
+@pytest.mark.parametrize("name", RECURRENT)
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_step_equals_forward(name, pooling):
     model = build(name, pooling=pooling, bidirectional=False, depth=2).eval()

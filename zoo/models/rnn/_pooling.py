@@ -11,10 +11,16 @@ POOLINGS: Registry[type["Pooling"]] = Registry("pooling")
 
 
 class Pooling(nn.Module):
-    """`forward` pools (batch, time, width) under a mask (batch, time) to (batch, width); `step` does one step."""
+    """`forward` pools (batch, time, width) under a mask (batch, time) to (batch, width); `step` does one step.
 
-    def __init__(self, width: int):
+    Args:
+        width: of the hidden states of all directions.
+        n_directions: 2 where the second half of the states was read backwards.
+    """
+
+    def __init__(self, width: int, n_directions: int = 1):
         super().__init__()
+        self.n_directions = n_directions
 
     def forward(self, hidden: Tensor, valid: Tensor) -> Tensor:
         """The pooled vector of each sequence."""
@@ -38,11 +44,12 @@ class Each(Pooling):
 
 @POOLINGS.register("last")
 class Last(Pooling):
-    """The last valid step."""
+    """Each direction's state after the whole sequence: at the last valid step, and backwards at the first."""
 
     def forward(self, hidden: Tensor, valid: Tensor) -> Tensor:
-        last = valid.sum(1) - 1  # (batch,)
-        return hidden[torch.arange(len(hidden), device=hidden.device), last]
+        ahead, *back = hidden.chunk(self.n_directions, dim=2)  # (batch, time, width / n_directions) each
+        last = ahead[torch.arange(len(hidden), device=hidden.device), valid.sum(1) - 1]
+        return torch.cat([last, *(states[:, 0] for states in back)], dim=1)
 
     def step(self, hidden: Tensor, state: Any) -> tuple[Tensor, Any]:
         return hidden, None
@@ -77,8 +84,8 @@ class Max(Pooling):
 class Attention(Pooling):
     """A mean weighted by the softmax of one learnt score a step; `step` keeps the running sums of the softmax."""
 
-    def __init__(self, width: int):
-        super().__init__(width)
+    def __init__(self, width: int, n_directions: int = 1):
+        super().__init__(width, n_directions)
         self.score = nn.Linear(width, 1)
 
     def forward(self, hidden: Tensor, valid: Tensor) -> Tensor:

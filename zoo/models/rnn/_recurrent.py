@@ -27,8 +27,8 @@ class Recurrent(Network):
         depth: layers.
         bidirectional: whether each layer also reads backwards; None does so unless there is an output for each step.
         dropout: share of the values between layers, and before the output, that is zeroed in training.
-        pooling: "last" valid step, "mean", "max" or "attention" over the valid steps, or "none", which goes with an
-            output for each step; None is "max" or "none".
+        pooling: "last" state of each direction, "mean", "max" or "attention" over the valid steps, or "none", which goes
+            with an output for each step; None is "max" or "none".
     """
 
     cell: Callable[..., nn.Module]
@@ -64,7 +64,7 @@ class Recurrent(Network):
         self.forwards = nn.ModuleList(self.cell(size, width, batch_first=True) for size in sizes)
         self.backwards = nn.ModuleList(self.cell(size, width, batch_first=True) for size in sizes * bidirectional)
         self.dropout = nn.Dropout(dropout)
-        self.pooling = POOLINGS.get(pooling)(width * n_directions)
+        self.pooling = POOLINGS.get(pooling)(width * n_directions, n_directions)
         self.head = nn.Linear(width * n_directions, n_outputs)
 
     def features(
