@@ -16,9 +16,9 @@ import zoo
 from zoo.data import DATA
 from zoo.data.readers import read_raw
 from zoo.data.sequences import _archive
-from zoo.data.sequences._files import read_ts
 from zoo.data.sequences._sequences import encode_text, fill_gaps
 from zoo.data.sequences._sound import log_mel, mel_filters
+from zoo.data.sequences._ts import read_ts
 from zoo.errors import UserError
 from zoo.spec import DataSpec, Input
 

@@ -1,8 +1,8 @@
 """What lies in a folder of the user's files, linked folders included."""
 
 import os
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from zoo.errors import UserError
@@ -45,6 +45,20 @@ def say_passed(links: Sequence[str]) -> None:
     if links:
         n, some = len(links), ", ".join(sorted(links)[:3])
         print(f"not followed, as what they lead to is found without: {n:,} link{'s' * (n > 1)}, such as {some}")
+
+
+def say_other_kinds(files: Iterable[str], kind: str) -> None:
+    """Say in one line how many files were left out, being none of a kind, such as "images, such as .jpg or .png"."""
+    endings = Counter(map(ending, files))
+    if endings:
+        kinds = ", ".join(one or "without an ending" for one, _ in endings.most_common(3))
+        n = endings.total()
+        print(f"left out, as they are no {kind}: {n:,} file{'s' * (n > 1)} ({kinds})")
+
+
+def ending(name: str) -> str:
+    """How a file's name ends, in small letters, such as ".jpg"; "" where it has no ending."""
+    return os.path.splitext(name)[1].lower()
 
 
 def folders_in(folder: Path) -> list[str]:

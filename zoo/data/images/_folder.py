@@ -1,14 +1,13 @@
 """What a folder of images holds: files with their labels, by class folders or by a table of paths and labels."""
 
 import os
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
-from zoo.data.folders import files_in, folders_in, say_passed, visible, walk
+from zoo.data.folders import ending, files_in, folders_in, say_other_kinds, say_passed, visible, walk
 from zoo.data.images._pixels import EXTENSIONS
 from zoo.errors import UserError, unknown
 
@@ -53,7 +52,8 @@ def list_folder(root: Path) -> Listing:
     bare = [str(folder.relative_to(root)) for (_, folder), images in folders.items() if not images]
     if bare:
         print(f"no class, as there are no images in it, such as .jpg or .png: {', '.join(bare[:5])}")
-    _say_other_kinds(path for place, paths in files.items() if folders[place] for path in paths)
+    others = (path for place, paths in files.items() if folders[place] for path in paths if not _is_image(path))
+    say_other_kinds(others, "images, such as .jpg or .png")
     if not found:
         loose = "; the images lie outside such folders" if image_files(root) else ""
         raise UserError(
@@ -83,15 +83,6 @@ def _split_folders(root: Path) -> dict[str, Path]:
         taken = ", ".join(f"{path.name}/" for path in parts.values())
         print(f"left out, as the classes are taken from {taken}: {', '.join(others[:5])}")
     return parts
-
-
-def _say_other_kinds(paths: Iterable[str]) -> None:
-    """Tell how many of the files are no images."""
-    endings = Counter(_ending(path) for path in paths if not _is_image(path))
-    if endings:
-        kinds = ", ".join(ending or "without an ending" for ending, _ in endings.most_common(3))
-        n = endings.total()
-        print(f"left out, as they are no images, such as .jpg or .png: {n:,} file{'s' * (n > 1)} ({kinds})")
 
 
 def list_table(table: Path, root: Path | None) -> Listing:
@@ -173,8 +164,4 @@ def _holds_folders_of_images(folder: Path) -> bool:
 
 
 def _is_image(path: str) -> bool:
-    return _ending(path) in EXTENSIONS
-
-
-def _ending(name: str) -> str:
-    return os.path.splitext(name)[1].lower()
+    return ending(path) in EXTENSIONS

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.files import cache_folder, read
-from zoo.data.sequences._files import read_ts
 from zoo.data.sequences._labelled import sequence_splits
+from zoo.data.sequences._ts import read_ts
 from zoo.data.splits import Splits
 from zoo.errors import UserError, unknown
 from zoo.files import write_whole

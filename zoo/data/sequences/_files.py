@@ -1,4 +1,4 @@
-"""Files of sequences as they are: arrays, .ts of the aeon archives, and recordings."""
+"""Files of sequences as arrays, and what all files of sequences share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from zoo.data.sequences._sound import SUFFIXES, band_names, log_mel, read_sound
+from zoo.data.folders import ending
 from zoo.data.stored import check_room
 from zoo.errors import UserError, unknown
 
@@ -46,34 +46,54 @@ class Sequences:
 
 def read_arrays(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequences:
     """Arrays by name: `sequence` or `X` (n, time, n_channels) or (n, time), `target` or `y` (n,), and `lengths`
-    (n,) where sequences are padded. In an .npz, or each in an .npy file beside that of the sequences."""
+    (n,) where sequences are padded. In an .npz, or each in an .npy file beside that of the sequences. With
+    `channels_first` in `reading`, `X` is (n, n_channels, time)."""
     arrays = _load_all(path)
     values = np.asarray(arrays[_field(arrays, "values", path)])
+    swapped = bool(reading.get("channels_first"))
     if values.ndim == 2:
         values = values[:, :, None]
+    elif swapped and values.ndim == 3:
+        values = values.swapaxes(1, 2)
     if values.ndim != 3 or values.dtype.kind not in "fiub":
         raise UserError(f"sequences are numbers (n, time, n_channels); {path} has {values.dtype} {values.shape}")
-    lengths = arrays.get(_field(arrays, "lengths", path, needed=False), np.full(len(values), values.shape[1]))
+    lengths = arrays.get(_field(arrays, "lengths", path, needed=False))
     labels = arrays[_field(arrays, "target", path, name=reading.get("target"))] if labelled else None
     for what, one in {"lengths": lengths, "target": labels}.items():
         if one is not None and one.shape not in ((len(values),), (len(values), 1)):
             raise UserError(f"there is one for each sequence; in {path} X is {values.shape}, {what} {one.shape}")
-    lengths = lengths.ravel()
-    bad = np.flatnonzero(~np.isin(lengths, np.arange(values.shape[1] + 1)))
-    if len(bad):
-        raise UserError(f"lengths are 0 to {values.shape[1]}; {path} has {lengths[bad[0]]} for sequence {bad[0]}")
+    if labelled:
+        _say_axes(path, values, swapped)
+    sequences = without_padding(list(values), path.name) if lengths is None else _cut(values, lengths.ravel(), path)
     return Sequences(
-        [one[: int(length)].astype(np.float32) for one, length in zip(values, lengths, strict=True)],
+        [one.astype(np.float32) for one in sequences],
         None if labels is None else pa.array(labels.ravel(), from_pandas=True),
         [f"sequence {index}" for index in range(len(values))],
         [f"channel {number}" for number in range(1, values.shape[2] + 1)],
+        reading={"channels_first": True} if swapped else {},
     )
+
+
+def _say_axes(path: Path, values: np.ndarray, swapped: bool) -> None:
+    n, n_steps, n_channels = values.shape
+    orders = ["(n, time, n_channels)", "(n, n_channels, time)"]
+    read, other = reversed(orders) if swapped else orders
+    print(f"{path.name}: {n:,} sequences of {n_steps:,} steps and {n_channels:,} channel{'s' * (n_channels > 1)}, read "
+          f"as {read}; data.channels_first={str(not swapped).lower()} reads {other}")  # fmt: skip
+
+
+def _cut(values: np.ndarray, lengths: np.ndarray, path: Path) -> list[np.ndarray]:
+    """Sequences of their lengths."""
+    bad = np.flatnonzero(~np.isin(lengths, np.arange(values.shape[1] + 1)))
+    if len(bad):
+        raise UserError(f"lengths are 0 to {values.shape[1]}; {path} has {lengths[bad[0]]} for sequence {bad[0]}")
+    return [one[: int(length)] for one, length in zip(values, lengths, strict=True)]
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an .npz by name, or that of an .npy by the file's."""
     try:
-        if path.suffix == ".npy":
+        if ending(path.name) == ".npy":
             return {path.stem: np.load(path, allow_pickle=False)}
         with np.load(path, allow_pickle=False) as arrays:
             check_room(sum(entry.file_size for entry in arrays.zip.infolist()), path)
@@ -89,12 +109,12 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
 
 def _load_all(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an .npz; or an .npy of sequences, under any name, and what lies beside it under the usual ones."""
-    if path.suffix == ".npz":
+    if ending(path.name) == ".npz":
         return load_arrays(path)
-    names = [*FIELDS["lengths"], *FIELDS["target"]]
-    beside = [path.with_name(f"{name}.npy") for name in names]
-    arrays = {"sequence": load_arrays(path)[path.stem]}
-    return arrays | {other.stem: load_arrays(other)[other.stem] for other in beside if other.exists()}
+    usual = {f"{name}.npy": name for name in (*FIELDS["lengths"], *FIELDS["target"])}
+    beside = {usual[file.name.lower()]: file for file in path.parent.iterdir() if file.name.lower() in usual}
+    files = {"sequence": path, **beside}
+    return {name: array for name, file in files.items() for array in load_arrays(file).values()}
 
 
 def _field(arrays: Mapping[str, Any], kind: str, path: Path, needed: bool = True, name: str | None = None) -> str:
@@ -104,7 +124,7 @@ def _field(arrays: Mapping[str, Any], kind: str, path: Path, needed: bool = True
     names = (name,) if name else FIELDS[kind]
     found = next((one for one in names if one in arrays), "")
     if needed and not found:
-        if path.suffix == ".npy":
+        if ending(path.name) == ".npy":
             raise UserError(
                 f"labels lie in a file beside that of the sequences, as {path.with_name('y.npy')}; put it there"
             )
@@ -113,74 +133,26 @@ def _field(arrays: Mapping[str, Any], kind: str, path: Path, needed: bool = True
     return found
 
 
-def read_ts(path: Path, labelled: bool = True) -> Sequences:
-    """A file of the aeon archives: header lines with @, then one sequence a line, its channels and label parted by
-    colons, the values by commas; `?` is a missing value. The label is a number where the header says @targetlabel."""
-    header: dict[str, str] = {}
-    values, labels, places = [], [], []
-    with open(path, encoding="utf-8-sig") as file:
-        for number, line in enumerate(map(str.strip, file), 1):
-            if line.startswith("@"):
-                key, _, value = line[1:].partition(" ")
-                header[key.lower()] = value.strip().lower()
-            elif line and line[0] not in "#%":
-                channels = line.split(":")
-                if _has_labels(header):
-                    labels.append(channels.pop().strip())
-                values.append(_channels(channels, f"{path.name}, line {number}"))
-                places.append(f"line {number}")
-    if not values:
-        raise UserError(f"{path} has no sequences; a line of it is 1.5,2,3:label, with a colon after each channel")
-    if labelled and not labels:
-        raise UserError(f"{path} says @classlabel false, so there is nothing to learn; give a file with labels")
-    columns = [f"channel {number}" for number in range(1, values[0].shape[1] + 1)]
-    task = "regression" if header.get("targetlabel") == "true" else "classification"
-    return Sequences(values, pa.array(labels) if labels else None, places, columns, task)
+def without_padding(values: Sequence[np.ndarray], what: str) -> list[np.ndarray]:
+    """Sequences (time, n_channels) without the steps at their ends that are NaN in all channels, which is said. One
+    without any value is left as it is."""
+    kept = [_n_measured(one) for one in values]
+    n = sum(steps < len(one) for steps, one in zip(kept, values, strict=True))
+    if n:
+        print(f"{what}: {n:,} of {len(values):,} sequences end in steps without a value, which are taken for padding; "
+              "a value in the last step, or arrays with `lengths`, keeps them")  # fmt: skip
+    return [one[:steps] for steps, one in zip(kept, values, strict=True)]
 
 
-def _has_labels(header: Mapping[str, str]) -> bool:
-    return header.get("targetlabel") == "true" or not header.get("classlabel", "true").startswith("false")
+def _n_measured(one: np.ndarray) -> int:
+    gaps = np.isnan(one).all(axis=1) if one.ndim == 2 else np.zeros(1, dtype=bool)
+    return len(one) - (0 if gaps.all() else int(gaps[::-1].argmin()))
 
 
-def _channels(texts: Sequence[str], place: str) -> np.ndarray:
-    """The channels of a line as (time, n_channels)."""
-    if not texts:
-        raise UserError(f"a line is 1.5,2,3:label, with a colon after each channel; {place} has none")
+def decoded(content: bytes, path: Path) -> str:
+    """A file's content as text: UTF-8, else Windows-1252, which is said."""
     try:
-        channels = [np.array(text.replace("?", "nan").split(",") if text.strip() else [], np.float64) for text in texts]
-    except ValueError as error:
-        raise UserError(f"values are numbers, parted by commas; {place}: {error}") from error
-    if len({len(channel) for channel in channels}) > 1:
-        lengths = ", ".join(str(len(channel)) for channel in channels)
-        raise UserError(f"all channels of a sequence are equally long; {place} has {lengths} values")
-    return np.stack(channels, axis=1).astype(np.float32)
-
-
-def read_recordings(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequences:
-    """One recording, or those of a folder, as log-mel spectrograms; a class is a folder in it. The rate is that of the
-    first recording unless `reading` has one."""
-    files = sorted(file for file in path.rglob("[!.]*") if file.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
-    if not files:
-        raise UserError(f"a folder of recordings has {', '.join(SUFFIXES)} files; there are none in {path}")
-    names = [str(file.relative_to(path)) if path.is_dir() else file.name for file in files]
-    loose = [name for name in names if len(Path(name).parts) < 2]
-    if labelled and loose:
-        raise UserError(f"recordings lie in a folder for each class, {path}/<class>/1.wav; {loose[0]} lies in none")
-    if "n_mels" not in reading:
-        raise UserError(f"this model has not learnt from recordings, and cannot take {path}; give arrays or a table")
-    options = {name: reading[name] for name in ("n_mels", "window", "hop")}
-    rate, values, kept, damaged = reading.get("rate"), [], [], []
-    for file, name in zip(files, names, strict=True):
-        try:
-            samples, rate = read_sound(file, rate, str(file))
-        except UserError as error:
-            damaged.append(error)
-        else:
-            values.append(log_mel(samples, rate=rate, **options).numpy())
-            kept.append(name)
-    if damaged and not (labelled and kept):
-        raise damaged[0]
-    if damaged:
-        print(f"left out: {len(damaged)} of {len(files)} recordings", *damaged[:5], sep="\n  ")
-    labels = pa.array([Path(name).parts[0] for name in kept]) if labelled else None
-    return Sequences(values, labels, kept, band_names(reading["n_mels"]), "classification", {**options, "rate": rate})
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        print(f"{path} is not UTF-8; it is read as Windows-1252")
+        return content.decode("cp1252", "replace")

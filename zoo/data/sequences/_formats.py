@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.data.sequences._files import Sequences, read_arrays, read_recordings, read_ts
+from zoo.data.sequences._files import Sequences, read_arrays
 from zoo.data.sequences._long import read_long
+from zoo.data.sequences._recordings import read_recordings
 from zoo.data.sequences._sound import SUFFIXES
+from zoo.data.sequences._ts import read_ts
 from zoo.errors import UserError, no_file
 
-TABLES = (".csv", ".tsv", ".txt", ".parquet")
+TABLES = (".csv", ".tsv", ".txt", ".parquet", "")
+FORMATS = (".ts", ".npz", ".npy", *TABLES)
 
 
 def read_file(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> Sequences:
@@ -29,10 +32,10 @@ def read_file(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> Sequ
         if suffix in (".npz", ".npy"):
             return read_arrays(path, reading, labelled)
         if suffix == ".ts":
-            return read_ts(path, labelled)
+            return read_ts(path, labelled, None if labelled else len(reading.get("columns", ())))
         if suffix in TABLES:
             return read_long(path, reading, labelled)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
-    known = ", ".join((".npz", ".npy", ".ts", *TABLES, *SUFFIXES))
+    known = ", ".join((*filter(None, FORMATS), *SUFFIXES))
     raise UserError(f"sequences are read from {known}, or a folder of recordings; got {path}")

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from zoo.data.sequences._files import Sequences
 from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._infer import read_dates
-from zoo.data.tabular._values import as_numbers, as_text, is_number, missing, only_numbers, plain, refuse
+from zoo.data.tabular._values import Place, as_numbers, as_text, is_number, missing, only_numbers, plain, refuse
 from zoo.errors import UserError, unknown
 
 USUAL = {
@@ -73,7 +73,7 @@ def _say(path: Path, named: Mapping[str, str | None], channels: Sequence[str]) -
     )
 
 
-def _numbers(table: pa.Table, name: str, place: Any) -> np.ndarray:
+def _numbers(table: pa.Table, name: str, place: Place) -> np.ndarray:
     """A channel (n_rows,), NaN where a value is missing."""
     if name not in table.column_names:
         raise UserError(f"the input lacks a channel: {unknown('column', name, table.column_names)}")
@@ -81,7 +81,7 @@ def _numbers(table: pa.Table, name: str, place: Any) -> np.ndarray:
     return only_numbers(plain(table[name]), f"channel '{name}' holds numbers", place, fix).astype(np.float32)
 
 
-def _codes(ids: pa.Array | None, n: int, place: Any) -> tuple[np.ndarray, list[str]]:
+def _codes(ids: pa.Array | None, n: int, place: Place) -> tuple[np.ndarray, list[str]]:
     """Which sequence each row belongs to (n_rows,), in the order of appearance, and the sequences' ids."""
     if ids is None:
         return np.zeros(n, dtype=np.int64), ["of the whole file"]
@@ -90,16 +90,18 @@ def _codes(ids: pa.Array | None, n: int, place: Any) -> tuple[np.ndarray, list[s
     return encoded.indices.to_numpy(), [str(name) for name in encoded.dictionary.to_pylist()]
 
 
-def _times(table: pa.Table, name: str | None, place: Any) -> np.ndarray:
+def _times(table: pa.Table, name: str | None, place: Place) -> np.ndarray:
     """What orders the rows (n_rows,): numbers or dates, else their place in the file."""
-    if name is None:
-        return np.arange(table.num_rows)
-    array = plain(table[name])
+    return np.arange(table.num_rows) if name is None else times_of(plain(table[name]), f"column '{name}'", place)
+
+
+def times_of(array: pa.Array, what: str, place: Place) -> np.ndarray:
+    """Times (n,) as numbers in their order; UserError for what is neither a number nor a date."""
     times = as_numbers(array)
     if np.isnan(times).any() and not is_number(array.type):
-        dates = read_dates(name, array, place)
+        dates = read_dates(what, array, place)
         times = np.where(dates.isna(), np.nan, dates.to_numpy().astype("datetime64[ns]").astype(np.float64))
-    rule = f"each step has a time, as a number or a date such as 2024-12-31 23:59; so column '{name}'"
+    rule = f"each step has a time, as a number or a date such as 2024-12-31 23:59; so {what}"
     refuse(rule, array, np.isnan(times), place, "correct these rows")
     return times
 

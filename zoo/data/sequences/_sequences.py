@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from zoo.data import READERS
-from zoo.data.sequences._files import load_arrays
+from zoo.data.folders import ending, files_in
+from zoo.data.sequences._files import decoded, load_arrays, without_padding
 from zoo.data.sequences._formats import read_file
 from zoo.data.sequences._series import last_window
 from zoo.data.splits import Batch
@@ -110,8 +111,8 @@ def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
 
     Args:
         spec: says how many channels there are, and how files were read in training.
-        raw: an array (time, n_channels), or several; or a path, or several, of the kinds that `data=sequences` reads.
-            Recordings come as files alone.
+        raw: an array (time, n_channels), or several, or (n_channels, time) where training read those; or a path, or
+            several, of the kinds that `data=sequences` reads. Recordings come as files alone.
     """
     n_steps, n_channels = spec.inputs["sequence"].shape
     values, places, single = _raw_sequences(spec, raw)
@@ -127,7 +128,7 @@ def _raw_sequences(spec: DataSpec, raw: Any) -> tuple[list[np.ndarray], list[str
     """The sequences of raw input, what to call each, and whether it was a single one."""
     if isinstance(raw, Path) and "date_column" in spec.reading:
         raw = last_window(spec, raw)
-    if isinstance(raw, Path) and raw.suffix == ".npy":
+    if isinstance(raw, Path) and ending(raw.name) == ".npy":
         (raw,) = load_arrays(raw).values()
     if isinstance(raw, Path) or (isinstance(raw, Sequence) and raw and all(isinstance(one, Path) for one in raw)):
         reading: Mapping[str, Any] = {**spec.reading, "columns": spec.column_names}
@@ -141,6 +142,10 @@ def _raw_sequences(spec: DataSpec, raw: Any) -> tuple[list[np.ndarray], list[str
         raise UserError(
             f"sequences are arrays of numbers (time, n_channels), or files (pathlib.Path): {error}"
         ) from error
+    if spec.reading.get("channels_first"):
+        values = [one.T for one in values]
+    if "lengths" in spec.inputs:
+        values = without_padding(values, "this input")
     return values, [f"sequence {index}" for index in range(len(values))], single
 
 
@@ -169,18 +174,14 @@ def read_texts(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
 def read_text(path: Path) -> str:
     """The text of a file, or of the .txt files of a folder; UTF-8, else Windows-1252, which is said."""
     if path.is_dir():
-        return "".join(map(read_text, sorted(path.rglob("*.txt")))) or _empty(path, "holds no .txt file")
+        files = [file for file in files_in(path) if ending(file.name) == ".txt"]
+        return "".join(map(read_text, files)) or _empty(path, "holds no .txt file")
     if not path.is_file():
         raise no_file(path)
     content = path.read_bytes()
     if b"\0" in content:
         raise UserError(f"{path} is not a text: it holds zero bytes; save it as UTF-8")
-    try:
-        decoded = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        print(f"{path} is not UTF-8; it is read as Windows-1252")
-        decoded = content.decode("cp1252", "replace")
-    return decoded.replace("\r\n", "\n") or _empty(path, "is empty")
+    return decoded(content, path).replace("\r\n", "\n") or _empty(path, "is empty")
 
 
 def _empty(path: Path, problem: str) -> NoReturn:

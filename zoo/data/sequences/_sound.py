@@ -12,7 +12,11 @@ from torch import Tensor
 from zoo.data.stored import check_room
 from zoo.errors import UserError
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".au")
+# of what libsndfile reads, but for MATLAB's files and samples without a header
+SUFFIXES = (
+    *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64"),
+    *(".rf64", ".wave", ".voc", ".sph", ".nist", ".sf", ".htk", ".svx", ".iff", ".avr", ".paf", ".pvf", ".sds"),
+)
 RATES = (1_000, 1_000_000)  # Hz
 FLOOR = 1e-6  # of the mel power, below the quantisation of 16-bit sound
 

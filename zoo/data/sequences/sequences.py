@@ -1,12 +1,15 @@
 """Sequences of the user's own: arrays, tables of steps, .ts files, or folders of recordings, with a label each."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from zoo.data import DATA, Facts
+from zoo.data.folders import ending, folders_in
 from zoo.data.images._folder import SPLITS
 from zoo.data.sequences._files import Sequences
-from zoo.data.sequences._formats import read_file
+from zoo.data.sequences._formats import FORMATS, read_file
 from zoo.data.sequences._labelled import sequence_splits
 from zoo.data.sequences._sound import check_sound
 from zoo.data.splits import Splits, check_shares, sample_keys, say_twins
@@ -32,6 +35,7 @@ def sequences(
     time: str | None = None,
     task: str | None = None,
     max_steps: int | None = None,
+    channels_first: bool = False,
     rate: int | None = None,
     n_mels: int = 40,
     window: float = 25.0,
@@ -44,14 +48,15 @@ def sequences(
 
     Args:
         path: an .npz or .npy of `X` (n, time, n_channels), `y` (n,) and perhaps `lengths` (n,); a .csv, .tsv or
-            .parquet with a row for each step; a .ts file, <name>_TRAIN.ts with its <name>_TEST.ts; or a folder of
-            recordings, <class>/*.wav, perhaps in train/ and test/.
-        test_path: the same of the test split.
+            .parquet with a row for each step; a .ts file; or a folder of recordings, <class>/*.wav, perhaps in train/
+            and test/.
+        test_path: the same of the test split; None takes <name>_TEST.ts beside <name>_TRAIN.ts, whatever they end in.
         target: the array or column of labels, where its name is no usual one.
         id: the column that says which sequence a row belongs to.
         time: the column that orders the rows of a sequence.
         task: "classification" or "regression"; None infers it, and says so.
         max_steps: longer sequences are cut after as many.
+        channels_first: read arrays as (n, n_channels, time), here and in new files.
         rate: Hz that recordings are brought to; None takes that of the first.
         n_mels: bands of the spectrogram of recordings.
         window: milliseconds that a step of it sees.
@@ -65,14 +70,15 @@ def sequences(
     check_sound(n_mels=n_mels, window=window, hop=hop)
     _check_options(path, task, max_steps=max_steps, rate=rate)
     train_path, tested = _pair(Path(path or "").expanduser(), test_path)
-    reading = {"id": id, "time": time, "target": target, "rate": rate, "n_mels": n_mels, "window": window, "hop": hop}
+    reading: dict[str, Any] = {"id": id, "time": time, "target": target, "channels_first": channels_first}
+    reading |= {"rate": rate, "n_mels": n_mels, "window": window, "hop": hop}
     train = _cut(read_file(train_path, reading, labelled=True), max_steps)
     test = None
     if tested:
         as_train = {**reading, **train.reading, "columns": train.columns}
         test = _cut(read_file(tested, as_train, labelled=True), max_steps)
     splits = sequence_splits(
-        Path(path or "").resolve().name.split(".")[0].removesuffix("_TRAIN"),
+        re.sub("_train$", "", Path(path or "").resolve().name.split(".")[0], flags=re.I),
         train,
         test,
         val=val_share,
@@ -102,22 +108,37 @@ def _pair(path: Path, test_path: str | None) -> tuple[Path, Path | None]:
     """The training and the test file or folder, the latter None where there is none."""
     if test_path:
         return path, Path(test_path).expanduser()
-    if path.is_dir():
-        named = sorted(one.name for one in path.iterdir() if one.is_dir() and one.name.lower() in SPLITS)
-        if len(named) > 1 and named != ["test", "train"]:
-            raise UserError(f"{path} has {', '.join(named)}; splits are train/ and test/: rename or join them")
-        for train, test in ((path / "train", path / "test"), *_ts_pairs(path)):
-            if train.exists() and test.exists():
-                return train, test
-    if path.name.endswith("_TRAIN.ts"):
-        test = path.with_name(path.name.replace("_TRAIN.ts", "_TEST.ts"))
-        return path, test if test.exists() else None
-    return path, None
+    train, test = _pair_in(path) if path.is_dir() else (path, _test_file(path))
+    if test:
+        print(f"{train.name} trains, {test.name} tests; data.test_path= names another")
+    return train, test
 
 
-def _ts_pairs(folder: Path) -> list[tuple[Path, Path]]:
-    """The training file of each .ts pair in a folder, and the test file it should have."""
-    return [(train, train.with_name(train.name.replace("_TRAIN", "_TEST"))) for train in folder.glob("*_TRAIN.ts")]
+def _pair_in(folder: Path) -> tuple[Path, Path | None]:
+    """The folders train/ and test/ of a folder, or the pair of files in it; else all of it."""
+    named = [name for name in folders_in(folder) if name.lower() in SPLITS]
+    splits = [SPLITS[name.lower()] for name in named]
+    if len(named) > 1 and sorted(splits) != ["test", "train"]:
+        raise UserError(f"{folder} has {', '.join(named)}; splits are train/ and test/: rename or join them")
+    if len(named) > 1:
+        return folder / named[splits.index("train")], folder / named[splits.index("test")]
+    pairs = [(one, _test_file(one)) for one in sorted(folder.iterdir(), key=_format) if _format(one) < len(FORMATS)]
+    pairs = [(train, test) for train, test in pairs if test]
+    if len({train.name.split(".")[0] for train, _ in pairs}) > 1:
+        raise UserError(f"{folder} holds several sets: say which, such as data.path={pairs[0][0]}")
+    return pairs[0] if pairs else (folder, None)
+
+
+def _format(path: Path) -> int:
+    """The place of a file's format in FORMATS, or past their end."""
+    return FORMATS.index(ending(path.name)) if ending(path.name) in FORMATS else len(FORMATS)
+
+
+def _test_file(train: Path) -> Path | None:
+    """The file beside <name>_TRAIN.* that is called <name>_TEST.*, in whatever capitals, if there is one."""
+    name = re.sub(r"_train(?=(\.\w+)*$)", "_test", train.name.lower())
+    others = train.parent.iterdir() if name != train.name.lower() and train.exists() else []
+    return next((other for other in others if other.name.lower() == name), None)
 
 
 def _cut(part: Sequences, max_steps: int | None) -> Sequences:

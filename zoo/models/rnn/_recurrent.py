@@ -27,8 +27,8 @@ class Recurrent(Network):
         depth: layers.
         bidirectional: whether each layer also reads backwards; None does so unless there is an output for each step.
         dropout: share of the values between layers, and before the output, that is zeroed in training.
-        pooling: "last" state of each direction, "mean", "max" or "attention" over the valid steps, or "none", which goes
-            with an output for each step; None is "max" or "none".
+        pooling: "last" state of each direction, "mean", "max" or "attention" over the valid steps, or "none", which
+            goes with an output for each step; None is "max" or "none".
     """
 
     cell: Callable[..., nn.Module]

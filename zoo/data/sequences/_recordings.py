@@ -1,0 +1,63 @@
+"""Recordings in files of their own, and what else lies in a folder for each class."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from zoo.data.folders import ending, files_in, folders_in, say_other_kinds
+from zoo.data.sequences._files import Sequences
+from zoo.data.sequences._sound import SUFFIXES, band_names, log_mel, read_sound
+from zoo.errors import UserError
+
+
+def read_recordings(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequences:
+    """One recording, or those of a folder, as log-mel spectrograms; a class is a folder in it. The rate is that of the
+    first recording unless `reading` has one."""
+    files = sorted_files(path, SUFFIXES, "recordings", labelled) if path.is_dir() else {path.name: path}
+    if "n_mels" not in reading:
+        raise UserError(f"this model has not learnt from recordings, and cannot take {path}; give arrays or a table")
+    options = {name: reading[name] for name in ("n_mels", "window", "hop")}
+    rate, values, kept, damaged = reading.get("rate"), [], [], []
+    for name, file in files.items():
+        try:
+            samples, rate = read_sound(file, rate, str(file))
+        except UserError as error:
+            damaged.append(error)
+        else:
+            values.append(log_mel(samples, rate=rate, **options).numpy())
+            kept.append(name)
+    if damaged and not (labelled and kept):
+        raise damaged[0]
+    if damaged:
+        print(f"left out: {len(damaged)} of {len(files)} recordings", *damaged[:5], sep="\n  ")
+    labels = pa.array([Path(name).parts[0] for name in kept]) if labelled else None
+    return Sequences(values, labels, kept, band_names(reading["n_mels"]), "classification", {**options, "rate": rate})
+
+
+def sorted_files(folder: Path, endings: Collection[str], kind: str, labelled: bool) -> dict[str, Path]:
+    """The files of a kind in a folder by their names in it; if labelled, in a folder for each class. Others are said.
+
+    Args:
+        folder: of the files.
+        endings: of the files, in small letters, the commonest first.
+        kind: what they are called in a message, such as "recordings".
+        labelled: whether each must lie in a folder, which is its class.
+    """
+    found = {str(file.relative_to(folder)): file for file in files_in(folder)}
+    files = {name: file for name, file in found.items() if ending(name) in endings}
+    first = " or ".join(list(endings)[:2])
+    if not files:
+        others = ", ".join(sorted({ending(name) or name for name in found})[:5]) or "nothing"
+        raise UserError(f"a folder of {kind} has files such as {first}; there are none in {folder}, but {others}\n"
+                        f"what is read: {', '.join(endings)}; convert others to one of them")  # fmt: skip
+    loose = [name for name in files if len(Path(name).parts) < 2]
+    if labelled and loose:
+        place = f"{folder}/<class>/1{next(iter(endings))}"
+        raise UserError(f"{kind} lie in a folder for each class, {place}; {loose[0]} lies in none")
+    say_other_kinds(found.keys() - files.keys(), f"{kind}, such as {first}")
+    bare = set(folders_in(folder)) - {Path(name).parts[0] for name in files}
+    if labelled and bare:
+        print(f"no class, as there are no {kind} in it: {', '.join(sorted(bare)[:5])}")
+    return files
