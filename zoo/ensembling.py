@@ -31,11 +31,11 @@ def ensemble(weights: Sequence[Path], output: Path) -> dict[str, Any]:
     if len(loaded) < 2:
         raise UserError(f"an ensemble has two trained models or more; there are {len(loaded)}")
     _, spec, first = loaded[0]
-    for path, (_, _, header) in zip(weights, loaded, strict=True):
+    for path, (_, other, header) in zip(weights, loaded, strict=True):
         if "members" in header:
             raise UserError(f"an ensemble is made of single models; {path} is an ensemble itself")
-        for key in ("model", "spec"):
-            if header.get(key) != first.get(key):
+        for key, same in (("model", header["model"] == first["model"]), ("spec", other == spec)):
+            if not same:
                 raise UserError(f"the models of an ensemble are of one {key}; {path} has another than {weights[0]}")
         if what_decides(header["config"]["data"]) != what_decides(first["config"]["data"]):
             raise UserError(

@@ -113,7 +113,7 @@ class Predictor:
         return self._in_parts(self.model, batch)
 
     def carry(self, batch: Batch, state: Any = None) -> tuple[Tensor, Any]:
-        """The outputs for a batch, in float32, and the state from which the next batch of a stream goes on."""
+        """The outputs for a batch, and the state from which the next batch of a stream goes on."""
         with torch.inference_mode():
             output, state = self.model.carry(state, **self.to_device(batch))
             return self.model.preprocess.restore(output.float()), state

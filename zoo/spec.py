@@ -9,8 +9,9 @@ from zoo.errors import UserError
 
 IGNORED = -100  # the target of a padded step
 LARGEST = 1 << 24  # entries of an axis whose size is fixed
-DTYPES = ("float32", "uint8", "int64")
+DTYPES = ("float32", "float64", "uint8", "int64")
 KINDS = ("numeric", "boolean", "categorical", "date")
+STEPS = 1 << 12  # values between the lowest and the highest that float32 has to tell apart
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Input:
 
     Args:
         shape: size of each axis; None where it varies from sample to sample (padded within a batch).
-        dtype: torch's name of the element type, such as "float32", "uint8" or "int64".
+        dtype: torch's name of the element type, such as "float32", "uint8" or "int64"; "float64" where the mean has to
+            be taken off before values are rounded, see `float_type`.
         axes: a name for each axis. Models ask for sizes by these names, such as `in_channels` or `n_numeric`.
         scaled_axis: the axis along which the model standardises, one mean and deviation per entry; None leaves the
             values as they are.
@@ -37,6 +39,22 @@ class Input:
         for name in ("shape", "axes", "cardinalities"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
+    @property
+    def is_floating(self) -> bool:
+        """Whether the elements are floating numbers, of either width."""
+        return self.dtype.startswith("float")
+
+
+def float_type(*ranges: Sequence[float]) -> str:
+    """The dtype of values that lie in `ranges`, each (lowest, highest) or empty: "float64" where float32 tells too few
+    of one range apart, such as 30,000,000 ± 5; else "float32"."""
+    return "float64" if any(_is_coarse(*one) for one in ranges if len(one)) else "float32"
+
+
+def _is_coarse(low: float, high: float) -> bool:
+    spacing = math.ldexp(1.0, math.frexp(max(abs(low), abs(high)))[1] - 24)  # of float32 there
+    return 0 < high - low < STEPS * spacing
+
 
 @dataclass(frozen=True)
 class Column:
@@ -47,15 +65,20 @@ class Column:
         kind: "numeric", "boolean", "categorical" or "date".
         categories: of a categorical column, the values seen in training, as text; the first has code 1.
         missing: whether values are missing in the training split.
+        range: the lowest and the highest number in the training split, a date as days since 1970; () where there is
+            none, or in files of older versions. It describes the values and not their kind, so columns that differ in
+            it alone are equal.
     """
 
     name: str
     kind: str = "numeric"
     categories: tuple[str, ...] = ()
     missing: bool = False
+    range: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "categories", tuple(self.categories))
+        for name in ("categories", "range"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -121,7 +144,7 @@ class DataSpec:
             "inputs": {name: _plain(an_input) for name, an_input in self.inputs.items()},
             "target": _plain(self.target),
             "class_names": list(self.class_names),
-            "columns": [{**asdict(column), "categories": list(column.categories)} for column in self.columns],
+            "columns": [_plain(column) for column in self.columns],
             "reading": dict(self.reading),
         }
 
@@ -152,7 +175,7 @@ def _rules(spec: DataSpec) -> dict[str, bool]:
         "how many outputs there are": _is_size(spec.n_outputs) and spec.n_outputs > 0,
         "a class for each sample or step, or as many values as outputs": _is_target(spec.target, spec.n_outputs),
         "a name for each class": len(names) == n_names and all(map(_is_text, names)),
-        "each column's name, kind and categories": all(map(_is_column, spec.columns)),
+        "each column's name, kind, categories and range": all(map(_is_column, spec.columns)),
         "its reading by name": isinstance(spec.reading, Mapping),
     }
 
@@ -171,7 +194,17 @@ def _is_input(an_input: Input) -> bool:
 
 def _is_column(column: Column) -> bool:
     texts = (column.name, *column.categories)
-    return column.kind in KINDS and isinstance(column.missing, bool) and all(map(_is_text, texts))
+    return (
+        column.kind in KINDS
+        and isinstance(column.missing, bool)
+        and all(map(_is_text, texts))
+        and _is_range(column.range)
+    )
+
+
+def _is_range(ends: Sequence[Any]) -> bool:
+    numbers = all(type(end) in (int, float) and math.isfinite(end) for end in ends)
+    return not ends or (len(ends) == 2 and numbers and ends[0] <= ends[1])
 
 
 def _is_text(value: Any) -> bool:
@@ -188,5 +221,5 @@ def _is_size(value: Any) -> bool:
     return type(value) is int and 0 <= value <= LARGEST
 
 
-def _plain(an_input: Input) -> dict[str, Any]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(an_input).items()}
+def _plain(part: Input | Column) -> dict[str, Any]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(part).items()}

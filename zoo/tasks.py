@@ -64,7 +64,7 @@ class Task:
 def create_task(spec: DataSpec, **options: Any) -> Task:
     """The task of a data set. Options that are None keep the task's default; others must be the task's own."""
     task = TASKS.get(spec.task)
-    found = spec.target.dtype, len(spec.target.shape)
+    found = "float32" if spec.target.is_floating else spec.target.dtype, len(spec.target.shape)
     if found != task.target:
         raise UserError("task {} has targets of type {} and {} axes; data {} has {} and {}".format(
             spec.task, *task.target, spec.name, *found))  # fmt: skip

@@ -160,30 +160,31 @@ def _scale(an_input: Input) -> nn.Module:
         return nn.Identity()
     n = an_input.shape[an_input.scaled_axis]
     assert n is not None
-    return Standardize(n, len(an_input.shape) - an_input.scaled_axis)
+    dtype = torch.float64 if an_input.dtype == "float64" else torch.float32
+    return Standardize(n, len(an_input.shape) - an_input.scaled_axis, dtype)
 
 
 class Standardize(nn.Module):
     """(x - mean) / std with one pair for each of `n` entries along the axis `axis_from_end` places from the end. A
-    missing value (NaN) becomes 0, the mean."""
+    missing value (NaN) becomes 0, the mean. The mean is taken off in its own `dtype`, and differences are float32."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, n: int, axis_from_end: int):
+    def __init__(self, n: int, axis_from_end: int, dtype: torch.dtype = torch.float32):
         super().__init__()
         self.n, self.axis_from_end = n, axis_from_end
         shape = (n,) + (1,) * (axis_from_end - 1)
-        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("mean", torch.zeros(shape, dtype=dtype))
         self.register_buffer("std", torch.ones(shape))
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardise `x` of any leading shape; integers become floats."""
-        scaled = (x.to(self.mean.dtype) - self.mean).div_(self.std)
+        scaled = (x.to(self.mean.dtype) - self.mean).to(self.std.dtype).div_(self.std)
         return scaled.nan_to_num(0.0, math.inf, -math.inf) if x.is_floating_point() else scaled
 
     def inverse(self, x: Tensor) -> Tensor:
-        """Undo `forward`, in full precision."""
+        """Undo `forward`, in the mean's precision."""
         return x.to(self.mean.dtype) * self.std + self.mean
 
     def set(self, mean: Tensor, std: Tensor) -> None:

@@ -23,7 +23,7 @@ class Model(nn.Module):
         super().__init__()
         self.preprocess = Preprocess(spec)
         self.network = network.to(memory_format=torch.channels_last)  # as images come from `preprocess`
-        self._value_shape = spec.target.shape if spec.target.dtype == "float32" else None
+        self._value_shape = spec.target.shape if spec.target.is_floating else None
 
     def fit(self, values: Iterable[Mapping[str, Tensor]], samples: Iterable[Mapping[str, Tensor]]) -> None:
         """Fit the preprocessing, then what of the network is computed rather than learned, to the training split.

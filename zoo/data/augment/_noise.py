@@ -10,7 +10,7 @@ from zoo.data.splits import Batch
 @AUGMENTATIONS.register("noise")
 def noise(batch: Batch, *, name: str, std: float) -> Batch:
     """Add Gaussian noise of deviation `std`, in the input's own units, to the input `name`."""
-    values = batch[name].float()
+    values = batch[name] if batch[name].is_floating_point() else batch[name].float()
     return {**batch, name: values + std * torch.randn_like(values)}
 
 

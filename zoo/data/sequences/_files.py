@@ -24,7 +24,7 @@ class Sequences:
     """What a file holds.
 
     Attributes:
-        values: of each sequence (time, n_channels), float32.
+        values: of each sequence (time, n_channels), float32 or float64.
         labels: (n,), text or numbers, null where one is missing; None where there are none.
         places: what each sequence is called in a message.
         columns: the channels' names.
@@ -66,7 +66,7 @@ def read_arrays(path: Path, reading: Mapping[str, Any], labelled: bool) -> Seque
         _say_axes(path, values, swapped)
     sequences = without_padding(list(values), path.name) if lengths is None else _cut(values, lengths.ravel(), path)
     return Sequences(
-        [one.astype(np.float32) for one in sequences],
+        [one.astype(np.result_type(one, np.float32), copy=False) for one in sequences],
         None if labels is None else pa.array(labels.ravel(), from_pandas=True),
         [f"sequence {index}" for index in range(len(values))],
         [f"channel {number}" for number in range(1, values.shape[2] + 1)],

@@ -14,9 +14,9 @@ from zoo.data.sequences._files import Sequences
 from zoo.data.sequences._sequences import checked, first_places, sequence_inputs
 from zoo.data.splits import Splits, TensorSplit, carve
 from zoo.data.tabular._infer import infer_task, sort_texts
-from zoo.data.tabular._values import as_numbers, as_text, missing, refuse
+from zoo.data.tabular._values import as_numbers, as_text, extent, missing, refuse
 from zoo.errors import UserError
-from zoo.spec import Column, DataSpec, Input
+from zoo.spec import Column, DataSpec, Input, float_type
 
 
 def sequence_splits(
@@ -47,26 +47,27 @@ def sequence_splits(
     parts = [_labelled(part) for part in (train, test) if part is not None]
     task = task or train.task or infer_task(target, parts[0].labels, np.arange(len(parts[0].values)), parts[0].place)
     targets, fields = _targets(target, task, parts)
-    splits = [_tensors(part, values, len(train.columns)) for part, values in zip(parts, targets, strict=True)]
     classes = targets[0].numpy() if task == "classification" else None
-    rows = np.arange(len(splits[0]))
+    rows = np.arange(len(targets[0]))
     n_val = val if val >= 1 else max(1, round(val * len(rows)))
     if test is None:
         rows, tested = _carve(rows, max(1, round(test_share * len(rows))), split_seed, classes)
-        splits.append(splits[0].subset(tested))
     rest, validated = _carve(rows, n_val, split_seed, classes)
+    ranges = _ranges([parts[0].values[row] for row in rest], len(train.columns))
+    inputs = sequence_inputs(len(train.columns), dtype=float_type(*ranges))
+    splits = [_tensors(part, values, inputs["sequence"]) for part, values in zip(parts, targets, strict=True)]
     return Splits(
         DataSpec(
             name=name,
             task=task,
-            inputs=sequence_inputs(len(train.columns)),
-            columns=[Column(column) for column in train.columns],
+            inputs=inputs,
+            columns=[Column(channel, range=one) for channel, one in zip(train.columns, ranges, strict=True)],
             target_name=target,
             **{"reading": train.reading, **fields, **spec},
         ),
         train=splits[0].subset(rest),
         val=splits[0].subset(validated),
-        test=splits[1],
+        test=splits[0].subset(tested) if test is None else splits[1],
     )
 
 
@@ -87,10 +88,13 @@ def _carve(rows: np.ndarray, n: int | float, seed: int, classes: np.ndarray | No
 def _targets(target: str, task: str, parts: Sequence[Sequences]) -> tuple[list[Tensor], dict[str, Any]]:
     """The target of each sequence of each part, and what the spec says of it; the first part has the classes."""
     if task == "regression":
-        values = [torch.tensor(_amounts(target, part), dtype=torch.float32)[:, None] for part in parts]
-        if values[0].min() == values[0].max():
-            raise UserError(f"there is nothing to learn: '{target}' is {values[0][0].item():g} for every sequence")
-        return values, {"n_outputs": 1, "target": Input((1,), scaled_axis=0)}
+        values = [_amounts(target, part) for part in parts]
+        low, high = extent(values[0])
+        if low == high:
+            raise UserError(f"there is nothing to learn: '{target}' is {low:g} for every sequence")
+        an_output = Input((1,), float_type((low, high)), scaled_axis=0)
+        tensors = [torch.from_numpy(one.astype(an_output.dtype))[:, None] for one in values]
+        return tensors, {"n_outputs": 1, "target": an_output}
     labels = [part.labels for part in parts]
     names = sort_texts(labels[0].unique())  # type: ignore[union-attr]
     if len(names) < 2:
@@ -130,9 +134,15 @@ def _labelled(part: Sequences) -> Sequences:
     )
 
 
-def _tensors(part: Sequences, target: Tensor, n_channels: int) -> TensorSplit:
+def _ranges(values: Sequence[np.ndarray], n_channels: int) -> list[tuple[float, ...]]:
+    """The lowest and the highest value of each channel of sequences."""
+    steps = np.concatenate([one for one in values if one.shape[1:] == (n_channels,)] or [np.empty((0, n_channels))])
+    return [extent(channel) for channel in steps.T]
+
+
+def _tensors(part: Sequences, target: Tensor, an_input: Input) -> TensorSplit:
     n_missing = sum(int(np.isnan(values).sum()) for values in part.values)
     if n_missing:
         print(f"{n_missing:,} missing values are filled in from their neighbours in the sequence")
-    sequence, lengths = checked(part.values, part.places, n_channels)
+    sequence, lengths = checked(part.values, part.places, an_input.shape[1] or 0, an_input.dtype)
     return TensorSplit(sequence=sequence, lengths=lengths, target=target)

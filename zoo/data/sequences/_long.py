@@ -78,7 +78,7 @@ def _numbers(table: pa.Table, name: str, place: Place) -> np.ndarray:
     if name not in table.column_names:
         raise UserError(f"the input lacks a channel: {unknown('column', name, table.column_names)}")
     fix = f"correct them, or leave column '{name}' out of the file"
-    return only_numbers(plain(table[name]), f"channel '{name}' holds numbers", place, fix).astype(np.float32)
+    return only_numbers(plain(table[name]), f"channel '{name}' holds numbers", place, fix)
 
 
 def _codes(ids: pa.Array | None, n: int, place: Place) -> tuple[np.ndarray, list[str]]:

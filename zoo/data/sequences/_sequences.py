@@ -56,9 +56,11 @@ def sequence_inputs(n_channels: int, n_steps: int | None = None, dtype: str = "f
     return {"sequence": sequence} if n_steps else {"sequence": sequence, "lengths": Input(dtype="int64")}
 
 
-def checked(values: Sequence[np.ndarray], places: Sequence[str], n_channels: int) -> tuple[Tensor, Tensor]:
-    """Sequences padded, and their lengths. Missing values (NaN) are interpolated within a channel of a sequence; one
-    that has no other value stays NaN, which a model reads as the mean.
+def checked(
+    values: Sequence[np.ndarray], places: Sequence[str], n_channels: int, dtype: str = "float32"
+) -> tuple[Tensor, Tensor]:
+    """Sequences of `dtype`, padded, and their lengths. Missing values (NaN) are interpolated within a channel of a
+    sequence; one that has no other value stays NaN, which a model reads as the mean.
 
     Raises:
         UserError: naming the sequences without a step, with other channels, with infinity or with no value at all.
@@ -70,6 +72,8 @@ def checked(values: Sequence[np.ndarray], places: Sequence[str], n_channels: int
         if not fits:
             shape = " x ".join(map(str, one.shape))
             raise UserError(f"a sequence here is (time, {n_channels}), with one step at least; {place} is ({shape})")
+    with np.errstate(over="ignore"):
+        values = [one.astype(dtype, copy=False) for one in values]
     infinite = np.array([np.isinf(one).any() for one in values])
     if infinite.any():
         raise UserError(f"values are finite numbers; {first_places(places, infinite)} has infinity: correct it")
@@ -77,7 +81,7 @@ def checked(values: Sequence[np.ndarray], places: Sequence[str], n_channels: int
     if void.any():
         raise UserError(f"a sequence has a value at least; {first_places(places, void)} has none: leave it out")
     lengths = [len(one) for one in values]
-    size = 4 * len(values) * max(lengths) * n_channels
+    size = np.dtype(dtype).itemsize * len(values) * max(lengths) * n_channels
     if size > LARGEST:
         raise UserError(
             f"padded to the longest, {places[int(np.argmax(lengths))]} with {max(lengths):,} steps, "
@@ -114,10 +118,10 @@ def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
         raw: an array (time, n_channels), or several, or (n_channels, time) where training read those; or a path, or
             several, of the kinds that `data=sequences` reads. Recordings come as files alone.
     """
-    n_steps, n_channels = spec.inputs["sequence"].shape
+    (n_steps, n_channels), dtype = spec.inputs["sequence"].shape, spec.inputs["sequence"].dtype
     values, places, single = _raw_sequences(spec, raw)
     values = [one[: spec.reading.get("max_steps")] for one in values]
-    sequence, lengths = checked(values, places, n_channels)  # type: ignore[arg-type]
+    sequence, lengths = checked(values, places, n_channels, dtype)  # type: ignore[arg-type]
     if n_steps and (lengths != n_steps).any():
         wrong = int((lengths != n_steps).nonzero()[0])
         raise UserError(f"a sequence here has {n_steps} steps; {places[wrong]} has {lengths[wrong]}: give as many")
@@ -137,7 +141,7 @@ def _raw_sequences(spec: DataSpec, raw: Any) -> tuple[list[np.ndarray], list[str
         return [v for part in parts for v in part.values], [p for part in parts for p in part.places], single
     single = not isinstance(raw, Sequence) and np.ndim(raw) == 2
     try:
-        values = [np.atleast_1d(np.asarray(one, dtype=np.float32)) for one in ([raw] if single else raw)]
+        values = [np.atleast_1d(np.asarray(one, dtype=np.float64)) for one in ([raw] if single else raw)]
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(
             f"sequences are arrays of numbers (time, n_channels), or files (pathlib.Path): {error}"

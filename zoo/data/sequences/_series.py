@@ -27,7 +27,7 @@ CALENDAR = {
 
 
 def read_series(path: Path, columns: Sequence[str] | None = None, time: str | None = None) -> pd.DataFrame:
-    """The columns of a series, in the order of time, as floats (NaN where missing) with the dates as index.
+    """The columns of a series, in the order of time, as float64 (NaN where missing) with the dates as index.
 
     Steps that are missing between regular ones are put in, without values. Gaps, irregular steps and rows out of order
     are said, and which columns are taken where `columns` does not name them.
@@ -65,7 +65,7 @@ def last_window(spec: DataSpec, path: Path) -> np.ndarray:
     look_back = spec.inputs["sequence"].shape[0] or 0
     if len(frame) < look_back:
         raise UserError(f"the model looks back on {look_back} steps; {path} has {len(frame)}: give a longer file")
-    return frame.to_numpy(np.float32)[-look_back:]
+    return frame.to_numpy()[-look_back:]
 
 
 def _holds_dates(column: pa.Array) -> bool:
@@ -82,7 +82,7 @@ def _numbers(path: Path, name: str, column: pa.Array) -> np.ndarray:
     place = place_in(path)
     values = only_numbers(column, f"column '{name}' holds numbers", place, "correct it there")
     refuse(f"column '{name}' holds finite numbers", column, np.isinf(values), place, "correct it there")
-    return values.astype(np.float32)
+    return values
 
 
 def _dates(path: Path, name: str, column: pa.Array) -> pd.DatetimeIndex:

@@ -72,7 +72,7 @@ def _stacked(channels: Sequence[Sequence[str]], place: str) -> np.ndarray:
     if len({len(channel) for channel in values}) > 1:
         lengths = ", ".join(str(len(channel)) for channel in values)
         raise UserError(f"all channels of a sequence are equally long; {place} has {lengths} values")
-    return np.stack(values, axis=1).astype(np.float32)
+    return np.stack(values, axis=1)
 
 
 def _numbers(texts: Sequence[str]) -> np.ndarray:

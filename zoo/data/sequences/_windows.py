@@ -38,14 +38,20 @@ class WindowSplit(TensorSplit):
 
 
 def series_splits(
-    name: str, series: Tensor, columns: Sequence[str], ends: Sequence[int], look_back: int, horizon: int, **spec: Any
+    name: str,
+    series: Tensor,
+    columns: Sequence[Column | str],
+    ends: Sequence[int],
+    look_back: int,
+    horizon: int,
+    **spec: Any,
 ) -> Splits:
     """Splits by time of a series, for forecasting. The first windows of val and test look back into the split before.
 
     Args:
         name: the data set's.
-        series: (n_steps, n_channels).
-        columns: the channels' names.
+        series: (n_steps, n_channels), float32 or float64.
+        columns: the channels, or their names.
         ends: where train, val and test end.
         look_back: steps that are seen.
         horizon: steps to forecast.
@@ -63,16 +69,16 @@ def series_splits(
             f"give more, or lower data.look_back and data.horizon: the horizon to {min(sizes[1:])} at most, and both "
             f"together to {sizes[0]} at most"
         )
-    n_channels = series.shape[1]
+    n_channels, dtype = series.shape[1], str(series.dtype).removeprefix("torch.")
     train, val, test = (WindowSplit(values, look_back, horizon) for values in parts.values())
     return Splits(
         DataSpec(
             name=name,
             task="forecasting",
-            inputs={"sequence": Input((look_back, n_channels), axes=("time", "n_channels"), scaled_axis=1)},
+            inputs={"sequence": Input((look_back, n_channels), dtype, ("time", "n_channels"), scaled_axis=1)},
             n_outputs=horizon * n_channels,
-            target=Input((horizon, n_channels), axes=("horizon", "n_channels"), scaled_axis=1),
-            columns=[Column(column) for column in columns],
+            target=Input((horizon, n_channels), dtype, ("horizon", "n_channels"), scaled_axis=1),
+            columns=columns,
             target_name=f"the next {horizon} steps",
             **spec,
         ),

@@ -12,7 +12,9 @@ from zoo.data.sequences._sequences import fill_gaps
 from zoo.data.sequences._series import read_series
 from zoo.data.sequences._windows import series_splits
 from zoo.data.splits import Splits, check_shares
+from zoo.data.tabular._values import extent
 from zoo.errors import UserError
+from zoo.spec import Column, float_type
 
 FACTS = Facts(
     task="forecasting",
@@ -52,12 +54,13 @@ def series(
     time = None if time is None else str(time)
     frame = read_series(Path(path).expanduser(), columns, time)
     ends = [round(len(frame) * share) for share in (1 - val_share - test_share, 1 - test_share, 1)]
-    values = _filled(frame.to_numpy(np.float32), ends, path)
+    ranges = [extent(column) for column in frame.to_numpy()[: ends[0]].T]
+    values = _filled(frame.to_numpy(float_type(*ranges)), ends, path)
     _check_constant(list(frame.columns), values[: ends[0]])
     return series_splits(
         Path(path).name.split(".")[0],
         torch.from_numpy(values),
-        [str(name) for name in frame.columns],
+        [Column(str(name), range=one) for name, one in zip(frame.columns, ranges, strict=True)],
         ends,
         look_back,
         horizon,

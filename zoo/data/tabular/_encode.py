@@ -20,10 +20,12 @@ from zoo.data.tabular._values import (
     plain,
     refuse,
     row_number,
+    since_1970,
 )
 from zoo.errors import UserError
-from zoo.spec import Column, Input
+from zoo.spec import Column, Input, float_type
 
+LARGEST = float(np.finfo(np.float32).max)
 DATE_PARTS = ("days since 1970", "month", "day of the week", "hour")  # the numbers that a date becomes
 
 
@@ -33,7 +35,9 @@ def table_inputs(columns: Sequence[Column]) -> dict[str, Input]:
     categorical = [column for column in columns if column.kind == "categorical"]
     cardinalities = tuple(1 + len(column.categories) + column.missing for column in categorical)
     inputs = {
-        "numeric": Input((n_numeric,), axes=("n_numeric",), scaled_axis=0),
+        "numeric": Input(
+            (n_numeric,), float_type(*(column.range for column in columns)), axes=("n_numeric",), scaled_axis=0
+        ),
         "categorical": Input((len(cardinalities),), "int64", ("n_categorical",), cardinalities=cardinalities),
     }
     return {name: an_input for name, an_input in inputs.items() if an_input.shape != (0,)}
@@ -67,8 +71,9 @@ def encode(
 ) -> dict[str, Tensor]:
     """The rows of a table as tensors, those there are of:
 
-    numeric, float32 (n, n_numeric): a number or boolean as it is, NaN where missing; a date as days since 1970, month,
-    day of the week (Monday is 0) and hour; each followed by a 0 or 1 for "is missing", if training has missing values.
+    numeric, float32 or float64 (n, n_numeric): a number or boolean as it is, NaN where missing; a date as days since
+    1970, month, day of the week (Monday is 0) and hour; each followed by a 0 or 1 for "is missing", if training has
+    missing values.
     categorical, int64 (n, n_categorical): 0 for a value that training has not seen, 1.. for the categories in order,
     and one more for "is missing", if training has missing values.
 
@@ -82,7 +87,7 @@ def encode(
     Raises:
         UserError: for text among numbers, what is no date among dates, and infinity, with the cells.
     """
-    table = as_table(frame)
+    table, dtype = as_table(frame), float_type(*(column.range for column in columns))
     values: list[np.ndarray] = []
     codes: list[np.ndarray] = []
     for column in columns:
@@ -95,11 +100,10 @@ def encode(
             _refuse_gaps(column.name, without, place)
         date = column.kind == "date"
         form = (dates or {}).get(column.name, "ISO8601")
-        values += _date_numbers(column, array, form, place) if date else [numbers(column, array, place)]
-        if column.missing:
-            values.append(without.astype(np.float32))
-    parts = {"numeric": values, "categorical": codes}
-    return {name: torch.from_numpy(np.stack(arrays, axis=1)) for name, arrays in parts.items() if arrays}
+        parts = _date_numbers(column, array, form, place) if date else [numbers(column, array, place)]
+        values += [part.astype(dtype) for part in [*parts, *[without] * column.missing]]
+    tensors = {"numeric": values, "categorical": codes}
+    return {name: torch.from_numpy(np.stack(arrays, axis=1)) for name, arrays in tensors.items() if arrays}
 
 
 def _refuse_gaps(name: str, without: np.ndarray, place: Place) -> None:
@@ -109,24 +113,21 @@ def _refuse_gaps(name: str, without: np.ndarray, place: Place) -> None:
 
 
 def numbers(column: Column, array: pa.Array, place: Place) -> np.ndarray:
-    """A column of numbers or booleans, (n,) float32."""
+    """A column of numbers or booleans, (n,) float64."""
     rule = f"every value of column '{column.name}' is a number"
     fix = f"correct the value, name a mark of missing values by data.missing=, or make '{column.name}' categorical"
     values = only_numbers(array, rule, place, fix, WORDS if column.kind == "boolean" else None)
-    with np.errstate(over="ignore"):
-        small = values.astype(np.float32)
-    refuse(f"{rule} below 3e38", array, np.isinf(small), place, "correct the value, or leave it empty")
-    return small
+    refuse(f"{rule} below 3e38", array, np.abs(values) > LARGEST, place, "correct the value, or leave it empty")
+    return values
 
 
 def _date_numbers(column: Column, array: pa.Array, form: str, place: Place) -> list[np.ndarray]:
-    """A column of dates as the numbers of `DATE_PARTS`, each (n,) float32."""
+    """A column of dates as the numbers of `DATE_PARTS`, each (n,) float64."""
     days = as_dates(array, form)
     example = pd.Timestamp("2024-12-31").strftime("%Y-%m-%d" if form == "ISO8601" else form)
     rule = f"every value of column '{column.name}' is a date, such as {example}"
     refuse(rule, array, days.isna().to_numpy() & ~missing(array), place, "write all dates in one form")
-    since_1970 = (days - pd.Timestamp(0).as_unit("s")) / pd.Timedelta(days=1).as_unit("s")  # nanoseconds end in 2262
-    return [part.to_numpy(np.float32) for part in (since_1970, days.dt.month, days.dt.dayofweek, days.dt.hour)]
+    return [part.to_numpy(np.float64) for part in (since_1970(days), days.dt.month, days.dt.dayofweek, days.dt.hour)]
 
 
 def _codes(column: Column, array: pa.Array) -> np.ndarray:

@@ -12,17 +12,20 @@ import pyarrow.compute as pc
 
 from zoo.data.tabular._values import (
     DATES,
+    WORDS,
     Place,
     as_dates,
     as_numbers,
     as_text,
     check_type,
+    extent,
     is_date,
     is_number,
     is_text,
     missing,
     plain,
     refuse,
+    since_1970,
 )
 from zoo.errors import UserError, unknown
 from zoo.spec import Column
@@ -70,7 +73,8 @@ def infer_columns(
         if kind == "date" and not is_date(whole.type):
             found.dates[name] = date_form(name, as_text(whole), as_text(array), place)
         categories = _categories(name, array, max_categories) if kind == "categorical" else ()
-        found.columns.append(Column(name, kind, tuple(categories), bool(missing(array).any())))
+        ends = _range(kind, array, found.dates.get(name, "ISO8601"))
+        found.columns.append(Column(name, kind, tuple(categories), bool(missing(array).any()), ends))
     for reason, names in useless.items():
         print(f"ignored, {reason}: {listed(names)}; to keep one, give its kind in a data.schema=")
     return found
@@ -141,6 +145,13 @@ def _kind(name: str, whole: pa.Array, array: pa.Array, place: Place) -> str:
     if not _not_numbers(name, whole, array, place):
         return "numeric"
     return "date" if date_forms(array) else "categorical"
+
+
+def _range(kind: str, array: pa.Array, form: str) -> tuple[float, ...]:
+    """The lowest and the highest number of a column."""
+    if kind == "categorical":
+        return ()
+    return extent(since_1970(as_dates(array, form)).to_numpy() if kind == "date" else as_numbers(array, WORDS))
 
 
 def _within_0_and_1(array: pa.Array) -> bool:

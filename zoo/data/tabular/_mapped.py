@@ -223,7 +223,7 @@ def mapped_rows(
     rows = {}
     for name, an_input in table_inputs(columns).items():
         some = [column for column in columns if (column.kind == "categorical") == (name == "categorical")]
-        file = keep.with_suffix(f".{_digest(some, dates)}.{name}")
+        file = keep.with_suffix(f".{_digest(some, dates, an_input.dtype)}.{name}")
         file = kept(file, partial(_write_rows, columns=some, table=table, dates=dates, place=place))
         (width,) = an_input.shape
         rows[name] = MappedRows(file, an_input.dtype, (len(table), width or 0))

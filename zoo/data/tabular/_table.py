@@ -17,10 +17,10 @@ from zoo.data.tabular._encode import encode, numbers, table_inputs
 from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._infer import class_codes, infer_columns, infer_task, listed
 from zoo.data.tabular._mapped import keep_files, mapped_rows
-from zoo.data.tabular._values import Place, as_numbers, as_table, missing, plain, row_number
+from zoo.data.tabular._values import Place, as_table, extent, missing, plain, row_number
 from zoo.errors import UserError, unknown
 from zoo.plain import yaml_of
-from zoo.spec import Column, DataSpec, Input
+from zoo.spec import Column, DataSpec, Input, float_type
 
 
 def table_splits(
@@ -113,13 +113,12 @@ def _target(
         if len(np.unique(codes[train])) < 2:
             raise UserError(f"two classes at least are to be told apart; '{name}' is always '{names[codes[train[0]]]}'")
         return torch.from_numpy(codes), {"n_outputs": len(names), "class_names": names}
-    values, exact = numbers(Column(name), column, place), as_numbers(column)
-    if np.ptp(exact[train]) == 0:
-        raise UserError(f"there is nothing to learn: '{name}' is {exact[train[0]]:g} in every training row")
-    if np.abs(values - exact)[train].max() > 0.01 * exact[train].std():
-        raise UserError(f"'{name}' is {exact[train].mean():g} ± {exact[train].std():g}, which numbers of 32 bits do "
-                        "not tell apart: subtract a constant, or take another unit")  # fmt: skip
-    return torch.from_numpy(values[:, None]), {"n_outputs": 1, "target": Input((1,), scaled_axis=0)}
+    values = numbers(Column(name), column, place)
+    low, high = extent(values[train])
+    if low == high:
+        raise UserError(f"there is nothing to learn: '{name}' is {low:g} in every training row")
+    an_output = Input((1,), float_type((low, high)), scaled_axis=0)
+    return torch.from_numpy(values.astype(an_output.dtype)[:, None]), {"n_outputs": 1, "target": an_output}
 
 
 @READERS.register("numeric")
@@ -178,7 +177,10 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     known = np.flatnonzero(~missing(goal))
     if not len(known):
         raise UserError(f"no row of {path} has a value of '{target}' to measure with")
-    values = class_codes(target, goal, classes, place)[0] if classes else numbers(Column(target), goal, place)[:, None]
+    if classes:
+        values, _ = class_codes(target, goal, classes, place)
+    else:
+        values = numbers(Column(target), goal, place)[:, None].astype(spec.target.dtype)
     print(f"{path.name}: all {len(known):,} rows whose '{target}' is known")
     dates = spec.reading.get("dates")
     part = _parts(spec.columns, table, torch.from_numpy(values), dates=dates, place=place, keep=keep)
@@ -203,7 +205,7 @@ def _array_frame(spec: DataSpec, raw: Any) -> tuple[pd.DataFrame, bool]:
     if any(column.kind not in ("numeric", "boolean") for column in spec.columns):
         raise UserError("rows with text or dates are given by name: as a dict, a DataFrame or a file; columns: "
                         f"{listed(names)}")  # fmt: skip
-    rows = np.asarray(raw, dtype=np.float32)
+    rows = np.asarray(raw, dtype=np.float64)
     single = rows.ndim == 1
     rows = rows[None] if single else rows
     if rows.ndim != 2 or rows.shape[1] != len(names) or not len(rows):

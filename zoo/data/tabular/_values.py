@@ -146,6 +146,17 @@ def as_dates(array: pa.Array, form: str = "ISO8601") -> pd.Series:
     return pd.Series(_over_distinct(as_text(array), lambda text: _date_of(text, form)))
 
 
+def since_1970(dates: pd.Series) -> pd.Series:
+    """Dates as days, NaN for NaT."""
+    return (dates - pd.Timestamp(0).as_unit("s")) / pd.Timedelta(days=1).as_unit("s")  # nanoseconds end in 2262
+
+
+def extent(values: np.ndarray) -> tuple[float, ...]:
+    """The lowest and the highest of the finite values; () where there are none."""
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if len(finite) else ()
+
+
 def _date_of(text: pa.Array, form: str) -> pd.Series:
     texts = text.to_pandas().astype("object")
     return pd.to_datetime(texts, format=form, errors="coerce", utc=True).dt.tz_localize(None)
