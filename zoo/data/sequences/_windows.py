@@ -78,7 +78,7 @@ def series_splits(
             inputs={"sequence": Input((look_back, n_channels), dtype, ("time", "n_channels"), scaled_axis=1)},
             n_outputs=horizon * n_channels,
             target=Input((horizon, n_channels), dtype, ("horizon", "n_channels"), scaled_axis=1),
-            columns=columns,
+            columns=columns,  # type: ignore[arg-type]  # names become columns
             target_name=f"the next {horizon} steps",
             **spec,
         ),
