@@ -1,6 +1,5 @@
 """Checkpoints that lose nothing: whole or not at all, checked by hash when read, and free of code."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,17 @@ from zoo.files import TEMPORARY, sha256_of, write_text, write_whole
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint whole, beside it its sha256 and size and when it was written; reads it only if the two hold,
-    and runs no code."""
+    """Writes a checkpoint whole, beside it its sha256, its size and its number, one more than the largest in its
+    folder; reads it only if hash and size hold, and runs no code."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write `path`, and just before it takes its place `path`.sha256: a checkpoint of a new name is never there
         without."""
         path = Path(path)
+        number = 1 + max(map(_number, path.parent.glob("*.ckpt")), default=0)
 
         def seal(ready: Path) -> None:
-            write_text(_seal(path), f"{_sum(ready)} {time.time_ns()}\n")
+            write_text(_seal(path), f"{_sum(ready)} {number}\n")
 
         write_whole(path, lambda file: torch.save(checkpoint, file), seal)
 
@@ -46,13 +46,13 @@ def is_sound(path: Path) -> bool:
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints in `folder`, sound or not, the newest first; in a copy too, whose files are all new."""
-    return sorted(folder.glob("*.ckpt"), key=_written, reverse=True)
+    """The checkpoints in `folder`, sound or not, the one saved last first, whatever clocks said and also in a copy."""
+    return sorted(folder.glob("*.ckpt"), key=_number, reverse=True)
 
 
 def newest(folder: Path) -> Path | None:
     """The newest sound checkpoint in `folder`, or None where there is none."""
-    for path in checkpoints(folder):
+    for path in sorted(checkpoints(folder), key=lambda path: _number(path) > 0):  # first those without, to tell
         if is_sound(path):
             return path
         print(f"skipping {path}: its hash does not hold")
@@ -77,10 +77,11 @@ def _sealed(path: Path) -> list[str]:
     return seal.read_text(errors="replace").split() if seal.is_file() else []
 
 
-def _written(path: Path) -> int:
-    """When, in nanoseconds; of a checkpoint whose seal does not say, when the file last changed."""
-    when = _sealed(path)[2:]
-    return int(when[0]) if when and when[0].isdecimal() else path.stat().st_mtime_ns
+def _number(path: Path) -> int:
+    """The place of a checkpoint in the order of saving; 0 where its seal does not say. Seals written before there
+    were numbers have the nanoseconds of a clock in their place, from which the numbers go on."""
+    number = _sealed(path)[2:]
+    return int(number[0]) if number and number[0].isdecimal() else 0
 
 
 def _sum(path: Path) -> str:

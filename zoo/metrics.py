@@ -46,6 +46,11 @@ def language_modelling(n_tokens: int) -> MetricCollection:
 class AUROC(MulticlassAUROC):
     """Mean over the classes that can be ranked, which have samples and leave some to others; NaN without any."""
 
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Take in logits (n, n_classes) and classes (n,). The base class would take a batch of logits that all lie in
+        [0, 1] for probabilities, and so give numbers that depend on the batches."""
+        super().update(preds.float().softmax(1), target)
+
     def compute(self) -> Tensor:  # type: ignore[override]
         """The mean so far."""
         n = torch.bincount(dim_zero_cat(self.target), minlength=self.num_classes)

@@ -163,8 +163,8 @@ class Saving(Checkpoint):
         path = self.folder / f"step={trainer.global_step}.ckpt"
         trainer.save_checkpoint(path)
         self._saved = time.monotonic()
-        steps = [other for other in checkpoints(self.folder) if other.name.startswith("step=")]
-        for old in steps[self.n :] if trainer.is_global_zero else ():
+        steps = [other for other in checkpoints(self.folder) if other.name.startswith("step=") and other != path]
+        for old in steps[self.n - 1 :] if trainer.is_global_zero else ():
             SafeCheckpointIO().remove_checkpoint(old)
         return path
 

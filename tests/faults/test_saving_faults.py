@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import Callback
 from soaking.kills import Chain, attempt, config_of, contents, differences
 
 import zoo
-from zoo.checkpoint import SafeCheckpointIO, is_sound, newest
+from zoo.checkpoint import SafeCheckpointIO, checkpoints, is_sound, newest
 from zoo.errors import DivergedError, InterruptedTraining, UserError
 from zoo.files import write_text, write_whole
 from zoo.pretrained import load_file, save_file
@@ -309,6 +309,33 @@ def test_another_rate_and_a_folder_that_was_moved(config, tmp_path):
     assert [float(row["lr"]) for row in rows] == [0.01, 0.01, 0.01, 1]
     assert float(rows[3]["val/loss"]) > 2 * float(rows[2]["val/loss"])
     assert metrics["epoch"] <= 3
+
+
+def test_fault_26_the_clock_is_set_back(config, tmp_path, monkeypatch):
+    """A training goes on where the clock is behind, from the checkpoint saved last, and keeps and releases what it
+    saves then; in a copy of the folder too."""
+    settings = ("model=fnn", "trainer.keep=last", "trainer.save_every=0", "trainer.n_checkpoints=1", "resume=changed")
+    zoo.train(config(*settings, "trainer.max_epochs=2"), tmp_path)
+    seal = next((tmp_path / "checkpoints").glob("step=*.sha256"))
+    seal.write_text(" ".join([*seal.read_text().split()[:2], "1900000000000000000"]))  # as it was written, of a clock
+    monkeypatch.setattr("time.time_ns", lambda: 1)
+    monkeypatch.setattr("time.time", lambda: 1.0)
+    assert zoo.train(config(*settings, "trainer.max_epochs=4"), tmp_path)["epoch"] == 4
+    (kept,) = (tmp_path / "checkpoints").glob("step=*.ckpt")
+    assert kept == newest(tmp_path / "checkpoints")
+    assert SafeCheckpointIO().load_checkpoint(kept)["epoch"] == 3
+
+
+def test_fault_26_the_newest_is_the_one_saved_last(tmp_path):
+    """The order of checkpoints is that of saving: a name that was there before, or times of a copy, do not change it;
+    one whose seal is lost counts as the oldest, so that it takes no other's place."""
+    io, paths = SafeCheckpointIO(), [tmp_path / f"step={n}.ckpt" for n in (3, 1, 2)]
+    for path in (*paths, paths[0]):
+        io.save_checkpoint({}, path)
+        os.utime(path, (0, 0))
+    assert checkpoints(tmp_path) == [paths[0], paths[2], paths[1]]
+    paths[0].with_name("step=3.ckpt.sha256").unlink()
+    assert checkpoints(tmp_path) == [paths[2], paths[1], paths[0]]
 
 
 def test_fault_18_two_runs_on_one_folder(config, tmp_path):
