@@ -20,7 +20,10 @@ CLUSTER = ROOT / "scripts" / "cluster"
 PATH = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
 # Batches of odd sizes, of which two processes cannot have equal shares. What draws at random, each does by itself.
 SETTINGS = {
-    "fnn": ("model=fnn", "data.batch_size=37", "optim.clip=1", "task.class_weights=[1,3]"),
+    "fnn": (
+        *("model=fnn", "data.batch_size=37", "optim.clip=1", "task.class_weights=[1,3]", "task.label_smoothing=0.1"),
+        "distill.teacher=fnn/mlp.breast_cancer",
+    ),
     "cnn": ("model=cnn/lenet5", "data.batch_size=37", "data.augment=null", "trainer.limit_train_batches=20"),
     "rnn": ("model=rnn/lstm", "data=text", "data.n_steps=33", "data.batch_size=13", "data.eval_batch_size=3"),
 }

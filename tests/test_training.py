@@ -29,7 +29,7 @@ from zoo.data.splits import Splits
 from zoo.errors import UserError
 from zoo.evaluation import evaluate_weights
 from zoo.models.cost import multiply_adds
-from zoo.modules import create_module
+from zoo.modules import ZooModule, create_module
 from zoo.modules.average import Lookahead
 from zoo.modules.distillation import Distillation
 from zoo.modules.muon import Muon, orthogonal
@@ -172,6 +172,72 @@ def test_gradients_are_accumulated_over_batches(config, tmp_path, batch_size):
         torch.testing.assert_close(whole[key], value, rtol=0.02, atol=1e-3)  # batches differ in length by one
 
 
+class Follow(L.Callback):
+    """Asks for every batch, so that none is grouped."""
+
+    def on_train_batch_end(self, *args):
+        pass
+
+
+@pytest.mark.parametrize("callbacks", [[], [Follow()]], ids=["grouped", "alone"])
+def test_the_last_update_of_an_epoch_is_the_mean_of_its_own_batches(config, tmp_path, callbacks):
+    """Where fewer batches are left than are accumulated, they are divided by their own number."""
+    settings = ("model=fnn", "trainer.max_epochs=1", "optim=sgd", "trainer.keep=last")
+    for n in (1, 4):
+        more = ("trainer.limit_train_batches=1", f"trainer.accumulate_grad_batches={n}")
+        zoo.train(config(*settings, *more), tmp_path / str(n), callbacks)
+    one, four = (weights_of(tmp_path / str(n))["state_dict"] for n in (1, 4))
+    assert all(torch.equal(value, four[key]) for key, value in one.items())
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_batches", "n_updates"),
+    [
+        (("trainer.limit_train_batches=1",), 1, 1),
+        (("trainer.limit_train_batches=2",), 2, 2),
+        (("trainer.limit_train_batches=1.0",), 11, 11),
+        (("trainer.limit_train_batches=0.5",), 5, 5),
+        (("trainer.limit_train_batches=3", "trainer.accumulate_grad_batches=2"), 3, 2),
+        (("trainer.accumulate_grad_batches=4",), 11, 3),
+        (("+trainer.overfit_batches=1",), 1, 1),
+        (("+trainer.fast_dev_run=2",), 2, 2),
+        (("+trainer.max_steps=1", "trainer.accumulate_grad_batches=4"), 4, 1),
+        (("+trainer.val_check_interval=1",), 11, 11),
+    ],
+)
+def test_an_epoch_takes_as_many_batches_as_it_is_told(config, tmp_path, monkeypatch, settings, n_batches, n_updates):
+    """A whole number counts batches, a fraction is their share, and the schedule ends with the last update."""
+    batches, descend = [], ZooModule._descend
+    monkeypatch.setattr(ZooModule, "_descend", lambda *args: batches.append(args) or descend(*args))
+    told = config("model=fnn", "data.batch_size=32", "trainer.max_epochs=1", "optim.schedule.name=cosine", *settings)
+    zoo.train(told, tmp_path)
+    header, *rows = [line.split(",") for line in (tmp_path / "metrics.csv").read_text().splitlines()]
+    assert len(batches) == n_batches
+    assert int(rows[-1][header.index("step")]) == n_updates
+    assert float(rows[-1][header.index("lr")]) == 0
+
+
+def test_a_training_that_overfits_sees_the_same_batches_in_each_epoch(config, tmp_path, monkeypatch):
+    first, descend = [], ZooModule._descend
+    monkeypatch.setattr(
+        ZooModule, "_descend", lambda *args: first.append(float(args[1]["numeric"][0].sum())) or descend(*args)
+    )
+    zoo.train(config("model=fnn", "trainer.max_epochs=2", "+trainer.overfit_batches=2"), tmp_path)
+    assert len(first) == 4 and first[:2] == first[2:]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("trainer.limit_train_batches=0", "limit_train_batches is a number of batches from 1"),
+        ("+trainer.val_check_interval=3", "multiple of trainer.accumulate_grad_batches=2; got 3"),
+    ],
+)
+def test_numbers_of_batches_that_cannot_be_are_refused(config, tmp_path, setting, message):
+    with pytest.raises(UserError, match=message):
+        zoo.train(config("model=fnn", "trainer.accumulate_grad_batches=2", setting), tmp_path)
+
+
 def test_the_same_command_gives_the_same_file_for_any_number_of_workers(config, tmp_path):
     settings = ("model=fnn", "trainer.max_epochs=2")
     zoo.train(config(*settings), tmp_path / "one")
@@ -278,15 +344,36 @@ def test_a_network_whose_layers_have_versions_is_trained_saved_and_finetuned(con
     assert zoo.load(tmp_path / "second").predict(zoo.load_data("mnist5k").test[:2]["image"]) is not None
 
 
-def test_classes_weigh_the_same_as_shares():
-    task = create_task(zoo.load_data("breast_cancer").spec, class_weights=[1, 20], label_smoothing=0.1)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_sample_weighs_what_its_own_class_does(smoothing):
+    """Also where the target is smoothed, and where it is given as shares; mixed samples weigh by their shares."""
+    task = create_task(zoo.load_data("breast_cancer").spec, class_weights=[1, 20], label_smoothing=smoothing)
     torch.manual_seed(0)
     output, target = torch.randn(6, 2), torch.tensor([0, 1, 1, 0, 1, 0])
+    weights = torch.tensor([1.0, 20.0])[target]
+    losses = torch.nn.functional.cross_entropy(output, target, label_smoothing=smoothing, reduction="none")
+    torch.testing.assert_close(task.loss(output, target), (weights * losses).sum() / weights.sum())
     shares = torch.nn.functional.one_hot(target).float()
     torch.testing.assert_close(task.loss(output, shares), task.loss(output, target))
-    expected = torch.nn.functional.cross_entropy(output, target, torch.tensor([1.0, 20.0]), label_smoothing=0.1)
-    torch.testing.assert_close(task.loss(output, target), expected)
     assert float(task.count(shares)) == float(task.count(target)) == 63
+    other = target.flip(0)  # a mixed sample's loss is that of its parts, by their shares
+    mixed = 0.7 * shares + 0.3 * shares.flip(0)
+    parts = [share * task.loss(output, one) * task.count(one) for share, one in ((0.7, target), (0.3, other))]
+    torch.testing.assert_close(task.loss(output, mixed) * task.count(mixed), sum(parts))
+
+
+def test_smoothing_leaves_a_heavy_class_to_be_told_apart():
+    """The best logits of a smoothed target answer its own class, whatever the others weigh."""
+    task = create_task(zoo.load_data("breast_cancer").spec, class_weights=[1, 25], label_smoothing=0.1)
+    output = torch.zeros(1, 2, requires_grad=True)
+    (gradient,) = torch.autograd.grad(task.loss(output, torch.tensor([0])), output)
+    assert gradient[0, 0] < 0 < gradient[0, 1]
+
+
+@pytest.mark.parametrize("weights", [[0, 0], [-1, 2], [1, float("nan")], [1, float("inf")]])
+def test_class_weights_that_weigh_nothing_are_refused(weights):
+    with pytest.raises(UserError, match="class_weights"):
+        create_task(zoo.load_data("breast_cancer").spec, class_weights=weights)
 
 
 @pytest.mark.parametrize("how", ["finetune", "distill.teacher"])
@@ -543,6 +630,22 @@ def test_metrics_are_those_of_scikit_learn():
     assert found["f1"] == pytest.approx(f1_score(target, output.argmax(1), average="macro"))
     assert found["auroc"] == pytest.approx(roc_auc_score(target, output.softmax(1), multi_class="ovr"), abs=1e-5)
     assert task.decode(torch.eye(3)) == ["a", "b", "c"]
+
+
+def test_auroc_does_not_depend_on_the_batches():
+    """Logits that all lie in [0, 1] are logits still, in a batch of their own as among others."""
+    from sklearn.metrics import roc_auc_score
+
+    torch.manual_seed(0)
+    target, output = torch.randint(3, (200,)), torch.randn(200, 3).sort(0).values
+    output[:50] = torch.rand(50, 3)
+    task = create_task(DataSpec("made", "classification", {}, 3, class_names=("a", "b", "c")))
+    for size in (200, 50, 7):
+        metrics = task.metrics()
+        for part in zip(output.split(size), target.split(size), strict=True):
+            task.measure(metrics, *part, scale=torch.clone)
+        expected = roc_auc_score(target, output.softmax(1), multi_class="ovr")
+        assert float(metrics.compute()["auroc"]) == pytest.approx(expected, abs=1e-5)
 
 
 def test_two_logits_are_logistic_regression():

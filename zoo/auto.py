@@ -12,6 +12,7 @@ from lightning.pytorch.strategies import SingleDeviceStrategy
 
 from zoo.data.module import ZooDataModule
 from zoo.data.splits import batches
+from zoo.errors import UserError
 from zoo.models.cost import multiply_adds
 from zoo.modules import ZooModule
 from zoo.system import n_cores
@@ -88,15 +89,30 @@ def group_steps(
         callbacks: not the zoo's own.
         work: multiply-adds of a batch.
     """
+    every = trainer.val_check_interval  # after so many batches, or a share of them if it is a float
+    if isinstance(every, int) and module.accumulate > 1:
+        trainer.val_check_interval = _in_groups(every, module.accumulate)
     module.on_its_own = (
         isinstance(trainer.strategy, SingleDeviceStrategy)
         and getattr(trainer.precision_plugin, "scaler", None) is None
-        and (trainer.limit_train_batches, trainer.val_check_interval, trainer.max_steps) == (1.0, 1.0, -1)
+        and (isinstance(every, float) and every == 1 and trainer.max_steps == -1)
         and not any(_follows_batches(callback) for callback in callbacks)
     )
     seconds = 1e-3 + work / PER_SECOND
     n = max(1, min(int(GROUP_SECONDS / seconds), GROUP_STEPS)) if module.on_its_own else 1
     data.at_once = n * module.accumulate
+    if trainer.limit_train_batches:  # the data give no more, as Lightning would count groups
+        data.limit, trainer.limit_train_batches = trainer.limit_train_batches, 1.0
+
+
+def _in_groups(n: int, accumulate: int) -> int:
+    """`n` batches in groups of `accumulate`."""
+    if n % accumulate:
+        raise UserError(
+            "a validation follows an update: trainer.val_check_interval is a multiple of "
+            f"trainer.accumulate_grad_batches={accumulate}; got {n}"
+        )
+    return n // accumulate
 
 
 def _follows_batches(callback: Callback) -> bool:

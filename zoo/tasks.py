@@ -1,5 +1,6 @@
 """What is learnt, whatever learns it: the loss, the metrics, what early stopping watches, and how outputs read."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -103,25 +104,34 @@ class Classification(Task):
             raise UserError(
                 f"task.class_weights has one weight for each of {spec.n_outputs} classes; got {class_weights}"
             )
+        if class_weights is not None and not (
+            any(class_weights) and all(0 <= weight < math.inf for weight in class_weights)
+        ):
+            raise UserError(f"task.class_weights are at least 0, and not all 0; got {class_weights}")
         self.label_smoothing, self.weighted = label_smoothing, class_weights is not None
         self.class_weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Cross entropy, in nats, of logits (batch, n_classes) and classes (batch,), or shares of each class (batch,
-        n_classes)."""
+        n_classes). A sample, or its share of a class, weighs what its own class does, smoothed or not."""
         smoothing = self.label_smoothing
         if self.class_weights is None:
             return F.cross_entropy(output.float(), target, label_smoothing=smoothing)
-        self.class_weights = self.class_weights.to(output.device)
-        total = F.cross_entropy(output.float(), target, self.class_weights, label_smoothing=smoothing, reduction="sum")
-        return total / self.count(target)
+        weights = self._weights(target)
+        smoothed = weights.lerp(weights.mean(1, keepdim=True), smoothing)
+        total = F.cross_entropy(output.float(), smoothed, reduction="sum")
+        return total / weights.sum().clamp_min(torch.finfo(torch.float32).tiny)  # a batch may weigh nothing
 
     def count(self, target: Tensor) -> Tensor | int:
-        """The samples, or the sum of their classes' weights."""
-        if self.class_weights is None:
-            return len(target)
-        weights = self.class_weights.to(target.device)
-        return (target @ weights).sum() if target.is_floating_point() else weights[target].sum()
+        """The samples, or the sum of their weights."""
+        return len(target) if self.class_weights is None else self._weights(target).sum()
+
+    def _weights(self, target: Tensor) -> Tensor:
+        """What samples weigh for each class (batch, n_classes): their share of it times its weight."""
+        shares = target if target.is_floating_point() else F.one_hot(target, self.spec.n_outputs)
+        assert self.class_weights is not None
+        self.class_weights = self.class_weights.to(target.device)
+        return shares * self.class_weights
 
     def metrics(self) -> "MetricCollection":
         """See `zoo.metrics.classification`."""

@@ -52,6 +52,10 @@ def check_trainer(trainer: Config) -> None:
             raise UserError(f"trainer.{key} is a whole number from 1{', or auto' if other else ''}; got {value}")
     if not isinstance(trainer["save_every"], int | float) or trainer["save_every"] < 0:
         raise UserError(f"trainer.save_every is seconds, at least 0; got {trainer['save_every']}")
+    if trainer.get("limit_train_batches") == 0:
+        raise UserError(
+            "trainer.limit_train_batches is a number of batches from 1, or a share of them such as 0.5; got 0"
+        )
     if trainer.get("gradient_clip_val") is not None:
         raise UserError(f"trainer.gradient_clip_val is optim.clip here: optim.clip={trainer['gradient_clip_val']}")
     rollback = trainer["rollback"]

@@ -29,6 +29,7 @@ class EpochBatches:
         rank: this process.
         world_size: processes.
         at_once: batches in a group; the epoch's last group may hold fewer.
+        limit: batches that an epoch takes, its first, as a number or, if it is a float, as their share.
         position: gives the epoch and how many of its groups are done; asked when an epoch's first group is.
 
     The indices lie on `device`, that of the data: an epoch's are moved at once, as each move waits for the device.
@@ -42,22 +43,25 @@ class EpochBatches:
         rank: int = 0,
         world_size: int = 1,
         at_once: int = 1,
+        limit: int | float = 1.0,
         position: Callable[[], tuple[int, int]] = lambda: (0, 0),
     ):
         self.n, self.seeds, self.rank, self.world_size = n, list(seeds), rank, world_size
         self.n_batches, self.at_once = -(-n // batch_size), at_once
+        n_taken = int(limit * self.n_batches) if isinstance(limit, float) else limit
+        self.n_taken = min(max(n_taken, 1), self.n_batches)
         self.position, self.device = position, torch.device("cpu")
 
     def __len__(self) -> int:
         """Groups in an epoch."""
-        return -(-self.n_batches // self.at_once)
+        return -(-self.n_taken // self.at_once)
 
     def __iter__(self) -> Iterator[Tensor]:
         epoch, done = self.position()
         orders = [self._order(seed, epoch).tensor_split(self.n_batches) for seed in self.seeds]
         batches = [torch.cat([self._own(part) for part in parts]) for parts in zip(*orders, strict=True)]
-        for first in range(done % len(self) * self.at_once, self.n_batches, self.at_once):
-            yield torch.cat(batches[first : first + self.at_once])
+        for group in range(done % len(self), len(self)):
+            yield torch.cat([batches[batch] for batch in self._of_group(group)])
 
     def _order(self, seed: int | None, epoch: int) -> Tensor:
         if seed is None:
@@ -67,10 +71,17 @@ class EpochBatches:
     def _own(self, batch: Tensor) -> Tensor:
         return batch.tensor_split(self.world_size)[self.rank]
 
+    def _of_group(self, number: int) -> range:
+        first = number * self.at_once
+        return range(first, min(first + self.at_once, self.n_taken))
+
+    def n_parts(self, number: int) -> int:
+        """Batches in an epoch's group `number`."""
+        return len(self._of_group(number))
+
     def parts(self, group: Batch, number: int) -> Iterator[Batch]:
         """The batches of an epoch's group `number`, as views of its tensors."""
-        first = number * self.at_once
-        sizes = [self._size(batch) for batch in range(first, min(first + self.at_once, self.n_batches))]
+        sizes = [self._size(batch) for batch in self._of_group(number)]
         columns = {name: column.split(sizes) for name, column in group.items()}
         return ({name: parts[i] for name, parts in columns.items()} for i in range(len(sizes)))
 
@@ -126,7 +137,8 @@ class ZooDataModule(L.LightningDataModule):
             free memory. Only without workers, which cannot share it.
         augment: names of augmentations of the training split, each with its options; None for one that is not to be.
 
-    `at_once` is how many training batches Lightning is handed as one group, which `steps` takes apart.
+    `at_once` is how many training batches Lightning is handed as one group, which `steps` takes apart; `limit` how many
+    of them an epoch takes, a number or, if it is a float, their share.
     """
 
     def __init__(
@@ -150,11 +162,12 @@ class ZooDataModule(L.LightningDataModule):
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.num_workers, self.resident = num_workers, resident
         self.augmentations, self.at_once = augment or {}, 1
+        self.limit: int | float = 1.0
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled training batches, `at_once` in a group; after a resume in mid-epoch, from the first not done."""
         split = self.splits.train
-        self.batches = self._batches(split, self.batch_size, self.seeds, self.at_once, self._position)
+        self.batches = self._batches(split, self.batch_size, self.seeds, self.at_once, self.limit, self._position)
         return self._loader(split, self.batches)
 
     def val_dataloader(self) -> DataLoader[Batch]:
@@ -194,9 +207,12 @@ class ZooDataModule(L.LightningDataModule):
         return self.trainer
 
     def _position(self) -> tuple[int, int]:
-        """The epoch, and how many of its groups are done: more than none after a resume in mid-epoch."""
-        loop: Any = self._trainer.fit_loop
-        return loop.epoch_progress.current.processed, loop.epoch_loop.batch_progress.current.processed
+        """The epoch whose order is taken, and how many of its groups are done: more than none after a resume in
+        mid-epoch. A training that overfits sees the same batches in each."""
+        trainer: Any = self._trainer
+        loop = trainer.fit_loop
+        epoch = 0 if trainer.overfit_batches else loop.epoch_progress.current.processed
+        return epoch, loop.epoch_loop.batch_progress.current.processed
 
     def steps(self, group: Batch, number: int) -> Iterator[Batch]:
         """The batches of the epoch's group `number`, each augmented, its step's generators seeded, when its turn

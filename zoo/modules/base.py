@@ -1,6 +1,6 @@
 """What all three families share in training: step, metrics, optimiser, and the moving average of weights."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,22 +94,23 @@ class ZooModule(L.LightningModule):
         self.loss = MeanLoss()
 
     def training_step(self, group: Batch, batch_idx: int) -> None:
-        """Train on each batch of a group: one update of the weights after every `accumulate` of them, and at its end.
+        """Train on each batch of a group: one update of the weights after every `accumulate` of them, and at its end,
+        by the mean of their gradients.
 
         Losses are summed on the device and logged once an epoch. A module that is `on_its_own` tells Lightning of
         updates by their number alone.
         """
         optimizer, schedule = self.optimizers(), self.lr_schedulers()
-        scale, n = self.model.n_models / self.accumulate, 0
-        for n, batch in enumerate(self._steps(group, batch_idx), 1):
+        n_batches = 1 if self._data is None else self._data.batches.n_parts(batch_idx)
+        for n, batch in enumerate(self._steps(group, batch_idx)):
+            n_left = n_batches - n + n % self.accumulate  # from this update's first on
+            scale = self.model.n_models / min(self.accumulate, n_left)
             self._descend(batch, scale, self.loss)
             if self.optim["sam"]:
                 with at_worst(self.model, self.optim["sam"]):
                     self._descend(batch, scale, MeanLoss())
-            if n % self.accumulate == 0:
+            if n + 1 == n_batches or (n + 1) % self.accumulate == 0:
                 self._update(optimizer, schedule)
-        if n % self.accumulate:
-            self._update(optimizer, schedule)
         if self.trainer.is_last_batch:
             self.log("train/loss", self._over_processes([self.loss])[0], on_step=False, on_epoch=True, batch_size=1)
 
@@ -127,25 +128,27 @@ class ZooModule(L.LightningModule):
         inputs = self.inputs(batch)
         output = self.model.scaled(**inputs)
         loss_of = self._weighted_loss if self.task.weighted else self._loss
-        loss = loss_of(output, batch["target"], mean)
+        target = batch["target"]
+        loss = self._share(loss_of(output, target, mean), self.task.count, target)
         if self.distillation is not None:
-            loss = self.distillation(loss, output, inputs, self.model)
+            distance = self.distillation.distance(output, inputs, self.model)
+            loss = self.distillation(loss, self._share(distance, len, target))
         if scale != 1:
             loss = loss * scale
         if self.on_its_own:
             loss.backward()
         else:
-            self.manual_backward(loss * self._weight(batch))
+            self.manual_backward(loss)
 
-    def _weight(self, batch: Batch) -> Tensor | float:
-        """Of this process's mean loss in the mean over all processes, which take the plain mean of their gradients: 1,
-        but for batches that they cannot share equally."""
-        if self.trainer.world_size == 1:
-            return 1.0
-        n = torch.as_tensor(self.task.count(batch["target"]), dtype=torch.float64, device=self.device)
-        total = n.clone()
+    def _share(self, mean: Tensor, count: Callable[[Tensor], Tensor | int], target: Tensor) -> Tensor:
+        """This process's mean over the `count` of its targets, so weighed that the plain mean over all processes, which
+        they take of their gradients, is that over all targets: batches cannot always be shared equally."""
+        if self.on_its_own or self.trainer.world_size == 1:
+            return mean
+        own = torch.as_tensor(count(target), dtype=torch.float64, device=self.device)
+        total = own.clone()
         torch.distributed.all_reduce(total)
-        return (n * self.trainer.world_size / total).float()
+        return mean * (own * self.trainer.world_size / total).float()
 
     def _update(self, wrapped: Any, schedule: Any) -> None:
         """One step of the optimiser, which Lightning has wrapped, and of its schedule."""
@@ -255,10 +258,10 @@ class ZooModule(L.LightningModule):
     def n_updates(self) -> int:
         """Updates in the whole training, known once the data are."""
         n_groups = int(self.trainer.estimated_stepping_batches)
-        if self._data is None or (self.trainer.limit_train_batches, self.trainer.max_steps) != (1.0, -1):
+        if self._data is None:
             return n_groups  # of one update each
-        n_batches = self._data.batches.n_batches
-        return self.trainer.max_epochs * -(-n_batches // self.accumulate)
+        a_group, an_epoch = (-(-n // self.accumulate) for n in (self._data.at_once, self._data.batches.n_taken))
+        return min(n_groups * a_group, self.trainer.max_epochs * an_epoch)
 
     def configure_callbacks(self) -> list[Callback]:
         """What follows the weights: their moving average, which validation and the release file then use, and

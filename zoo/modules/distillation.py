@@ -37,20 +37,21 @@ class Distillation:
         self.classes = spec.task == "classification"
         self.teacher, self.weight, self.temperature = teacher.eval().requires_grad_(False), weight, temperature
 
-    def __call__(self, loss: Tensor, output: Tensor, inputs: Mapping[str, Any], student: Any) -> Tensor:
-        """The loss to train on, a scalar.
+    def __call__(self, loss: Tensor, distance: Tensor) -> Tensor:
+        """The loss to train on, a scalar, from that of the targets and the distance from the teacher."""
+        return (1 - self.weight) * loss + self.weight * distance
+
+    def distance(self, output: Tensor, inputs: Mapping[str, Any], student: Any) -> Tensor:
+        """How far the student is from its teacher, a mean over the batch, a scalar.
 
         Args:
-            loss: of the targets.
             output: of the student, on the network's scale, (batch, n_outputs).
             inputs: of both, by name.
             student: the model in training.
         """
         with torch.no_grad():
-            taught = student.preprocess.scale_target(self.teacher(**inputs))
-        return (1 - self.weight) * loss + self.weight * self._distance(output.float(), taught.float())
-
-    def _distance(self, output: Tensor, taught: Tensor) -> Tensor:
+            taught = student.preprocess.scale_target(self.teacher(**inputs)).float()
+        output = output.float()
         if not self.classes:
             return F.mse_loss(output, taught)
         ours, theirs = ((logits / self.temperature).log_softmax(1) for logits in (output, taught))
