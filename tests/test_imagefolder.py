@@ -4,6 +4,7 @@ import json
 import os
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -16,7 +17,7 @@ from zoo.data.folders import files_in
 from zoo.data.images import _processes, _store
 from zoo.data.images._folder import image_files
 from zoo.data.images._pixels import read_pixels
-from zoo.data.readers import read_raw
+from zoo.data.readers import read_labelled, read_raw
 from zoo.data.splits import TensorSplit, batches, collate
 from zoo.errors import UserError
 from zoo.evaluation import evaluate_weights
@@ -292,6 +293,100 @@ def test_a_table_of_numbers_is_regressed(tmp_path, cache):
         zoo.load_data("imagefolder", labels=str(table), task="regression")
 
 
+def rows_of(root, **columns):
+    """A table of all pictures: each column is a function of the picture's path."""
+    paths = sorted(root.rglob("*.png"))
+    table = pd.DataFrame({name: [cell(i, path) for i, path in enumerate(paths)] for name, cell in columns.items()})
+    table.to_csv(root / "t.csv", index=False)
+    return root / "t.csv"
+
+
+def relative(root):
+    return lambda i, path: str(path.relative_to(root))
+
+
+def label(i, path):
+    return path.parent.name
+
+
+WORDS = (("train", "valid", "test"), ("Training", "validation ", "TESTING"), ("train", "dev", "test"))
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_a_column_of_splits_is_used_and_said(tmp_path, cache, capsys, words):
+    root = folder_of(tmp_path / "a", 10)
+    split = [0, 0, 0, 0, 0, 0, 1, 1, 1, 2]
+    table = rows_of(root, file=relative(root), label=label, part=lambda i, path: words[split[i % 10]])
+    splits = zoo.load_data("imagefolder", labels=str(table))
+    assert [len(part) for part in (splits.train, splits.val, splits.test)] == [18, 9, 3]
+    assert all(colours_agree(part) for part in (splits.train, splits.val, splits.test))
+    assert "splits are those of column 'part': 18 / 9 / 3 rows" in capsys.readouterr().out
+    one = read_labelled(splits.spec, {"name": "imagefolder", "path": None, "labels": str(table)})
+    assert torch.equal(one.columns["image"], splits.test.columns["image"])  # the others were learnt from
+
+
+def test_a_column_that_names_other_things_than_splits_is_said_not_to_be_used(tmp_path, cache, capsys):
+    root = folder_of(tmp_path / "a", 5)
+    table = rows_of(root, file=relative(root), label=label, split=lambda i, path: "train" if i % 2 else "pilot")
+    assert len(zoo.load_data("imagefolder", labels=str(table)).train) == 9
+    assert "not used: split" in capsys.readouterr().out
+
+
+WRITTEN = {  # how tables write a file, as in red/3.png
+    "windows": lambda path: f"{path.parent.name}\\{path.name}",
+    "elsewhere": lambda path: f"C:\\Users\\me\\{path.parent.name}\\{path.name}",
+    "without ending": lambda path: f"{path.parent.name}/{path.stem}",
+    "name alone": lambda path: path.name,
+    "identifier": lambda path: path.stem,
+    "other capitals": lambda path: f"{path.parent.name}/{path.name}".upper(),
+    "dot": lambda path: f"./{path.parent.name}/{path.name} ",
+}
+
+
+@pytest.mark.parametrize("form", WRITTEN)
+def test_files_are_found_however_a_table_writes_them(tmp_path, cache, form):
+    root = folder_of(tmp_path / "a", 5)
+    for number, path in enumerate(sorted(root.rglob("*.png"))):
+        path.rename(path.with_name(f"{number:03}.png"))
+    table = rows_of(root, id_code=lambda i, path: WRITTEN[form](path), diagnosis=label)
+    splits = zoo.load_data("imagefolder", labels=str(table))
+    assert splits.spec.class_names == ["blue", "green", "red"] and colours_agree(splits.test)
+
+
+def test_a_name_that_may_be_two_files_is_refused(tmp_path, cache):
+    root = folder_of(tmp_path / "a", 5)
+    table = rows_of(root, id=lambda i, path: path.stem, label=label)
+    with pytest.raises(UserError, match=r"leads to one file; it may be blue/0.png or green/0.png or red/0.png"):
+        zoo.load_data("imagefolder", labels=str(table))
+
+
+def test_labels_are_text_as_they_stand(tmp_path, cache, capsys):
+    root = folder_of(tmp_path / "a", 5)
+    names = {"red": "01", "green": "1", "blue": "NA "}
+    table = rows_of(root, file=relative(root), label=lambda i, path: names[path.parent.name])
+    assert zoo.load_data("imagefolder", labels=str(table)).spec.class_names == ["01", "1", "NA"]
+    out = capsys.readouterr().out
+    assert "spaces around labels are left out, in 5 rows" in out
+    assert "leading zeros alone stay apart: 01 and 1" in out
+
+
+def test_class_folders_may_have_any_name(tmp_path, cache):
+    root = folder_of(tmp_path / "a", 5)
+    for old, new in {"red": "NA", "green": "None", "blue": "01"}.items():
+        (root / old).rename(root / new)
+    assert load(root).spec.class_names == ["01", "NA", "None"]
+
+
+def test_the_column_of_labels_may_be_named(tmp_path, cache):
+    root = folder_of(tmp_path / "a", 5)
+    table = rows_of(root, x=lambda i, path: "1", label=lambda i, path: "no", file=relative(root), y=label)
+    assert zoo.load_data("imagefolder", labels=str(table), target="y").spec.class_names == ["blue", "green", "red"]
+    with pytest.raises(UserError, match=r"no column .data.target. 'yy'; the nearest: y"):
+        zoo.load_data("imagefolder", labels=str(table), target="yy")
+    with pytest.raises(UserError, match=r"a column of the table data.labels"):
+        load(root, target="y")
+
+
 def test_wrong_tables(tmp_path, cache):
     root = folder_of(tmp_path / "a", 3)
     table = root / "labels.csv"
@@ -300,7 +395,7 @@ def test_wrong_tables(tmp_path, cache):
         "path\nred/0.png": "it has 1 columns and 1 rows",
         "path,label\nred/0.png,a\nred/9.png,b\nred/8.png,b": "every path of .* there is no .*red/9.png, .*red/8.png",
         "path,label\nred/0.png,a\nred/1.png,": "every row of .* has a label; row 3",
-        "path,label\nred/0.png,a\nred/0.png,b": "a file has one row in .*: red/0.png",
+        "path,label\nred/0.png,a\nred/0.png,b": "a file has one row in .*: .*red/0.png",
     }.items():
         table.write_text(content)
         with pytest.raises(UserError, match=message):
@@ -357,7 +452,7 @@ def test_a_class_that_training_lacks(tmp_path, cache):
     (tmp_path / "a" / "test" / "rod").rename(tmp_path / "a" / "test" / "red")
     for path in (tmp_path / "a" / "train" / "red").iterdir():
         path.write_text("")
-    with pytest.raises(UserError, match="each class has a readable image in train/; class 'red' has none"):
+    with pytest.raises(UserError, match="each class has a readable image to train; class 'red' has none"):
         load(tmp_path / "a")
 
 

@@ -25,11 +25,11 @@ def kept(path: Path, make: Callable[[Path], object], is_whole: Callable[[Path], 
     """
     from filelock import FileLock
 
+    tidy(path.parent)
     if is_whole(path):
         return path
     path = cache_place(path)
     try:
-        tidy(path.parent)
         with FileLock(f"{path}.lock"):
             if not is_whole(path):
                 _make(path, make)

@@ -1,11 +1,9 @@
-"""What a folder of images holds: files with their labels, by class folders or by a table of paths and labels."""
+"""What a folder of images holds: files with their labels, by class folders."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
-
-import pandas as pd
 
 from zoo.data.folders import ending, files_in, folders_in, say_other_kinds, say_passed, visible, walk
 from zoo.data.images._pixels import EXTENSIONS
@@ -16,12 +14,11 @@ SPLITS = {
     "training": "train",
     "val": "val",
     "valid": "val",
+    "dev": "val",
     "validation": "val",
     "test": "test",
     "testing": "test",
 }
-PATHS = ("path", "file", "filename", "image", "filepath", "file_name", "file_path", "image_path")
-LABELS = ("label", "class", "target", "labels", "category")
 
 
 class Listing(NamedTuple):
@@ -31,10 +28,14 @@ class Listing(NamedTuple):
     labels: list[str]
     splits: list[str]
 
+    def some(self, rows: Sequence[int]) -> "Listing":
+        """The files of these rows."""
+        return Listing(*([column[row] for row in rows] for column in self))  # type: ignore[arg-type]
+
 
 def image_files(folder: Path) -> list[Path]:
     """The image files in a folder and the folders in it, sorted; hidden ones and files of other kinds are left out."""
-    return [path for path in files_in(folder) if _is_image(path.name)]
+    return [path for path in files_in(folder) if is_image(path.name)]
 
 
 def list_folder(root: Path) -> Listing:
@@ -47,7 +48,7 @@ def list_folder(root: Path) -> Listing:
         for label in folders_in(part)
     }
     say_passed(passed)
-    folders = {place: [Path(path) for path in paths if _is_image(path)] for place, paths in files.items()}
+    folders = {place: [Path(path) for path in paths if is_image(path)] for place, paths in files.items()}
     found = [(path, folder.name, split) for (split, folder), images in folders.items() for path in images]
     bare = [str(folder.relative_to(root)) for (_, folder), images in folders.items() if not images]
     if bare:
@@ -72,7 +73,7 @@ def _split_folders(root: Path) -> dict[str, Path]:
     parts = dict(named)
     if "train" not in parts or not _holds_folders_of_images(parts["train"]):
         return {}
-    _refuse(
+    refuse(
         sorted(path.name for split, path in named if [other for other, _ in named].count(split) > 1),
         f"{root} has one folder for each split",
         "it has {}",
@@ -83,25 +84,6 @@ def _split_folders(root: Path) -> dict[str, Path]:
         taken = ", ".join(f"{path.name}/" for path in parts.values())
         print(f"left out, as the classes are taken from {taken}: {', '.join(others[:5])}")
     return parts
-
-
-def list_table(table: Path, root: Path | None) -> Listing:
-    """The files that a CSV names with their labels; paths are relative to `root`, or to the CSV's folder."""
-    rows = _read_table(table)
-    path_column, label_column = _columns(rows)
-    root = table.parent if root is None else root
-    paths = [root / path for path in rows[path_column]]
-    blank = [f"{number + 2}" for number, label in enumerate(rows[label_column]) if not label.strip()]
-    _refuse(blank, f"every row of {table} has a label", "row {}", f"fill column {label_column}, or leave the row out")
-    _refuse(
-        [str(path) for path in paths if not path.is_file()],
-        f"every path of {table} is a file's",
-        "there is no {}",
-        f"paths are relative to {root}; set data.path to another folder",
-    )
-    repeated = rows[path_column][rows[path_column].duplicated()]
-    _refuse(list(repeated), f"a file has one row in {table}", "twice or more: {}", "leave one row of each")
-    return Listing(paths, list(rows[label_column]), [""] * len(paths))
 
 
 def existing(path: str | Path, option: str) -> Path:
@@ -125,32 +107,7 @@ def _check_classes(listing: Listing, root: Path) -> None:
             )
 
 
-def _read_table(table: Path) -> pd.DataFrame:
-    try:
-        head = table.open(encoding="utf-8-sig").readline()
-        rows = pd.read_csv(
-            table, sep=max(",;\t", key=head.count), dtype=str, encoding="utf-8-sig", keep_default_na=False
-        )
-    except (ValueError, OSError) as error:
-        raise UserError(f"data.labels={table} is not a CSV of paths and labels: {error}") from error
-    if rows.shape[1] < 2 or not len(rows):
-        raise UserError(
-            f"data.labels={table} has a heading, a column of paths, one of labels, and a row for each image; "
-            f"it has {rows.shape[1]} columns and {len(rows)} rows"
-        )
-    return rows
-
-
-def _columns(rows: pd.DataFrame) -> tuple[str, str]:
-    """The columns of paths and of labels: by their names, else the first that are left."""
-    by_name = {str(column).strip().lower(): column for column in reversed(rows.columns)}
-    named = [next((by_name[name] for name in names if name in by_name), None) for names in (PATHS, LABELS)]
-    rest = iter(column for column in rows.columns if column not in named)
-    path, label = (next(rest) if column is None else column for column in named)
-    return path, label
-
-
-def _refuse(wrong: Sequence[str], rule: str, what: str, fix: str) -> None:
+def refuse(wrong: Sequence[str], rule: str, what: str, fix: str) -> None:
     """Raise UserError with the first five of `wrong`, where there are any."""
     if wrong:
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
@@ -159,9 +116,10 @@ def _refuse(wrong: Sequence[str], rule: str, what: str, fix: str) -> None:
 
 def _holds_folders_of_images(folder: Path) -> bool:
     """Whether there are images in its folders and none beside these."""
-    beside = any(_is_image(entry.name) for entry in visible(folder) if not entry.is_dir())
-    return not beside and any(map(_is_image, walk(folder, [])))
+    beside = any(is_image(entry.name) for entry in visible(folder) if not entry.is_dir())
+    return not beside and any(map(is_image, walk(folder, [])))
 
 
-def _is_image(path: str) -> bool:
+def is_image(path: str) -> bool:
+    """Whether a file is named as one of the kinds of image that are read."""
     return ending(path) in EXTENSIONS

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from zoo.data import DATA, LABELLED, Facts
-from zoo.data.images._folder import Listing, existing, list_folder, list_table
+from zoo.data.images._folder import Listing, existing, list_folder
 from zoo.data.images._images import image_spec
 from zoo.data.images._store import Size, Store, open_store
+from zoo.data.images._table import list_table
 from zoo.data.splits import Split, Splits, carve, check_shares, say_twins
 from zoo.errors import UserError, unknown
 from zoo.spec import DataSpec, Input
@@ -35,6 +36,7 @@ def imagefolder(
     *,
     path: str | None = None,
     labels: str | None = None,
+    target: str | None = None,
     task: str = "classification",
     size: Size = None,
     channels: int | None = None,
@@ -48,7 +50,9 @@ def imagefolder(
 
     Args:
         path: the folder; with `labels`, the one that the table's paths are relative to.
-        labels: a CSV of paths and labels, in columns of such names or the first two.
+        labels: a CSV of paths and labels, in columns of such names or the first two. A column of splits (train, val,
+            test) is used. Paths may be written as in Windows, without endings, or as names alone.
+        target: its column of labels.
         task: "classification", or "regression" of a table's numbers.
         size: side, or [height, width], in pixels; None measures it.
         channels: 1 or 3; None measures it.
@@ -60,19 +64,19 @@ def imagefolder(
     """
     check_shares(val_share, test_share)
     _check_options(size, task=task, channels=channels, corrupt=corrupt, cache=cache)
-    listing = _listing(path, labels, task)
+    listing = _listing(path, labels, target, task)
     store = open_store(listing.paths, size, channels, cache)
     _check_files(listing, store, corrupt)
     names, own_splits = (np.array(column)[store.rows] for column in (listing.labels, listing.splits))
     classes = _classes(names, own_splits) if task == "classification" else []
     spec = image_spec("imagefolder", store.shape, classes, FACTS)
     if classes:
-        target = torch.from_numpy(np.searchsorted(classes, names))
+        answers = torch.from_numpy(np.searchsorted(classes, names))
     else:
-        target = _numbers(names)
+        answers = _numbers(names)
         spec = replace(spec, task=task, n_outputs=1, target=Input((1,), scaled_axis=0), target_name="label")
     rows = _parts(own_splits, names if classes else None, test_share, val_share, split_seed)
-    train, val, test = (store.split(some, target[some]) for some in rows)
+    train, val, test = (store.split(some, answers[some]) for some in rows)
     shape = " x ".join(map(str, store.shape))
     print(
         f"{len(names):,} images{f' of {len(classes)} classes' if classes else ''}; "
@@ -90,9 +94,7 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
         raise UserError(f"data=imagefolder has images; this model takes {', '.join(spec.inputs)}")
     shape: Any = spec.inputs["image"].shape
     channels, height, width = shape
-    listing = _listing(data["path"], data.get("labels"), spec.task)
-    if any(listing.splits):
-        raise UserError(f"{data['path']} has splits; say which to measure on, such as data.path={data['path']}/test")
+    listing = _to_measure(_listing(data["path"], data.get("labels"), data.get("target"), spec.task), data)
     store = open_store(listing.paths, (height, width), channels, data.get("cache", "auto"))
     _check_files(listing, store, data.get("corrupt", "skip"))
     names = np.array(listing.labels)[store.rows]
@@ -102,6 +104,16 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     target = torch.tensor([codes[name] for name in names]) if codes else _numbers(names)
     print(f"all {len(names):,} images, as {channels} x {height} x {width}")
     return store.split(np.arange(len(names)), target)
+
+
+def _to_measure(listing: Listing, data: Mapping[str, Any]) -> Listing:
+    """The rows of a table's test split, or all where there are no splits; those of folders have a path of their own."""
+    rows = [row for row, split in enumerate(listing.splits) if split == "test"]
+    if any(listing.splits) and data.get("labels") is None:
+        raise UserError(f"{data['path']} has splits; say which to measure on, such as data.path={data['path']}/test")
+    if any(listing.splits) and not rows:
+        raise UserError(f"{data['labels']} has splits and none to test; leave that column out to measure on all rows")
+    return listing.some(rows) if rows else listing
 
 
 CHOICES = {
@@ -121,14 +133,17 @@ def _check_options(size: Size, **options: object) -> None:
         raise UserError(f"data.size is a number of pixels, or [height, width]; got {size}")
 
 
-def _listing(path: str | None, labels: str | None, task: str) -> Listing:
+def _listing(path: str | None, labels: str | None, target: str | None, task: str) -> Listing:
     """The files with their labels, wherever these stand."""
     root = None if path is None else existing(path, "path")
     if root and not root.is_dir():
         raise UserError(f"data.path is a folder; {path} is a file\na CSV of paths and labels goes in data.labels")
     if labels is not None:
         inside = root and root / labels
-        return list_table(inside if inside and inside.is_file() else existing(labels, "labels"), root)
+        table = inside if inside and inside.is_file() else existing(labels, "labels")
+        return list_table(table, root, None if target is None else str(target))  # a heading may be a number
+    if target is not None:
+        raise UserError(f"data.target is a column of the table data.labels, which is not given; got {target}")
     if root is None:
         raise UserError("data imagefolder needs data.path=<a folder of class folders>, or data.labels=<a CSV>")
     if task == "regression":
@@ -166,7 +181,7 @@ def _classes(names: np.ndarray, own_splits: np.ndarray) -> list[str]:
     counts = Counter(names[np.isin(own_splits, ("", "train"))].tolist())
     untrained = set(names.tolist()) - set(counts)
     if untrained:
-        raise UserError(f"each class has a readable image in train/; class '{min(untrained)}' has none")
+        raise UserError(f"each class has a readable image to train; class '{min(untrained)}' has none")
     if len(counts) < 2:
         raise UserError(
             f"a classification has two classes or more; all images are of class '{next(iter(counts))}'\n"
