@@ -53,7 +53,7 @@ def list_folder(root: Path) -> Listing:
     bare = [str(folder.relative_to(root)) for (_, folder), images in folders.items() if not images]
     if bare:
         print(f"no class, as there are no images in it, such as .jpg or .png: {', '.join(bare[:5])}")
-    others = (path for place, paths in files.items() if folders[place] for path in paths if not _is_image(path))
+    others = (path for place, paths in files.items() if folders[place] for path in paths if not is_image(path))
     say_other_kinds(others, "images, such as .jpg or .png")
     if not found:
         loose = "; the images lie outside such folders" if image_files(root) else ""
