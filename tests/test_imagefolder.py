@@ -1,7 +1,6 @@
 """Folders of a user's own pictures: from files to splits, and from a raw picture to an answer."""
 
 import json
-import os
 
 import numpy as np
 import pandas as pd
@@ -222,7 +221,7 @@ def named(path):
 
 
 def test_processes_keep_the_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(_processes, "n_cores", lambda: 2)
     names = [f"{i:04}" for i in range(_processes.CHUNK * 10 + 3)]
     results = list(_processes.in_processes(named, [tmp_path / name for name in names], "naming"))
     assert list(map(str, results)) == names

@@ -325,7 +325,7 @@ def killed(path):
 def test_fault_13_a_decoding_process_is_killed(tmp_path, cache, monkeypatch):
     """A process that decodes pictures and is killed ends in one message, without a hang."""
     paths = [tmp_path / str(i) for i in range(_processes.CHUNK * 12)]
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(_processes, "n_cores", lambda: 2)
     with pytest.raises(UserError, match="was killed"):
         list(_processes.in_processes(killed, paths, "decoding"))
 

@@ -102,6 +102,34 @@ def test_fault_28_another_system(tmp_path, name):
     assert float(done.stdout.split()[-1]) > 0.5
 
 
+# Its last lines are not guarded by `if __name__ == "__main__":`, so processes that multiprocessing starts run them.
+UNGUARDED = """
+import multiprocessing, pathlib, sys
+from zoo.data.images import _processes
+from zoo.data.images._pixels import read_header
+multiprocessing.set_start_method("forkserver")
+_processes.n_cores = lambda: 2
+files = [pathlib.Path(__file__)] * 12 * _processes.CHUNK
+print(len(list(_processes.in_processes(read_header, files, "reading"))))
+import zoo
+from common import training_config
+zoo.train(training_config("model=fnn", "trainer=cpu", "trainer.max_epochs=1", "data.num_workers=1"), sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+def test_fault_28_an_unguarded_script_where_processes_are_not_forked(tmp_path):
+    """Where processes are not forked, an unguarded script reads images; data.num_workers ends in how to guard it."""
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, str(script), str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240)
+    assert done.stdout.split()[0] == "384"
+    assert 'under `if __name__ == "__main__":`; data.num_workers=0' in done.stderr.splitlines()[-1]
+    assert "memory" not in done.stderr.splitlines()[-2]
+
+
 def test_fault_34_a_temporary_folder_of_somebody_else(monkeypatch, tmp_path):
     """The cache of last resort, in the temporary folder, is this user's alone; else a new one takes its place."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -1,6 +1,7 @@
 """The one data module: whole batches, in an order that is a function of (seed, epoch), augmented on the device."""
 
 import inspect
+import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -103,10 +104,13 @@ class LateLoader(DataLoader[Batch]):
         except RuntimeError as error:
             if "DataLoader worker" not in str(error):
                 raise
-            raise UserError(
-                "a process that reads data was killed, as the system does when memory runs out\n"
-                "lower data.num_workers or data.batch_size; data.num_workers=0 reads in the main process"
-            ) from error
+            if "killed by signal" in str(error) or multiprocessing.get_start_method() == "fork":
+                what = "a process that reads data was killed, as the system does when memory runs out"
+                fix = "lower data.num_workers or data.batch_size"
+            else:
+                what = "a process that reads data ended unexpectedly"
+                fix = 'in a script of your own, do the work under `if __name__ == "__main__":`'
+            raise UserError(f"{what}\n{fix}; data.num_workers=0 reads in the main process") from error
 
 
 def mix(*numbers: int) -> int:

@@ -2,16 +2,17 @@
 
 import functools
 import itertools
-import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
+from joblib.externals.loky import get_reusable_executor
+
 from zoo.errors import UserError
+from zoo.system import n_cores
 
 CHUNK = 32  # files a process takes at a time
 
@@ -34,24 +35,27 @@ def in_processes(function: Callable[[Path], Any], paths: Sequence[Path], doing: 
 
 def _chunks(function: Callable[[Sequence[Path]], list[Any]], paths: Sequence[Path]) -> Iterator[list[Any]]:
     chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
-    n_processes = min(os.cpu_count() or 1, len(chunks) // 4)
+    n_processes = min(n_cores(), len(chunks) // 4)
     if n_processes < 2:
         yield from map(function, chunks)
         return
-    with ProcessPoolExecutor(n_processes) as pool:
-        waiting: deque[Any] = deque()
-        try:
-            for chunk in chunks:
-                waiting.append(pool.submit(function, chunk))
-                if len(waiting) > 2 * n_processes:  # so that memory holds a few chunks only
-                    yield waiting.popleft().result()
-            while waiting:
+    pool: Any = get_reusable_executor(n_processes)  # starts processes without running the user's script in them
+    waiting: deque[Any] = deque()
+    try:
+        for chunk in chunks:
+            waiting.append(pool.submit(function, chunk))
+            if len(waiting) > 2 * n_processes:  # so that memory holds a few chunks only
                 yield waiting.popleft().result()
-        except BrokenProcessPool as error:
-            raise UserError(
-                "a process that read images was killed, as the system does when memory runs out\n"
-                "close other programs, or set a smaller data.size; the same command tries again"
-            ) from error
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise UserError(
+            "a process that read images was killed, as the system does when memory runs out\n"
+            "close other programs, or set a smaller data.size; the same command tries again"
+        ) from error
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def _attempts(function: Callable[[Path], Any], paths: Sequence[Path]) -> list[Any]:
