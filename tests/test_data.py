@@ -17,6 +17,7 @@ from zoo.data.augment import AUGMENTATIONS, augment
 from zoo.data.augment._trivial import CHANGES, _equalize
 from zoo.data.module import EpochBatches, ZooDataModule, mix
 from zoo.data.splits import TensorSplit, batches, carve
+from zoo.data.tabular._rows import split_rows
 from zoo.errors import UserError
 from zoo.models.layers import Moments
 from zoo.spec import DataSpec
@@ -159,6 +160,41 @@ def test_carve_keeps_class_shares():
     rest, carved = carve(100, 0.2, stratify=labels)
     assert labels[carved].sum() == 4
     assert set(rest) | set(carved) == set(range(100))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "parts"), [([3] * 300, (540, 180, 180)), ([7] * 300, (1260, 420, 420)), ([50, 60, 70], (108, 36, 36))]
+)
+@pytest.mark.parametrize("how", ["a table's rows", "carved out"])
+def test_many_small_classes_leave_each_split_its_share(sizes, parts, how):
+    """Of each class up to a sample, and of all together; each class is trained on."""
+    classes = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    if how == "carved out":
+        rest, test = carve(len(classes), parts[2], stratify=classes)
+        train, val = carve(len(rest), parts[1], stratify=classes[rest])
+        rows = (rest[train], rest[val], test)
+    else:
+        rows = split_rows("stratified", classes, val_share=0.2, test_share=0.2, split_seed=0)
+    assert tuple(map(len, rows)) == parts
+    assert sorted(np.concatenate(rows)) == list(range(len(classes)))
+    assert set(classes[rows[0]]) == set(classes)
+    for part in rows[1:]:
+        assert (np.abs(np.bincount(classes[part], minlength=len(sizes)) - 0.2 * np.array(sizes)) < 1).all()
+
+
+def test_ten_folds_of_five_rows_a_class_are_of_fifty_rows():
+    classes = np.repeat(np.arange(100), 5)
+    shares = {"val_share": 0.2, "test_share": None, "split_seed": 0, "n_folds": 10}
+    tested = [split_rows("stratified", classes, fold=fold, **shares).test for fold in range(10)]
+    assert [len(rows) for rows in tested] == [50] * 10
+    assert sorted(np.concatenate(tested)) == list(range(500))
+
+
+def test_a_class_of_one_sample_is_trained_on():
+    classes = np.array([0] * 30 + [1] * 30 + list(range(2, 12)))
+    train, *_ = split_rows("stratified", classes, val_share=0.2, test_share=0.2, split_seed=0)
+    rest, _ = carve(70, 14, stratify=classes)
+    assert set(classes[train]) == set(classes[rest]) == set(classes)
 
 
 def test_columns_of_unequal_length_are_refused():

@@ -1,5 +1,6 @@
 """Training, validation and test split as map-style data sets that give whole batches."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -128,9 +129,51 @@ def carve(
         n: samples.
         size: samples to carve out, or their share if below 1.
         seed: of the split; never that of a training.
-        stratify: classes (n,) whose shares both parts keep.
+        stratify: classes (n,) whose shares both parts keep; a class of a single sample stays in the rest.
     """
     from sklearn.model_selection import train_test_split
 
+    n_carved = int(size) if size >= 1 else math.ceil(size * n)
+    if stratify is not None and 0 < n_carved < n and _too_small(stratify, min(n_carved, n - n_carved)):
+        order = np.random.default_rng(seed).permutation(n)
+        places = np.where(is_alone(stratify), 1, stratified_places(stratify, order))
+        ordered = order[np.argsort(places[order], kind="stable")]
+        return ordered[n_carved:], ordered[:n_carved]
     rest, carved = train_test_split(np.arange(n), test_size=size, random_state=seed, stratify=stratify)
     return rest, carved
+
+
+def _too_small(classes: Tensor | np.ndarray, n: int) -> bool:
+    """Whether scikit-learn would not stratify by `classes` (n,), the smaller part being of `n` samples."""
+    counts = np.unique(classes, return_counts=True)[1]
+    return bool(counts.min() < 2 or len(counts) > n)
+
+
+def is_alone(classes: Tensor | np.ndarray) -> np.ndarray:
+    """Whether each sample is the only one of its class (n,)."""
+    _, one_of, counts = np.unique(classes, return_inverse=True, return_counts=True)
+    return counts[one_of] == 1
+
+
+def stratified_places(classes: Tensor | np.ndarray, order: np.ndarray) -> np.ndarray:
+    """A number from 0 to 1 for each sample (n,), so that any interval holds its share of each class, up to a sample,
+    and of all together: classes of one size start at different offsets, as else they would all be rounded alike.
+
+    Args:
+        classes: of the samples (n,).
+        order: of the samples (n,), at random.
+    """
+    _, one_of, counts = np.unique(classes, return_inverse=True, return_counts=True)
+    _, first = np.unique(one_of[order], return_index=True)
+    rank, n_alike = _ranks(counts, np.argsort(first))
+    offsets = (rank + 0.5) / n_alike
+    return (_ranks(one_of, order)[0] + offsets[one_of]) / counts[one_of]
+
+
+def _ranks(groups: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The place of each in `order` among those of its group, from 0, and how many these are, (n,) both."""
+    _, one_of, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    ordered = order[np.argsort(one_of[order], kind="stable")]  # group by group
+    ranks = np.empty(len(groups))
+    ranks[ordered] = np.arange(len(groups)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return ranks, counts[one_of]

@@ -204,20 +204,19 @@ def _parts(
     """Positions of the images that train, in random order, validate and test; those that the folder does not name are
     carved out."""
     train = np.flatnonzero(np.isin(own_splits, ("", "train")))
-    whole, n_classes = len(train), 1 if names is None else len(set(names))
-    parts = {}
+    whole, parts = len(train), {}
+    too_few = UserError(
+        f"each class has an image at least to train; data.test_share={test_share} and data.val_share={val_share} leave "
+        f"too few of {whole}\nadd images, or lower data.test_share and data.val_share"
+    )
     for split, share in (("test", test_share), ("val", val_share)):
         parts[split] = np.flatnonzero(own_splits == split)
         if not len(parts[split]):
-            size = max(round(share * whole), n_classes)
-            try:
-                rest, carved = carve(
-                    len(train), size, seed=split_seed, stratify=None if names is None else names[train]
-                )
-            except ValueError as error:
-                raise UserError(
-                    f"{len(train)} images are too few to carve out {size} for {split}: {error}\n"
-                    "add images, or lower data.test_share and data.val_share"
-                ) from error
+            size = max(round(share * whole), 1)
+            if size >= len(train):
+                raise too_few
+            rest, carved = carve(len(train), size, seed=split_seed, stratify=None if names is None else names[train])
             train, parts[split] = train[rest], train[carved]
+    if names is not None and set(names[train]) != set(names):
+        raise too_few
     return np.random.default_rng(split_seed).permutation(train), parts["val"], parts["test"]

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from zoo.data.splits import check_shares
+from zoo.data.splits import check_shares, is_alone, stratified_places
 from zoo.errors import UserError
 
 FEWEST = 2  # rows of a split, so that every metric is defined
@@ -52,6 +52,8 @@ def split_rows(
     order = np.random.default_rng(split_seed).permutation(len(by))
     place = _place(split, by, order)  # in 0..1
     if fold is None:
+        if split == "stratified":
+            place[is_alone(by)] = 1  # it trains
         test = place < (test_share or 0)
         val = ~test & (place < val_share + (test_share or 0))
     else:
@@ -76,12 +78,9 @@ def _place(split: str, by: np.ndarray, order: np.ndarray) -> np.ndarray:
     """A number from 0 to 1 for each row, so that any interval holds its share of the rows, as `split` asks."""
     if split == "random":
         return (np.argsort(order) + 0.5) / len(order)
-    _, unit, counts = np.unique(by, return_inverse=True, return_counts=True)
     if split == "stratified":
-        ordered = order[np.argsort(unit[order], kind="stable")]  # class by class, at random within each
-        place = np.empty(len(by))
-        place[ordered] = np.arange(len(by)) - np.repeat(np.cumsum(counts) - counts, counts) + 0.5
-        return place / counts[unit]
+        return stratified_places(by, order)
+    _, unit, counts = np.unique(by, return_inverse=True, return_counts=True)
     if split == "time":
         first = np.arange(len(counts))[::-1]  # the latest
     else:
