@@ -103,10 +103,15 @@ def parsed(words: Iterable[str], kinds: Mapping[str, Callable[[str], Any]]) -> d
         if key not in kinds:
             raise unknown("setting", key, kinds)
         try:
-            values[key] = kinds[key](value)
+            values[key] = kinds[key](_at_home(value))
         except ValueError:
             raise UserError(f"{key} is a number; got {value}") from None
     return values
+
+
+def _at_home(value: str) -> str:
+    """A path in the home folder in full, as a shell leaves the tilde of run_dir=~/first as it is."""
+    return os.path.expanduser(value) if value.startswith("~/") else value
 
 
 def _readable(argument: str) -> str:
@@ -123,6 +128,8 @@ def _readable(argument: str) -> str:
     key, equals, value = argument.partition("=")
     if not equals:
         return argument
+    value = _at_home(value)
+    argument = f"{key}={value}"
     try:
         chosen = OverridesParser.create().parse_override(argument).value()
     except HydraException:

@@ -220,7 +220,7 @@ BAD = {
     "a time twice": (with_cell(3, "time", 2), "id s0 has time 2 twice"),
     "one class": (edited(lambda f: f.assign(label="up")), "two classes at least"),
     "no channels": (edited(lambda f: f[["id", "time", "label"]]), "has columns of values"),
-    "no label at all": (edited(lambda f: f.assign(label=None)), "no sequences with a label"),
+    "no label at all": (edited(lambda f: f.assign(label=None)), "no samples with a label"),
     "too few": (edited(lambda f: f[f.id.isin(["s0", "s1"])]), "too few"),
     "no array of sequences": (arrays(X=None), "name one of them sequence or"),
     "no array of labels": (arrays(y=None), "data.target="),
@@ -304,6 +304,6 @@ def test_sequences_without_a_label_are_left_out_and_long_ones_cut(tmp_path, caps
     frame.to_csv(tmp_path / "own.csv", index=False)
     splits = zoo.load_data("sequences", path=str(tmp_path / "own.csv"), max_steps=6)
     out = capsys.readouterr().out
-    assert sum(sizes(splits)) == 39 and "1 of 40 sequences (id s4)" in out and "cut after 6 steps" in out
+    assert sum(sizes(splits)) == 39 and "1 of 40 samples (id s4)" in out and "cut after 6 steps" in out
     assert splits.train.columns["sequence"].shape[1] == 6
     assert read_raw(splits.spec, [values[0].repeat(9, 0)])[0]["sequence"].shape == (1, 6, 2)

@@ -75,12 +75,14 @@ def test_two_trainings_started_together_have_two_folders():
 
 
 def in_this_process(name, arguments, monkeypatch):
-    """Run scripts/<name>.py to the end that a mistake brings, and give its exit code."""
+    """Run scripts/<name>.py to its end, and give its exit code."""
     monkeypatch.syspath_prepend(ROOT / "scripts")
     monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
-    with pytest.raises(SystemExit) as ended:
+    try:
         runpy.run_path(str(ROOT / "scripts" / f"{name}.py"), run_name="__main__")
-    return ended.value.code
+    except SystemExit as ended:
+        return ended.code
+    return 0
 
 
 def test_answers_of_a_file(script, runs, tmp_path):

@@ -117,7 +117,8 @@ def evaluate_weights(
         raise unknown("split", split, SPLITS)
     if tta is not None and tta not in VIEWS:
         raise unknown("test-time augmentation", tta, VIEWS)
-    if run_dir is not None and Run(Path(run_dir)).config.exists():
+    folder = None if run_dir is None else Path(run_dir).expanduser()
+    if folder is not None and Run(folder).config.exists():
         raise UserError(f"run_dir={run_dir} holds a training, whose metrics would be lost; give another run_dir")
     device = choose_device(device)
     start = time.perf_counter()
@@ -136,8 +137,8 @@ def evaluate_weights(
         "seconds": {"total": round(time.perf_counter() - start, 3)},
         "device": device,
     }
-    if run_dir is not None:
-        write_text(Path(run_dir) / "metrics.json", json.dumps(metrics, indent=1))
+    if folder is not None:
+        write_text(folder / "metrics.json", json.dumps(metrics, indent=1))
     return metrics
 
 

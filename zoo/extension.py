@@ -13,7 +13,7 @@ def add_path(folder: str | Path) -> None:
     Raises:
         UserError: when the folder is not there, holds neither, or a name exists already.
     """
-    folder = Path(folder).resolve()
+    folder = Path(folder).expanduser().resolve()
     if not any((folder / part).is_dir() for part in ("models", "data")):
         raise UserError(f"zoo_path={folder} has neither a models/ nor a data/ folder")
     MODELS.add_folder(folder / "models")

@@ -69,8 +69,8 @@ def load(name_or_path: str | Path) -> "Predictor":
         path = WEIGHTS / f"{name}.safetensors"
         if hashlib.sha256(_read(path)).hexdigest() != card["sha256"]:
             raise UserError(f"{path} is not the published file: its sha256 is not the card's; install the zoo anew")
-    elif Path(name).exists() or name.endswith(".safetensors"):
-        card, path = {}, Path(name) / "model.safetensors" if Path(name).is_dir() else Path(name)
+    elif (path := Path(name).expanduser()).exists() or name.endswith(".safetensors"):
+        card, path = {}, path / "model.safetensors" if path.is_dir() else path
     else:
         raise unknown("file or pretrained file", name, list_pretrained())
     model, spec, header = load_file(path)

@@ -129,11 +129,12 @@ class Run:
             return None
         if resume in ("auto", "changed"):
             return newest(self.checkpoints)
-        if not Path(str(resume)).is_file():
+        path = Path(str(resume)).expanduser()
+        if not path.is_file():
             raise UserError(
                 f"resume={resume}: there is no such checkpoint; resume=auto takes the newest of the run folder"
             )
-        return Path(resume)
+        return path
 
     def chosen(self, keep: str) -> Path:
         """The checkpoint that becomes the release file: "best" or "last", which is the newest that is sound."""

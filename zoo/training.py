@@ -74,7 +74,7 @@ def train(
         InterruptedTraining: when a signal asked to stop; `resume="auto"` goes on.
     """
     config = _checked(config, [config.get("seed", 0)])
-    run = Run(Path(run_dir))
+    run = Run(Path(run_dir).expanduser())
     with run.claim(config) as checkpoint, _threads_kept():
         if run.metrics.exists():
             say(f"{run.folder} is finished already")
@@ -104,7 +104,7 @@ def train_seeds(
     seeds = config["seeds"]
     if not isinstance(seeds, list | tuple) or len(set(seeds)) < max(len(seeds), 2):
         raise UserError(f"seeds are two numbers at least, all different; got {seeds}")
-    config, whole = _checked(config, seeds), Run(Path(run_dir))
+    config, whole = _checked(config, seeds), Run(Path(run_dir).expanduser())
     runs = [Run(whole.folder / f"seed={seed}") for seed in seeds]
     with whole.claim(config) as checkpoint, _threads_kept():
         if all(run.metrics.exists() for run in runs):

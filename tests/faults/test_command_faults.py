@@ -7,11 +7,13 @@ import shlex
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
 from test_scripts import in_this_process
 
+import zoo
 from zoo.modules import ZooModule
 
 pytestmark = pytest.mark.slow
@@ -111,6 +113,24 @@ def test_fault_22_no_locale_and_no_home(script, tmp_path):
     done = script("train", "model=rnn", "model.width=8", "trainer=debug", cwd=tmp_path, env=env)
     assert done.code == 0, done.err
     assert list(tmp_path.glob("runs/*/*/*/metrics.json"))
+
+
+def test_fault_22_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    """A path that begins with a tilde is in the home folder, in commands and in Python, and no folder is called so."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{i % 7},{i % 2}\n" for i in range(100)]
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "rows.csv").write_text("".join(["x,y\n", *rows]))
+    (tmp_path / "home" / "kinds.yaml").write_text("columns: {x: categorical}")
+    own = ["data=csv", "data.path=~/rows.csv", "data.target=y", "data.schema=~/kinds.yaml", "run_dir=~/run"]
+    assert in_this_process("train", ["model=fnn", *own, "trainer=cpu", "trainer.max_epochs=1"], monkeypatch) == 0
+    answers = ["weights=~/run", "input=~/rows.csv", "output=~/answers.csv"]
+    assert in_this_process("predict", answers, monkeypatch) == 0
+    assert in_this_process("evaluate", ["weights=~/run", "run_dir=~/measured"], monkeypatch) == 0
+    assert {"run", "answers.csv", "measured"} <= {path.name for path in (tmp_path / "home").iterdir()}
+    assert len(zoo.load("~/run").predict(Path("~/rows.csv"))) == 100
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 
 def test_fault_24_a_job_of_a_sweep_fails(tmp_path, monkeypatch, capsys):

@@ -9,7 +9,7 @@ from test_own_sequences import as_csv, as_npy, as_npz, as_ts, curves
 from test_sequences import sizes, tone, write
 
 import zoo
-from zoo.data.readers import read_raw
+from zoo.data.readers import read_labelled, read_raw
 from zoo.errors import UserError
 
 recordings = test_own_sequences.recordings
@@ -249,3 +249,31 @@ def test_fault_35_new_lines_of_the_archives_need_no_label(tmp_path):
     assert torch.equal(
         read_raw(spec, tmp_path / "new.ts")[0]["sequence"], read_raw(spec, tmp_path / "own.ts")[0]["sequence"]
     )
+
+
+# Evaluation
+
+
+@pytest.mark.parametrize("write_as", [as_npz, as_csv, as_ts])
+def test_fault_35_all_labelled_sequences_of_another_file_are_measured(tmp_path, capsys, write_as):
+    """An evaluation measures every sequence with a label of another file, with the classes of the training."""
+    names = [f"{part}.{write_as.__name__[3:]}" for part in ("own", "other", "strange")]
+    write_as(tmp_path / names[0], *curves())
+    values, labels = curves(10, seed=1)
+    write_as(tmp_path / names[1], values, np.array(["up"] * 10))
+    write_as(tmp_path / names[2], values, np.array(["left", *labels[1:]]))
+    spec = load(tmp_path / names[0]).spec
+    split = read_labelled(spec, {"name": "sequences", "path": str(tmp_path / names[1])})
+    assert split.columns["target"].tolist() == [1] * 10
+    assert torch.equal(split.columns["sequence"], read_raw(spec, tmp_path / names[1])[0]["sequence"])
+    assert "all 10 samples that have a label" in capsys.readouterr().out
+    with pytest.raises(UserError, match="those are down, up; there is 'left' in"):
+        read_labelled(spec, {"name": "sequences", "path": str(tmp_path / names[2])})
+
+
+def test_fault_35_a_folder_of_recordings_is_measured(recordings):
+    """An evaluation measures every recording of a folder of class folders, and asks which where there are splits."""
+    spec = load(recordings).spec
+    assert len(read_labelled(spec, {"name": "sequences", "path": str(recordings / "test")})) == 4
+    with pytest.raises(UserError, match="say which to measure on, such as data.path=.*test"):
+        read_labelled(spec, {"name": "sequences", "path": str(recordings)})

@@ -6,6 +6,7 @@ stand beside the data sets of their kind, whose conversions they share, and regi
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from zoo.data import LABELLED, READERS
@@ -18,6 +19,7 @@ from zoo.spec import DataSpec
 
 def read_raw(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     """Raw input as a batch, by the reader of the spec's first input; and whether it was a single sample."""
+    raw = raw.expanduser() if isinstance(raw, Path) else raw
     return READERS.get(next(iter(spec.inputs)))(spec, raw)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.files import cache_folder, read
-from zoo.data.sequences._labelled import sequence_splits
+from zoo.data.sequences._labelled import divide, sequence_splits
 from zoo.data.sequences._ts import read_ts
 from zoo.data.splits import Splits
 from zoo.errors import UserError, unknown
@@ -17,10 +17,10 @@ from zoo.files import write_whole
 HOST = "https://zenodo.org"
 
 
-def archive_splits(name: str, *, val: int | float, split_seed: int, **spec: Any) -> Splits:
+def archive_splits(name: str, *, val: int | float, split_seed: int, target: str = "class", **spec: Any) -> Splits:
     """The official splits of the set `name`, with `val` sequences of train, or that share, carved out to validate."""
     train, test = (read_ts(archive_file(name, part)) for part in ("TRAIN", "TEST"))
-    return sequence_splits(name, train, test, val=val, split_seed=split_seed, **spec)
+    return sequence_splits(divide(train, test, val=val, split_seed=split_seed, target=target), name=name, **spec)
 
 
 def archive_file(name: str, part: str) -> Path:

@@ -1,8 +1,9 @@
 """Splits of labelled sequences, whatever they were read from."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,15 +13,41 @@ from torch import Tensor
 
 from zoo.data.sequences._files import Sequences
 from zoo.data.sequences._sequences import checked, first_places, sequence_inputs
-from zoo.data.splits import Splits, TensorSplit, carve
+from zoo.data.splits import Batch, Splits, TensorSplit, carve
 from zoo.data.tabular._infer import infer_task, sort_texts
 from zoo.data.tabular._values import as_numbers, as_text, extent, missing, refuse
 from zoo.errors import UserError
 from zoo.spec import Column, DataSpec, Input, float_type
 
 
-def sequence_splits(
-    name: str,
+class Divided(NamedTuple):
+    """Labelled samples and how they are split.
+
+    Attributes:
+        parts: all samples; or those of the training file, and those of the test file.
+        targets: of each part.
+        rows: of the training and the validation split in the first part, and of the test split in the last.
+        fields: what a spec says of the target.
+    """
+
+    parts: list[Sequences]
+    targets: list[Tensor]
+    rows: tuple[np.ndarray, np.ndarray, np.ndarray]
+    fields: dict[str, Any]
+
+    def trained(self) -> list[Any]:
+        """The samples of the training split."""
+        return [self.parts[0].values[row] for row in self.rows[0]]
+
+    def splits(self, encode: Callable[[Sequences], Batch], **spec: Any) -> Splits:
+        """The splits, whose inputs `encode` makes of each part; `spec` are the other fields of their DataSpec."""
+        whole = [TensorSplit(**encode(p), target=target) for p, target in zip(self.parts, self.targets, strict=True)]
+        train, val, test = self.rows
+        fields = {"reading": self.parts[0].reading, **self.fields, **spec}
+        return Splits(DataSpec(**fields), whole[0].subset(train), whole[0].subset(val), whole[-1].subset(test))
+
+
+def divide(
     train: Sequences,
     test: Sequences | None = None,
     *,
@@ -29,52 +56,55 @@ def sequence_splits(
     split_seed: int,
     target: str = "class",
     task: str | None = None,
-    **spec: Any,
-) -> Splits:
-    """The splits of labelled sequences of any lengths.
+) -> Divided:
+    """Split the samples that have a label at random, with the shares of the classes.
 
     Args:
-        name: of the data set.
-        train: all sequences, or those of the training split where there is a `test`.
+        train: all samples, or those of the training split where there is a `test`.
         test: the test split; None carves it out of `train`.
-        val: sequences of `train` to validate with, or their share if below 1.
+        val: samples of `train` to validate with, or their share if below 1.
         test_share: share of `train` to test with, where there is no `test`.
         split_seed: of what is carved out.
         target: what is predicted.
         task: "classification" or "regression"; None takes the file's word, or infers it and says so.
-        spec: further fields of the DataSpec.
     """
     parts = [_labelled(part) for part in (train, test) if part is not None]
     task = task or train.task or infer_task(target, parts[0].labels, np.arange(len(parts[0].values)), parts[0].place)
     targets, fields = _targets(target, task, parts)
     classes = targets[0].numpy() if task == "classification" else None
-    rows = np.arange(len(targets[0]))
+    rows, tested = np.arange(len(targets[0])), np.arange(len(targets[-1]))
     n_val = val if val >= 1 else max(1, round(val * len(rows)))
     if test is None:
         rows, tested = _carve(rows, max(1, round(test_share * len(rows))), split_seed, classes)
     rest, validated = _carve(rows, n_val, split_seed, classes)
-    ranges = _ranges([parts[0].values[row] for row in rest], len(train.columns))
-    inputs = sequence_inputs(len(train.columns), dtype=float_type(*ranges))
-    splits = [_tensors(part, values, inputs["sequence"]) for part, values in zip(parts, targets, strict=True)]
-    return Splits(
-        DataSpec(
-            name=name,
-            task=task,
-            inputs=inputs,
-            columns=[Column(channel, range=one) for channel, one in zip(train.columns, ranges, strict=True)],
-            target_name=target,
-            **{"reading": train.reading, **fields, **spec},
-        ),
-        train=splits[0].subset(rest),
-        val=splits[0].subset(validated),
-        test=splits[0].subset(tested) if test is None else splits[1],
-    )
+    return Divided(parts, targets, (rest, validated, tested), {"task": task, "target_name": target, **fields})
+
+
+def sequence_splits(divided: Divided, **spec: Any) -> Splits:
+    """The splits of sequences of any lengths; `spec` are the other fields of their DataSpec."""
+    columns = divided.parts[0].columns
+    ranges = _ranges(divided.trained(), len(columns))
+    inputs = sequence_inputs(len(columns), dtype=float_type(*ranges))
+    encode = functools.partial(_encoded, an_input=inputs["sequence"])
+    channels = [Column(channel, range=one) for channel, one in zip(columns, ranges, strict=True)]
+    return divided.splits(encode, **{"inputs": inputs, "columns": channels, **spec})
+
+
+def measured_split(spec: DataSpec, part: Sequences, encode: Callable[[Sequences], Batch]) -> TensorSplit:
+    """The samples of a file that have a label, which `encode` turns into what a model with `spec` takes."""
+    part = _labelled(part)
+    if spec.class_names:
+        target = _codes(part, spec.class_names)
+    else:
+        target = torch.from_numpy(_amounts(spec.target_name, part).astype(spec.target.dtype))[:, None]
+    print(f"all {len(target):,} samples that have a label")
+    return TensorSplit(**encode(part), target=target)
 
 
 def _carve(rows: np.ndarray, n: int | float, seed: int, classes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """`rows` less `n` of them, and those `n`, which keep the shares of the classes."""
     if n >= len(rows):
-        raise UserError(f"each split has a sequence at least; {len(rows)} are too few to carve {n} out: give more")
+        raise UserError(f"each split has a sample at least; {len(rows)} are too few to carve {n} out: give more")
     rest, carved = carve(len(rows), n, seed=seed, stratify=None if classes is None else classes[rows])
     return rows[rest], rows[carved]
 
@@ -89,18 +119,17 @@ def _targets(target: str, task: str, parts: Sequence[Sequences]) -> tuple[list[T
         an_output = Input((1,), float_type((low, high)), scaled_axis=0)
         tensors = [torch.from_numpy(one.astype(an_output.dtype))[:, None] for one in values]
         return tensors, {"n_outputs": 1, "target": an_output}
-    labels = [part.labels for part in parts]
-    names = sort_texts(labels[0].unique())  # type: ignore[union-attr]
+    names = sort_texts(parts[0].labels.unique())  # type: ignore[union-attr]
     if len(names) < 2:
         raise UserError(f"two classes at least are to be told apart; '{target}' is always '{names[0]}'")
-    codes = [pc.index_in(one, pa.array(names)) for one in labels]
-    for part, code in zip(parts, codes, strict=True):
-        rule = f"the test split has no class that training has not seen; those are {', '.join(names[:8])}"
-        refuse(rule, part.labels, missing(code), part.place, "correct it, or leave it out")
-    return [torch.tensor(code.to_numpy(), dtype=torch.int64) for code in codes], {
-        "n_outputs": len(names),
-        "class_names": names,
-    }
+    return [_codes(part, names) for part in parts], {"n_outputs": len(names), "class_names": names}
+
+
+def _codes(part: Sequences, names: Sequence[str]) -> Tensor:
+    codes = pc.index_in(part.labels, pa.array(names))
+    rule = f"a test has no class that training has not seen; those are {', '.join(names[:8])}"
+    refuse(rule, part.labels, missing(codes), part.place, "correct it, or leave it out")
+    return torch.tensor(codes.to_numpy(), dtype=torch.int64)
 
 
 def _amounts(target: str, part: Sequences) -> np.ndarray:
@@ -116,10 +145,10 @@ def _labelled(part: Sequences) -> Sequences:
     labels = as_text(part.labels)
     gaps = missing(labels) | (labels.fill_null("").to_numpy(zero_copy_only=False) == "")
     if gaps.any():
-        print(f"left out, without a label: {gaps.sum()} of {len(gaps)} sequences ({first_places(part.places, gaps)})")
+        print(f"left out, without a label: {gaps.sum()} of {len(gaps)} samples ({first_places(part.places, gaps)})")
     kept = np.flatnonzero(~gaps)
     if not len(kept):
-        raise UserError("there are no sequences with a label in this file; give one with some")
+        raise UserError("there are no samples with a label in this file; give one with some")
     return replace(
         part,
         values=[part.values[row] for row in kept],
@@ -134,9 +163,9 @@ def _ranges(values: Sequence[np.ndarray], n_channels: int) -> list[tuple[float, 
     return [extent(channel) for channel in steps.T]
 
 
-def _tensors(part: Sequences, target: Tensor, an_input: Input) -> TensorSplit:
+def _encoded(part: Sequences, an_input: Input) -> Batch:
     n_missing = sum(int(np.isnan(values).sum()) for values in part.values)
     if n_missing:
         print(f"{n_missing:,} missing values are filled in from their neighbours in the sequence")
     sequence, lengths = checked(part.values, part.places, an_input.shape[1] or 0, an_input.dtype)
-    return TensorSplit(sequence=sequence, lengths=lengths, target=target)
+    return {"sequence": sequence, "lengths": lengths}

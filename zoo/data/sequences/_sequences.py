@@ -118,14 +118,19 @@ def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
         raw: an array (time, n_channels), or several, or (n_channels, time) where training read those; or a path, or
             several, of the kinds that `data=sequences` reads. Recordings come as files alone.
     """
-    (n_steps, n_channels), dtype = spec.inputs["sequence"].shape, spec.inputs["sequence"].dtype
     values, places, single = _raw_sequences(spec, raw)
+    return as_trained(spec, values, places), single
+
+
+def as_trained(spec: DataSpec, values: Sequence[np.ndarray], places: Sequence[str]) -> Batch:
+    """Sequences as the batch that a model with `spec` takes; UserError for those of other channels or lengths."""
+    (n_steps, n_channels), dtype = spec.inputs["sequence"].shape, spec.inputs["sequence"].dtype
     values = [one[: spec.reading.get("max_steps")] for one in values]
     sequence, lengths = checked(values, places, n_channels, dtype)  # type: ignore[arg-type]
     if n_steps and (lengths != n_steps).any():
         wrong = int((lengths != n_steps).nonzero()[0])
         raise UserError(f"a sequence here has {n_steps} steps; {places[wrong]} has {lengths[wrong]}: give as many")
-    return {"sequence": sequence, "lengths": lengths}, single
+    return {"sequence": sequence, "lengths": lengths}
 
 
 def _raw_sequences(spec: DataSpec, raw: Any) -> tuple[list[np.ndarray], list[str], bool]:

@@ -1,19 +1,20 @@
 """Sequences of the user's own: arrays, tables of steps, .ts files, or folders of recordings, with a label each."""
 
-import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from zoo.data import DATA, Facts
-from zoo.data.folders import ending, folders_in
-from zoo.data.images._folder import SPLITS
+from zoo.data import DATA, LABELLED, Facts
 from zoo.data.sequences._files import Sequences
-from zoo.data.sequences._formats import FORMATS, read_file
-from zoo.data.sequences._labelled import sequence_splits
+from zoo.data.sequences._formats import read_file
+from zoo.data.sequences._labelled import divide, measured_split, sequence_splits
+from zoo.data.sequences._pairs import find_pair, measured_path, no_path, set_name
+from zoo.data.sequences._sequences import as_trained
 from zoo.data.sequences._sound import check_sound
-from zoo.data.splits import Splits, check_shares, sample_keys, say_twins
+from zoo.data.splits import Split, Splits, check_shares, sample_keys, say_twins
 from zoo.errors import UserError, unknown
+from zoo.spec import DataSpec
 
 TASKS = ("classification", "regression")
 FACTS = Facts(
@@ -69,7 +70,7 @@ def sequences(
     id, time, target = (None if one is None else str(one) for one in (id, time, target))  # headings may be numbers
     check_sound(n_mels=n_mels, window=window, hop=hop)
     _check_options(path, task, max_steps=max_steps, rate=rate)
-    train_path, tested = _pair(Path(path or "").expanduser(), test_path)
+    train_path, tested = find_pair(Path(path or "").expanduser(), test_path)
     reading: dict[str, Any] = {"id": id, "time": time, "target": target, "channels_first": channels_first}
     reading |= {"rate": rate, "n_mels": n_mels, "window": window, "hop": hop}
     train = _cut(read_file(train_path, reading, labelled=True), max_steps)
@@ -77,8 +78,7 @@ def sequences(
     if tested:
         as_train = {**reading, **train.reading, "columns": train.columns}
         test = _cut(read_file(tested, as_train, labelled=True), max_steps)
-    splits = sequence_splits(
-        re.sub("_train$", "", Path(path or "").resolve().name.split(".")[0], flags=re.I),
+    divided = divide(
         train,
         test,
         val=val_share,
@@ -86,6 +86,10 @@ def sequences(
         split_seed=split_seed,
         target=target or train.reading.get("target", "class"),
         task=task,
+    )
+    splits = sequence_splits(
+        divided,
+        name=set_name(path),
         reading=train.reading | ({"max_steps": max_steps} if max_steps else {}),
         licence=FACTS.licence,
         source=FACTS.source,
@@ -94,51 +98,26 @@ def sequences(
     return splits
 
 
+@LABELLED.register("sequences")
+def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
+    """Every sequence with a label of another file or folder, as a model with `spec` was trained to read them."""
+    if "sequence" not in spec.inputs:
+        raise UserError(f"data=sequences has sequences; this model takes {', '.join(spec.inputs)}")
+    path = measured_path(data, "sequences")
+    named = {field: str(data[field]) for field in ("id", "time", "target") if data.get(field) is not None}
+    reading = {**spec.reading, **named, "columns": spec.column_names}
+    part = read_file(path, reading, labelled=True)
+    return measured_split(spec, part, lambda part: as_trained(spec, part.values, part.places))
+
+
 def _check_options(path: str | None, task: str | None, **counts: int | None) -> None:
     if not path:
-        raise UserError("data=sequences reads your own files: say where they are, data.path=<file or folder>")
+        raise no_path("sequences")
     if task not in (None, *TASKS):
         raise unknown("task (data.task)", task, TASKS)
     for name, count in counts.items():
         if not (count is None or (type(count) is int and count >= 1)):
             raise UserError(f"data.{name} is a whole number from 1; got {count}")
-
-
-def _pair(path: Path, test_path: str | None) -> tuple[Path, Path | None]:
-    """The training and the test file or folder, the latter None where there is none."""
-    if test_path:
-        return path, Path(test_path).expanduser()
-    train, test = _pair_in(path) if path.is_dir() else (path, _test_file(path))
-    if test:
-        print(f"{train.name} trains, {test.name} tests; data.test_path= names another")
-    return train, test
-
-
-def _pair_in(folder: Path) -> tuple[Path, Path | None]:
-    """The folders train/ and test/ of a folder, or the pair of files in it; else all of it."""
-    named = [name for name in folders_in(folder) if name.lower() in SPLITS]
-    splits = [SPLITS[name.lower()] for name in named]
-    if len(named) > 1 and sorted(splits) != ["test", "train"]:
-        raise UserError(f"{folder} has {', '.join(named)}; splits are train/ and test/: rename or join them")
-    if len(named) > 1:
-        return folder / named[splits.index("train")], folder / named[splits.index("test")]
-    pairs = [(one, _test_file(one)) for one in sorted(folder.iterdir(), key=_format) if _format(one) < len(FORMATS)]
-    pairs = [(train, test) for train, test in pairs if test]
-    if len({train.name.split(".")[0] for train, _ in pairs}) > 1:
-        raise UserError(f"{folder} holds several sets: say which, such as data.path={pairs[0][0]}")
-    return pairs[0] if pairs else (folder, None)
-
-
-def _format(path: Path) -> int:
-    """The place of a file's format in FORMATS, or past their end."""
-    return FORMATS.index(ending(path.name)) if ending(path.name) in FORMATS else len(FORMATS)
-
-
-def _test_file(train: Path) -> Path | None:
-    """The file beside <name>_TRAIN.* that is called <name>_TEST.*, in whatever capitals, if there is one."""
-    name = re.sub(r"_train(?=(\.\w+)*$)", "_test", train.name.lower())
-    others = train.parent.iterdir() if name != train.name.lower() and train.exists() else []
-    return next((other for other in others if other.name.lower() == name), None)
 
 
 def _cut(part: Sequences, max_steps: int | None) -> Sequences:

@@ -148,8 +148,9 @@ def csv(
 def _schema(path: str | None) -> dict[str, Any]:
     if path is None:
         return {"columns": {}}
-    check_path(Path(path))
-    values = read_yaml(Path(path))
+    file = Path(path).expanduser()
+    check_path(file)
+    values = read_yaml(file)
     if not isinstance(values, Mapping) or not isinstance(values.get("columns", {}), Mapping):
         raise UserError(f"data.schema={path} holds `columns:` with a line `heading: kind` for each; got {values!r:.80}")
     for key in values:
