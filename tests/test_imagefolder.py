@@ -209,7 +209,7 @@ def test_a_damaged_cache_is_made_anew(tmp_path, cache, name):
 def test_a_class_folder_without_images_is_said(tmp_path, cache, capsys):
     root = folder_of(tmp_path / "a", 5)
     (root / "phone").mkdir()
-    (root / "phone" / "1.heic").write_bytes(b"ftypheic")
+    (root / "phone" / "1.mp4").write_bytes(b"")
     assert load(root).spec.class_names == sorted(COLOURS)
     assert "no images in it" in capsys.readouterr().out
 
@@ -548,6 +548,19 @@ def test_a_folder_is_answered_file_by_file(tmp_path, capsys):
     assert [row[0] for row in rows] == ["1.png", "more/1.png"]
     assert (tmp_path / "answers.csv").read_text().splitlines()[0] == ",".join(header)
     assert "left out: 1 of 3 files" in capsys.readouterr().out
+
+
+def test_heic_photos_are_named_as_such(tmp_path, cache, capsys):
+    root = folder_of(tmp_path / "a", 5)
+    for name, path in {"0.HEIC": root / "red", "1.jpg": root / "blue", "2.heif": root / "blue"}.items():
+        (path / name).write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    load(root)
+    out = capsys.readouterr().out
+    assert "left out: 3 of 18 image files" in out and out.count("HEIC photo") == 3
+    for path in root.rglob("*.png"):
+        path.rename(path.with_suffix(".HEIC")).write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    with pytest.raises(UserError, match=r"none of the 17 image files can be read\n.*HEIC photo"):
+        load(root)
 
 
 # Linked folders

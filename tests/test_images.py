@@ -221,7 +221,7 @@ BROKEN = {
     "cut.png": "a.* truncated|broken|EOF|ended",
     "empty.png": "cut.png|the file is empty",
     "text.jpg": "not an image",
-    "program.png": "not an image",
+    "program.png": "a PostScript drawing",
     "huge.png": "more than 100 pixels",
 }
 
@@ -242,3 +242,40 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch, name):
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(UserError, match=f"{name}: .*({BROKEN[name]})"):
         read_pixels(path, (1, 64, 64))
+
+
+def box(brand):
+    return b"\0\0\0\x18ftyp" + brand + bytes(100)
+
+
+NO_PICTURES = {  # what a file called .jpg may hold
+    "HEIC photo": [box(b"heic"), box(b"heix"), box(b"mif1"), box(b"msf1")],
+    "camera's RAW": [box(b"crx "), b"FUJIFILMCCD-RAW", b"IIU\0" + bytes(20)],
+    "a video": [box(b"isom"), box(b"qt  "), b"\x1aE\xdf\xa3webm"],
+    "a PDF": [b"%PDF-1.7"],
+    "an SVG": [b'<svg xmlns="x">', b'\n<?xml version="1.0"?>\n<!-- by hand -->\n<svg>'],
+    "JPEG XL": [b"\xff\x0a\xfa", b"\0\0\0\x0cJXL \r\n"],
+    "a web page": [b"<!DOCTYPE html><html>", b"<html>"],
+    "Git LFS": [b"version https://git-lfs.github.com/spec/v1"],
+    "Photoshop": [b"8BPS"],
+    "DICOM": [bytes(128) + b"DICM"],
+    "packed archive": [b"PK\3\4", b"\x1f\x8b\x08"],
+    "a damaged image": [b"\x89PNG\r\n", b"\xff\xd8\xff\xe0"],
+    "not an image": [b"words", bytes(1000), b"<?xml?><note/>"],
+}
+
+
+@pytest.mark.parametrize("kind", NO_PICTURES)
+def test_a_file_that_is_no_picture_is_called_what_it_is(tmp_path, kind):
+    for content in NO_PICTURES[kind]:
+        (tmp_path / "a.jpg").write_bytes(content)
+        for read in (read_header, lambda path: read_pixels(path, (1, 8, 8))):
+            with pytest.raises(UserError, match=kind):
+                read(tmp_path / "a.jpg")
+
+
+def test_heic_photos_are_read_where_the_extra_is(tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    heif.from_pillow(plain("RGB", (200, 10, 10), (40, 30))).save(tmp_path / "a.HEIC")
+    assert read_header(tmp_path / "a.HEIC")[:2] == (30, 40)
+    assert abs(read_pixels(tmp_path / "a.HEIC", (3, 30, 40)).mean((1, 2)) - [200, 10, 10]).max() < 5

@@ -10,13 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from zoo.data.images._kinds import kind_of
 from zoo.errors import UserError
 
 Shape = tuple[int, int, int]  # channels (1 or 3), height, width
 
 # What is opened, whatever a file is called; among what PIL knows beside these are formats that run other programs.
-FORMATS = ("PNG", "JPEG", "MPO", "BMP", "GIF", "WEBP", "TIFF", "PPM", "TGA", "JPEG2000", "AVIF")
+FORMATS = ("PNG", "JPEG", "MPO", "BMP", "GIF", "WEBP", "TIFF", "PPM", "TGA", "JPEG2000", "AVIF", "HEIF")
 EXTENSIONS = {ending for ending, form in Image.registered_extensions().items() if form in FORMATS}
+EXTENSIONS |= {".heic", ".heif", ".hif"}  # named as what they are, where they cannot be read
 READABLE = [form for form in FORMATS if form in Image.OPEN]
 
 
@@ -103,5 +105,5 @@ def _reason(path: Path, error: Exception) -> str:
     if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
         return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller"
     if isinstance(error, UnidentifiedImageError):
-        return "not an image" if path.stat().st_size else "the file is empty"
+        return kind_of(path)
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
