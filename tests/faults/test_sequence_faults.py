@@ -275,5 +275,5 @@ def test_fault_35_a_folder_of_recordings_is_measured(recordings):
     """An evaluation measures every recording of a folder of class folders, and asks which where there are splits."""
     spec = load(recordings).spec
     assert len(read_labelled(spec, {"name": "sequences", "path": str(recordings / "test")})) == 4
-    with pytest.raises(UserError, match="say which to measure on, such as data.path=.*test"):
+    with pytest.raises(UserError, match=r"say which to measure on, such as data.path=.*test"):
         read_labelled(spec, {"name": "sequences", "path": str(recordings)})
