@@ -6,12 +6,15 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from zoo import settings
+
+CONF = str(settings.CONF)
+
 LONGEST = 200  # bytes of a folder's name, of which file systems take 255
-CONF = str(Path(__file__).resolve().parent.parent / "conf")
 
 
 def main(config_name: str, run: Callable[..., float | None]) -> None:
@@ -355,18 +358,6 @@ def _settings(config_name: str) -> list[str]:
             with contextlib.suppress(HydraException, TypeError):
                 return sorted({*groups, *_keys(OmegaConf.to_container(compose(config_name, attempt)))})
     return groups
-
-
-def training_config(*words: str, without: Sequence[str] = ("callbacks", "logger", "run_dir")) -> dict[str, Any]:
-    """The config that `zoo.train` takes, as scripts/train.py makes it of these arguments."""
-    from hydra import compose, initialize_config_dir
-    from omegaconf import OmegaConf
-
-    with initialize_config_dir(CONF, version_base="1.3"):
-        composed = compose("train", list(words))
-    sections = [str(key) for key in composed if key not in without]
-    config: Any = OmegaConf.to_container(OmegaConf.masked_copy(composed, sections), resolve=True)
-    return config
 
 
 def _keys(config: Any, prefix: str = "") -> Iterator[str]:

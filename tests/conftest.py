@@ -58,9 +58,9 @@ def script() -> Callable[..., Result]:
 @pytest.fixture(scope="session")
 def config() -> Callable[..., dict]:
     """The config that `zoo.train` takes, as scripts/train.py makes it of its arguments."""
-    from common import training_config
+    import zoo
 
-    return training_config
+    return zoo.config
 
 
 SHORT = {

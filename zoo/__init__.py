@@ -12,6 +12,7 @@ from zoo.spec import DataSpec, Input
 if TYPE_CHECKING:
     from zoo.evaluation import evaluate
     from zoo.prediction import Predictor
+    from zoo.settings import config
     from zoo.training import train, train_seeds
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Predictor",
     "UserError",
     "add_path",
+    "config",
     "create_model",
     "evaluate",
     "list_data",
@@ -32,6 +34,7 @@ __all__ = [
 ]
 _HEAVY = {
     "Predictor": "zoo.prediction",
+    "config": "zoo.settings",
     "evaluate": "zoo.evaluation",
     "train": "zoo.training",
     "train_seeds": "zoo.training",
@@ -39,6 +42,10 @@ _HEAVY = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("zoo")
     if name not in _HEAVY:
         raise AttributeError(f"module 'zoo' has no attribute '{name}'")
     from importlib import import_module

@@ -41,7 +41,7 @@ def check_trainer(trainer: Config) -> None:
             raise unknown("keyword of trainer", key, known)
     lacking = [key for key in (*OWN_KEYS, "accelerator", "strategy", "precision", "max_epochs") if key not in trainer]
     if lacking:
-        raise UserError(f"the section trainer lacks {', '.join(lacking)}; conf/trainer/auto.yaml has all")
+        raise UserError(f"the section trainer lacks {', '.join(lacking)}; zoo.config gives a config with all")
     for key, choices in (("keep", ("best", "last")), ("compile", (None, *COMPILE_MODES))):
         if trainer[key] not in choices:
             raise unknown(f"choice of trainer.{key}", str(trainer[key]), map(str, choices))

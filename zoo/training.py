@@ -40,6 +40,7 @@ from zoo.trainer import Config, check_trainer, create_trainer, describe_device, 
 
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy", "scikit-learn")
 REQUIRED = ("model", "data", "optim", "trainer")
+WHOLE = 'zoo.config("fnn/mlp"), or another model, gives a config with every setting at its default'
 ROLLBACKS = 10  # in a training, at most
 DEFAULTS: Config = {
     "task": {},
@@ -59,7 +60,7 @@ def train(
     """Train a model as `config` says and leave everything in `run_dir`.
 
     Args:
-        config: plain values with the sections of conf/train.yaml: model, data, optim and trainer; and task, seed,
+        config: what `zoo.config` gives: plain values with the sections model, data, optim and trainer; and task, seed,
             resume, finetune and distill where they are not the defaults.
         run_dir: the run folder; made if it is not there.
         callbacks: further Lightning callbacks, beside those every training has.
@@ -125,7 +126,7 @@ def _checked(config: Config, seeds: Sequence[Any]) -> Config:
             raise unknown("setting", key, [*REQUIRED, *DEFAULTS])
     for key in REQUIRED:
         if key not in config:
-            raise UserError(f"a training needs the sections {', '.join(REQUIRED)}, as in conf/; {key} is missing")
+            raise UserError(f"a training needs the sections {', '.join(REQUIRED)}; {key} is missing\n{WHOLE}")
     for seed in seeds:
         if not (isinstance(seed, int) and 0 <= seed < 2**32):
             raise UserError(f"a seed is a whole number from 0 to {2**32 - 1}; got {seed}")

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from common import training_config
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+import zoo
 from benchmarks._case import Case, create_case
 from zoo.data.splits import Splits, TensorSplit
 from zoo.models import create_model
@@ -18,7 +18,7 @@ from zoo.spec import DataSpec, Input
 
 def compose(*overrides: str) -> dict[str, Any]:
     """The config of a training, of plain values, without augmentation."""
-    config = training_config(*overrides)
+    config = zoo.config(*overrides)
     config["data"]["augment"] = {}
     return config
 

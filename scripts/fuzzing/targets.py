@@ -251,9 +251,7 @@ def overrides(folder: Path) -> Target:
 
 def training(folder: Path) -> Target:
     """Settings of a short training, each right by itself, and of its continuation. What it leaves says its metrics."""
-    import common
-    from hydra.errors import HydraException
-
+    import zoo
     from zoo.errors import DivergedError, UserError
     from zoo.evaluation import evaluate_weights
     from zoo.training import train, train_seeds
@@ -261,10 +259,7 @@ def training(folder: Path) -> Target:
     starts, run_dir = settings.starts(folder), folder / "run"
 
     def train_as(words: Sequence[str], run_dir: Path) -> None:
-        try:
-            config = common.training_config(*words)
-        except HydraException as error:  # of a setting that this model has not
-            raise UserError(str(error)) from error
+        config = zoo.config(*words)
         (train if config["seeds"] is None else train_seeds)(config, run_dir)
 
     def make(case: Any) -> Any:

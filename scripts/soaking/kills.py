@@ -18,17 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import training_config
+from omegaconf import OmegaConf
 
 from zoo.checkpoint import SafeCheckpointIO, checkpoints
 from zoo.files import TEMPORARY
+from zoo.settings import compose, config
 
 Config = Mapping[str, Any]
 WARM = ("zoo.training", "zoo.report", "matplotlib.backends.backend_agg", "sklearn.datasets", "torchmetrics")
-SAVING = (
-    "os.rename",
-    "os.remove",
-)  # beside opening a temporary file, what a save is made of, as the interpreter reports it
+SAVING = ("os.rename", "os.remove")  # what a save is made of beside opening a temporary file, as the interpreter tells
 EVERYTHING = (
     "trainer.save_every=0",
     "optim.ema=0.9",
@@ -71,7 +69,8 @@ def soak(n: int, hours: float | None, seed: int) -> dict[str, Any]:
 
 def config_of(family: str, *overrides: str) -> Config:
     """A short training's config, with its callbacks and all that a checkpoint has to remember."""
-    return training_config(*FAMILIES[family], *EVERYTHING, *overrides, without=("logger", "run_dir"))
+    words = (*FAMILIES[family], *EVERYTHING, *overrides)
+    return {**config(*words), "callbacks": OmegaConf.to_container(compose(*words).callbacks)}
 
 
 class Chain:

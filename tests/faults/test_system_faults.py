@@ -78,11 +78,10 @@ else:
 multiprocessing.set_start_method("spawn")
 if __name__ == "__main__":
     import zoo
-    from common import training_config
     from lightning.pytorch.trainer.connectors import signal_connector
     signal_connector._IS_WINDOWS = sys.argv[1] == "windows"
-    metrics = zoo.train(training_config("model=fnn", "trainer=cpu", "trainer.max_epochs=1"), sys.argv[2])
-    zoo.train(training_config("model=fnn", "data=csv", "data.path=" + sys.argv[3], "data.target=y", "data.cache=true",
+    metrics = zoo.train(zoo.config("model=fnn", "trainer=cpu", "trainer.max_epochs=1"), sys.argv[2])
+    zoo.train(zoo.config("model=fnn", "data=csv", "data.path=" + sys.argv[3], "data.target=y", "data.cache=true",
               "trainer=cpu", "trainer.max_epochs=1"), sys.argv[2] + "-csv")
     print(zoo.load(sys.argv[2]).card["hardware"], metrics["test"]["accuracy"])
 """
@@ -112,8 +111,7 @@ _processes.n_cores = lambda: 2
 files = [pathlib.Path(__file__)] * 12 * _processes.CHUNK
 print(len(list(_processes.in_processes(read_header, files, "reading"))))
 import zoo
-from common import training_config
-zoo.train(training_config("model=fnn", "trainer=cpu", "trainer.max_epochs=1", "data.num_workers=1"), sys.argv[1])
+zoo.train(zoo.config("model=fnn", "trainer=cpu", "trainer.max_epochs=1", "data.num_workers=1"), sys.argv[1])
 """
 
 

@@ -1,0 +1,61 @@
+"""Every setting of a training, composed from conf/ as the command line does."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+INSTALLED = Path(__file__).parent / "conf"
+CONF = INSTALLED if INSTALLED.is_dir() else INSTALLED.parent.parent / "conf"  # a checkout has it beside the package
+
+
+def config(*words: str, **choices: Any) -> dict[str, Any]:
+    """The config that `zoo.train` takes, with every setting at its default but for those that are given.
+
+    `config("rnn/gru", "data=csv", "data.path=rows.csv", width=64)` is what
+    `python scripts/train.py model=rnn/gru data=csv data.path=rows.csv model.width=64` trains with.
+
+    Args:
+        words: a model's name, and settings as on the command line.
+        choices: the model's own.
+
+    Raises:
+        UserError: for a name or a setting that there is not, with the nearest.
+    """
+    from omegaconf import OmegaConf
+
+    composed = compose(*words)
+    sections = [str(key) for key in composed if key not in ("callbacks", "logger", "run_dir")]
+    settings: Any = OmegaConf.to_container(OmegaConf.masked_copy(composed, sections), resolve=True)
+    for name in choices:
+        if name not in settings["model"]:
+            raise unknown(f"choice of model {settings['model']['name']}", name, set(settings["model"]) - {"name"})
+    return {**settings, "model": {**settings["model"], **choices}}
+
+
+def compose(*words: str) -> "DictConfig":
+    """What Hydra makes of a model's name and settings as on the command line. Raises UserError as `config` does."""
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException, MissingConfigException
+
+    overrides = [word if "=" in word or word.startswith("~") else f"model={word}" for word in words]
+    own = [
+        Path(word.partition("=")[2]).expanduser().resolve() / "conf" for word in words if word.startswith("zoo_path=")
+    ]
+    overrides += [f"hydra.searchpath=[file://{folder}]" for folder in own if folder.is_dir()]
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return compose("train", overrides)
+    except MissingConfigException as error:
+        group, _, name = str(error.missing_cfg_file).partition("/")
+        raise unknown(group, name, _names(group)) from error
+    except HydraException as error:
+        raise UserError("\n".join(line for line in str(error).splitlines() if line.strip())) from error
+
+
+def _names(group: str) -> list[str]:
+    folder = CONF / group
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
