@@ -10,7 +10,7 @@ import torch
 import yaml
 
 import zoo
-from zoo.data.readers import read_raw
+from zoo.data.readers import read_labelled, read_raw
 from zoo.data.tabular._files import read_table
 from zoo.data.tabular._rows import split_rows
 from zoo.data.tabular._table import encode, schema_yaml, table_inputs, table_splits
@@ -118,6 +118,23 @@ def test_class_names_are_given_or_sorted(frame):
     ten = table_splits("x", frame.assign(sold=np.arange(N) % 11), "sold", task="classification", **rows)
     assert ten.spec.class_names == [str(number) for number in range(11)]
     assert ten.train.columns["target"][:12].tolist() == [*range(11), 0]
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_whole_numbers_stand_for_named_classes_only_where_they_start_at_0(tmp_path, capsys, monkeypatch, cache):
+    """Labels 1 to 3 of another file are not taken for the second to fourth of the classes that training named."""
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path))
+    train = pd.DataFrame({"x": np.arange(60.0) % 7, "y": list("abcd") * 15})
+    train.to_csv(tmp_path / "train.csv", index=False)
+    spec = zoo.load_data("csv", path=str(tmp_path / "train.csv"), target="y").spec
+    data = {"name": "csv", "path": str(tmp_path / "new.csv"), "cache": cache}
+    train.assign(y=[1, 2, 3] * 20).to_csv(data["path"], index=False)
+    with pytest.raises(UserError, match=r"are 'a', 'b', 'c', 'd'; there is 1 in .*\n.*start at 0"):
+        read_labelled(spec, data)
+    train.assign(y=[0, 1, 2] * 20).to_csv(data["path"], index=False)
+    capsys.readouterr()
+    assert read_labelled(spec, data).__getitems__(range(4))["target"].tolist() == [0, 1, 2, 0]
+    assert "'y' has whole numbers, taken for the places of 'a', 'b', 'c', 'd', from 0" in capsys.readouterr().out
 
 
 # -- files

@@ -103,7 +103,7 @@ def class_codes(
 ) -> tuple[np.ndarray, list[str]]:
     """The class of each row (n,), -1 where it is missing, and the classes' names, in the order of numbers or of text.
 
-    Where names are given, the column holds names, or their places from 0.
+    Where names are given, the column holds names, or, which is said, whole numbers that start at 0: their places.
     """
     text = as_text(column)
     names = sort_texts(text.unique().drop_null()) if class_names is None else list(class_names)
@@ -113,12 +113,20 @@ def class_codes(
         print(f"classes of '{target}' differ in capitals alone: {listed(doubtful)}; write them alike if they are one")
     codes = pc.index_in(text, pa.array(names, pa.string())).fill_null(-1).to_numpy().astype(np.int64)
     known = ~missing(column)
-    named_by_numbers = not np.isnan(as_numbers(pa.array(names, pa.string()))).any()
-    if pa.types.is_integer(column.type) and not named_by_numbers and (codes[known] < 0).any():
-        codes = as_numbers(column.fill_null(-1)).astype(np.int64)
+    fix = "correct these rows"
+    if pa.types.is_integer(column.type) and known.any() and (codes < 0).all() and not _are_numbers(names):
+        fix = "write the names; whole numbers that start at 0 are taken for their places"
+        numbers = as_numbers(column.fill_null(-1)).astype(np.int64)
+        if numbers[known].min() == 0:
+            print(f"'{target}' has whole numbers, taken for the places of {listed(names)}, from 0")
+            codes = numbers
     bad = known & ((codes < 0) | (codes >= len(names)))
-    refuse(f"the classes of '{target}' are {listed(names)}", column, bad, place, "correct these rows")
+    refuse(f"the classes of '{target}' are {listed(names)}", column, bad, place, fix)
     return codes, names
+
+
+def _are_numbers(names: Sequence[str]) -> bool:
+    return not np.isnan(as_numbers(pa.array(names, pa.string()))).any()
 
 
 def sort_texts(texts: pa.Array) -> list[str]:

@@ -37,18 +37,19 @@ def sklearn_splits(
     """
     frame = pd.DataFrame(bunch.data, columns=[str(column) for column in bunch.feature_names])
     kinds = dict.fromkeys(frame.columns, "numeric")
-    labels = None if classes is None else bunch.target
-    train, val, test = random_split(len(frame), split_seed=split_seed, fold=fold, n_folds=n_folds, stratify=labels)
+    labels, names = bunch.target, None if classes is None else [str(name) for name in classes]
+    stratify = None if classes is None else labels
+    train, val, test = random_split(len(frame), split_seed=split_seed, fold=fold, n_folds=n_folds, stratify=stratify)
     return table_splits(
         name,
-        frame.assign(**{target: bunch.target}),
+        frame.assign(**{target: labels if names is None else np.array(names)[labels]}),
         target,
         train=train,
         val=val,
         test=test,
         kinds=kinds,
         task=facts.task,
-        class_names=None if classes is None else [str(name) for name in classes],
+        class_names=names,
         licence=facts.licence,
         source=facts.source,
     )

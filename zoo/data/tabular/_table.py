@@ -50,7 +50,7 @@ def table_splits(
         kinds: of columns: "numeric", "boolean", "categorical", "date" or "ignore". The others' are inferred from the
             training rows, and those that say nothing (constant, double, an id) are ignored, in one line.
         task: "classification" or "regression"; None infers it, and says so.
-        class_names: the classes in their order; the target holds them, or their places from 0. None sorts them.
+        class_names: the classes in their order, which the target holds; None sorts them.
         max_categories: of one column; the rarest beyond that count as not seen.
         reading: further entries of the spec's `reading`.
         place: how messages name a row.

@@ -64,7 +64,7 @@ def splits_of(frame: pd.DataFrame) -> Splits:
     train, val = carve(len(rest), 0.2, seed=1, stratify=target[rest])
     return table_splits(
         "covertype",
-        frame,
+        frame.assign(**{TARGET: np.array(CLASSES)[target]}),
         TARGET,
         train=rest[train],
         val=rest[val],
