@@ -52,7 +52,7 @@ def test_a_config_has_every_setting_and_what_is_given():
         (["fnn", "data=wne"], {}, "nearest: wine"),
         (["fnn"], {"wdth": 3}, "nearest: width"),
         (["fnn", "trainer.epochs=3"], {}, "epochs"),
-        ([], {}, "say which model"),
+        ([], {}, "specify 'model'"),
     ],
 )
 def test_a_config_of_what_there_is_not(words, choices, message):
