@@ -7,6 +7,7 @@ predicting forest cover types from cartographic variables", 1999. The split of t
 
 import io
 
+import numpy as np
 import pandas as pd
 
 from zoo.data import DATA, Facts
