@@ -11,7 +11,7 @@ N_SHOWN = 10
 
 def run(config: dict[str, Any], _: Any) -> None:
     import zoo
-    from zoo.data.sequences._sequences import read_text
+    from zoo.data.sequences._texts import read_text
     from zoo.errors import UserError
     from zoo.prediction import choose_device, predict_file
     from zoo.summary import columns

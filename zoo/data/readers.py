@@ -11,7 +11,7 @@ from typing import Any
 
 from zoo.data import LABELLED, READERS
 from zoo.data.images import _images, imagefolder  # noqa: F401
-from zoo.data.sequences import _sequences  # noqa: F401
+from zoo.data.sequences import _sequences, _texts, sequences, texts  # noqa: F401
 from zoo.data.splits import Batch, Split
 from zoo.data.tabular import _table  # noqa: F401
 from zoo.spec import DataSpec

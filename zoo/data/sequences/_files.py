@@ -24,7 +24,7 @@ class Sequences:
     """What a file holds.
 
     Attributes:
-        values: of each sequence (time, n_channels), float32 or float64.
+        values: of each sequence (time, n_channels), float32 or float64; or each text.
         labels: (n,), text or numbers, null where one is missing; None where there are none.
         places: what each sequence is called in a message.
         columns: the channels' names.
@@ -32,7 +32,7 @@ class Sequences:
         reading: what a later file of the kind is read with.
     """
 
-    values: list[np.ndarray]
+    values: list[Any]
     labels: pa.Array | None
     places: list[str]
     columns: list[str]

@@ -29,7 +29,7 @@ def read_long(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequenc
     table without ids is one sequence.
     """
     table, place = read_table(path), place_in(path)
-    named = {field: _named(table, reading.get(field), field, labelled) for field in USUAL}
+    named = {field: named_column(table, reading.get(field), field, labelled) for field in USUAL}
     ids = plain(table[named["id"]]) if named["id"] else None
     if labelled and (ids is None or not named["target"]):
         field = "target" if ids is not None else "id"
@@ -54,7 +54,7 @@ def read_long(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequenc
     return Sequences(np.split(values[order], bounds), labels, [f"id {name}" for name in names], channels, None, found)
 
 
-def _named(table: pa.Table, name: str | None, field: str, needed: bool) -> str | None:
+def named_column(table: pa.Table, name: str | None, field: str, needed: bool) -> str | None:
     """The column of a field: the one named, else one of a usual name, else none."""
     if name in table.column_names:
         return name

@@ -1,9 +1,9 @@
 """What the sequence data sets share: tokens, padding, checks, inputs, and the readers of raw input."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from zoo.data import READERS
-from zoo.data.folders import ending, files_in
-from zoo.data.sequences._files import decoded, load_arrays, without_padding
+from zoo.data.folders import ending
+from zoo.data.sequences._files import load_arrays, without_padding
 from zoo.data.sequences._formats import read_file
 from zoo.data.sequences._series import last_window
 from zoo.data.splits import Batch
-from zoo.errors import UserError, no_file
+from zoo.errors import UserError
 from zoo.spec import DataSpec, Input
 
 LARGEST = 8e9  # bytes that padded sequences may take
@@ -156,42 +156,3 @@ def _raw_sequences(spec: DataSpec, raw: Any) -> tuple[list[np.ndarray], list[str
     if "lengths" in spec.inputs:
         values = without_padding(values, "this input")
     return values, [f"sequence {index}" for index in range(len(values))], single
-
-
-@READERS.register("tokens")
-def read_texts(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
-    """One text or several as {"tokens": (n, time), "lengths": (n,)}, and whether it was one.
-
-    Args:
-        spec: holds the alphabet; characters outside it count as unknown.
-        raw: a text, a list of texts, or the path of a file: of a text on each line, or of one long text for a model
-            whose texts have no lengths.
-    """
-    whole = "lengths" not in spec.inputs
-    if isinstance(raw, Path):
-        text = read_text(raw)
-        raw = text if whole else text.splitlines()
-    texts = list(raw) if isinstance(raw, Iterable) and not isinstance(raw, str) else [raw]
-    empty = [str(index) for index, text in enumerate(texts) if not isinstance(text, str) or not text]
-    if empty or not texts:
-        raise UserError(f"a text has one character at least; there is none in text {', '.join(empty[:5]) or 'at all'}")
-    if whole and len({len(text) for text in texts}) > 1:
-        raise UserError("texts that a model goes on with are equally long, or given one at a time")
-    return encode_texts(spec.reading["alphabet"], texts), isinstance(raw, str)
-
-
-def read_text(path: Path) -> str:
-    """The text of a file, or of the .txt files of a folder; UTF-8, else Windows-1252, which is said."""
-    if path.is_dir():
-        files = [file for file in files_in(path) if ending(file.name) == ".txt"]
-        return "".join(map(read_text, files)) or _empty(path, "holds no .txt file")
-    if not path.is_file():
-        raise no_file(path)
-    content = path.read_bytes()
-    if b"\0" in content:
-        raise UserError(f"{path} is not a text: it holds zero bytes; save it as UTF-8")
-    return decoded(content, path).replace("\r\n", "\n") or _empty(path, "is empty")
-
-
-def _empty(path: Path, problem: str) -> NoReturn:
-    raise UserError(f"{path} {problem}; give a text file, or a folder of .txt files")

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from zoo.data import DATA, Facts
-from zoo.data.sequences._sequences import encode_text, read_text
+from zoo.data.sequences._sequences import encode_text
+from zoo.data.sequences._texts import read_text
 from zoo.data.sequences._windows import text_splits
 from zoo.data.splits import Splits, check_shares
 from zoo.errors import UserError

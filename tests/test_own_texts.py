@@ -1,0 +1,188 @@
+"""Texts of the user's own with a label each, from tables and folders, good and bad."""
+
+import unicodedata
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_sequences import sizes, write
+
+import zoo
+from zoo.data.readers import read_labelled, read_raw
+from zoo.errors import UserError
+from zoo.prediction import predict_file
+from zoo.spec import DataSpec
+
+WORDS = ("cold", "fog", "rain", "wind", "warm")
+
+
+def reviews(n=40, seed=0):
+    """Texts of three words, half of them with the sun in it, and whether they are."""
+    random = np.random.default_rng(seed)
+    rows = [(" ".join([*random.choice(WORDS, 3), "sun"][k % 2 :]), ("neg", "pos")[k % 2]) for k in range(n)]
+    rows = [(text if label == "pos" else text.replace(" sun", ""), label) for text, label in rows]
+    return pd.DataFrame(
+        [(k, f"{text} {k}", label) for k, (text, label) in enumerate(rows)], columns=["n", "review", "label"]
+    )
+
+
+def as_table(path, frame):
+    write = {".parquet": frame.to_parquet, ".tsv": lambda p, index: frame.to_csv(p, index=index, sep="\t")}
+    write.get(path.suffix, frame.to_csv)(path, index=False)
+    return path
+
+
+def as_folder(path, frame):
+    for n, text, label in frame.itertuples(index=False):
+        write(path / label / f"{n:02}.txt", text)
+    return path
+
+
+def load(path, **options):
+    return zoo.load_data("texts", path=str(path), **options)
+
+
+def held(splits):
+    """The texts of all splits with their classes."""
+    letters = np.array(["?", *splits.spec.reading["alphabet"]])
+    return {
+        ("".join(letters[row["tokens"][: row["lengths"]]]), splits.spec.class_names[row["target"]])
+        for split in (splits.train, splits.val, splits.test)
+        for row in map(split.__getitem__, range(len(split)))
+    }
+
+
+@pytest.mark.parametrize("name", ["own.csv", "own.tsv", "own.parquet", "OWN.CSV", "folder"])
+def test_texts_of_every_form_hold_the_same(tmp_path, name):
+    frame = reviews()
+    path = (as_table if "." in name else as_folder)(tmp_path / name, frame)
+    splits = load(path)
+    assert sizes(splits) == (24, 8, 8)
+    assert (splits.spec.task, splits.spec.class_names) == ("classification", ["neg", "pos"])
+    assert held(splits) == set(zip(frame.review, frame.label, strict=True))
+    assert DataSpec.from_json(splits.spec.to_json()) == splits.spec
+    split = read_labelled(splits.spec, {"name": "texts", "path": str(path)})
+    assert sorted(split.columns["target"].tolist()) == [0] * 20 + [1] * 20
+
+
+def test_what_was_read_is_said(tmp_path, capsys):
+    frame = reviews().assign(note="x")
+    frame.loc[3, "review"], frame.loc[5, "label"] = None, None
+    splits = load(as_table(tmp_path / "own.csv", frame), max_chars=12)
+    out = capsys.readouterr().out
+    assert (
+        "own.csv: texts of 'review' (data.text), target 'label' (data.target); left out are the columns n, note" in out
+    )
+    assert "left out, without a text: 1 of 40 samples (row 5 of own.csv)" in out
+    assert "left out, without a label: 1 of 39 samples (row 7 of own.csv)" in out
+    assert "39 texts are cut after 12 characters (data.max_chars); the longest has" in out
+    assert splits.train.columns["tokens"].shape[1] == 12
+    assert read_raw(splits.spec, "fog " * 99)[0]["tokens"].shape == (1, 12)
+
+
+def test_columns_are_found_or_named(tmp_path):
+    frame = reviews()
+    by_place = frame[["review", "label"]].set_axis(["text", "mood"], axis=1)
+    assert load(as_table(tmp_path / "two.csv", by_place)).spec.target_name == "mood"
+    named = frame.assign(longer=frame.review * 2, stars=np.arange(40) % 2 + 0.5)
+    path = as_table(tmp_path / "own.csv", named)
+    assert held(load(path, text="review")) == set(zip(frame.review, frame.label, strict=True))
+    splits = load(path, text="review", target="stars", task="regression")
+    assert splits.spec.target.shape == (1,) and splits.spec.target_name == "stars"
+
+
+def test_class_folders_may_be_links_and_hold_other_files(tmp_path, capsys):
+    as_folder(tmp_path / "own" / "train", reviews())
+    as_folder(tmp_path / "own" / "test", reviews(10, seed=1))
+    (tmp_path / "own" / "train" / "pos").rename(tmp_path / "pos")
+    (tmp_path / "own" / "train" / "pos").symlink_to(tmp_path / "pos")
+    write(tmp_path / "pos" / "1.pdf", b"%PDF")
+    write(tmp_path / "own" / "train" / "neg" / "98.TXT", "fog")
+    write(tmp_path / "own" / "train" / "neg" / "99.txt", "")
+    splits = load(tmp_path / "own")
+    out = capsys.readouterr().out
+    assert sizes(splits) == (33, 8, 10) and splits.spec.class_names == ["neg", "pos"]
+    assert "train trains, test tests" in out and "no texts, such as .txt: 1 file (.pdf)" in out
+    assert "without a text: 1 of 42 samples (neg/99.txt)" in out
+    with pytest.raises(UserError, match="say which to measure on"):
+        read_labelled(splits.spec, {"name": "texts", "path": str(tmp_path / "own")})
+
+
+def test_the_alphabet_is_the_training_splits(tmp_path, capsys):
+    frame = reviews()
+    as_table(tmp_path / "own.csv", frame)
+    as_table(tmp_path / "new.csv", frame.assign(review=frame.review + " ~"))
+    splits = load(tmp_path / "own.csv", test_path=str(tmp_path / "new.csv"))
+    assert "~" not in splits.spec.reading["alphabet"]
+    assert {row[:1] for row, _ in held(splits)} <= set("cfrwps")
+    few = load(tmp_path / "own.csv", max_alphabet=5)
+    assert len(few.spec.reading["alphabet"]) == 5 and few.spec.inputs["tokens"].cardinalities == (6,)
+    assert "all but the 5 most frequent count as one unknown (data.max_alphabet)" in capsys.readouterr().out
+
+
+def test_accents_are_read_alike_however_they_are_written(tmp_path):
+    frame = reviews().replace("fog", "brouillard épais", regex=True)
+    apart = frame.assign(review=[unicodedata.normalize("NFD", text) for text in frame.review])
+    one, other = (load(as_table(tmp_path / f"{k}.csv", some)) for k, some in enumerate((frame, apart)))
+    assert held(one) == held(other)
+    texts = [text for some in (frame, apart) for text in some.review[:3]]
+    assert read_raw(one.spec, texts[:3])[0]["tokens"].tolist() == read_raw(one.spec, texts[3:])[0]["tokens"].tolist()
+
+
+BAD = {
+    "no path": (None, {}, "data=texts reads your own files"),
+    "no text": (reviews()[["n"]].assign(label=1), {}, "a table of texts has a column of text; own.csv has n, label"),
+    "no label": (reviews().rename(columns={"label": "mood"}), {}, "data.target="),
+    "another label": (reviews(), {"target": "lable"}, "nearest: label"),
+    "another text": (reviews().assign(more="x"), {"text": "reviw"}, "nearest: review"),
+    "one class": (reviews().assign(label="pos"), {}, "two classes at least"),
+    "no characters": (reviews(), {"max_chars": 0}, "data.max_chars is a whole number from 1; got 0"),
+    "another task": (reviews(), {"task": "clasification"}, "nearest: classification"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_tables_and_options_end_in_one_message(tmp_path, case):
+    frame, options, message = BAD[case]
+    path = None if frame is None else str(as_table(tmp_path / "own.csv", frame))
+    with pytest.raises(UserError, match=message) as caught:
+        zoo.load_data("texts", path=path, **options)
+    assert len(str(caught.value).splitlines()) <= 5
+
+
+def test_a_folder_without_texts_is_named(tmp_path):
+    write(tmp_path / "own" / "pos" / "1.pdf", b"%PDF")
+    with pytest.raises(UserError, match=r"a folder of texts has files such as \.txt; there are none in .*but \.pdf"):
+        load(tmp_path / "own")
+
+
+@pytest.fixture(scope="module")
+def trained(config, tmp_path_factory):
+    """Two run folders of short trainings: on a table, and on a folder."""
+    root = tmp_path_factory.mktemp("texts")
+    as_table(root / "own.csv", reviews())
+    as_folder(root / "own", reviews())
+    short = ("trainer.max_epochs=1", "model.width=4", "trainer=cpu")
+    for name in ("own.csv", "own"):
+        zoo.train(config("model=rnn", "data=texts", f"data.path={root / name}", *short), root / f"{name} run")
+    return root / "own.csv run", root / "own run"
+
+
+def test_new_texts_are_answered_from_any_file(trained, tmp_path):
+    frame = reviews(6, seed=2)
+    by_table, by_folder = map(zoo.load, trained)
+    expected = by_table.predict_proba(list(frame.review))
+    assert by_table.predict_proba(frame.review[0]).shape == (2,)
+    write(tmp_path / "lines.txt", "\n".join(frame.review))
+    for path in (
+        tmp_path / "lines.txt",
+        as_table(tmp_path / "new.csv", frame[["review"]]),
+        as_table(tmp_path / "new.TSV", frame),
+        as_table(tmp_path / "new.txt", frame),
+        as_table(tmp_path / "other.parquet", frame[["review"]].rename(columns={"review": "body"})),
+    ):
+        np.testing.assert_allclose(by_table.predict_proba(path), expected, rtol=1e-4, atol=1e-6)
+    folder = as_folder(tmp_path / "new", frame.assign(review=frame.review + "\nsecond line"))
+    header, rows = predict_file(by_folder, folder)
+    assert header[:2] == ["sample", "prediction"] and len(rows) == 6
+    assert len(by_folder.predict([folder.read_text() for folder in folder.rglob("*.txt")])) == 6

@@ -1,0 +1,160 @@
+"""Texts as people have them: in a table, in files, on the lines of a file; and the reader of raw ones."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zoo.data import READERS
+from zoo.data.folders import ending, files_in
+from zoo.data.sequences._files import Sequences, decoded
+from zoo.data.sequences._long import named_column
+from zoo.data.sequences._recordings import sorted_files
+from zoo.data.sequences._sequences import encode_texts, first_places
+from zoo.data.splits import Batch
+from zoo.data.tabular._files import place_in, read_table
+from zoo.data.tabular._values import as_text, is_text, plain
+from zoo.errors import UserError, no_file, unknown
+from zoo.spec import DataSpec
+
+ENDINGS = (".txt",)
+
+
+@READERS.register("tokens")
+def read_texts(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
+    """One text or several as {"tokens": (n, time), "lengths": (n,)}, and whether it was one.
+
+    Args:
+        spec: holds the alphabet; characters outside it count as unknown.
+        raw: a text, a list of texts, or the path of a file: of one long text for a model whose texts have no lengths,
+            else as `read_samples` takes it.
+    """
+    whole, single = "lengths" not in spec.inputs, isinstance(raw, str)
+    if isinstance(raw, Path):
+        raw = read_text(raw) if whole else read_samples(raw, spec.reading, labelled=False).values
+    texts = list(raw) if isinstance(raw, Iterable) and not isinstance(raw, str) else [raw]
+    empty = [str(index) for index, text in enumerate(texts) if not isinstance(text, str) or not text]
+    if empty or not texts:
+        raise UserError(f"a text has one character at least; there is none in text {', '.join(empty[:5]) or 'at all'}")
+    if whole and len({len(text) for text in texts}) > 1:
+        raise UserError("texts that a model goes on with are equally long, or given one at a time")
+    return as_trained(spec, texts), single
+
+
+def as_trained(spec: DataSpec, texts: Sequence[str]) -> Batch:
+    """Texts as the batch that a model with `spec` takes, cut as in training."""
+    if (most := spec.reading.get("max_chars")) is not None:
+        texts = [composed(text)[:most] for text in texts]
+    return encode_texts(spec.reading["alphabet"], texts)
+
+
+def composed(text: str) -> str:
+    """A text whose accents are one character with their letters, where there is such a one (NFC)."""
+    return unicodedata.normalize("NFC", text)
+
+
+def read_samples(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> Sequences:
+    """The texts of a table, or of the .txt files of a folder; if not labelled, also the lines of a file.
+
+    Args:
+        path: of a table, a folder with one for each class if labelled, or a .txt file: of a text on each line, or of
+            one text for a model that has learnt from such files.
+        reading: `text` and `target` may name the columns of a table.
+        labelled: whether there must be a label for each text.
+    """
+    if not path.exists():
+        raise no_file(path)
+    if path.is_dir():
+        return _of_files(path, labelled)
+    if labelled or ending(path.name) not in ENDINGS or _is_table(path, reading.get("text")):
+        return _of_table(path, reading, labelled)
+    text = read_text(path)
+    texts = [text] if reading.get("files") else text.splitlines()
+    return Sequences(texts, None, [f"line {number}" for number in range(1, len(texts) + 1)], [])
+
+
+def _is_table(path: Path, column: str | None) -> bool:
+    """Whether a .txt file has the column among its headings."""
+    first, *_ = read_text(path).splitlines() or [""]
+    return column is not None and column in (heading.strip('" ') for heading in re.split("[,;\t|]", first))
+
+
+def _of_files(folder: Path, labelled: bool) -> Sequences:
+    files = sorted_files(folder, ENDINGS, "texts", labelled)
+    texts = [_content(file) for file in files.values()]
+    labels = pa.array([Path(name).parts[0] for name in files]) if labelled else None
+    return Sequences(texts, labels, list(files), [], "classification", {"files": True})
+
+
+def _of_table(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequences:
+    named = [str(reading[field]) for field in ("text", "target") if reading.get(field)]
+    table, place = read_table(path, text=named), place_in(path)
+    label = named_column(table, reading.get("target"), "target", labelled)
+    column = _text_column(table, reading.get("text"), label, path)
+    if labelled and label is None:
+        others = [name for name in table.column_names if name != column]
+        if len(others) != 1:
+            raise UserError(f"a table of texts has a column of labels; say which it is of {', '.join(others[:8])}: "
+                            "data.target=")  # fmt: skip
+        (label,) = others
+    if labelled:
+        rest = [name for name in table.column_names if name not in (column, label)]
+        more = f"; left out are the columns {', '.join(rest[:5])}{', ...' * (len(rest) > 5)}" if rest else ""
+        print(f"{path.name}: texts of '{column}' (data.text), target '{label}' (data.target){more}")
+    texts = as_text(plain(table[column])).fill_null("").to_pylist()
+    labels = plain(table[label]) if labelled else None
+    found = {"text": column, "target": label} if labelled else {}
+    return Sequences(texts, labels, list(map(place, range(len(texts)))), [], None, found)
+
+
+def _text_column(table: pa.Table, name: str | None, label: str | None, path: Path) -> str:
+    """The column named, else that of the longest texts."""
+    if name in table.column_names:
+        return str(name)
+    texts = {one: plain(table[one]) for one in table.column_names if one != label}
+    lengths = {
+        one: pc.mean(pc.utf8_length(as_text(array))).as_py() for one, array in texts.items() if is_text(array.type)
+    }
+    if not lengths:
+        raise UserError(f"a table of texts has a column of text; {path.name} has {', '.join(table.column_names[:8])}")
+    if name and len(lengths) > 1:
+        raise unknown("column (data.text)", name, table.column_names)
+    return max(lengths, key=lambda one: lengths[one] or 0)
+
+
+def without_empty(part: Sequences) -> Sequences:
+    """The samples that have a text; the others are left out, and that is said."""
+    empty = np.array([not text.strip() for text in part.values])
+    if not empty.any():
+        return part
+    print(f"left out, without a text: {empty.sum():,} of {len(empty):,} samples ({first_places(part.places, empty)})")
+    kept = np.flatnonzero(~empty)
+    labels = None if part.labels is None else part.labels.take(pa.array(kept))
+    return replace(part, values=[part.values[k] for k in kept], labels=labels, places=[part.places[k] for k in kept])
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, or of the .txt files of a folder; UTF-8, else Windows-1252, which is said."""
+    if path.is_dir():
+        files = [file for file in files_in(path) if ending(file.name) in ENDINGS]
+        return "".join(map(read_text, files)) or _empty(path, "holds no .txt file")
+    if not path.is_file():
+        raise no_file(path)
+    return _content(path) or _empty(path, "is empty")
+
+
+def _content(path: Path) -> str:
+    content = path.read_bytes()
+    if b"\0" in content:
+        raise UserError(f"{path} is not a text: it holds zero bytes; save it as UTF-8")
+    return decoded(content, path).replace("\r\n", "\n")
+
+
+def _empty(path: Path, problem: str) -> NoReturn:
+    raise UserError(f"{path} {problem}; give a text file, or a folder of .txt files")

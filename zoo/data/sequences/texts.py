@@ -1,0 +1,131 @@
+"""Texts of the user's own with a class or a number each, read character by character."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from zoo.data import DATA, LABELLED, Facts
+from zoo.data.sequences._files import Sequences
+from zoo.data.sequences._labelled import divide, measured_split
+from zoo.data.sequences._pairs import find_pair, measured_path, no_path, set_name
+from zoo.data.sequences._sequences import encode_texts, token_inputs
+from zoo.data.sequences._texts import as_trained, composed, read_samples, without_empty
+from zoo.data.splits import Batch, Split, Splits, check_shares, sample_keys, say_twins
+from zoo.data.stored import check_room
+from zoo.errors import UserError, unknown
+from zoo.spec import DataSpec
+
+TASKS = ("classification", "regression")
+FACTS = Facts(
+    task="any",
+    rows="as found; 60 / 20 / 20 % where there is no test file",
+    inputs="text of any length, from a table or a folder of class folders",
+    licence="that of the files",
+    source="files of the user's own",
+)
+
+
+@DATA.register("texts")
+def texts(
+    *,
+    path: str | None = None,
+    test_path: str | None = None,
+    target: str | None = None,
+    text: str | None = None,
+    task: str | None = None,
+    max_chars: int = 256,
+    max_alphabet: int = 1000,
+    val_share: float = 0.2,
+    test_share: float = 0.2,
+    split_seed: int = 0,
+) -> Splits:
+    """Whole texts with a class or a number each, split at random where no test file is given or found.
+
+    Args:
+        path: a table with a column of texts and one of labels, or a folder of texts, <class>/*.txt, perhaps in train/
+            and test/.
+        test_path: the same of the test split; None takes <name>_TEST.csv beside <name>_TRAIN.csv, whatever they end in.
+        target: the column of labels, where its name is no usual one.
+        text: the column of texts; None takes that of the longest.
+        task: "classification" or "regression"; None infers it, and says so.
+        max_chars: longer texts are cut after as many characters.
+        max_alphabet: characters that are told apart; the rarest beyond them count as one unknown.
+        val_share: share of the texts that validate.
+        test_share: share that test, where there is no test file.
+        split_seed: of the splits.
+    """
+    check_shares(val_share, test_share)
+    _check_options(path, task, max_chars=max_chars, max_alphabet=max_alphabet)
+    train_path, tested = find_pair(Path(path or "").expanduser(), test_path)
+    reading = {name: None if given is None else str(given) for name, given in (("text", text), ("target", target))}
+    train = _read(train_path, reading, max_chars)
+    test = _read(tested, {**reading, **train.reading}, max_chars) if tested else None
+    divided = divide(
+        train,
+        test,
+        val=val_share,
+        test_share=test_share,
+        split_seed=split_seed,
+        target=target or train.reading.get("target", "class"),
+        task=task,
+    )
+    alphabet = _alphabet(divided.trained(), max_alphabet)
+    splits = divided.splits(
+        lambda part: _encoded(alphabet, part.values),
+        name=set_name(path),
+        inputs=token_inputs(alphabet),
+        reading={**train.reading, "alphabet": alphabet, "max_chars": max_chars},
+        licence=FACTS.licence,
+        source=FACTS.source,
+    )
+    say_twins(*map(sample_keys, (splits.train, splits.val, splits.test)))
+    return splits
+
+
+@LABELLED.register("texts")
+def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
+    """Every text with a label of another table or folder, as a model with `spec` was trained to read them."""
+    if "tokens" not in spec.inputs:
+        raise UserError(f"data=texts has texts; this model takes {', '.join(spec.inputs)}")
+    named = {field: str(data[field]) for field in ("text", "target") if data.get(field) is not None}
+    path, reading = measured_path(data, "texts"), {**spec.reading, **named}
+    part = _read(path, reading, spec.reading["max_chars"])
+    return measured_split(spec, part, lambda part: as_trained(spec, part.values))
+
+
+def _check_options(path: str | None, task: str | None, **counts: int) -> None:
+    if not path:
+        raise no_path("texts")
+    if task not in (None, *TASKS):
+        raise unknown("task (data.task)", task, TASKS)
+    for name, count in counts.items():
+        if not (type(count) is int and count >= 1):
+            raise UserError(f"data.{name} is a whole number from 1; got {count}")
+
+
+def _read(path: Path, reading: Mapping[str, Any], max_chars: int) -> Sequences:
+    """The labelled texts of a file or folder, cut."""
+    part = without_empty(read_samples(path, reading, labelled=True))
+    whole = [composed(text) for text in part.values]
+    n_long = sum(len(text) > max_chars for text in whole)
+    if n_long:
+        longest = max(map(len, whole))
+        print(f"{n_long:,} of {len(whole):,} texts are cut after {max_chars:,} characters (data.max_chars); the "
+              f"longest has {longest:,}")  # fmt: skip
+    return replace(part, values=[text[:max_chars] for text in whole])
+
+
+def _alphabet(texts: Sequence[str], most: int) -> str:
+    """The characters of texts, in order; the `most` frequent where there are more."""
+    counts = Counter("".join(texts))
+    if len(counts) > most:
+        print(f"the texts have {len(counts):,} characters; all but the {most:,} most frequent count as one unknown "
+              "(data.max_alphabet)")  # fmt: skip
+    return "".join(sorted(sorted(counts, key=lambda one: (-counts[one], one))[:most]))
+
+
+def _encoded(alphabet: str, texts: Sequence[str]) -> Batch:
+    check_room(8 * len(texts) * max(map(len, texts)), "this set of texts, padded,")
+    return encode_texts(alphabet, texts)
