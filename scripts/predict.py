@@ -14,7 +14,7 @@ def run(config: dict[str, Any], _: Any) -> None:
     from zoo.data.sequences._texts import read_text
     from zoo.errors import UserError
     from zoo.prediction import choose_device, predict_file
-    from zoo.summary import columns
+    from zoo.summary import columns, spelled
 
     if config["weights"] is None or config["input"] is None:
         raise UserError("say which weights and which input: weights=runs/first input=new.csv")
@@ -28,14 +28,10 @@ def run(config: dict[str, Any], _: Any) -> None:
         return
     output = None if config["output"] is None else Path(config["output"])
     header, rows = predict_file(predictor, path, output)
-    print(
-        columns(
-            header,
-            [[f"{value:.4g}" if isinstance(value, float) else str(value) for value in row] for row in rows[:N_SHOWN]],
-        )
-    )
+    shown = [spelled(column) for column in zip(*rows[:N_SHOWN], strict=True)]
+    print(columns(header, list(zip(*shown, strict=True))))
     if output is not None:
-        print(f"wrote {len(rows):,} answers to {output}")
+        print(f"wrote {sum(row[-1] != '' for row in rows):,} answers to {output}")
     elif len(rows) > N_SHOWN:
         print(f"{len(rows) - N_SHOWN:,} more; output=answers.csv writes all")
 

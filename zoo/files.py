@@ -1,16 +1,23 @@
 """Files written whole or not at all, and their hash."""
 
+import csv
 import hashlib
+import io
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
+from zoo.errors import UserError
 from zoo.system import sync_folder
+from zoo.terminal import visible
 
 TEMPORARY = ".zoo-tmp"  # ends the name of a file that is being written
+FORMULA = ("=", "+", "-", "@", "\t")  # begin what a spreadsheet runs
+NUMBER = re.compile(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", re.IGNORECASE)
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object], seal: Callable[[Path], object] | None = None) -> None:
@@ -62,6 +69,29 @@ def _write(file: IO[bytes], write: Callable[[IO[bytes]], object], path: Path) ->
 def write_text(path: Path, text: str) -> None:
     """`write_whole` for text."""
     write_whole(path, lambda file: file.write(text.encode()))
+
+
+def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
+    """`write_whole` for a table; text is `visible`, and has an apostrophe before it where a
+    spreadsheet would run it as a formula."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([_inert(cell) for cell in row] for row in rows)
+    write_text(path, text.getvalue())
+
+
+def _inert(cell: object) -> object:
+    if not isinstance(cell, str):
+        return cell
+    cell = visible(cell)  # a lone carriage return would end the row
+    return f"'{cell}" if cell.startswith(FORMULA) and not NUMBER.fullmatch(cell) else cell
+
+
+def check_output(output: Path, sources: Iterable[Path]) -> None:
+    """Raise UserError where `output`, which is to be written, is one of the files it is made from, by whatever name."""
+    if output.exists() and any(source.exists() and output.samefile(source) for source in sources):
+        raise UserError(
+            f"the output is not written over what it is made from; {output} is the input: give another name"
+        )
 
 
 def sha256_of(path: Path) -> str:

@@ -86,10 +86,12 @@ def regression(predictor: Predictor, splits: Splits, values: Tensor, targets: Te
     n_outputs, name = values.shape[1], splits.spec.target_name
     labels = [name] if n_outputs == 1 else [f"{name}, output {index}" for index in range(min(n_outputs, N_SCATTERS))]
     charts = [f"<figure>{scatter(*one)}</figure>" for one in zip(labels, targets.T, values.T, strict=False)]
-    errors = (values - targets) / targets.std(0, correction=0).clamp(min=1e-12)
+    spread = targets.std(0, correction=0).clamp(min=1e-12)
+    errors = (values - targets) / spread
     largest = errors.abs().mean(1).argsort(descending=True)
     captions = [
-        f"true <b>{_numbers(targets[i])}</b><br>predicted <b>{_numbers(values[i])}</b>" for i in largest[:N_SAMPLES]
+        f"true <b>{_numbers(targets[i], spread)}</b><br>predicted <b>{_numbers(values[i], spread)}</b>"
+        for i in largest[:N_SAMPLES]
     ]
     return f"""<h2>Predicted against true</h2>
 <p>Each dot is a test sample. On the dashed line the prediction is right; above it is too high, below too low. A cloud
@@ -135,8 +137,8 @@ def language_modelling(predictor: Predictor, _: Splits, __: Tensor, ___: Tensor)
 {blocks}"""
 
 
-def _numbers(values: Tensor) -> str:
-    return ", ".join(map(number, values.tolist()))
+def _numbers(values: Tensor, spread: Tensor) -> str:
+    return ", ".join(map(number, values.tolist(), spread.tolist()))
 
 
 def _shown(predictor: Predictor, splits: Splits, index: Tensor, captions: Sequence[str], what: str) -> str:
@@ -208,7 +210,9 @@ def _numbers_shown(splits: Splits, samples: Batch) -> dict[int, list[str]]:
     shown = {}
     for row, sigmas in enumerate(((rows - mean) / std).nan_to_num()):
         furthest = sigmas.abs().argsort(descending=True)[:5].tolist()
-        shown[row] = [_line(names[i], number(float(rows[row, i])), f"{sigmas[i]:+.1f} &sigma;") for i in furthest]
+        shown[row] = [
+            _line(names[i], number(float(rows[row, i]), float(std[i])), f"{sigmas[i]:+.1f} &sigma;") for i in furthest
+        ]
     return shown
 
 

@@ -1,7 +1,5 @@
 """From raw input to a named answer."""
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +11,10 @@ from torch import Tensor
 from zoo.data.folders import files_in
 from zoo.data.splits import Batch, n_at_once
 from zoo.errors import UserError, no_file, unknown
-from zoo.files import write_text
+from zoo.files import check_output, write_csv
 from zoo.models.ensemble import Trained
 from zoo.spec import DataSpec, Input
-from zoo.tasks import create_task
+from zoo.tasks import SAMPLE, create_task
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -108,6 +106,14 @@ class Predictor:
         batch, _ = self.read(raw)
         return self.task.tabulate(self.outputs(batch))
 
+    def file_answers(self, path: Path) -> tuple[dict[str, list[Any]], np.ndarray | None]:
+        """`answers` for the samples of a file that can be read, and the mask (n,) of these among all in it; None for
+        all."""
+        from zoo.data.readers import read_file
+
+        batch, answered = read_file(self.spec, path)
+        return self.task.tabulate(self.outputs(self._checked(batch))), answered
+
     def outputs(self, batch: Batch) -> Tensor:
         """The model's outputs (batch, n_outputs) for any number of samples."""
         return self._in_parts(self.model, batch)
@@ -133,10 +139,13 @@ class Predictor:
         from zoo.data.readers import read_raw
 
         batch, single = read_raw(self.spec, raw)
+        return self._checked(batch), single
+
+    def _checked(self, batch: Batch) -> Batch:
         for name, an_input in self.spec.inputs.items():
             if name not in batch or not _fits(batch[name], an_input):
                 raise UserError(f"the file's spec contradicts itself: it reads no {name} of {an_input}")
-        return batch, single
+        return batch
 
     def _in_parts(self, function: Callable[..., Tensor], batch: Batch) -> Tensor:
         """`function` of the batch's inputs."""
@@ -182,23 +191,31 @@ def predict_file(predictor: Predictor, path: Path, output: Path | None = None) -
         output: a CSV file to write.
 
     Returns:
-        The table's header and its rows: the samples' names, and what `Predictor.answers` gives for each.
+        The table's header and its rows: the samples' names, and what `Predictor.answers` gives for each; empty texts
+        for those that cannot be read.
 
     Raises:
-        UserError: when there is no such path, or what is there does not fit the model.
+        UserError: when there is no such path, what is there does not fit the model, or `output` is the input.
     """
     if not path.exists():
         raise no_file(path)
+    if output is not None:
+        check_output(output, files_in(path) if path.is_dir() else [path])
     if path.is_dir():
         header, rows = _answer_folder(predictor, path)
     else:
-        columns = predictor.answers(path)
-        header, rows = ["sample", *columns], [[n, *row] for n, row in enumerate(zip(*columns.values(), strict=True))]
+        header, rows = _answer_file(predictor, path)
     if output is not None:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([header, *rows])
-        write_text(output, text.getvalue())
+        write_csv(output, [header, *rows])
     return header, rows
+
+
+def _answer_file(predictor: Predictor, path: Path) -> tuple[list[str], list[list[Any]]]:
+    """The answers for what is in a file; those for samples that cannot be read are empty."""
+    columns, answered = predictor.file_answers(path)
+    given = zip(*columns.values(), strict=True)
+    answers = given if answered is None else (next(given) if one else [""] * len(columns) for one in answered)
+    return [SAMPLE, *columns], [[n, *row] for n, row in enumerate(answers)]
 
 
 def _answer_folder(predictor: Predictor, folder: Path) -> tuple[list[str], list[list[Any]]]:
@@ -213,7 +230,7 @@ def _answer_folder(predictor: Predictor, folder: Path) -> tuple[list[str], list[
         except UserError as error:
             skipped.append(str(error).splitlines()[0])
             continue
-        header = ["sample", *columns]
+        header = [SAMPLE, *columns]
         rows += [[str(file.relative_to(folder)), *row] for row in zip(*columns.values(), strict=True)]
     if not rows:
         raise UserError("\n".join([f"none of the {len(files)} files in {folder} can be answered", *skipped[:3]]))

@@ -1,7 +1,5 @@
 """What the terminal shows: the table at the end of a training, and the summary of a sweep."""
 
-import csv
-import io
 import json
 import math
 import statistics
@@ -10,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.files import write_text
+from zoo.files import write_csv, write_text
 from zoo.run import finished_runs, flat
 
 Values = Mapping[str, Any]
@@ -18,11 +16,20 @@ FAILED = "failed.json"
 SEEDLIKE = {"seed", "run_dir", "resume", "zoo_path"}  # differ between the jobs of a sweep without setting them apart
 
 
-def number(value: float | None) -> str:
-    """Four significant digits; a dash for what is not there or not finite."""
+def number(value: float | None, spread: float = 1000.0) -> str:
+    """Four significant digits, of large numbers also four of their `spread`; a dash for what is not there or finite."""
     if value is None or not math.isfinite(value):
         return "-"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.4g}"
+    decimals = 3 - math.floor(math.log10(max(spread, 1e-3))) if spread < 1000 else 0
+    return f"{value:,.{decimals}f}" if abs(value) >= 1000 else f"{value:#.4g}"
+
+
+def spelled(values: Sequence[Any]) -> list[str]:
+    """A column as text: numbers with four significant digits, and more where those would not tell large ones apart."""
+    numbers = [value for value in values if isinstance(value, float) and math.isfinite(value)] or [0.0]
+    largest, spread = max(map(abs, numbers)), max(numbers) - min(numbers)
+    digits = 4 + max(0, int(math.log10(largest / (spread or 1.0)))) if largest > 1 else 4
+    return [f"{value:.{digits}g}" if isinstance(value, float) else str(value) for value in values]
 
 
 def measured(metrics: Values) -> list[tuple[str, ...]]:
@@ -102,7 +109,7 @@ def write_summary(sweep_dir: str | Path) -> str:
         for name, values in _collected(members, split).items()
     ]
     path = Path(sweep_dir) / "summary.csv"
-    write_text(path, _as_csv((*axes, "split", "metric", "n", "mean", "std"), lines))
+    write_csv(path, [(*axes, "split", "metric", "n", "mean", "std"), *lines])
     return "\n".join([_summary_table(axes, groups), str(path), *failures])
 
 
@@ -163,12 +170,6 @@ def _collected(members: Sequence[Values], split: str) -> dict[str, list[float]]:
     values = {name: [metrics[split].get(name, math.nan) for metrics in members] for name in names}
     finite = {name: [value for value in several if math.isfinite(value)] for name, several in values.items()}
     return {name: several for name, several in finite.items() if several}
-
-
-def _as_csv(header: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *lines])
-    return text.getvalue()
 
 
 def _summary_table(axes: Sequence[str], groups: Mapping[tuple[str, ...], Sequence[Values]]) -> str:

@@ -1,7 +1,7 @@
 """What is learnt, whatever learns it: the loss, the metrics, what early stopping watches, and how outputs read."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TASKS: Registry[type["Task"]] = Registry("task")
 Scale = Callable[[Tensor], Tensor]
+SAMPLE = "sample"  # the first column of a table of answers
 
 
 class Task:
@@ -60,6 +61,19 @@ class Task:
     def tabulate(self, output: Tensor) -> dict[str, list[Any]]:
         """The answers as columns of a table."""
         return {"prediction": self.decode(output)}
+
+
+def _beside(
+    own: Mapping[str, list[Any]], what: str, names: Sequence[str], columns: Sequence[list[Any]]
+) -> dict[str, list[Any]]:
+    """The columns of a table: `own`, and others by their names; one whose name is taken has `what` before it."""
+    table = {SAMPLE: [], **own}
+    for name, column in zip(names, columns, strict=True):
+        free = name
+        while free in table or (free != name and free in names):
+            free = f"{what} {free}"
+        table[free] = column
+    return {name: column for name, column in table.items() if name != SAMPLE}
 
 
 def create_task(spec: DataSpec, **options: Any) -> Task:
@@ -146,7 +160,7 @@ class Classification(Task):
     def tabulate(self, output: Tensor) -> dict[str, list[Any]]:
         """The answer, and the probability of each class."""
         shares = output.float().softmax(1).T.tolist()  # (n_classes, n)
-        return super().tabulate(output) | dict(zip(self.spec.class_names, shares, strict=True))
+        return _beside(super().tabulate(output), "probability of", self.spec.class_names, shares)
 
 
 LOSSES: Registry[Any] = Registry("loss")
@@ -215,7 +229,7 @@ class Forecasting(Values):
         """A row for each step of each window, a column for each channel."""
         n, horizon, _ = output.shape
         steps = {"step": list(range(1, horizon + 1)) * n}
-        return steps | dict(zip(self.spec.column_names, output.flatten(0, 1).T.tolist(), strict=True))
+        return _beside(steps, "forecast of", self.spec.column_names, output.flatten(0, 1).T.tolist())
 
 
 @TASKS.register("language_modelling")

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.data import LABELLED, READERS
+import numpy as np
+
+from zoo.data import LABELLED, PARTIAL, READERS
 from zoo.data.images import _images, imagefolder  # noqa: F401
 from zoo.data.sequences import _sequences, _texts, sequences, texts  # noqa: F401
 from zoo.data.splits import Batch, Split
@@ -21,6 +23,13 @@ def read_raw(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     """Raw input as a batch, by the reader of the spec's first input; and whether it was a single sample."""
     raw = raw.expanduser() if isinstance(raw, Path) else raw
     return READERS.get(next(iter(spec.inputs)))(spec, raw)
+
+
+def read_file(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray | None]:
+    """A file as a batch, and the mask of the samples that it holds among all in the file, None for all; readers in
+    `PARTIAL` leave out those that cannot be read, others refuse the file."""
+    name = next(iter(spec.inputs))
+    return PARTIAL.get(name)(spec, path) if name in PARTIAL.names() else (read_raw(spec, path)[0], None)
 
 
 def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split | None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from zoo.data.tabular._values import (
     WORDS,
     Place,
+    Refuse,
     as_dates,
     as_table,
     as_text,
@@ -22,7 +23,6 @@ from zoo.data.tabular._values import (
     row_number,
     since_1970,
 )
-from zoo.errors import UserError
 from zoo.spec import Column, Input, float_type
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -45,10 +45,11 @@ def table_inputs(columns: Sequence[Column]) -> dict[str, Input]:
 
 def number_names(columns: Sequence[Column]) -> list[str]:
     """What each entry of "numeric" is."""
-    return [name for column in columns for name in _numbers_of(column)]
+    return [name for column in columns for name in numbers_of(column)]
 
 
-def _numbers_of(column: Column) -> list[str]:
+def numbers_of(column: Column) -> list[str]:
+    """What the entries of "numeric" are that a column becomes; none for categories."""
     if column.kind == "categorical":
         return []
     date = column.kind == "date"
@@ -67,7 +68,7 @@ def encode(
     *,
     dates: Mapping[str, str] | None = None,
     place: Place = row_number,
-    complete: bool = False,
+    refuse: Refuse = refuse,
 ) -> dict[str, Tensor]:
     """The rows of a table as tensors, those there are of:
 
@@ -82,7 +83,7 @@ def encode(
         frame: has these columns among its own.
         dates: the form of columns whose dates are text, where it is not ISO 8601.
         place: how messages name a row.
-        complete: refuse missing numbers in columns where training has none.
+        refuse: called with the cells that cannot be read; what it lets pass is NaN or infinite.
 
     Raises:
         UserError: for text among numbers, what is no date among dates, and infinity, with the cells.
@@ -95,33 +96,26 @@ def encode(
         if column.kind == "categorical":
             codes.append(_codes(column, array))
             continue
-        without = missing(array)
-        if complete and not column.missing:
-            _refuse_gaps(column.name, without, place)
         date = column.kind == "date"
         form = (dates or {}).get(column.name, "ISO8601")
-        parts = _date_numbers(column, array, form, place) if date else [numbers(column, array, place)]
-        values += [part.astype(dtype) for part in [*parts, *[without] * column.missing]]
+        parts = _date_numbers(column, array, form, place, refuse) if date else [numbers(column, array, place, refuse)]
+        parts += [missing(array)] if column.missing else []
+        with np.errstate(over="ignore"):
+            values += [part.astype(dtype) for part in parts]
     tensors = {"numeric": values, "categorical": codes}
     return {name: torch.from_numpy(np.stack(arrays, axis=1)) for name, arrays in tensors.items() if arrays}
 
 
-def _refuse_gaps(name: str, without: np.ndarray, place: Place) -> None:
-    rows = [place(int(row)) for row in np.flatnonzero(without)[:3]]
-    if rows:
-        raise UserError(f"no value of '{name}' was missing in training; {', '.join(rows)} has NaN or none: fill it in")
-
-
-def numbers(column: Column, array: pa.Array, place: Place) -> np.ndarray:
+def numbers(column: Column, array: pa.Array, place: Place, refuse: Refuse = refuse) -> np.ndarray:
     """A column of numbers or booleans, (n,) float64."""
     rule = f"every value of column '{column.name}' is a number"
     fix = f"correct the value, name a mark of missing values by data.missing=, or make '{column.name}' categorical"
-    values = only_numbers(array, rule, place, fix, WORDS if column.kind == "boolean" else None)
+    values = only_numbers(array, rule, place, fix, WORDS if column.kind == "boolean" else None, refuse)
     refuse(f"{rule} below 3e38", array, np.abs(values) > LARGEST, place, "correct the value, or leave it empty")
     return values
 
 
-def _date_numbers(column: Column, array: pa.Array, form: str, place: Place) -> list[np.ndarray]:
+def _date_numbers(column: Column, array: pa.Array, form: str, place: Place, refuse: Refuse) -> list[np.ndarray]:
     """A column of dates as the numbers of `DATE_PARTS`, each (n,) float64."""
     days = as_dates(array, form)
     example = pd.Timestamp("2024-12-31").strftime("%Y-%m-%d" if form == "ISO8601" else form)

@@ -10,14 +10,15 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from zoo.data import LABELLED, READERS
+from zoo.data import LABELLED, PARTIAL, READERS
 from zoo.data.splits import Batch, Split, Splits, TensorSplit
 from zoo.data.stored import stored_split
 from zoo.data.tabular._encode import encode, numbers, table_inputs
 from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._infer import class_codes, infer_columns, infer_task, listed
 from zoo.data.tabular._mapped import keep_files, mapped_rows
-from zoo.data.tabular._values import Place, as_table, extent, missing, plain, row_number
+from zoo.data.tabular._unusual import Unread, say_unusual
+from zoo.data.tabular._values import Place, as_table, extent, missing, plain, refuse, row_number
 from zoo.errors import UserError, unknown
 from zoo.plain import yaml_of
 from zoo.spec import Column, DataSpec, Input, float_type
@@ -131,23 +132,39 @@ def read_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
         raw: a dict by column name, of values or of lists; a list of such dicts; a DataFrame, or a Series that is one
             row; an array (n_columns,) or (n, n_columns) where all columns are numbers; or the path of a file.
     """
-    place: Place = row_number
-    single = False
     if isinstance(raw, Path):
-        table, place = _as_in_training(spec, raw)[0], place_in(raw)
-        given = table.column_names
-    else:
-        try:
-            frame, single = _frame(spec, raw)
-        except (TypeError, ValueError, RuntimeError) as error:
-            what = "a dict of values or of equally long columns, a DataFrame or an array of numbers"
-            raise UserError(f"rows are {what}: {error}") from error
-        given = [str(name) for name in frame.columns]
-        table = as_table(frame.loc[:, [name in spec.column_names for name in given]])
+        return _encoded(spec, _as_in_training(spec, raw)[0], place_in(raw)), False
+    try:
+        frame, single = _frame(spec, raw)
+    except (TypeError, ValueError, RuntimeError) as error:
+        what = "a dict of values or of equally long columns, a DataFrame or an array of numbers"
+        raise UserError(f"rows are {what}: {error}") from error
+    given = [str(name) for name in frame.columns]
     _check_there(spec.column_names, given, "the input")
+    return _encoded(spec, as_table(frame.loc[:, [name in spec.column_names for name in given]])), single
+
+
+@PARTIAL.register("numeric")
+@PARTIAL.register("categorical")
+def read_readable(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray]:
+    """The rows of a file without cells that cannot be read, as a batch, and the mask (n,) of these among all rows;
+    the others are said."""
+    table = _as_in_training(spec, path)[0]
+    unread = Unread(len(table))
+    batch = _encoded(spec, table, place_in(path), unread)
+    unread.say()
+    return {name: values[~unread.rows] for name, values in batch.items()}, ~unread.rows
+
+
+def _encoded(spec: DataSpec, table: pa.Table, place: Place = row_number, unread: Unread | None = None) -> Batch:
+    """New rows as a batch; what is unlike training in them is said."""
+    _check_there(spec.column_names, table.column_names, "the input")
     if not len(table):
         raise UserError("there are no rows in this input")
-    return encode(spec.columns, table, dates=spec.reading.get("dates"), place=place, complete=True), single
+    batch = encode(spec.columns, table, dates=spec.reading.get("dates"), place=place, refuse=unread or refuse)
+    rows = np.ones(len(table), dtype=bool) if unread is None else ~unread.rows
+    say_unusual(spec.columns, table, batch, rows, place)
+    return batch
 
 
 def _check_there(names: Sequence[str], given: Sequence[str], where: str) -> None:

@@ -25,6 +25,7 @@ _DAYS = (
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 DATES = ("ISO8601", *(day + time for day in _DAYS for time in _TIMES))
 Place = Callable[[int], str]
+Refuse = Callable[[str, pa.Array, np.ndarray, Place, str], None]
 
 
 def row_number(row: int) -> str:
@@ -113,10 +114,24 @@ def as_numbers(array: pa.Array, words: Mapping[str, float] | None = None) -> np.
     return array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
 
 
+def refuse(rule: str, array: pa.Array, bad: np.ndarray, place: Place, fix: str) -> None:
+    """Raise UserError that names the cells of the mask `bad` (n,), if there are any."""
+    rows = np.flatnonzero(bad)
+    if len(rows):
+        cells = ", ".join(f"{array[row].as_py()!r} in {place(int(row))}" for row in rows[:3])
+        more = f" and {len(rows) - 3:,} more" if len(rows) > 3 else ""
+        raise UserError(f"{rule}; there is {cells}{more}\n{fix}")
+
+
 def only_numbers(
-    array: pa.Array, rule: str, place: Place, fix: str, words: Mapping[str, float] | None = None
+    array: pa.Array,
+    rule: str,
+    place: Place,
+    fix: str,
+    words: Mapping[str, float] | None = None,
+    refuse: Refuse = refuse,
 ) -> np.ndarray:
-    """`as_numbers` (n,), NaN where missing alone; UserError that names the cells which hold no number."""
+    """`as_numbers` (n,), NaN where missing alone; `refuse` is called with the cells which hold no number."""
     numbers = as_numbers(array, words)
     refuse(rule, array, np.isnan(numbers) & ~missing(array), place, fix)
     return numbers
@@ -167,12 +182,3 @@ def _over_distinct(text: pa.Array, convert: Callable[[pa.Array], pd.Series]) -> 
     encoded = text.dictionary_encode()
     values = convert(encoded.dictionary).to_numpy()
     return np.asarray(pd.api.extensions.take(values, encoded.indices.fill_null(-1).to_numpy(), allow_fill=True))
-
-
-def refuse(rule: str, array: pa.Array, bad: np.ndarray, place: Place, fix: str) -> None:
-    """Raise UserError that names the cells of the mask `bad` (n,), if there are any."""
-    rows = np.flatnonzero(bad)
-    if len(rows):
-        cells = ", ".join(f"{array[row].as_py()!r} in {place(int(row))}" for row in rows[:3])
-        more = f" and {len(rows) - 3:,} more" if len(rows) > 3 else ""
-        raise UserError(f"{rule}; there is {cells}{more}\n{fix}")

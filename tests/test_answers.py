@@ -1,0 +1,168 @@
+"""Answers for files of the user's own: which rows have one, what is said of them, and what is written."""
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import zoo
+from zoo.errors import UserError
+from zoo.files import check_output, write_csv
+from zoo.prediction import predict_file
+from zoo.spec import Column, DataSpec, Input
+from zoo.summary import number, spelled
+from zoo.tasks import create_task
+
+N = 40
+
+
+def trees(**changes) -> pd.DataFrame:
+    height = np.linspace(100, 200, N).round(1)
+    days = pd.date_range("2020-01-01", periods=N, freq="9D").strftime("%Y-%m-%d")
+    frame = pd.DataFrame({"height": height, "kind": ["oak", "ash"] * (N // 2), "sold": days}).astype(object)
+    for name, (row, value) in changes.items():
+        frame.loc[row, name] = value
+    return frame
+
+
+@pytest.fixture(scope="module")
+def model(config, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trees")
+    trees().assign(girth=np.arange(N) * 1.5).to_csv(folder / "train.csv", index=False)
+    options = ("model=fnn", "data=csv", f"data.path={folder / 'train.csv'}", "data.target=girth", "data.split=random")
+    zoo.train(config(*options, "trainer=cpu", "trainer.max_epochs=1"), folder / "run")
+    return zoo.load(folder / "run")
+
+
+def answered(model, tmp_path, frame: pd.DataFrame) -> pd.DataFrame:
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    predict_file(model, tmp_path / "new.csv", tmp_path / "answers.csv")
+    return pd.read_csv(tmp_path / "answers.csv")
+
+
+def test_a_gap_is_read_as_the_mean_and_said(model, tmp_path, capsys):
+    answers = answered(model, tmp_path, trees(height=(4, None), kind=(6, None), sold=(7, None)))
+    said = capsys.readouterr().out
+    assert answers["prediction"].notna().all() and len(answers) == N
+    always = "has no value, which it always had in training, and is read as"
+    assert f"'height' {always} training's mean: 1 of {N} rows, such as row 6" in said
+    assert f"'kind' {always} a category not seen: 1 of {N} rows, such as row 8" in said
+    assert f"'sold' {always} training's mean" in said
+    assert np.isfinite(model.predict({"height": None, "kind": "oak", "sold": "2020-03-01"}))
+    assert "1 of 1 rows, such as row 0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("cell", ["inf", "tall", "1e300"])
+def test_rows_that_cannot_be_read_are_named_and_the_others_answered(model, tmp_path, capsys, cell):
+    whole = answered(model, tmp_path, trees())
+    capsys.readouterr()
+    answers = answered(model, tmp_path, trees(height=(4, cell), sold=(9, "soon")))
+    said = capsys.readouterr().out
+    assert f"not answered: 2 of {N} rows" in said and "row 6" in said and "'soon' in row 11" in said
+    assert answers["sample"].tolist() == list(range(N))
+    assert np.flatnonzero(answers["prediction"].isna()).tolist() == [4, 9]
+    pd.testing.assert_frame_equal(answers.dropna(), whole.drop(index=[4, 9]))
+
+
+def test_a_file_without_a_row_that_can_be_read_is_refused(model, tmp_path):
+    with pytest.raises(UserError, match=f"none of {N} rows can be answered"):
+        answered(model, tmp_path, trees().assign(height="tall"))
+
+
+def test_rows_in_memory_with_text_for_a_number_are_refused(model):
+    with pytest.raises(UserError, match="'tall' in row 4"):
+        model.predict(trees(height=(4, "tall")))
+
+
+def test_what_training_has_not_seen_is_said(model, tmp_path, capsys):
+    strange = trees(height=(4, 9999), kind=(6, "beech"), sold=(7, "2091-01-01"))
+    for answer in (lambda: answered(model, tmp_path, strange), lambda: model.predict(strange)):
+        answer()
+        said = capsys.readouterr().out
+        assert "'height' is far outside of training's 1" in said and "such as 9999" in said
+        assert f"'kind' has a category that training has not seen: 1 of {N} rows, such as 'beech' in row " in said
+        assert "'sold' is far outside of training's 2020-" in said
+    answered(model, tmp_path, trees(height=(4, 210.0)))
+    assert "outside" not in capsys.readouterr().out
+
+
+def test_a_spec_without_ranges_answers_in_silence(model, capsys):
+    plain = model.spec.to_json()
+    for column in plain["columns"]:
+        del column["range"]
+    zoo.prediction.Predictor(model.model, DataSpec.from_json(plain), {}).predict(trees(height=(4, 9999)))
+    assert capsys.readouterr().out == ""
+
+
+def names_of(input: Path) -> dict[str, Path]:
+    """Other names of a file."""
+    folder = input.parent
+    (folder / "link.csv").symlink_to(input)
+    os.link(input, folder / "hard.csv")
+    return {
+        "same": input,
+        "spelled": folder / ".." / folder.name / input.name,
+        "link": folder / "link.csv",
+        "hard": folder / "hard.csv",
+        "inside": folder,
+    }
+
+
+@pytest.mark.parametrize("name", ["same", "spelled", "link", "hard", "inside"])
+def test_the_input_is_never_written_over(model, tmp_path, name):
+    path = tmp_path / "new.csv"
+    trees().to_csv(path, index=False)
+    before, other = path.read_bytes(), names_of(path)[name]
+    source, output = (other, path) if name == "inside" else (path, other)
+    with pytest.raises(UserError, match="is the input"):
+        predict_file(model, source, output)
+    assert path.read_bytes() == before
+    check_output(tmp_path / "answers.csv", [path])
+
+
+def classes(*names: str) -> DataSpec:
+    return DataSpec("d", "classification", {"numeric": Input((1,), scaled_axis=0)}, len(names), class_names=names)
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (("a", "b"), ["prediction", "a", "b"]),
+        (("prediction", "sample"), ["prediction", "probability of prediction", "probability of sample"]),
+        (
+            ("prediction", "probability of prediction"),
+            ["prediction", "probability of probability of prediction", "probability of prediction"],
+        ),
+    ],
+)
+def test_columns_of_answers_never_collide(names, found):
+    table = create_task(classes(*names)).tabulate(torch.tensor([[0.0, 5.0]]))
+    assert list(table) == found and table["prediction"] == [names[1]]
+    assert table[found[2]][0] > 0.9
+
+
+def test_columns_of_forecasts_never_collide():
+    sequence = Input((4, 2), axes=("time", "n_channels"), scaled_axis=1)
+    spec = DataSpec("d", "forecasting", {"sequence": sequence}, 2, Input((1, 2)), columns=[Column("step"), Column("x")])
+    table = create_task(spec).tabulate(torch.tensor([[[1.0, 2.0]]]))
+    assert table == {"step": [1], "forecast of step": [1.0], "x": [2.0]}
+
+
+def test_a_spreadsheet_runs_nothing_of_what_is_written(tmp_path):
+    formulas = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1"]
+    plain = ["-1", "+1.5", "-2e5", "a=1", "", -3.5, 7, "\r=1"]
+    write_csv(tmp_path / "t.csv", [formulas, plain])
+    with open(tmp_path / "t.csv", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [[f"'{cell}" for cell in formulas], [str(cell).replace("\r", "\\r") for cell in plain]]
+
+
+def test_large_numbers_are_shown_with_the_digits_that_tell_them_apart():
+    assert spelled([30000001.294, 30000004.5]) == ["30000001.29", "30000004.5"]
+    assert spelled([30000001.294]) == ["30000001.294"]
+    assert spelled([0.123456, 1e-9, "x"]) == ["0.1235", "1e-09", "x"]
+    assert number(30000001.294, 5.0) == "30,000,001.294" and number(30000001.294) == "30,000,001"

@@ -1,0 +1,96 @@
+"""What new rows hold that training did not: cells that cannot be read, gaps, unseen categories, values far outside."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+from torch import Tensor
+
+from zoo.data.splits import Batch
+from zoo.data.tabular._encode import numbers_of
+from zoo.data.tabular._values import Place, missing, plain, refuse
+from zoo.errors import UserError
+from zoo.spec import Column
+
+FAR = 0.5  # of the width of training's range
+
+
+class Unread:
+    """Stands in for `refuse`: notes the rows with cells that cannot be read, and why, so that the others are answered.
+
+    Args:
+        n: rows.
+    """
+
+    def __init__(self, n: int):
+        self.rows = np.zeros(n, dtype=bool)
+        self.why: list[str] = []
+
+    def __call__(self, rule: str, array: pa.Array, bad: np.ndarray, place: Place, fix: str) -> None:
+        """Note the rows of the mask `bad` (n,)."""
+        try:
+            refuse(rule, array, bad, place, fix)
+        except UserError as error:
+            self.rows |= bad
+            self.why.append(str(error).splitlines()[0])
+
+    def say(self) -> None:
+        """Say how many rows are not answered, and why; UserError where none is left."""
+        n, why = int(self.rows.sum()), self.why[:3]
+        if n == len(self.rows):
+            raise UserError("\n".join([f"none of {n:,} rows can be answered", *why]))
+        if n:
+            print(f"not answered: {n:,} of {len(self.rows):,} rows", *why, sep="\n  ")
+
+
+def say_unusual(columns: Sequence[Column], table: pa.Table, batch: Batch, rows: np.ndarray, place: Place) -> None:
+    """Say what is unlike training in some rows of a table, a line for each column and kind.
+
+    Args:
+        columns: of the table, as training knew them.
+        table: all rows.
+        batch: what `encode` made of them.
+        rows: mask (n,) of those to look at.
+        place: how messages name a row.
+    """
+    numeric = iter(() if "numeric" not in batch else batch["numeric"].T)
+    codes = iter(() if "categorical" not in batch else batch["categorical"].T)
+    for column in columns:
+        values = [next(codes if column.kind == "categorical" else numeric) for _ in numbers_of(column) or [""]]
+        array = plain(table[column.name])
+        for mask, told in _kinds(column, array, values[0]):
+            found = np.flatnonzero(mask & rows)
+            if len(found):
+                where = f"{len(found):,} of {rows.sum():,} rows, such as {_text(array[found[0]])}{place(int(found[0]))}"
+                print(f"'{column.name}' {told}: {where}")
+
+
+def _kinds(column: Column, array: pa.Array, values: Tensor) -> Iterator[tuple[np.ndarray, str]]:
+    """Masks (n,) of rows, and what they have that training had not."""
+    gaps = missing(array)
+    categorical = column.kind == "categorical"
+    if not column.missing:
+        taken = "a category not seen" if categorical else "training's mean"
+        yield gaps, f"has no value, which it always had in training, and is read as {taken}"
+    if categorical:
+        yield (values == 0).numpy() & ~gaps, "has a category that training has not seen"
+    elif column.range:
+        low, high = column.range
+        slack = FAR * (high - low)
+        far = (values < low - slack) | (values > high + slack)
+        yield far.numpy(), f"is far outside of training's {_end(column, low)} to {_end(column, high)}"
+
+
+def _end(column: Column, value: float) -> str:
+    """An end of a column's range as text."""
+    if column.kind == "date":
+        return str(np.datetime64(0, "s") + np.timedelta64(round(value * 86400), "s"))[:10]
+    return f"{value:.10g}"
+
+
+def _text(cell: pa.Scalar) -> str:
+    """A cell before the name of its row; "" without a value."""
+    value = cell.as_py()
+    if value is None or value != value:
+        return ""
+    return f"{value!r} in " if isinstance(value, str) else f"{value} in "
