@@ -89,6 +89,8 @@ def outcome(error: BaseException, config_name: str | None = None, config: Any = 
 
 def end(code: int, message: str) -> None:
     """Print at most five lines and end the process."""
+    from zoo.terminal import print
+
     print("\n".join(message.strip().splitlines()[:5]), file=sys.stderr)
     sys.exit(code)
 

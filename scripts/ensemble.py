@@ -9,6 +9,8 @@ from pathlib import Path
 
 from common import exit_codes
 
+from zoo.terminal import print
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

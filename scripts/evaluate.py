@@ -4,6 +4,8 @@ from typing import Any
 
 from common import main
 
+from zoo.terminal import print
+
 
 def run(config: dict[str, Any], _: Any) -> None:
     from zoo.evaluation import evaluate_weights

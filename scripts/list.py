@@ -4,6 +4,8 @@ import argparse
 
 from common import exit_codes
 
+from zoo.terminal import print
+
 
 def main() -> None:
     import zoo

@@ -6,6 +6,8 @@ from typing import Any
 
 from common import main
 
+from zoo.terminal import print
+
 N_SHOWN = 10
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 
+from zoo.terminal import print
+
 
 class Summary(Callback):
     """Lets the others go on where a job fails, and gathers all in one table.

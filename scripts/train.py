@@ -4,6 +4,8 @@ from typing import Any
 
 from common import main
 
+from zoo.terminal import print
+
 
 def run(config: dict[str, Any], composed: Any) -> float | None:
     """Train, print what came of it, and return the validation loss, which sweepers minimise."""

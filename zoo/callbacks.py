@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from zoo.files import write_text
+from zoo.terminal import print
 
 
 class History(Callback):

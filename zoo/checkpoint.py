@@ -8,6 +8,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from zoo.errors import UserError
 from zoo.files import TEMPORARY, sha256_of, write_text, write_whole
+from zoo.terminal import print
 
 
 class SafeCheckpointIO(TorchCheckpointIO):

@@ -4,12 +4,17 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+from zoo.terminal import visible
+
 
 class UserError(Exception):
     """A mistake of the user's. The message states the rule, the offending value and the fix.
 
-    Scripts print the message, without a traceback, and exit with 2.
+    Scripts print the message, without a traceback, and exit with 2. Control characters in it are shown as escapes.
     """
+
+    def __init__(self, message: object = ""):
+        super().__init__(visible(str(message)))
 
 
 class DivergedError(RuntimeError):

@@ -15,6 +15,7 @@ from zoo.files import check_output, write_csv
 from zoo.models.ensemble import Trained
 from zoo.spec import DataSpec, Input
 from zoo.tasks import SAMPLE, create_task
+from zoo.terminal import print
 
 DEVICES = ("auto", "cpu", "cuda")
 

@@ -14,6 +14,7 @@ from zoo.checkpoint import checkpoints, is_sound, newest, tidy
 from zoo.errors import UserError
 from zoo.files import write_text
 from zoo.plain import read_yaml, yaml_of
+from zoo.terminal import print
 
 LOCK = ".lock"
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system that has none

@@ -10,9 +10,11 @@ from typing import Any
 
 from zoo.files import write_csv, write_text
 from zoo.run import finished_runs, flat
+from zoo.terminal import visible
 
 Values = Mapping[str, Any]
 FAILED = "failed.json"
+ONE_LINE = str.maketrans({"\n": "\\n", "\t": "\\t"})
 SEEDLIKE = {"seed", "run_dir", "resume", "zoo_path"}  # differ between the jobs of a sweep without setting them apart
 
 
@@ -73,8 +75,8 @@ def metrics_table(metrics: Values, run_dir: str | Path | None) -> str:
 
 
 def columns(header: Sequence[str], rows: Iterable[Sequence[str]], n_left: int = 1) -> str:
-    """Text in columns: the first `n_left` aligned left, the others right."""
-    lines = [header, *rows]
+    """Text in columns: the first `n_left` aligned left, the others right. A cell is one line."""
+    lines = [[visible(cell).translate(ONE_LINE) for cell in line] for line in (header, *rows)]
     widths = [max(12 * (i == 0), *map(len, column)) for i, column in enumerate(zip(*lines, strict=True))]
     return "\n".join(
         "  ".join(

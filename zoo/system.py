@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from zoo.terminal import print
+
 # A training saves and ends on these, of which each system has some.
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
 UNKNOWN_MEMORY = 8 << 30  # bytes, where nothing says how many are free

@@ -36,6 +36,7 @@ from zoo.report import write_report
 from zoo.run import Run, is_first, say
 from zoo.spec import DataSpec
 from zoo.system import hardware
+from zoo.terminal import print
 from zoo.trainer import Config, check_trainer, create_trainer, describe_device, quick_steps
 
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy", "scikit-learn")

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from zoo.errors import UserError
 from zoo.files import write_whole
 from zoo.system import own_temporary_folder
+from zoo.terminal import print
 
 UNPACK: dict[str, tuple[bytes, Callable[..., Any]]] = {
     ".gz": (b"\x1f\x8b", gzip.open),

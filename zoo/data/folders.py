@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from zoo.errors import UserError
+from zoo.terminal import print
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset, default_collate
 
 from zoo.errors import UserError
 from zoo.spec import DataSpec
+from zoo.terminal import print
 
 Batch = dict[str, Tensor]
 AT_ONCE = 2**25  # values of a batch that is only read

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from zoo.data.folders import ending, files_in, folders_in, say_other_kinds, say_passed, visible, walk
 from zoo.data.images._pixels import EXTENSIONS
 from zoo.errors import UserError, unknown
+from zoo.terminal import print
 
 SPLITS = {
     "train": "train",

@@ -11,6 +11,7 @@ from zoo.data.folders import walk
 from zoo.data.images._folder import SPLITS, Listing, is_image, refuse
 from zoo.data.tabular._text import parse_whole, read_text
 from zoo.errors import UserError, unknown
+from zoo.terminal import print
 
 PATHS = (
     *("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "image_name", "img"),

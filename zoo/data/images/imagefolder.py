@@ -21,6 +21,7 @@ from zoo.data.images._table import list_table
 from zoo.data.splits import Split, Splits, carve, check_shares, say_twins
 from zoo.errors import UserError, unknown
 from zoo.spec import DataSpec, Input
+from zoo.terminal import print
 
 FACTS = Facts(
     task="any",

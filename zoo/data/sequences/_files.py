@@ -11,6 +11,7 @@ import pyarrow as pa
 from zoo.data.folders import ending
 from zoo.data.stored import check_room
 from zoo.errors import UserError, unknown
+from zoo.terminal import print
 
 FIELDS = {
     "values": ("sequence", "sequences", "X", "x", "data"),

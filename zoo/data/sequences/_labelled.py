@@ -18,6 +18,7 @@ from zoo.data.tabular._infer import infer_task, sort_texts
 from zoo.data.tabular._values import as_numbers, as_text, extent, missing, refuse
 from zoo.errors import UserError
 from zoo.spec import Column, DataSpec, Input, float_type
+from zoo.terminal import print
 
 
 class Divided(NamedTuple):

@@ -13,6 +13,7 @@ from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._infer import read_dates
 from zoo.data.tabular._values import Place, as_numbers, as_text, is_number, missing, only_numbers, plain, refuse
 from zoo.errors import UserError, unknown
+from zoo.terminal import print
 
 USUAL = {
     "id": ("id", "sequence", "sequence_id", "series", "series_id", "sample", "sample_id", "case", "case_id"),

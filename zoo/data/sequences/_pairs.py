@@ -9,6 +9,7 @@ from zoo.data.folders import ending, folders_in
 from zoo.data.images._folder import SPLITS
 from zoo.data.sequences._formats import FORMATS
 from zoo.errors import UserError
+from zoo.terminal import print
 
 
 def set_name(path: str | None) -> str:

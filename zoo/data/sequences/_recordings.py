@@ -10,6 +10,7 @@ from zoo.data.folders import ending, files_in, folders_in, say_other_kinds
 from zoo.data.sequences._files import Sequences
 from zoo.data.sequences._sound import SUFFIXES, band_names, log_mel, read_sound
 from zoo.errors import UserError
+from zoo.terminal import print
 
 
 def read_recordings(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequences:

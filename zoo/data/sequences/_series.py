@@ -13,6 +13,7 @@ from zoo.data.tabular._infer import date_forms, read_dates
 from zoo.data.tabular._values import is_date, is_number, is_text, only_numbers, plain, refuse
 from zoo.errors import UserError, unknown
 from zoo.spec import DataSpec
+from zoo.terminal import print
 
 GROWTH = 2.0  # rows, filled gaps among them, for each row of the file: more are not filled in
 CALENDAR = {

@@ -22,6 +22,7 @@ from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._values import as_text, is_text, plain
 from zoo.errors import UserError, no_file, unknown
 from zoo.spec import DataSpec
+from zoo.terminal import print
 
 ENDINGS = (".txt",)
 

@@ -15,6 +15,7 @@ from zoo.data.sequences._sound import check_sound
 from zoo.data.splits import Split, Splits, check_shares, sample_keys, say_twins
 from zoo.errors import UserError, unknown
 from zoo.spec import DataSpec
+from zoo.terminal import print
 
 TASKS = ("classification", "regression")
 FACTS = Facts(

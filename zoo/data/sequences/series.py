@@ -15,6 +15,7 @@ from zoo.data.splits import Splits, check_shares
 from zoo.data.tabular._values import extent
 from zoo.errors import UserError
 from zoo.spec import Column, float_type
+from zoo.terminal import print
 
 FACTS = Facts(
     task="forecasting",

@@ -8,6 +8,7 @@ from zoo.data.sequences._texts import read_text
 from zoo.data.sequences._windows import text_splits
 from zoo.data.splits import Splits, check_shares
 from zoo.errors import UserError
+from zoo.terminal import print
 
 FACTS = Facts(
     task="language_modelling",

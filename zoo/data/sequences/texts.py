@@ -16,6 +16,7 @@ from zoo.data.splits import Batch, Split, Splits, check_shares, sample_keys, say
 from zoo.data.stored import check_room
 from zoo.errors import UserError, unknown
 from zoo.spec import DataSpec
+from zoo.terminal import print
 
 TASKS = ("classification", "regression")
 FACTS = Facts(

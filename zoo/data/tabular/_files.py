@@ -14,6 +14,7 @@ from zoo.data.tabular._mapped import mapped, sound, stream_parquet, stream_text
 from zoo.data.tabular._text import MISSING, UNPACK, check_unpacked, no_rows, opened, parse_whole, read_text
 from zoo.data.tabular._values import Place, check_headings
 from zoo.errors import UserError, no_file
+from zoo.terminal import print
 
 
 def read_table(

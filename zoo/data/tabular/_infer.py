@@ -29,6 +29,7 @@ from zoo.data.tabular._values import (
 )
 from zoo.errors import UserError, unknown
 from zoo.spec import Column
+from zoo.terminal import print
 
 KINDS = ("numeric", "boolean", "categorical", "date", "ignore")
 FEW = 0.05  # a column of text with at most this share of cells that are not numbers is taken for a column of numbers

@@ -22,6 +22,7 @@ from zoo.data.tabular._values import Place, as_table, extent, missing, plain, re
 from zoo.errors import UserError, unknown
 from zoo.plain import yaml_of
 from zoo.spec import Column, DataSpec, Input, float_type
+from zoo.terminal import print
 
 
 def table_splits(

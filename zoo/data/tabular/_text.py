@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.csv
+import rich.markup
 import rich.progress
 
 from zoo.data.stored import SHARE
 from zoo.data.tabular._values import DECIMAL_COMMA, check_headings, is_text, plain, with_decimal_point
 from zoo.errors import UserError
 from zoo.system import free_memory
+from zoo.terminal import print, visible
 
 UNPACK: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 MISSING = ("", " ", "?", "-", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NULL", "Null", "null", "None")
@@ -153,7 +155,8 @@ def refuse_open_quote(path: Path, dialect: Dialect, table: pa.Table) -> None:
 def opened(path: Path, silent: bool = False) -> Iterator[Any]:
     """The file, unpacked; on a terminal with a progress bar if it is large."""
     silent = silent or path.stat().st_size < LARGE or not sys.stdout.isatty()
-    with rich.progress.open(path, "rb", description=f"reading {path.name}", disable=silent, transient=True) as file:
+    told = rich.markup.escape(visible(f"reading {path.name}"))
+    with rich.progress.open(path, "rb", description=told, disable=silent, transient=True) as file:
         unpack = UNPACK.get(path.suffix)
         yield unpack(file) if unpack else file
 

@@ -11,6 +11,7 @@ from zoo.data.tabular._encode import numbers_of
 from zoo.data.tabular._values import Place, missing, plain, refuse
 from zoo.errors import UserError
 from zoo.spec import Column
+from zoo.terminal import print
 
 FAR = 0.5  # of the width of training's range
 

@@ -21,6 +21,7 @@ from zoo.data.tabular._table import schema_yaml, table_splits
 from zoo.data.tabular._values import Place, as_numbers, as_text, is_number, missing, plain, refuse
 from zoo.errors import UserError, unknown
 from zoo.plain import read_yaml
+from zoo.terminal import print
 
 FACTS = Facts(
     task="any",

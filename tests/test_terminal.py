@@ -1,0 +1,60 @@
+"""Names from elsewhere are shown as text: on a terminal, in the report and in tables."""
+
+import ast
+import html
+import pickle
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import zoo
+from zoo.errors import UserError
+from zoo.prediction import predict_file
+from zoo.summary import columns
+from zoo.terminal import HIDDEN, visible
+
+ROOT = Path(zoo.__file__).parent.parent
+EVIL = "\x1b[2J\x9b31m\u202e<script>=1"
+
+
+def test_control_characters_are_shown_as_escapes():
+    assert visible("a\x1b[2J\r\x7f\x9b\u202e\udcff") == r"a\x1b[2J\r\x7f\x9b\u202e\udcff"
+    assert visible("two\n\tlines, Ünïcode \u4e2d") == "two\n\tlines, Ünïcode \u4e2d"
+
+
+def test_errors_show_control_characters_also_from_another_process():
+    error = pickle.loads(pickle.dumps(UserError(f"no file {EVIL}")))
+    assert str(error) == f"no file {visible(EVIL)}"
+
+
+def test_a_cell_is_one_line_and_aligned():
+    lines = columns(["class", "n"], [["a\x1b\nb", "1"], ["c", "20"]]).splitlines()
+    assert lines == ["class          n", r"a\x1b\nb       1", "c             20"]
+
+
+def test_names_in_data_are_shown_as_text(config, tmp_path, capsys):
+    frame = pd.DataFrame({f"x{EVIL}": np.arange(60.0) ** 2, "y": [EVIL, "=2+3"] * 30, "id": 1.5, f"id{EVIL}": 1.5})
+    path = tmp_path / f"t{EVIL.replace('/', '')}.parquet"
+    frame.to_parquet(path)
+    choices = config("model=fnn", "data=csv", "data.target=y", "trainer=cpu", "trainer.max_epochs=1")
+    choices["data"]["path"] = str(path)
+    zoo.train(choices, tmp_path / "run")
+    frame.assign(**{f"x{EVIL}": 1e9}).to_parquet(path)
+    header, rows = predict_file(zoo.load(tmp_path / "run"), path, tmp_path / "answers.csv")
+    said = capsys.readouterr().out
+    assert visible(EVIL) in said and not HIDDEN.search(said)
+    assert not HIDDEN.search(columns(header, [[str(cell) for cell in row] for row in rows]))
+    written = (tmp_path / "answers.csv").read_text()
+    assert "'=2+3" in written.splitlines()[0] and not HIDDEN.search(written)
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "<script>" not in report and html.escape("<script>") in report
+
+
+def test_all_that_is_printed_is_made_visible():
+    for path in (ROOT / "zoo").rglob("*.py"):
+        text = path.read_text()
+        names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+        shown = re.search(r"^from zoo\.terminal import .*\bprint\b", text, re.MULTILINE)
+        assert "print" not in names or shown or path.name == "terminal.py", f"{path}: from zoo.terminal import print"
