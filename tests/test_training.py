@@ -36,7 +36,7 @@ from zoo.modules.muon import Muon, orthogonal
 from zoo.modules.optim import OPTIMIZERS, OPTIONAL, SCHEDULES, create_optimizer, create_schedule
 from zoo.modules.sharpness import at_worst
 from zoo.spec import DataSpec, Input
-from zoo.tasks import create_task
+from zoo.tasks import TASKS, create_task
 from zoo.trainer import quick_steps
 
 FAMILIES = ("fnn", "cnn", "rnn")
@@ -689,6 +689,62 @@ def test_map_style_data_sets_train_too(config, tmp_path):
         trainer.fit(module, ZooDataModule(one, seeds=[0], batch_size=16))
         states.append(module.state_dict())
     assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
+
+
+# -- early stopping
+
+
+@pytest.mark.parametrize(
+    ("data", "monitor", "mode"),
+    [
+        ("wine", "val/accuracy", "max"),
+        ("wine", "val/loss", "min"),
+        ("wine", "train/loss", "min"),
+        ("diabetes", "val/r2", "max"),
+        ("diabetes", "val/rmse", "min"),
+    ],
+)
+def test_early_stopping_knows_which_way_a_metric_is_better(config, data, monitor, mode):
+    from hydra.utils import instantiate
+
+    section = yaml.safe_load((ROOT / "conf" / "callbacks" / "early_stopping.yaml").read_text())["early_stopping"]
+    told = config("model=fnn", f"data={data}")
+    spec = zoo.load_data(data).spec
+    module = create_module(spec=spec.to_json(), model=told["model"], task={}, optim=told["optim"])
+    trainer = SimpleNamespace(val_check_interval=1.0, check_val_every_n_epoch=1)
+    for given, expected in ((None, mode), ("max", "max")):
+        callback = instantiate({**section, "monitor": monitor, "mode": given, "min_delta": 0.01})
+        callback.setup(trainer, module, "fit")
+        assert callback.mode == expected
+        assert callback.best_score == (-math.inf if expected == "max" else math.inf)
+        assert callback.min_delta == (0.01 if expected == "max" else -0.01)
+
+
+def test_early_stopping_names_the_metrics_there_are(config, tmp_path):
+    from zoo.callbacks import EarlyStopping
+
+    told = r"one of train/loss, val/accuracy, val/auroc, val/f1, val/loss; got val/acc"
+    with pytest.raises(UserError, match=told):
+        zoo.train(config("model=fnn", "trainer=debug"), tmp_path, [EarlyStopping("val/acc")])
+
+
+def test_a_training_whose_score_rises_is_not_stopped(config, tmp_path):
+    """As it was after its second epoch, where a fall counted as better."""
+    from zoo.callbacks import EarlyStopping
+
+    settings = ("model=fnn", "trainer.max_epochs=6", "optim.lr=0.0003")
+    zoo.train(config(*settings), tmp_path, [EarlyStopping("val/auroc", patience=2)])
+    assert len((tmp_path / "metrics.csv").read_text().splitlines()) == 1 + 6
+
+
+@pytest.mark.parametrize("name", TASKS.names())
+def test_every_metric_says_which_way_is_better(name):
+    """As early stopping asks; the score's is what the task says."""
+    spec = DataSpec("made", name, {}, 3, class_names=("a", "b", "c"), target=Input((1,), scaled_axis=0))
+    task = TASKS.get(name)(spec)
+    higher = {name: metric.higher_is_better for name, metric in task.metrics().items()}
+    assert None not in higher.values()
+    assert higher[task.score] == (task.score_mode == "max")
 
 
 # -- what "auto" stands for

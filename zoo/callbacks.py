@@ -1,4 +1,5 @@
-"""What happens beside the training step: history, progress, and the best epoch of each of several models."""
+"""What happens beside the training step: history, progress, early stopping, and the best epoch of each of several
+models."""
 
 import csv
 import io
@@ -9,8 +10,10 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import EarlyStopping as LightningsEarlyStopping
 from torch import Tensor
 
+from zoo.errors import UserError
 from zoo.files import write_text
 from zoo.terminal import print
 
@@ -135,6 +138,40 @@ class Progress(Callback):
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         self.teardown(trainer, pl_module, "fit")
+
+
+class EarlyStopping(LightningsEarlyStopping):
+    """Lightning's, which stops when a metric no longer improves, and knows for each metric which way is better.
+
+    Args:
+        monitor: "val/loss", "train/loss", or "val/" and a metric of the task.
+        mode: "min" or "max", where the metric is a further one, or to overrule.
+        options: as of Lightning's.
+    """
+
+    def __init__(self, monitor: str = "val/loss", mode: str | None = None, **options: Any):
+        super().__init__(monitor, mode=mode or "min", **options)
+        self._mode, self._options = mode, options
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        if self._mode is None:
+            super().__init__(self.monitor, mode=self._better(pl_module), **self._options)
+        super().setup(trainer, pl_module, stage)
+
+    def _better(self, module: Any) -> str:
+        """Which way the monitored metric improves.
+
+        Raises:
+            UserError: for one that the training does not measure.
+        """
+        higher = {f"val/{name}": metric.higher_is_better for name, metric in module.val_metrics[0].items()}
+        higher |= {"train/loss": False, "val/loss": False}
+        if higher.get(self.monitor) is None:
+            raise UserError(
+                f"early stopping monitors one of {', '.join(sorted(higher))}; got {self.monitor}\n"
+                "of another that a callback logs, callbacks.early_stopping.mode= says what is better, min or max"
+            )
+        return "max" if higher[self.monitor] else "min"
 
 
 class BestOfEach(Callback):

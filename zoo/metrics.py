@@ -94,6 +94,7 @@ class ScaledR2Score(R2Score):
 class CrossEntropy(Metric):
     """Mean cross entropy over all tokens; `unit` nats count as one."""
 
+    higher_is_better = False
     total: Tensor
     n: Tensor
 
