@@ -21,7 +21,7 @@ SERIES = torch.arange(60.0).view(30, 2)
 
 
 def series(look_back=4, horizon=3, values=SERIES):
-    return series_splits("made", values, ["a", "b"], (18, 24, 30), look_back, horizon)
+    return series_splits("made", [values], ["a", "b"], [(18, 24, 30)], look_back, horizon, reading={})
 
 
 def text(length=300, n_steps=16):
@@ -37,7 +37,7 @@ def predictor(splits, **choices):
 
 
 def test_windows_are_views_of_every_place_in_the_series():
-    split = WindowSplit(SERIES, look_back=4, horizon=3)
+    split = WindowSplit([SERIES], look_back=4, horizon=3)
     assert len(split) == 30 - 4 - 3 + 1
     for i in (0, 11, len(split) - 1):
         assert torch.equal(split[i]["sequence"], SERIES[i : i + 4])
@@ -190,8 +190,9 @@ def test_rows_out_of_order_and_gaps_are_put_right_and_said(tmp_path, capsys):
     assert "sorted by time" in said
     assert "3 are missing in 2 gaps" in said
     assert len(train) == len(whole)
-    torch.testing.assert_close(train, whole, rtol=0, atol=0.15)
-    assert train[20, 1] == 20
+    assert train.isnan().all(1).nonzero().flatten().tolist() == [20, 21, 60]  # no targets
+    measured = ~train.isnan()
+    assert torch.equal(train[measured], whole[measured])
 
 
 @pytest.mark.parametrize(("freq", "name"), [("B", "a working day"), ("MS", "a month"), ("ME", "a month")])
@@ -223,14 +224,85 @@ def test_irregular_steps_are_said_and_kept(tmp_path, capsys):
     assert "1 of 199 are not" in capsys.readouterr().out
 
 
-def test_missing_values_are_filled_within_their_split(tmp_path):
+def test_missing_values_are_seen_as_the_last_before_them_and_are_no_targets(tmp_path, capsys):
     frame = power()
-    frame.loc[138:141, "heat"] = np.nan  # train ends after row 139
+    frame.loc[:1, "load"] = np.nan
     frame.loc[10:12, "heat"] = np.nan
+    frame.loc[138:141, "heat"] = np.nan  # train ends after row 139
     splits = own_series(tmp_path, frame)
-    assert splits.train.series[10:13, 1].tolist() == [10, 11, 12]
-    assert splits.train.series[138:, 1].tolist() == [137 % 24] * 2
-    assert splits.val.series[8:10, 1].tolist() == [142 % 24] * 2
+    assert "9 missing values are seen as the last value before them" in capsys.readouterr().out
+    assert splits.train.seen[10:13, 1].tolist() == [9, 9, 9]
+    assert splits.train.series[10:13, 1].isnan().all()
+    assert splits.train.seen[:2, 0].isnan().all()  # of which a model reads the mean
+    assert splits.val.seen[8:10, 1].tolist() == [137 % 24] * 2
+    assert splits.val[0]["target"][:2, 1].isnan().all()
+    assert splits.val[0]["sequence"][-2:, 1].tolist() == [137 % 24] * 2
+
+
+def gapped(share, n=1000, width=2):
+    """Splits of white noise of which a share is missing, and the noise."""
+    draw = torch.Generator().manual_seed(0)
+    noise = torch.randn(n, width, generator=draw) * torch.tensor([1.0, 20.0]) + 5
+    values = noise.masked_fill(torch.rand(n, width, generator=draw) < share, torch.nan)
+    return series_splits("noise", [values], ["a", "b"], [(600, 800, n)], 8, 4, reading={})
+
+
+def test_loss_and_metrics_are_of_what_was_measured():
+    splits = gapped(0.5)
+    model = predictor(splits)
+    metrics, outputs, targets = evaluate(model, splits.test)
+    measured = ~targets.isnan()
+    assert 0.4 < measured.float().mean() < 0.6
+    scale = model.model.preprocess.target_scale
+    scaled = ((outputs - targets) / scale.std)[measured].double()
+    assert metrics["mse_scaled"] == pytest.approx(float(scaled.square().mean()), rel=1e-5)
+    assert metrics["mae_scaled"] == pytest.approx(float(scaled.abs().mean()), rel=1e-5)
+    assert metrics["loss"] == pytest.approx(metrics["mse_scaled"], rel=1e-5)
+    assert metrics["mae"] == pytest.approx(float((outputs - targets)[measured].abs().mean()), rel=1e-5)
+    trained = splits.train.series.double()
+    torch.testing.assert_close(scale.mean.double(), trained.nanmean(0))
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
+def test_losses_of_parts_are_weighed_by_what_was_measured_in_them(loss):
+    task = create_task(gapped(0.0).spec, loss=loss)
+    draw = torch.Generator().manual_seed(1)
+    output, target = torch.randn(6, 4, 2, generator=draw, requires_grad=True), torch.randn(6, 4, 2, generator=draw)
+    assert task.loss(output, target) == task._loss(output, target)
+    assert task.count(target) == 6
+    target[:3, 1:] = torch.nan
+    parts = [(task.loss(*part), task.count(part[1])) for part in zip(output.split(3), target.split(3), strict=True)]
+    whole = sum(mean * n for mean, n in parts) / sum(n for _, n in parts)
+    torch.testing.assert_close(task.loss(output, target), whole)
+    measured = ~target.isnan()
+    torch.testing.assert_close(whole, task._loss(output[measured], target[measured]))
+    whole.backward()
+    assert (output.grad[~measured] == 0).all()
+    assert (output.grad[measured] != 0).all()
+
+
+def test_windows_without_a_measured_target_are_left_out(tmp_path, capsys):
+    frame = power()
+    frame.loc[30:39, ["load", "heat"]] = np.nan
+    splits = own_series(tmp_path, frame)
+    assert "7 windows are left out" in capsys.readouterr().out
+    assert len(splits.train) == 129 - 7
+    targets = splits.train.__getitems__(range(len(splits.train)))["target"]
+    assert (~targets.isnan()).flatten(1).any(1).all()
+
+
+@pytest.mark.parametrize("reading", ["file", "array"])
+def test_a_forecast_is_of_gaps_filled_from_the_past(tmp_path, capsys, reading):
+    frame = power()
+    splits = own_series(tmp_path, frame)
+    model = predictor(splits)
+    last, gapped = frame[["load", "heat"]].to_numpy()[-8:], frame.copy()
+    gapped.loc[195:196, "load"] = np.nan
+    last[3:5, 0] = last[2, 0]
+    gapped.to_csv(tmp_path / "gapped.csv", index=False)
+    raw = tmp_path / "gapped.csv" if reading == "file" else gapped[["load", "heat"]].to_numpy()[-8:]
+    assert model.predict(raw) == model.predict(last)
+    assert "2 missing values are filled in from the last value before them" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -238,13 +310,14 @@ def test_missing_values_are_filled_within_their_split(tmp_path):
     [
         (lambda frame: frame.assign(load="high"), {"columns": ["load"]}, "'high' in row 2"),
         (lambda frame: frame.assign(load=np.inf), {}, "finite"),
-        (lambda frame: frame.assign(when=frame["when"][0]), {}, "each date once"),
+        (lambda frame: frame.assign(when=frame["when"][0]), {}, "each time once"),
         (lambda frame: frame[["when"]], {}, "no column of numbers"),
         (lambda frame: frame.assign(load=np.nan), {"columns": ["load"]}, "no value at all"),
         (lambda frame: frame.assign(load=frame["load"].where(frame.index >= 140)), {}, "no value at all"),
         (lambda frame: frame, {"columns": ["lod"]}, "nearest: load"),
         (lambda frame: frame, {"time": "whn"}, "nearest: when"),
-        (lambda frame: frame, {"time": "load"}, "holds a date in each row"),
+        (lambda frame: frame, {"time": "heat"}, "each time once"),
+        (lambda frame: frame.assign(note="fine"), {"time": "note"}, "holds a date or a number in each row"),
         (lambda frame: frame.assign(load=1.0), {"columns": ["load"]}, "nothing to learn"),
         (lambda frame: frame[:20], {}, r"the horizon to 2 at most, and both together to 14 at most"),
         (lambda frame: frame, {"val_share": 0.0}, "above 0"),

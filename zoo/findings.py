@@ -104,12 +104,12 @@ flatter than the line says that the model keeps too close to the mean.</p>
 def forecasting(predictor: Predictor, splits: Splits, values: Tensor, targets: Tensor) -> str:
     """The error at each step ahead beside that of repeating the last value, and forecasts of single windows."""
     n = len(values)
-    scale = predictor.model.preprocess.scale_target
+    scale = predictor.model.preprocess.scale_target  # NaN stays where nothing was measured
     seen = next(batches(splits.test, n))["sequence"].cpu()  # (n, look_back, n_channels)
     last = seen[:, -1:].expand_as(targets)
     with torch.inference_mode():
         truth, *guesses = (scale(part.to(predictor.device)).cpu() for part in (targets, values, last))
-    errors = [(guess - truth).square().mean((0, 2)) for guess in guesses]  # each (horizon,)
+    errors = [(guess.nan_to_num() - truth).square().nanmean((0, 2)) for guess in guesses]  # each (horizon,)
     chart = by_step("squared error, standardised", {"model": errors[0], "repeating the last value": errors[1]})
     windows = torch.linspace(0, n - 1, min(N_WINDOWS, n)).long().unique().tolist()
     names = splits.spec.column_names

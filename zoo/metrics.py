@@ -27,7 +27,7 @@ def regression() -> MetricCollection:
 
 
 def forecasting() -> MetricCollection:
-    """Mean squared and absolute error over all steps and channels: `_scaled` of values standardised by the training
+    """Mean squared and absolute error over all that was measured: `_scaled` of values standardised by the training
     split, as the literature gives them, and in the series' own units."""
     return _collect(
         mse_scaled=ScaledSquaredError(),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.data.folders import files_in
-from zoo.data.splits import Batch, n_at_once
+from zoo.data.splits import Batch, NamedBatch, n_at_once
 from zoo.errors import UserError, no_file, unknown
 from zoo.files import check_output, write_csv
 from zoo.models.ensemble import Trained
@@ -103,9 +103,9 @@ class Predictor:
         return written
 
     def answers(self, raw: Any) -> dict[str, list[Any]]:
-        """The answers as the columns of a table, with the probability of each class where there are classes."""
-        batch, _ = self.read(raw)
-        return self.task.tabulate(self.outputs(batch))
+        """The answers as the columns of a table, with the names of the samples where they have some, and the
+        probability of each class where there are classes."""
+        return self._tabulated(self.read(raw)[0])
 
     def file_answers(self, path: Path) -> tuple[dict[str, list[Any]], np.ndarray | None]:
         """`answers` for the samples of a file that can be read, and the mask (n,) of these among all in it; None for
@@ -113,7 +113,13 @@ class Predictor:
         from zoo.data.readers import read_file
 
         batch, answered = read_file(self.spec, path)
-        return self.task.tabulate(self.outputs(self._checked(batch))), answered
+        return self._tabulated(self._checked(batch)), answered
+
+    def _tabulated(self, batch: Batch) -> dict[str, list[Any]]:
+        answers = self.task.tabulate(self.outputs(batch))
+        n_rows = len(next(iter(answers.values()))) // len(next(iter(batch.values())))  # of a sample
+        names = batch.names if isinstance(batch, NamedBatch) else {}
+        return {heading: [one for one in column for _ in range(n_rows)] for heading, column in names.items()} | answers
 
     def outputs(self, batch: Batch) -> Tensor:
         """The model's outputs (batch, n_outputs) for any number of samples."""

@@ -451,3 +451,38 @@ def test_fault_01_a_kill_while_a_cache_is_made_leaves_nothing(tmp_path):
 
     assert cache_module.kept(made, make).read_text() == "whole"
     assert {path.name for path in tmp_path.iterdir() if path.suffix != ".lock"} == {"made", "other"}
+
+
+# 30: gaps in a series
+
+
+def test_fault_30_noise_with_gaps_cannot_be_forecast(config, tmp_path):
+    """Of white noise with 80 % missing nothing can be learnt: gaps are no targets, so that the error is that of the
+    mean, and validation says the same."""
+    n, draw = 3000, np.random.default_rng(0)
+    noise = np.where(draw.random(n) < 0.8, np.nan, draw.normal(size=n))
+    frame = pd.DataFrame({"hour": pd.date_range("2024-01-01", periods=n, freq="h"), "noise": noise})
+    frame.to_csv(tmp_path / "noise.csv", index=False)
+    made = ["model=rnn", "model.width=4", "data=series", f"data.path={tmp_path}/noise.csv", "trainer=cpu"]
+    lengths = ["data.look_back=12", "data.horizon=6", "trainer.max_epochs=2"]
+    metrics = zoo.train(config(*made, *lengths), tmp_path / "run")
+    measured = noise[round(0.8 * n) :]
+    expected = np.nanmean(((measured - np.nanmean(noise[: round(0.7 * n)])) / np.nanstd(noise[: round(0.7 * n)])) ** 2)
+    assert metrics["test"]["mse_scaled"] == pytest.approx(expected, rel=0.1)
+    assert metrics["val"]["loss"] == pytest.approx(metrics["val"]["mse_scaled"], rel=1e-5)
+
+
+def test_fault_30_the_future_fills_no_gap(tmp_path):
+    """A gap of a series is seen as the last value before it, whatever comes after, and steps that are not in the file
+    are gaps too."""
+    hours, seen = pd.date_range("2024-01-01", periods=200, freq="h"), []
+    for after in (0.0, 1e3):
+        frame = pd.DataFrame({"hour": hours, "load": np.sin(np.arange(200))})
+        frame.loc[60, "load"] = after
+        frame = frame.drop(index=range(50, 55)).assign(load=lambda one: one.load.where(~one.index.isin(range(55, 60))))
+        frame.to_csv(tmp_path / "load.csv", index=False)
+        split = zoo.load_data("series", path=str(tmp_path / "load.csv"), look_back=6, horizon=3).train
+        seen.append(split.seen[:60])
+        assert split.series[50:60].isnan().all()
+    assert torch.equal(*seen)
+    assert (seen[0][50:] == seen[0][49]).all()

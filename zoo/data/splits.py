@@ -17,6 +17,15 @@ Batch = dict[str, Tensor]
 AT_ONCE = 2**25  # values of a batch that is only read
 
 
+class NamedBatch(Batch):
+    """A batch with the names of its samples: `names` holds a list (n,) of them by heading, more than one where it takes
+    several to name a sample."""
+
+    def __init__(self, values: Batch, names: Mapping[str, list[str]]):
+        super().__init__(values)
+        self.names = names
+
+
 class TensorSplit(Dataset[Batch]):
     """A split that lies in memory: one tensor for each input and the target, all with the samples as first axis."""
 

@@ -130,8 +130,9 @@ class Preprocess(nn.Module):
         return {name: self.scales[name](_channels_last(value)) for name, value in inputs.items()}
 
     def scale_target(self, target: Tensor) -> Tensor:
-        """The target as the network should give it: values (batch, ...) standardised, or classes as they are."""
-        return self.target_scale(target)
+        """The target as the network should give it: values (batch, ...) standardised, NaN where there is none, or
+        classes as they are."""
+        return self.target_scale.scale(target) if isinstance(self.target_scale, Standardize) else target
 
     def restore(self, output: Tensor) -> Tensor:
         """The network's output in the target's own units, of the shape it came in."""
@@ -180,8 +181,12 @@ class Standardize(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardise `x` of any leading shape; integers become floats."""
-        scaled = (x.to(self.mean.dtype) - self.mean).to(self.std.dtype).div_(self.std)
+        scaled = self.scale(x)
         return scaled.nan_to_num(0.0, math.inf, -math.inf) if x.is_floating_point() else scaled
+
+    def scale(self, x: Tensor) -> Tensor:
+        """What `forward` gives, but with missing values left as NaN."""
+        return (x.to(self.mean.dtype) - self.mean).to(self.std.dtype).div_(self.std)
 
     def inverse(self, x: Tensor) -> Tensor:
         """Undo `forward`, in the mean's precision."""

@@ -165,8 +165,5 @@ def _ranges(values: Sequence[np.ndarray], n_channels: int) -> list[tuple[float, 
 
 
 def _encoded(part: Sequences, an_input: Input) -> Batch:
-    n_missing = sum(int(np.isnan(values).sum()) for values in part.values)
-    if n_missing:
-        print(f"{n_missing:,} missing values are filled in from their neighbours in the sequence")
     sequence, lengths = checked(part.values, part.places, an_input.shape[1] or 0, an_input.dtype)
     return {"sequence": sequence, "lengths": lengths}

@@ -14,8 +14,9 @@ from zoo.data import READERS
 from zoo.data.folders import ending
 from zoo.data.sequences._files import load_arrays, without_padding
 from zoo.data.sequences._formats import read_file
-from zoo.data.sequences._series import last_window
-from zoo.data.splits import Batch
+from zoo.data.sequences._gaps import carry_forward, fill_gaps
+from zoo.data.sequences._series import last_windows
+from zoo.data.splits import Batch, NamedBatch
 from zoo.errors import UserError
 from zoo.spec import DataSpec, Input
 
@@ -57,10 +58,16 @@ def sequence_inputs(n_channels: int, n_steps: int | None = None, dtype: str = "f
 
 
 def checked(
-    values: Sequence[np.ndarray], places: Sequence[str], n_channels: int, dtype: str = "float32"
+    values: Sequence[np.ndarray],
+    places: Sequence[str],
+    n_channels: int,
+    dtype: str = "float32",
+    *,
+    past: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Sequences of `dtype`, padded, and their lengths. Missing values (NaN) are interpolated within a channel of a
-    sequence; one that has no other value stays NaN, which a model reads as the mean.
+    sequence, or are the last value before them if they are filled from the `past` alone; those without such a value
+    stay NaN, which a model reads as the mean. How many there are is said.
 
     Raises:
         UserError: naming the sequences without a step, with other channels, with infinity or with no value at all.
@@ -88,25 +95,23 @@ def checked(
             f"{len(values):,} sequences take {size / 1e9:.0f} GB\n"
             f"cut long ones with data.max_steps= (half are shorter than {math.ceil(np.median(lengths)):,} steps)"
         )
-    return pad([torch.tensor(fill_gaps(one)) for one in values])
+    filled = [carry_forward(one) if past else fill_gaps(one) for one in values]
+    _say_filled(values, filled, "the last value before them" if past else "their neighbours in the sequence")
+    return pad([torch.tensor(one) for one in filled])
+
+
+def _say_filled(values: Sequence[np.ndarray], filled: Sequence[np.ndarray], where: str) -> None:
+    before, left = (sum(int(np.isnan(one).sum()) for one in some) for some in (values, filled))
+    if before > left:
+        print(f"{before - left:,} missing values are filled in from {where}")
+    if left:
+        print(f"{left:,} missing values have none to be filled in from, and are read as the mean of the training split")
 
 
 def first_places(places: Sequence[str], bad: np.ndarray) -> str:
     """The places where the mask `bad` (n,) is true, at most three."""
     rows = np.flatnonzero(bad)
     return ", ".join(places[row] for row in rows[:3]) + (", ..." if len(rows) > 3 else "")
-
-
-def fill_gaps(values: np.ndarray) -> np.ndarray:
-    """Values (time, n_channels) with NaN interpolated in each channel that has others; the ends take the nearest."""
-    gaps = np.isnan(values)
-    if not gaps.any():
-        return values
-    values, steps = values.copy(), np.arange(len(values))
-    for channel in np.flatnonzero(gaps.any(0) & ~gaps.all(0)):
-        gap = gaps[:, channel]
-        values[gap, channel] = np.interp(steps[gap], steps[~gap], values[~gap, channel])
-    return values
 
 
 @READERS.register("sequence")
@@ -118,15 +123,20 @@ def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
         raw: an array (time, n_channels), or several, or (n_channels, time) where training read those; or a path, or
             several, of the kinds that `data=sequences` reads. Recordings come as files alone.
     """
+    ids: Mapping[str, list[str]] = {}
+    if isinstance(raw, Path) and "date_column" in spec.reading:
+        raw, ids = last_windows(spec, raw)
+        raw = raw if ids else raw[0]
     values, places, single = _raw_sequences(spec, raw)
-    return as_trained(spec, values, places), single
+    return NamedBatch(as_trained(spec, values, places), ids), single
 
 
 def as_trained(spec: DataSpec, values: Sequence[np.ndarray], places: Sequence[str]) -> Batch:
     """Sequences as the batch that a model with `spec` takes; UserError for those of other channels or lengths."""
     (n_steps, n_channels), dtype = spec.inputs["sequence"].shape, spec.inputs["sequence"].dtype
     values = [one[: spec.reading.get("max_steps")] for one in values]
-    sequence, lengths = checked(values, places, n_channels, dtype)  # type: ignore[arg-type]
+    past = "date_column" in spec.reading  # a series, of which the future is to be forecast
+    sequence, lengths = checked(values, places, n_channels, dtype, past=past)  # type: ignore[arg-type]
     if n_steps and (lengths != n_steps).any():
         wrong = int((lengths != n_steps).nonzero()[0])
         raise UserError(f"a sequence here has {n_steps} steps; {places[wrong]} has {lengths[wrong]}: give as many")
@@ -135,8 +145,6 @@ def as_trained(spec: DataSpec, values: Sequence[np.ndarray], places: Sequence[st
 
 def _raw_sequences(spec: DataSpec, raw: Any) -> tuple[list[np.ndarray], list[str], bool]:
     """The sequences of raw input, what to call each, and whether it was a single one."""
-    if isinstance(raw, Path) and "date_column" in spec.reading:
-        raw = last_window(spec, raw)
     if isinstance(raw, Path) and ending(raw.name) == ".npy":
         (raw,) = load_arrays(raw).values()
     if isinstance(raw, Path) or (isinstance(raw, Sequence) and raw and all(isinstance(one, Path) for one in raw)):

@@ -36,5 +36,14 @@ def etth1(*, look_back: int = 96, horizon: int = 96) -> Splits:
     table = pd.read_csv(io.BytesIO(read("ETT/ETTh1.csv", SHA256, [URL])), index_col="date")
     series = torch.tensor(table.to_numpy(), dtype=torch.float32)
     columns = [str(name) for name in table.columns]
-    spec = {"reading": {"date_column": "date"}, "licence": FACTS.licence, "source": FACTS.source}
-    return series_splits("etth1", series, columns, ENDS, look_back, horizon, **spec)
+    return series_splits(
+        "etth1",
+        [series],
+        columns,
+        [ENDS],
+        look_back,
+        horizon,
+        reading={"date_column": "date"},
+        licence=FACTS.licence,
+        source=FACTS.source,
+    )

@@ -8,7 +8,6 @@ import torch
 
 from zoo.data import DATA, Facts
 from zoo.data.plain import texts
-from zoo.data.sequences._sequences import fill_gaps
 from zoo.data.sequences._series import read_series
 from zoo.data.sequences._windows import series_splits
 from zoo.data.splits import Splits, check_shares
@@ -31,18 +30,23 @@ def series(
     *,
     path: str | None = None,
     columns: Sequence[str] | None = None,
-    time: str | None = None,
+    time: str | Sequence[str] | None = None,
+    series_id: str | Sequence[str] | None = None,
+    only: Sequence[str] | None = None,
     look_back: int = 96,
     horizon: int = 24,
     val_share: float = 0.1,
     test_share: float = 0.2,
 ) -> Splits:
-    """Windows of a table's columns, split by time; the last steps are the test split.
+    """Windows of a table's columns, split by time; the last steps, of each series, are the test split.
 
     Args:
         path: of the table.
         columns: to look back on and to forecast; None takes all numbers.
-        time: the column of dates; None takes the first there is, or the order of the rows.
+        time: the column of dates or of numbers that orders the rows, or several, such as [Date,Time]; None finds it,
+            else takes the order of the rows.
+        series_id: the column of ids where the table holds several series, or several such columns.
+        only: ids of the series to take; None takes all.
         look_back: steps that are seen.
         horizon: steps to forecast.
         val_share: share of the steps.
@@ -51,40 +55,63 @@ def series(
     if path is None:
         raise UserError("say which table: data=series data.path=power.csv")
     check_shares(val_share, test_share)
-    columns = None if columns is None else texts(columns)
-    time = None if time is None else str(time)
-    frame = read_series(Path(path).expanduser(), columns, time)
-    ends = [round(len(frame) * share) for share in (1 - val_share - test_share, 1 - test_share, 1)]
-    ranges = [extent(column) for column in frame.to_numpy()[: ends[0]].T]
-    values = _filled(frame.to_numpy(float_type(*ranges)), ends, path)
-    _check_constant(list(frame.columns), values[: ends[0]])
-    return series_splits(
+    reading = {"date_column": time, "series_id": series_id, "only": only}
+    found = read_series(Path(path).expanduser(), reading, None if columns is None else texts(columns))
+    names = [str(name) for name in found.frames[0].columns]
+    values = [frame.to_numpy(np.float64) for frame in found.frames]
+    shares = (1 - val_share - test_share, 1 - test_share, 1)
+    ends = [[round(len(one) * share) for share in shares] for one in values]
+    _check_measured(path, values, ends)
+    trained = np.concatenate([one[: end[0]] for one, end in zip(values, ends, strict=True)])
+    _check_constant(names, trained)
+    ranges = [extent(column) for column in trained.T]
+    splits = series_splits(
         Path(path).name.split(".")[0],
-        torch.from_numpy(values),
-        [Column(str(name), range=one) for name, one in zip(frame.columns, ranges, strict=True)],
+        [torch.from_numpy(one.astype(float_type(*ranges))) for one in values],
+        [Column(name, range=one) for name, one in zip(names, ranges, strict=True)],
         ends,
         look_back,
         horizon,
-        reading={"date_column": time},
+        reading=found.reading,
         licence=FACTS.licence,
         source=path,
     )
+    _say_what_is_left(path, ends, look_back, horizon, splits)
+    return splits
 
 
-def _filled(values: np.ndarray, ends: Sequence[int], path: str) -> np.ndarray:
-    """Missing values filled in within each split, so that none learns from another."""
-    gaps, parts = np.isnan(values), np.split(values, ends[:-1])
-    if any(len(part) and np.isnan(part).all(0).any() for part in parts):
+def _check_measured(path: str, values: Sequence[np.ndarray], ends: Sequence[Sequence[int]]) -> None:
+    """Say how many values are missing; refuse if a column has none at all in a split."""
+    gaps = [np.isnan(one) for one in values]
+    n_missing = sum(int(one.sum()) for one in gaps)
+    splits = zip(*(np.split(one, end[:-1]) for one, end in zip(gaps, ends, strict=True)), strict=True)
+    if n_missing and any(np.concatenate(parts).all(0).any() for parts in splits):
         raise UserError(f"{path}: a column has no value at all in a split; leave it out with data.columns=[...]")
-    if gaps.any():
-        print(f"{path}: {int(gaps.sum()):,} missing values are filled in between their neighbours")
-    return np.concatenate([fill_gaps(part) for part in parts])
+    if n_missing:
+        print(
+            f"{path}: {n_missing:,} missing values are seen as the last value before them, and are no targets: errors "
+            "are those of measured values alone"
+        )
 
 
 def _check_constant(columns: Sequence[str], values: np.ndarray) -> None:
     """Name the columns whose `values` (n_steps, n_columns) in the training split are all one; refuse if all are."""
-    constant = [name for name, column in zip(columns, values.T, strict=True) if len(set(column.tolist())) == 1]
+    lows, highs = np.nanmin(values, 0), np.nanmax(values, 0)
+    constant = [name for name, low, high in zip(columns, lows, highs, strict=True) if low == high]
     if len(constant) == len(columns):
         raise UserError(f"there is nothing to learn: the training split has one value only, in {', '.join(constant)}")
     if constant:
         print(f"one value only in the training split: {', '.join(constant)}; data.columns=[...] takes others alone")
+
+
+def _say_what_is_left(path: str, ends: Sequence[Sequence[int]], look_back: int, horizon: int, splits: Splits) -> None:
+    """Say how many series have no window in a split, and how many windows nothing to forecast."""
+    sizes = np.diff(np.array(ends), axis=1, prepend=0)  # (n_series, 3) steps
+    sizes += np.minimum(look_back, [[0, end[0], end[1]] for end in ends])  # with those that are looked back on
+    n_windows = np.maximum(sizes - look_back - horizon + 1, 0)
+    short = int((n_windows == 0).any(1).sum())
+    if short:
+        print(f"{path}: {short:,} of {len(ends):,} series are too short for a window in each split")
+    left = int(n_windows.sum()) - sum(map(len, (splits.train, splits.val, splits.test)))  # type: ignore[arg-type]
+    if left:
+        print(f"{path}: {left:,} windows are left out, as nothing that they forecast was measured")

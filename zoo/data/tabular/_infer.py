@@ -209,12 +209,12 @@ def _is_id(kind: str, array: pa.Array) -> bool:
     return bool(distinct and (in_order or np.ptp(values) < DENSE * len(values)))
 
 
-def date_forms(array: pa.Array) -> list[str]:
-    """The forms that the first dates of a column of text all have."""
+def date_forms(array: pa.Array, known: Sequence[str] = DATES) -> list[str]:
+    """Those of the known forms that the first dates of a column of text all have."""
     first = array.drop_null().slice(0, 100)
     if not len(first) or not pc.all(pc.match_substring_regex(first, "[0-9]")).as_py():
         return []
-    forms = [form for form in DATES if as_dates(first.slice(0, 1), form).notna().all()]
+    forms = [form for form in known if as_dates(first.slice(0, 1), form).notna().all()]
     return [form for form in forms if as_dates(first, form).notna().all()]
 
 

@@ -1,0 +1,211 @@
+"""Series of the user's own: times in any common form, and several series in one table."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import zoo
+from zoo.data.splits import each_value_once
+from zoo.errors import UserError
+from zoo.prediction import Predictor, predict_file
+
+N = 120
+VALUES = np.sin(np.arange(N) / 4).round(3)
+HOURS = pd.date_range("2024-02-01", periods=N, freq="h")
+MONTHS = pd.date_range("2000-01-01", periods=N, freq="MS")
+QUARTERS = pd.date_range("1990-01-01", periods=N, freq="QS")
+WEEKS = pd.date_range("2020-01-06", periods=N, freq="7D")
+
+
+def load(folder, frame, **options):
+    frame.to_csv(folder / "own.csv", index=False)
+    return zoo.load_data("series", path=str(folder / "own.csv"), look_back=6, horizon=3, **options)
+
+
+def table(**times):
+    return pd.DataFrame({**times, "power": VALUES})
+
+
+def since_1970(unit):
+    return HOURS.astype(f"datetime64[{unit}]").astype("int64")
+
+
+FORMS = {
+    "seconds since 1970": table(stamp=since_1970("s")),
+    "milliseconds since 1970": table(zeit=since_1970("ms")),
+    "microseconds since 1970": table(ts=since_1970("us")),
+    "nanoseconds since 1970": table(x=since_1970("ns")),
+    "ISO with a zone": table(when=HOURS.strftime("%Y-%m-%dT%H:%M:%SZ")),
+    "dd.mm.yyyy": table(Datum=HOURS.strftime("%d.%m.%Y %H:%M")),
+    "a date and a clock": table(Date=HOURS.strftime("%d/%m/%Y"), Time=HOURS.strftime("%H:%M:%S")),
+    "a date and a clock of twelve hours": table(day=HOURS.strftime("%m/%d/%Y"), clock=HOURS.strftime("%I:%M %p")),
+    "a date and an hour": table(Date=HOURS.strftime("%Y-%m-%d"), Hour=HOURS.hour + 1),
+    "year, month, day and hour": table(
+        No=np.arange(N), year=HOURS.year, month=HOURS.month, day=HOURS.day, hour=HOURS.hour
+    ),
+    "2020-03": table(month=MONTHS.strftime("%Y-%m")),
+    "Jan 2020": table(month=MONTHS.strftime("%b %Y")),
+    "03/2020": table(month=MONTHS.strftime("%m/%Y")),
+    "202003": table(period=MONTHS.strftime("%Y%m")),
+    "20200301": table(day=WEEKS.strftime("%Y%m%d")),
+    "2020Q1": table(quarter=[f"{one.year}Q{one.quarter}" for one in QUARTERS]),
+    "Q1 2020": table(quarter=[f"Q{one.quarter} {one.year}" for one in QUARTERS]),
+    "2020-W05": table(week=WEEKS.strftime("%G-W%V")),
+    "years": table(year=np.arange(1900, 1900 + N)),
+    "clocks of a day": table(clock=pd.date_range("2024-01-01", periods=N, freq="10min").strftime("%H:%M")),
+    "steps": table(step=np.arange(N)),
+    "seconds of a measurement": table(t=(np.arange(N) * 0.1).round(1)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_times_in_any_form_order_the_rows_and_are_no_channel(tmp_path, capsys, form):
+    newest_first = load(tmp_path, FORMS[form][::-1])
+    said = capsys.readouterr().out
+    assert newest_first.spec.column_names == ["power"]
+    assert torch.equal(newest_first.train.series[:, 0], torch.tensor(VALUES[: round(0.7 * N)], dtype=torch.float32))
+    assert "the latest rows come first, and are turned around" in said
+    assert "steps" not in said  # which are regular
+    assert torch.equal(newest_first.train.series, load(tmp_path, FORMS[form]).train.series)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_columns_of_times_may_be_named(tmp_path, form):
+    names = list(FORMS[form].columns[:-1])
+    names = names[1:] if form.startswith("year,") else names
+    splits = load(tmp_path, FORMS[form][["power", *names]], time=names)
+    assert splits.spec.column_names == ["power"]
+    assert splits.spec.reading["date_column"] == (names[0] if len(names) == 1 else names)
+
+
+@pytest.mark.parametrize(
+    ("frame", "channels"),
+    [
+        (table(date=HOURS, stamp=since_1970("s")), ["power"]),
+        (table(date=HOURS, heat=np.arange(N) % 7), ["heat", "power"]),
+        (table(date=HOURS, meter=1e9 + np.arange(N) % 5), ["meter", "power"]),
+        (table(clock=HOURS.strftime("%H:%M")), ["power"]),
+        (table(t=np.arange(N) % 9 + 1800), ["t", "power"]),  # a temperature
+        (table(date=HOURS, idx=np.arange(N)), ["power"]),
+        (pd.DataFrame({"time": np.arange(N)}), ["time"]),
+        (pd.DataFrame({"meter": 1_500_000_000 + 3 * np.arange(N)}), ["meter"]),
+    ],
+)
+def test_only_times_are_taken_for_times(tmp_path, frame, channels):
+    assert load(tmp_path, frame).spec.column_names == channels
+
+
+def test_a_column_that_is_asked_for_is_a_channel(tmp_path):
+    assert load(tmp_path, FORMS["seconds since 1970"], columns=["stamp", "power"]).spec.column_names[0] == "stamp"
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y"])
+def test_day_and_month_are_told_apart_by_rows_that_lie_close_together(tmp_path, capsys, form):
+    hours = pd.date_range("2024-02-01", periods=N, freq="h")
+    splits = load(tmp_path, table(Date=hours.strftime(form), Time=hours.strftime("%H:%M")))
+    assert splits.spec.reading["date_form"] == form
+    assert f"dates of 'Date' are read as {form}" in capsys.readouterr().out
+
+
+def predictor(splits):
+    torch.manual_seed(0)
+    model = zoo.create_model("rnn/lstm", splits.spec, width=4)
+    model.preprocess.fit(each_value_once(splits.train))
+    return Predictor(model, splits.spec, {})
+
+
+def test_a_later_file_is_read_as_the_training_file_was(tmp_path):
+    long = pd.date_range("2024-02-01", periods=500, freq="h")  # until the 21st: read as day, month, year
+    frame = pd.DataFrame({"Date": long.strftime("%d/%m/%Y"), "Time": long.strftime("%H:%M"), "power": np.arange(500.0)})
+    model = predictor(load(tmp_path, frame))
+    expected = model.predict(frame[["power"]].to_numpy()[42:48])
+    frame[:48][::-1].to_csv(tmp_path / "new.csv", index=False)  # the 1st and the 2nd of February
+    assert model.predict(tmp_path / "new.csv") == expected
+    frame[["power"]][:48].to_csv(tmp_path / "bare.csv", index=False)
+    assert model.predict(tmp_path / "bare.csv") == expected
+
+
+def panel(ids="AB", **options):
+    parts = [pd.DataFrame({"unique_id": one, "ds": HOURS, "y": VALUES + 10 * k}) for k, one in enumerate(ids)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_several_series_in_one_table_are_told_with_the_way_out(tmp_path):
+    with pytest.raises(UserError, match="holds 2 series by 'unique_id'") as told:
+        load(tmp_path, panel())
+    assert "data.series_id=unique_id" in str(told.value)
+    assert "data.only=[A]" in str(told.value)
+    assert "clock" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("frame", "option"),
+    [
+        (panel().rename(columns={"unique_id": "meter"}), "meter"),
+        (panel().assign(unique_id=lambda frame: frame.unique_id.map({"A": 7, "B": 9})), "unique_id"),
+        (panel().assign(ds=[*range(N), *range(N)]).rename(columns={"ds": "step"}), "unique_id"),
+        (panel("ABCD").assign(unique_id=["x"] * 2 * N + ["z"] * 2 * N, kind=(["a"] * N + ["b"] * N) * 2), "kind"),
+    ],
+)
+def test_ids_are_found_whatever_they_are(tmp_path, frame, option):
+    with pytest.raises(UserError, match=rf"data\.series_id=.*{option}"):
+        load(tmp_path, frame)
+
+
+def test_windows_of_several_series_lie_within_one_and_share_its_splits(tmp_path):
+    splits = load(tmp_path, panel().sample(frac=1, random_state=0), series_id="unique_id")
+    alone = load(tmp_path, panel("A"), series_id="unique_id")
+    assert splits.spec.column_names == ["y"]
+    for both, one in zip((splits.train, splits.val, splits.test), (alone.train, alone.val, alone.test), strict=True):
+        assert len(both) == 2 * len(one)
+        windows = both.__getitems__(range(len(both)))
+        whole = torch.cat([windows["sequence"], windows["target"]], 1)
+        assert (whole.amax(1) - whole.amin(1) < 5).all()  # the series lie 10 apart
+    statistics = predictor(splits).model.preprocess.scales["sequence"]
+    trained = np.concatenate([VALUES[:84], VALUES[:84] + 10])
+    assert float(statistics.mean) == pytest.approx(trained.mean(), abs=1e-5)
+
+
+def test_some_series_of_a_table(tmp_path, capsys):
+    splits = load(tmp_path, panel(), series_id="unique_id", only=["B"])
+    assert splits.train.series.min() > 5
+    short = pd.concat([panel(), panel("C")[:8]])
+    assert len(load(tmp_path, short, series_id="unique_id").train) == 2 * len(splits.train)
+    assert "1 of 3 series are too short for a window in each split" in capsys.readouterr().out
+    with pytest.raises(UserError, match="'C'; there are: A, B"):
+        load(tmp_path, panel(), series_id="unique_id", only=["C"])
+    with pytest.raises(UserError, match="nearest: unique_id"):
+        load(tmp_path, panel(), series_id="uniqu_id")
+
+
+def test_gaps_of_one_series_are_not_filled_from_another(tmp_path):
+    frame = panel()
+    frame.loc[N : N + 2, "y"] = np.nan
+    train = load(tmp_path, frame, series_id="unique_id").train
+    assert train.seen[84:87].isnan().all()
+    assert train.seen[83] < 5 < train.seen[87]
+
+
+def test_each_series_of_a_table_is_answered_by_its_ids(tmp_path, capsys):
+    frame = panel("ABCD").assign(shop=["x"] * 2 * N + ["z"] * 2 * N, unique_id=(["a"] * N + ["b"] * N) * 2)
+    model = predictor(load(tmp_path, frame, series_id=["shop", "unique_id"]))
+    short = frame[-3:].assign(shop="new")
+    pd.concat([frame, short]).to_csv(tmp_path / "new.csv", index=False)
+    header, rows = predict_file(model, tmp_path / "new.csv")
+    assert header == ["sample", "shop", "unique_id", "step", "y"]
+    assert [row[1:4] for row in rows[2:5]] == [["x", "a", 3], ["x", "b", 1], ["x", "b", 2]]
+    assert len(rows) == 4 * 3
+    assert "left out, as they have fewer than 6 steps: 1 series" in capsys.readouterr().out
+    alone = model.predict(panel("B")[["y"]].to_numpy()[-6:])
+    assert [row[4] for row in rows[:3]] == pytest.approx([step[0] for step in alone])
+
+
+def test_a_time_that_is_there_twice_is_told_by_its_row(tmp_path):
+    frame = table(date=HOURS)
+    with pytest.raises(UserError, match=r"2024-02-01 04:00:00' in row 7.*\nleave the second one out; or name"):
+        load(tmp_path, pd.concat([frame[:5], frame[4:]]))
+    autumn = table(date=pd.date_range("2024-10-26", periods=N, freq="h"))
+    autumn.loc[27, "date"] = autumn.date[26]
+    with pytest.raises(UserError, match="where clocks are put back"):
+        load(tmp_path, autumn)

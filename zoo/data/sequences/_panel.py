@@ -1,0 +1,54 @@
+"""Several series in one table, told apart by a column of ids or by several."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zoo.data.tabular._values import Place, as_text, is_text, missing, plain, refuse
+
+USUAL = ("unique_id", "id", "series", "series_id", "item_id", "item", "sensor", "station", "store", "meter", "site")
+FEW = 0.125  # distinct values to a row: columns of numbers with more are not taken for ids
+MOST = 8  # columns that are looked at in pairs
+
+
+def series_ids(table: pa.Table, names: Sequence[str], place: Place) -> tuple[np.ndarray, list[tuple[str, ...]]]:
+    """Which series each row belongs to (n_rows,), and the series' ids, one for each of the columns `names`, in the
+    order of their appearance."""
+    columns = [as_text(plain(table[name])) for name in names]
+    for name, column in zip(names, columns, strict=True):
+        rule = f"each row has the id of its series in column '{name}'"
+        refuse(rule, column, missing(column), place, "fill it in, or leave these rows out")
+    codes, ids = pd.factorize(pd.MultiIndex.from_arrays([column.to_pandas() for column in columns]))
+    return codes, [one if isinstance(one, tuple) else (one,) for one in ids]
+
+
+def find_ids(table: pa.Table, times: Sequence[str], index: pd.Index) -> tuple[list[str], int] | None:
+    """The columns, one or two, in whose series each time is there once, and how many series there are; None if there
+    are none. The columns `times` and the times `index` (n_rows,) are known."""
+    when = pd.factorize(index)[0]
+    found = list(itertools.islice(possible_ids(table, times), MOST))
+    for size in (1, 2):
+        for some in itertools.combinations(found, size):
+            codes = pd.MultiIndex.from_arrays([codes for _, codes in some]).factorize()[0]
+            n = int(codes.max()) + 1
+            if 2 * n <= len(codes) and not pd.MultiIndex.from_arrays([codes, when]).has_duplicates:
+                return [name for name, _ in some], n
+    return None
+
+
+def possible_ids(table: pa.Table, others: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Columns beside `others` that may hold ids, and their codes (n_rows,): text and those of a usual name first."""
+    names = [name for name in table.column_names if name not in others]
+    usual = [name for name in names if name.lower() in USUAL or name.lower().endswith("_id")]
+    columns = {name: plain(table[name]) for name in names}
+    text = [name for name in names if is_text(columns[name].type)]
+    whole = [name for name in names if pa.types.is_integer(columns[name].type)]
+    for name in dict.fromkeys([*usual, *text, *whole]):
+        column = columns[name]
+        n, most = pc.count_distinct(column).as_py(), 0.5 if name in usual or name in text else FEW
+        if not column.null_count and 1 < n <= most * len(column):
+            yield name, column.dictionary_encode().indices.to_numpy()
