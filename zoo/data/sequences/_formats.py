@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.sequences._files import Sequences, read_arrays
-from zoo.data.sequences._long import read_long
 from zoo.data.sequences._recordings import read_recordings
 from zoo.data.sequences._sound import SUFFIXES
 from zoo.data.sequences._ts import read_ts
+from zoo.data.sequences._wide import read_sequence_table
 from zoo.errors import UserError, no_file
 
 TABLES = (".csv", ".tsv", ".txt", ".parquet", "")
@@ -34,8 +34,8 @@ def read_file(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> Sequ
         if suffix == ".ts":
             return read_ts(path, labelled, None if labelled else len(reading.get("columns", ())))
         if suffix in TABLES:
-            return read_long(path, reading, labelled)
-    except (OSError, UnicodeDecodeError) as error:
+            return read_sequence_table(path, reading, labelled)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     known = ", ".join((*filter(None, FORMATS), *SUFFIXES))
     raise UserError(f"sequences are read from {known}, or a folder of recordings; got {path}")

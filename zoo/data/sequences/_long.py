@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zoo.data.sequences._files import Sequences
-from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._infer import read_dates
 from zoo.data.tabular._values import Place, as_numbers, as_text, is_number, missing, only_numbers, plain, refuse
 from zoo.errors import UserError, unknown
@@ -22,14 +21,13 @@ USUAL = {
 }
 
 
-def read_long(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequences:
+def read_long(path: Path, table: pa.Table, place: Place, reading: Mapping[str, Any], labelled: bool) -> Sequences:
     """The sequences of a table, in the order in which their ids first appear, each in the order of its times.
 
     `reading` may name the columns of `id`, `time` and `target`; else they are told by usual names. All others are
     channels, unless `reading` lists those in `columns`. Where no labels are needed, neither are those columns, and a
     table without ids is one sequence.
     """
-    table, place = read_table(path), place_in(path)
     named = {field: named_column(table, reading.get(field), field, labelled) for field in USUAL}
     ids = plain(table[named["id"]]) if named["id"] else None
     if labelled and (ids is None or not named["target"]):
@@ -37,7 +35,7 @@ def read_long(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequenc
         raise UserError(
             f"a table of steps has a column for the {field}; none is called {', '.join(USUAL[field])}\n"
             f"say which of {path.name}'s columns it is: data.{field}= one of {', '.join(table.column_names[:8])}\n"
-            "a table of one long series, to be forecast, is read by data=series"
+            "where each row is a whole sequence: data.layout=wide; one long series, to be forecast: data=series"
         )
     channels = reading.get("columns") or [name for name in table.column_names if name not in named.values()]
     if not channels:
@@ -51,7 +49,7 @@ def read_long(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequenc
     labels = _labels(plain(table[named["target"]]), codes, names) if labelled else None
     if labelled:
         _say(path, named, channels)
-    found = {field: name for field, name in named.items() if name}
+    found = {"layout": "long", **{field: name for field, name in named.items() if name}}
     return Sequences(np.split(values[order], bounds), labels, [f"id {name}" for name in names], channels, None, found)
 
 

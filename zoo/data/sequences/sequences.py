@@ -12,6 +12,7 @@ from zoo.data.sequences._labelled import divide, measured_split, sequence_splits
 from zoo.data.sequences._pairs import find_pair, measured_path, no_path, set_name
 from zoo.data.sequences._sequences import as_trained
 from zoo.data.sequences._sound import check_sound
+from zoo.data.sequences._wide import LAYOUTS
 from zoo.data.splits import Split, Splits, check_shares, sample_keys, say_twins
 from zoo.errors import UserError, unknown
 from zoo.spec import DataSpec
@@ -36,6 +37,8 @@ def sequences(
     id: str | None = None,
     time: str | None = None,
     task: str | None = None,
+    layout: str | None = None,
+    headings: bool | None = None,
     max_steps: int | None = None,
     channels_first: bool = False,
     rate: int | None = None,
@@ -50,13 +53,15 @@ def sequences(
 
     Args:
         path: an .npz or .npy of `X` (n, time, n_channels), `y` (n,) and perhaps `lengths` (n,); a .csv, .tsv or
-            .parquet with a row for each step; a .ts file; or a folder of recordings, <class>/*.wav, perhaps in train/
-            and test/.
+            .parquet with a row for each step or for each sequence; a .ts file; or a folder of recordings,
+            <class>/*.wav, perhaps in train/ and test/.
         test_path: the same of the test split; None takes <name>_TEST.ts beside <name>_TRAIN.ts, whatever they end in.
         target: the array or column of labels, where its name is no usual one.
         id: the column that says which sequence a row belongs to.
         time: the column that orders the rows of a sequence.
         task: "classification" or "regression"; None infers it, and says so.
+        layout: of a table: "long" where a row is a step, "wide" where it is a sequence; None tells it by the headings.
+        headings: whether a table's first line holds headings; None tells it.
         max_steps: longer sequences are cut after as many.
         channels_first: read arrays as (n, n_channels, time), here and in new files.
         rate: Hz that recordings are brought to; None takes that of the first.
@@ -70,9 +75,10 @@ def sequences(
     check_shares(val_share, test_share)
     id, time, target = (None if one is None else str(one) for one in (id, time, target))  # headings may be numbers
     check_sound(n_mels=n_mels, window=window, hop=hop)
-    _check_options(path, task, max_steps=max_steps, rate=rate)
+    _check_options(path, task, layout, max_steps=max_steps, rate=rate)
     train_path, tested = find_pair(Path(path or "").expanduser(), test_path)
     reading: dict[str, Any] = {"id": id, "time": time, "target": target, "channels_first": channels_first}
+    reading |= {"layout": layout, "headings": headings}
     reading |= {"rate": rate, "n_mels": n_mels, "window": window, "hop": hop}
     train = _cut(read_file(train_path, reading, labelled=True), max_steps)
     test = None
@@ -111,11 +117,13 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     return measured_split(spec, part, lambda part: as_trained(spec, part.values, part.places))
 
 
-def _check_options(path: str | None, task: str | None, **counts: int | None) -> None:
+def _check_options(path: str | None, task: str | None, layout: str | None, **counts: int | None) -> None:
     if not path:
         raise no_path("sequences")
     if task not in (None, *TASKS):
         raise unknown("task (data.task)", task, TASKS)
+    if layout not in (None, *LAYOUTS):
+        raise unknown("layout of a table (data.layout)", layout, LAYOUTS)
     for name, count in counts.items():
         if not (count is None or (type(count) is int and count >= 1)):
             raise UserError(f"data.{name} is a whole number from 1; got {count}")

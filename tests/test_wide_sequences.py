@@ -1,0 +1,169 @@
+"""Tables with a sequence in each row, as those of the UCR archive: with headings and without."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from test_own_sequences import as_csv, curves
+from test_sequences import sizes, write
+
+import zoo
+from zoo.data.readers import read_labelled, read_raw
+from zoo.errors import UserError
+
+N_STEPS = 9
+
+
+def rows():
+    """Noisy rising and falling lines as a table of 40 rows, NaN after the end of each, and which they are."""
+    values, labels = curves()
+    return np.stack([np.pad(one[:, 0], (0, N_STEPS - len(one)), constant_values=np.nan) for one in values]), labels
+
+
+def bare(path, columns, sep, **options):
+    """A file without headings."""
+    pd.DataFrame(columns).to_csv(path, sep=sep, header=False, index=False, **options)
+    return path
+
+
+def load(path, **options):
+    return zoo.load_data("sequences", path=str(path), **options)
+
+
+def first_channel(spec, path):
+    """The values of a file's sequences, NaN after their ends."""
+    batch = read_raw(spec, path)[0]
+    steps = torch.arange(batch["sequence"].shape[1])
+    return batch["sequence"][:, :, 0].where(steps < batch["lengths"][:, None], torch.nan).numpy()
+
+
+BARE = {
+    "a.tsv": ("\t", [1, 2], "first", {}),
+    "b.csv": (",", ["up", "down"], "first", {}),
+    "c.txt": (" ", [1.0, 2.0], "first", {"float_format": "%.9e", "na_rep": "NaN"}),
+    "d.csv": (",", [0.0, 1.0], "last", {"float_format": "%.9e"}),
+    "e.tsv": ("\t", ["007", "7"], "last", {"na_rep": "NaN"}),
+    "own_TRAIN": (",", [-1, 1], "first", {}),
+}
+
+
+@pytest.mark.parametrize("name", BARE)
+def test_rows_without_headings_are_sequences(tmp_path, capsys, name):
+    sep, names, place, options = BARE[name]
+    values, labels = rows()
+    label = np.array(names)[(labels == "up").astype(int)]
+    columns = {f"t{k}": column for k, column in enumerate(values.T)}
+    columns = {"label": label, **columns} if place == "first" else {**columns, "label": label}
+    path = bare(tmp_path / name, columns, sep, **options)
+    splits = load(path)
+    at = 1 if place == "first" else N_STEPS + 1
+    assert f"40 rows are sequences of 9 steps, 'column {3 - min(at, 2)}' to 'column" in capsys.readouterr().out
+    assert sizes(splits) == (24, 8, 8)
+    assert set(splits.spec.class_names) == {str(name).removesuffix(".0") for name in names}
+    assert splits.spec.target_name == f"column {at}"
+    np.testing.assert_allclose(first_channel(splits.spec, path), values, rtol=1e-6)
+    del columns["label"]
+    new = bare(tmp_path / f"new {name}", columns, sep, **options)
+    np.testing.assert_allclose(first_channel(splits.spec, new), values, rtol=1e-6)
+    split = read_labelled(splits.spec, {"name": "sequences", "path": str(path)})
+    assert split.columns["target"].bincount().tolist() == [20, 20]
+    few = bare(tmp_path / f"few {name}", dict(list(columns.items())[:5]), sep, **options)
+    with pytest.raises(UserError, match="a row here has 9 values, and perhaps a label; few .* has [45] columns"):
+        read_raw(splits.spec, few)
+
+
+HEADINGS = {
+    "numbered": [f"t{k}" for k in range(N_STEPS)],
+    "of pandas": [str(k) for k in range(N_STEPS)],
+    "seconds": [f"{k * 0.008:.3f}" for k in range(N_STEPS)],
+    "with units": [f"{k * 0.5:.1f} s" for k in range(N_STEPS)],
+    "dates": [f"{28 + k - 31 * (k > 3)}.{1 + (k > 3):02}.2024" for k in range(N_STEPS)],
+    "of one channel": [f"ch1_t{k}" for k in range(N_STEPS)],
+}
+
+
+@pytest.mark.parametrize("kind", HEADINGS)
+@pytest.mark.parametrize("extra", ["", "id"])
+def test_rows_with_headings_are_sequences_in_the_order_of_these(tmp_path, capsys, kind, extra):
+    values, labels = rows()
+    frame = pd.DataFrame(values, columns=HEADINGS[kind])
+    frame = frame[sorted(frame.columns)].assign(label=labels)
+    if extra:
+        frame = frame.assign(**{extra: [f"n{k}" for k in range(40)], "age": 3})
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    splits = load(tmp_path / "own.csv")
+    out = capsys.readouterr().out
+    assert f"own.csv: 40 rows are sequences of 9 steps, '{HEADINGS[kind][0]}' to '{HEADINGS[kind][-1]}'" in out
+    assert ("left out are the columns age" in out) == bool(extra)
+    assert splits.spec.class_names == ["down", "up"]
+    np.testing.assert_allclose(first_channel(splits.spec, tmp_path / "own.csv"), values, rtol=1e-6)
+    frame.drop(columns="label").to_csv(tmp_path / "new.csv", index=False)
+    np.testing.assert_allclose(first_channel(splits.spec, tmp_path / "new.csv"), values, rtol=1e-6)
+
+
+def test_several_channels_lie_in_one_row(tmp_path):
+    random = np.random.default_rng(0)
+    values = random.normal(size=(40, 12, 2))
+    columns = {f"{name}_{k}": values[:, k, c] for k in range(12) for c, name in enumerate("xy")}
+    pd.DataFrame({**columns, "label": np.arange(40) % 2}).to_csv(tmp_path / "own.csv", index=False)
+    spec = load(tmp_path / "own.csv").spec
+    assert spec.column_names == ["x", "y"]
+    np.testing.assert_allclose(read_raw(spec, tmp_path / "own.csv")[0]["sequence"], values, rtol=1e-5)
+    frame = pd.DataFrame({**columns, "label": np.arange(40) % 2}).drop(columns="y_3")
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    with pytest.raises(UserError, match=r"as many columns; own\.csv has x 12, y 11"):
+        load(tmp_path / "own.csv")
+
+
+def test_the_layout_and_the_headings_may_be_said(tmp_path):
+    values, labels = rows()
+    values = np.nan_to_num(values)
+    months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep"]
+    frame = pd.DataFrame(values, columns=months).assign(mood=labels)
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    with pytest.raises(UserError, match=r"data\.layout=wide"):
+        load(tmp_path / "own.csv")
+    spec = load(tmp_path / "own.csv", layout="wide", target="mood").spec
+    np.testing.assert_allclose(first_channel(spec, tmp_path / "own.csv"), values, rtol=1e-6)
+    even = np.vstack([np.arange(N_STEPS), values])
+    bare(tmp_path / "even.csv", {**dict(enumerate(even.T)), 9: ["up", *labels]}, ",")
+    assert len(read_raw(load(tmp_path / "even.csv", headings=False).spec, tmp_path / "even.csv")[0]["lengths"]) == 41
+    with pytest.raises(UserError, match="nearest: wide"):
+        load(tmp_path / "own.csv", layout="wyde")
+
+
+def test_rows_of_steps_stay_steps(tmp_path):
+    values, labels = curves()
+    as_csv(tmp_path / "own.csv", values, labels)
+    frame = pd.read_csv(tmp_path / "own.csv").rename(columns={"a": "x1", "b": "x2"}).assign(x3=0.5)
+    frame.to_csv(tmp_path / "numbered.csv", index=False)
+    frame.drop(columns="time").to_csv(tmp_path / "untimed.csv", index=False)
+    for name in ("numbered.csv", "untimed.csv"):
+        splits = load(tmp_path / name)
+        assert splits.spec.column_names == ["x1", "x2", "x3"]
+        frame[frame.id == "s3"][["x1", "x2", "x3"]].to_csv(tmp_path / "one.csv", index=False)
+        assert read_raw(splits.spec, tmp_path / "one.csv")[0]["sequence"].shape == (1, len(values[3]), 3)
+
+
+def test_the_pair_of_files_of_the_archive_is_found(tmp_path):
+    values, labels = rows()
+    for part in ("TRAIN", "TEST"):
+        columns = {"label": labels, **{f"t{k}": column for k, column in enumerate(values.T)}}
+        bare(write(tmp_path / "Toy" / f"Toy_{part}.tsv", ""), columns, "\t")
+    write(tmp_path / "Toy" / "README.md", "Toy")
+    for path in (tmp_path / "Toy", tmp_path / "Toy" / "Toy_TRAIN.tsv"):
+        splits = load(path)
+        assert sizes(splits) == (32, 8, 40) and splits.spec.name == "Toy"
+
+
+def test_rows_that_are_no_values_are_named(tmp_path):
+    values, labels = rows()
+    columns = {"label": labels, **{f"t{k}": column for k, column in enumerate(values.T)}}
+    path = bare(tmp_path / "own.tsv", columns, "\t")
+    lines = path.read_text().splitlines()
+    write(path, "\n".join([*lines[:4], lines[4].replace("\t", "\tmuch\t").rsplit("\t", 9)[0], *lines[5:]]))
+    with pytest.raises(UserError, match=r"own\.tsv"):
+        load(path)
+    write(path, "\n".join([*lines, lines[0] + "\t1\t2"]))
+    with pytest.raises(UserError, match="cannot be read as a table without headings"):
+        load(path)

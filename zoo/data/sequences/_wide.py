@@ -1,0 +1,186 @@
+"""Tables with a sequence in each row, with headings or without."""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zoo.data.sequences._files import Sequences, decoded, without_padding
+from zoo.data.sequences._long import named_column, read_long
+from zoo.data.tabular._files import place_in, read_table
+from zoo.data.tabular._infer import date_forms
+from zoo.data.tabular._text import opened
+from zoo.data.tabular._values import Place, as_dates, as_numbers, is_text, missing, only_numbers, plain
+from zoo.errors import UserError
+
+FEWEST = 3  # numbered columns that are the steps of a sequence
+LAYOUTS = ("long", "wide")
+
+
+def read_sequence_table(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequences:
+    """The sequences of a table, of which each row is a step, or a sequence.
+
+    Args:
+        path: of the table.
+        reading: `layout` and `headings` say what is not to be told by the look; `id`, `time` and `target` name columns.
+        labelled: whether there must be a label for each sequence.
+    """
+    table = _without_headings(path, reading)
+    bare = table is not None
+    place: Place = (lambda row: f"row {row + 1} of {path.name}") if bare else place_in(path)
+    table = read_table(path) if table is None else table
+    if _is_wide(table, bare, reading):
+        return _read_wide(path, table, bare, place, reading, labelled)
+    return read_long(path, table, place, reading, labelled)
+
+
+def _is_wide(table: pa.Table, bare: bool, reading: Mapping[str, Any]) -> bool:
+    """Whether a row is a sequence: as was said, or by its headings, where no sequence has several rows."""
+    if reading.get("layout"):
+        return reading["layout"] == "wide"
+    channels = reading.get("columns") or [""]
+    if bare or set(channels) <= set(table.column_names):
+        return bare
+    id, time = (named_column(table, reading.get(field), field, False) for field in ("id", "time"))
+    if time or (id and pc.count_distinct(plain(table[id])).as_py() < table.num_rows):
+        return False
+    return bool(id and table.num_rows > 1) or bool(_channels([name for name in table.column_names if name != id]))
+
+
+def _read_wide(
+    path: Path, table: pa.Table, bare: bool, place: Place, reading: Mapping[str, Any], labelled: bool
+) -> Sequences:
+    id, label = (named_column(table, reading.get(field), field, labelled) for field in ("id", "target"))
+    if bare:
+        label = _label_column(table, reading, labelled)
+    if labelled and not label:
+        raise UserError(f"a table of sequences has a column of labels; say which it is of {path.name}'s: data.target= "
+                        f"one of {', '.join(table.column_names[:8])}")  # fmt: skip
+    names = [name for name in table.column_names if name not in (id, label)]
+    numbered = {} if bare else _channels(names)
+    n = reading.get("n_columns", len(names))
+    if not (labelled or numbered) and len(names) != n:
+        raise UserError(
+            f"a row here has {n:,} values, and perhaps a label; {path.name} has {table.num_columns:,} columns"
+        )
+    channels = numbered or {"": names}
+    values = _values(path, table, place, channels)
+    used = [name for columns in channels.values() for name in columns]
+    if labelled:
+        _say(path, values.shape, used, str(label), [name for name in names if name not in used])
+    found: dict[str, Any] = {"layout": "wide", "n_columns": len(used), "id": id, "target": label}
+    found["headings"] = False if bare else reading.get("headings")
+    return Sequences(
+        without_padding(list(values), path.name),
+        _labels(plain(table[label])) if labelled else None,
+        [f"id {name}" for name in plain(table[id]).to_pylist()] if id else list(map(place, range(len(values)))),
+        list(channels) if len(channels) > 1 else ["channel 1"],
+        reading={key: value for key, value in found.items() if value is not None},
+    )
+
+
+def _values(path: Path, table: pa.Table, place: Place, channels: Mapping[str, Sequence[str]]) -> np.ndarray:
+    """The values (n, time, n_channels) of the columns of each channel."""
+    if len(set(map(len, channels.values()))) > 1:
+        counts = ", ".join(f"{name} {len(columns)}" for name, columns in channels.items())
+        raise UserError(f"all channels of a sequence have as many columns; {path.name} has {counts}")
+    fix = "correct them, or name the column of labels by data.target="
+
+    def cells(name: str) -> np.ndarray:
+        return only_numbers(plain(table[name]), f"column '{name}' holds values", place, fix)
+
+    return np.stack([np.stack([cells(name) for name in columns], axis=1) for columns in channels.values()], axis=2)
+
+
+def _say(path: Path, shape: tuple[int, ...], cells: Sequence[str], label: str, rest: Sequence[str]) -> None:
+    n, n_steps, n_channels = shape
+    several = f" and {n_channels} channels" if n_channels > 1 else ""
+    more = f"; left out are the columns {', '.join(rest[:5])}{', ...' * (len(rest) > 5)}" if rest else ""
+    print(f"{path.name}: {n:,} rows are sequences of {n_steps:,} steps{several}, '{cells[0]}' to '{cells[-1]}', target "
+          f"'{label}' (data.target){more}; data.layout=long if rows are steps")  # fmt: skip
+
+
+def _labels(column: pa.Array) -> pa.Array:
+    """Labels, those of numbers such as 1.0e+00 as numbers."""
+    numbers = as_numbers(column)
+    written = is_text(column.type) and pc.any(pc.match_substring_regex(column, "[.eE]")).as_py()
+    return pa.array(numbers) if written and not (np.isnan(numbers) & ~missing(column)).any() else column
+
+
+# -- headings
+
+
+def _channels(names: Sequence[str]) -> dict[str, list[str]]:
+    """The columns that are steps, in their order, by the name of their channel; none where they are not numbered."""
+    numbers = as_numbers(pa.array(names, pa.string()))
+    if np.isfinite(numbers).sum() >= FEWEST:
+        return {"": [names[k] for k in np.argsort(numbers, kind="stable") if np.isfinite(numbers[k])]}
+    numbered = [name for name in names if re.search("[0-9]", name)]
+    dates = pa.array(numbered, pa.string())
+    if len(numbered) >= FEWEST and (forms := date_forms(dates)):
+        return {"": [numbered[k] for k in np.argsort(as_dates(dates, forms[0]), kind="stable")]}
+    groups: dict[str, list[tuple[float, str]]] = {}
+    for name in numbered:
+        number = re.findall(r"[0-9]+(?:\.[0-9]+)?", name)[-1]
+        before, _, after = name.rpartition(number)
+        groups.setdefault(f"{before}#{after}", []).append((float(number), name))
+    large = {kind: [name for _, name in sorted(group)] for kind, group in groups.items() if len(group) >= FEWEST}
+    return {kind.strip("#_-. []") or kind: columns for kind, columns in large.items()}
+
+
+# -- tables without headings
+
+
+def _without_headings(path: Path, reading: Mapping[str, Any]) -> pa.Table | None:
+    """The table of a text file whose first line holds values, as those of the UCR archive; None where it does not."""
+    if reading.get("headings") or ".parquet" in path.name.lower():
+        return None
+    with opened(path) as file:
+        first = file.readline().decode("utf-8-sig", "replace").strip("\r\n ")
+    mark = next((one for one in "\t,;|" if one in first), None)
+    cells = [cell.strip('" ') for cell in first.split(mark)]
+    if reading.get("headings") is None and not _are_values(cells):
+        return None
+    ends = {0: str, len(cells) - 1: str}  # one may hold labels
+    with opened(path) as file:
+        text = decoded(file.read(), path)
+    try:
+        frame = pd.read_csv(io.StringIO(text), sep=mark or r"\s+", header=None, dtype=ends, skipinitialspace=True)
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read as a table without headings: {error}") from error
+    return pa.table({f"column {k + 1}": pa.array(frame[k], from_pandas=True) for k in range(frame.shape[1])})
+
+
+def _are_values(cells: Sequence[str]) -> bool:
+    """Whether cells are numbers, but for a label in the first or the last, and no headings, which lie evenly."""
+    numbers = as_numbers(pa.array(cells))
+    texts = [k for k, cell in enumerate(cells) if np.isnan(numbers[k]) and cell.lower() not in ("", "?", "na", "nan")]
+    known = numbers[np.isfinite(numbers)]
+    if len(known) < FEWEST or len(texts) > 1 or not set(texts) <= {0, len(cells) - 1}:
+        return False
+    steps = np.diff(known)
+    return bool((steps <= 0).any() or not np.allclose(steps, steps[0]))
+
+
+def _label_column(table: pa.Table, reading: Mapping[str, Any], labelled: bool) -> str | None:
+    """The column of labels where there are no headings: the first or the last, whichever holds text or, of whole
+    numbers, fewer different ones; none where there are just as many columns as values were in training."""
+    names = table.column_names
+    if not labelled and len(names) == reading.get("n_columns", len(names)):
+        return None
+    if reading.get("target") in names and (labelled or len(names) == reading["n_columns"] + 1):
+        return str(reading["target"])
+    likely = {name: len(np.unique(as_numbers(plain(table[name])))) for name in (names[0], names[-1])
+              if _like_labels(plain(table[name]))}  # fmt: skip
+    return min(likely, key=lambda name: likely[name]) if likely else names[0]
+
+
+def _like_labels(column: pa.Array) -> bool:
+    numbers = as_numbers(column)
+    return bool((np.isnan(numbers) & ~missing(column)).any() or (numbers == np.floor(numbers)).all())
