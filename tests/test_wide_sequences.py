@@ -68,7 +68,7 @@ def test_rows_without_headings_are_sequences(tmp_path, capsys, name):
     split = read_labelled(splits.spec, {"name": "sequences", "path": str(path)})
     assert split.columns["target"].bincount().tolist() == [20, 20]
     few = bare(tmp_path / f"few {name}", dict(list(columns.items())[:5]), sep, **options)
-    with pytest.raises(UserError, match="a row here has 9 values, and perhaps a label; few .* has [45] columns"):
+    with pytest.raises(UserError, match=r"a row here has 9 values, and perhaps a label; few .* has [45] columns"):
         read_raw(splits.spec, few)
 
 

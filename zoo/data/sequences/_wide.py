@@ -18,6 +18,7 @@ from zoo.data.tabular._infer import date_forms
 from zoo.data.tabular._text import opened
 from zoo.data.tabular._values import Place, as_dates, as_numbers, is_text, missing, only_numbers, plain
 from zoo.errors import UserError
+from zoo.terminal import print
 
 FEWEST = 3  # numbered columns that are the steps of a sequence
 LAYOUTS = ("long", "wide")
