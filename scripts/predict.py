@@ -15,6 +15,7 @@ def run(config: dict[str, Any], _: Any) -> None:
     import zoo
     from zoo.data.sequences._texts import read_text
     from zoo.errors import UserError
+    from zoo.files import check_output
     from zoo.prediction import choose_device, predict_file
     from zoo.summary import columns, spelled
 
@@ -29,6 +30,9 @@ def run(config: dict[str, Any], _: Any) -> None:
         print(text + predictor.generate(text, config["n"], config["temperature"], config["seed"]))
         return
     output = None if config["output"] is None else Path(config["output"])
+    if output is not None:
+        weights = Path(config["weights"])
+        check_output(output, [weights, weights / "model.safetensors"])
     header, rows = predict_file(predictor, path, output)
     shown = [spelled(column) for column in zip(*rows[:N_SHOWN], strict=True)]
     print(columns(header, list(zip(*shown, strict=True))))

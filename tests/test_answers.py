@@ -10,9 +10,10 @@ import pytest
 import torch
 
 import zoo
+from zoo.data.splits import NamedBatch
 from zoo.errors import UserError
 from zoo.files import check_output, write_csv
-from zoo.prediction import predict_file
+from zoo.prediction import Predictor, predict_file
 from zoo.spec import Column, DataSpec, Input
 from zoo.summary import number, spelled
 from zoo.tasks import create_task
@@ -94,7 +95,7 @@ def test_a_spec_without_ranges_answers_in_silence(model, capsys):
     plain = model.spec.to_json()
     for column in plain["columns"]:
         del column["range"]
-    zoo.prediction.Predictor(model.model, DataSpec.from_json(plain), {}).predict(trees(height=(4, 9999)))
+    Predictor(model.model, DataSpec.from_json(plain), {}).predict(trees(height=(4, 9999)))
     assert capsys.readouterr().out == ""
 
 
@@ -118,7 +119,7 @@ def test_the_input_is_never_written_over(model, tmp_path, name):
     trees().to_csv(path, index=False)
     before, other = path.read_bytes(), names_of(path)[name]
     source, output = (other, path) if name == "inside" else (path, other)
-    with pytest.raises(UserError, match="is the input"):
+    with pytest.raises(UserError, match="over what it is made from"):
         predict_file(model, source, output)
     assert path.read_bytes() == before
     check_output(tmp_path / "answers.csv", [path])
@@ -143,6 +144,23 @@ def test_columns_of_answers_never_collide(names, found):
     table = create_task(classes(*names)).tabulate(torch.tensor([[0.0, 5.0]]))
     assert list(table) == found and table["prediction"] == [names[1]]
     assert table[found[2]][0] > 0.9
+
+
+def test_names_of_samples_never_collide_with_answers(model):
+    names = {"sample": ["a"], "prediction": ["b"], "tree": ["c"]}
+    table = model._tabulated(NamedBatch(model.read(trees().iloc[:1])[0], names))
+    assert list(table) == ["input sample", "input prediction", "tree", "prediction"]
+
+
+def test_texts_without_a_character_are_named_and_the_others_answered(tmp_path, capsys):
+    texts = Input((None,), "int64", ("time",), cardinalities=(4,))
+    inputs = {"tokens": texts, "lengths": Input(dtype="int64")}
+    spec = DataSpec("d", "classification", inputs, 2, class_names=["a", "b"], reading={"alphabet": "xyz"})
+    predictor = Predictor(zoo.create_model("rnn/gru", spec), spec, {})
+    (tmp_path / "new.txt").write_text("xy\n\nzz\n")
+    _, rows = predict_file(predictor, tmp_path / "new.txt")
+    assert [row[0] for row in rows] == [0, 1, 2] and rows[1][1:] == ["", "", ""] and rows[2][1] in "ab"
+    assert "not answered: 1 of 3 texts\n  no text in line 2" in capsys.readouterr().out
 
 
 def test_columns_of_forecasts_never_collide():

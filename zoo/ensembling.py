@@ -7,6 +7,7 @@ from typing import Any
 from zoo.data.module import what_decides
 from zoo.errors import UserError
 from zoo.evaluation import measure
+from zoo.files import check_output
 from zoo.models.ensemble import Ensemble
 from zoo.pretrained import has_classes, load_file, save_file
 
@@ -27,6 +28,7 @@ def ensemble(weights: Sequence[Path], output: Path) -> dict[str, Any]:
         UserError: for fewer than two files, files of other models, data or splits, ensembles, and files that `zoo.load`
             refuses.
     """
+    check_output(output, weights)
     loaded = [load_file(path) for path in weights]
     if len(loaded) < 2:
         raise UserError(f"an ensemble has two trained models or more; there are {len(loaded)}")

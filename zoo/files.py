@@ -87,10 +87,10 @@ def _inert(cell: object) -> object:
 
 
 def check_output(output: Path, sources: Iterable[Path]) -> None:
-    """Raise UserError where `output`, which is to be written, is one of the files it is made from, by whatever name."""
+    """Raise UserError where `output`, which is to be written, is one of the files that it is made from, by any name."""
     if output.exists() and any(source.exists() and output.samefile(source) for source in sources):
         raise UserError(
-            f"the output is not written over what it is made from; {output} is the input: give another name"
+            f"the output is not written over what it is made from; {output} is one of those: give another name"
         )
 
 

@@ -14,7 +14,7 @@ from zoo.errors import UserError, no_file, unknown
 from zoo.files import check_output, write_csv
 from zoo.models.ensemble import Trained
 from zoo.spec import DataSpec, Input
-from zoo.tasks import SAMPLE, create_task
+from zoo.tasks import SAMPLE, beside, create_task
 from zoo.terminal import print
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -119,7 +119,9 @@ class Predictor:
         answers = self.task.tabulate(self.outputs(batch))
         n_rows = len(next(iter(answers.values()))) // len(next(iter(batch.values())))  # of a sample
         names = batch.names if isinstance(batch, NamedBatch) else {}
-        return {heading: [one for one in column for _ in range(n_rows)] for heading, column in names.items()} | answers
+        columns = [[one for one in column for _ in range(n_rows)] for column in names.values()]
+        table = beside(answers, "input", list(names), columns)
+        return {heading: column for heading, column in table.items() if heading not in answers} | answers
 
     def outputs(self, batch: Batch) -> Tensor:
         """The model's outputs (batch, n_outputs) for any number of samples."""

@@ -63,7 +63,7 @@ class Task:
         return {"prediction": self.decode(output)}
 
 
-def _beside(
+def beside(
     own: Mapping[str, list[Any]], what: str, names: Sequence[str], columns: Sequence[list[Any]]
 ) -> dict[str, list[Any]]:
     """The columns of a table: `own`, and others by their names; one whose name is taken has `what` before it."""
@@ -160,7 +160,7 @@ class Classification(Task):
     def tabulate(self, output: Tensor) -> dict[str, list[Any]]:
         """The answer, and the probability of each class."""
         shares = output.float().softmax(1).T.tolist()  # (n_classes, n)
-        return _beside(super().tabulate(output), "probability of", self.spec.class_names, shares)
+        return beside(super().tabulate(output), "probability of", self.spec.class_names, shares)
 
 
 LOSSES: Registry[Any] = Registry("loss")
@@ -247,7 +247,7 @@ class Forecasting(Values):
         """A row for each step of each window, a column for each channel."""
         n, horizon, _ = output.shape
         steps = {"step": list(range(1, horizon + 1)) * n}
-        return _beside(steps, "forecast of", self.spec.column_names, output.flatten(0, 1).T.tolist())
+        return beside(steps, "forecast of", self.spec.column_names, output.flatten(0, 1).T.tolist())
 
 
 @TASKS.register("language_modelling")

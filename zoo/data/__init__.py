@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 DATA: "Registry[Callable[..., Splits]]" = Registry("data", __name__)
 # By the name of an input: raw input of the user's as a batch for a trained model, see `zoo.data.readers`.
 READERS: "Registry[Callable[[DataSpec, Any], tuple[Batch, bool]]]" = Registry("kind of input")
-# By the name of an input: what can be read of a file, and the mask of these samples among all; the others are said.
-PARTIAL: "Registry[Callable[[DataSpec, Path], tuple[Batch, np.ndarray]]]" = Registry("reader of files in part")
+# By the name of an input: what can be read of a file, and the mask of these samples among all, or None
+# for all; the others are said.
+PARTIAL: "Registry[Callable[[DataSpec, Path], tuple[Batch, np.ndarray | None]]]" = Registry("reader of files in part")
 # By the name of a data set that reads a user's file: the labelled samples of another such file, from a config's data
 # section, as a trained model's spec has them.
 LABELLED: "Registry[Callable[[DataSpec, Mapping[str, Any]], Split]]" = Registry("reader of labelled samples")

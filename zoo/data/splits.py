@@ -114,6 +114,23 @@ def say_twins(train: Iterable[int], val: Iterable[int], test: Iterable[int]) -> 
               "flatter the model; take copies out")  # fmt: skip
 
 
+def say_unread(unread: np.ndarray, why: Sequence[str], what: str) -> None:
+    """Say how many samples of a file are not answered, and why.
+
+    Args:
+        unread: mask (n,) of those that cannot be read.
+        why: what is wrong with them; the first three are told.
+        what: they are called.
+
+    Raises:
+        UserError: where none is left.
+    """
+    if len(unread) and unread.all():
+        raise UserError("\n".join([f"none of {len(unread):,} {what} can be answered", *why[:3]]))
+    if unread.any():
+        print(f"not answered: {unread.sum():,} of {len(unread):,} {what}", *why[:3], sep="\n  ")
+
+
 def sample_keys(split: Split) -> Iterator[int]:
     """A hash of the inputs of each sample; none for a split on disk, which takes long to read."""
     for batch in batches(split) if isinstance(split, TensorSplit) else ():

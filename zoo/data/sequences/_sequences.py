@@ -19,6 +19,7 @@ from zoo.data.sequences._series import last_windows
 from zoo.data.splits import Batch, NamedBatch
 from zoo.errors import UserError
 from zoo.spec import DataSpec, Input
+from zoo.terminal import print
 
 LARGEST = 8e9  # bytes that padded sequences may take
 

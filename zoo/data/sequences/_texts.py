@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.data import READERS
+from zoo.data import PARTIAL, READERS
 from zoo.data.folders import ending, files_in
 from zoo.data.sequences._files import Sequences, decoded
 from zoo.data.sequences._long import named_column
 from zoo.data.sequences._recordings import sorted_files
 from zoo.data.sequences._sequences import encode_texts, first_places
-from zoo.data.splits import Batch
+from zoo.data.splits import Batch, say_unread
 from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._values import as_text, is_text, plain
 from zoo.errors import UserError, no_file, unknown
@@ -46,6 +46,18 @@ def read_texts(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     if whole and len({len(text) for text in texts}) > 1:
         raise UserError("texts that a model goes on with are equally long, or given one at a time")
     return as_trained(spec, texts), single
+
+
+@PARTIAL.register("tokens")
+def read_readable(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray | None]:
+    """The texts of a file that have a character, as `read_texts` gives them, and their mask (n,) among all; the others
+    are said."""
+    if "lengths" not in spec.inputs:
+        return read_texts(spec, path)[0], None
+    part = read_samples(path, spec.reading, labelled=False)
+    empty = np.array([not text for text in part.values], dtype=bool)
+    say_unread(empty, [f"no text in {first_places(part.places, empty)}"], "texts")
+    return read_texts(spec, [text for text in part.values if text])[0], ~empty
 
 
 def as_trained(spec: DataSpec, texts: Sequence[str]) -> Batch:

@@ -24,6 +24,7 @@ from zoo.data.tabular._values import (
     refuse,
 )
 from zoo.errors import UserError
+from zoo.terminal import print
 
 USUAL = (
     *("time", "timestamp", "stamp", "date", "datetime", "ds", "ts", "t", "step", "epoch", "unix", "unixtime"),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from zoo.data import LABELLED, PARTIAL, READERS
-from zoo.data.splits import Batch, Split, Splits, TensorSplit
+from zoo.data.splits import Batch, Split, Splits, TensorSplit, say_unread
 from zoo.data.stored import stored_split
 from zoo.data.tabular._encode import encode, numbers, table_inputs
 from zoo.data.tabular._files import place_in, read_table
@@ -153,7 +153,7 @@ def read_readable(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray]:
     table = _as_in_training(spec, path)[0]
     unread = Unread(len(table))
     batch = _encoded(spec, table, place_in(path), unread)
-    unread.say()
+    say_unread(unread.rows, unread.why, "rows")
     return {name: values[~unread.rows] for name, values in batch.items()}, ~unread.rows
 
 

@@ -35,14 +35,6 @@ class Unread:
             self.rows |= bad
             self.why.append(str(error).splitlines()[0])
 
-    def say(self) -> None:
-        """Say how many rows are not answered, and why; UserError where none is left."""
-        n, why = int(self.rows.sum()), self.why[:3]
-        if n == len(self.rows):
-            raise UserError("\n".join([f"none of {n:,} rows can be answered", *why]))
-        if n:
-            print(f"not answered: {n:,} of {len(self.rows):,} rows", *why, sep="\n  ")
-
 
 def say_unusual(columns: Sequence[Column], table: pa.Table, batch: Batch, rows: np.ndarray, place: Place) -> None:
     """Say what is unlike training in some rows of a table, a line for each column and kind.
