@@ -89,10 +89,11 @@ def test_sets_of_the_archives_inside_aeon(name, n, longest, n_channels, task, n_
     assert DataSpec.from_json(splits.spec.to_json()) == splits.spec
 
 
-def test_the_archives_are_read_as_aeon_reads_them():
+def test_the_archives_are_read_as_aeon_reads_them(tmp_path):
     from aeon.datasets import load_from_ts_file
 
-    path = _archive.archive_file("JapaneseVowels", "TEST")
+    path = tmp_path / "JapaneseVowels_TEST.ts"
+    path.write_bytes(_archive.archive_file("JapaneseVowels", path.name))
     series, labels = load_from_ts_file(str(path))
     ours = read_ts(path)
     assert ours.labels.to_pylist() == labels.tolist()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+import json
 import multiprocessing
 import os
 import signal
@@ -13,11 +14,14 @@ import soundfile
 import test_files
 import test_imagefolder
 import test_own_sequences
+import test_sequences
+import test_standard_tables
 import test_tables
 import torch
 from PIL import Image
 from test_files import CONTENT as PUBLISHED
-from test_files import SHA256
+from test_files import MD5 as PACKED_MD5
+from test_files import PACKED, SHA256
 from test_imagefolder import folder_of
 from test_images import SEEN, broken, plain
 from test_own_sequences import arrays, as_npz, curves, edited, with_cell
@@ -29,8 +33,10 @@ from zoo.data import cache as cache_module
 from zoo.data import files
 from zoo.data.images import _processes
 from zoo.data.readers import read_raw
+from zoo.data.sequences._archive import archive_file
 from zoo.data.sequences._sound import read_sound
 from zoo.data.splits import batches
+from zoo.data.tabular import openml
 from zoo.data.tabular._table import encode
 from zoo.errors import UserError
 
@@ -39,6 +45,7 @@ cache = test_imagefolder.cache
 folders, server = test_files.folders, test_files.server
 frame, load = test_tables.frame, test_tables.load
 recordings = test_own_sequences.recordings
+record, goods = test_sequences.record, test_standard_tables.goods
 
 
 def pictures(root, **options):
@@ -486,3 +493,66 @@ def test_fault_30_the_future_fills_no_gap(tmp_path):
         assert split.series[50:60].isnan().all()
     assert torch.equal(*seen)
     assert (seen[0][50:] == seen[0][49]).all()
+
+
+# 31: data at hand that were changed
+
+
+def test_fault_31_unpacked_data_are_checked_once_the_packed_file_was(folders, capsys):
+    """Where a packed file's hash alone is published, an unpacked one is taken, which is said; once the packed file was
+    there, its content is known and a changed one is refused."""
+    own = folders[0] / "set.bin"
+    own.write_bytes(b"what anybody wrote")
+    assert files.read("set.bin", None, [], packed=PACKED_MD5) == b"what anybody wrote"
+    assert "set.bin is taken as it is, unchecked" in capsys.readouterr().out
+    own.with_name("set.bin.gz").write_bytes(PACKED)
+    assert files.read("set.bin", None, [], packed=PACKED_MD5) == PUBLISHED
+    own.with_name("set.bin.gz").unlink()
+    with pytest.raises(UserError, match=r"set.bin: not the published file"):
+        files.read("set.bin", None, [], packed=PACKED_MD5)
+    own.write_bytes(PUBLISHED)
+    assert files.read("set.bin", None, [], packed=PACKED_MD5) == PUBLISHED
+    assert "taken as it is" not in capsys.readouterr().out
+
+
+def test_fault_31_a_changed_set_of_the_archives_is_passed_over(folders, capsys):
+    """A file of the UCR archive in ZOO_DATA whose labels were changed is not believed where the published one is at
+    hand."""
+    whole = zoo.load_data("ucr", name="BasicMotions").test.columns["target"]
+    content = archive_file("BasicMotions", "BasicMotions_TEST.ts")
+    write(folders[0] / "BasicMotions" / "BasicMotions_TEST.ts", content.replace(b"Running\n", b"Walking\n"))
+    assert torch.equal(zoo.load_data("ucr", name="BasicMotions").test.columns["target"], whole)
+    assert "passed over" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("place", ["own", "cache"])
+def test_fault_31_a_fetched_set_of_the_archives_that_was_changed(folders, record, capsys, place):
+    """A file that was fetched is checked, without network, by the hash that its record had; a changed one is refused or
+    fetched anew."""
+    test_sequences.load("ucr", name="Beef")
+    content = archive_file("Beef", "Beef_TEST.ts").replace(b":up", b":Down", 1)
+    path = folders[0] / "Beef" if place == "own" else folders[1] / "downloads" / "Beef"
+    write(path / "Beef_TEST.ts", content)
+    assert test_sequences.load("ucr", name="Beef").test.columns["target"].tolist() == [1, 0, 1, 0]
+    assert ("passed over" in capsys.readouterr().out) == (place == "own")
+
+
+@pytest.mark.filterwarnings("ignore:Invalid cache")
+@pytest.mark.parametrize(
+    "changed", ["api/v1/json/data/features/7", "api/v1/json/data/7", "data/v1/download/70/goods.arff"]
+)
+def test_fault_31_a_table_of_openml_that_was_changed(goods, tmp_path, changed, capsys):
+    """Files of an OpenML table in ZOO_DATA or the cache are refused where they are not as they were fetched; where that
+    is not known, that their description is unchecked is said."""
+    folder = tmp_path / "openml"
+    zoo.load_data("openml", id=7)
+    assert "which itself is not" in capsys.readouterr().out
+    (folder / openml.HASHES.format(7)).write_text(json.dumps(openml._hashes(folder, 7)))
+    zoo.load_data("openml", id=7)
+    assert "which itself is not" not in capsys.readouterr().out
+    path = folder / "openml.org" / f"{changed}.gz"
+    path.write_bytes(
+        gzip.compress(gzip.decompress(path.read_bytes()).replace(b"yes", b"no").replace(b"goods", b"bads") + b" ")
+    )
+    with pytest.raises(UserError, match=r"is not the file that was fetched|cannot fetch table 7"):
+        zoo.load_data("openml", id=7)

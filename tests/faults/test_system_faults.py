@@ -13,7 +13,7 @@ import pytest
 
 import zoo
 from zoo import system
-from zoo.data import files
+from zoo.data import cache
 
 NONE = tempfile.gettempdir() + "/none"
 
@@ -151,8 +151,8 @@ def test_fault_34_a_cache_of_another_user(monkeypatch, tmp_path):
         (tmp_path / f"{name}.csv").write_text("x,y\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(100)))
     load = functools.partial(zoo.load_data, "csv", target="y", cache=True)
     load(path=str(tmp_path / "old.csv"))
-    before, can_write = sorted(shared.rglob("*")), files._can_write
-    monkeypatch.setattr(files, "_can_write", lambda folder: shared not in Path(folder).parents and can_write(folder))
+    before, can_write = sorted(shared.rglob("*")), cache._can_write
+    monkeypatch.setattr(cache, "_can_write", lambda folder: shared not in Path(folder).parents and can_write(folder))
     load(path=str(tmp_path / "old.csv"))
     assert not home.exists()
     load(path=str(tmp_path / "new.csv"))

@@ -1,4 +1,4 @@
-"""What is made once and kept in the cache: written whole or not at all, by one process, whatever is killed."""
+"""The cache: where it is, and what is made once and kept there, whole or not at all, whatever is killed."""
 
 import contextlib
 import os
@@ -6,9 +6,36 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from zoo.data.files import cache_place
 from zoo.errors import UserError
 from zoo.files import TEMPORARY
+from zoo.system import own_temporary_folder
+
+
+def cache_folder() -> Path:
+    """A folder for fetched and unpacked files: ZOO_CACHE, else this user's own."""
+    shared = os.environ.get("ZOO_CACHE")
+    return Path(shared) if shared and _can_write(shared) else own_cache_folder()
+
+
+def own_cache_folder() -> Path:
+    """The user's cache, else a temporary folder."""
+    home = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "zoo")
+    return Path(home) if _can_write(home) else own_temporary_folder("zoo")
+
+
+def cache_place(path: Path) -> Path:
+    """Where to write what belongs at a path in the cache: there, or at its like in the user's own cache, where a folder
+    of another user's stands in the way."""
+    if _can_write(path.parent) or not path.is_relative_to(cache_folder()):
+        return path
+    return own_cache_folder() / path.relative_to(cache_folder())
+
+
+def _can_write(folder: str | Path) -> bool:
+    """Whether files can be put into a folder, which is made where it is not there."""
+    with contextlib.suppress(OSError):
+        os.makedirs(folder, exist_ok=True)
+    return os.access(folder, os.W_OK)
 
 
 def kept(path: Path, make: Callable[[Path], object], is_whole: Callable[[Path], bool] = Path.exists) -> Path:

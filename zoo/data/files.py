@@ -16,12 +16,11 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
+from zoo.data.cache import cache_folder, cache_place, kept, own_cache_folder
 from zoo.errors import UserError
-from zoo.files import write_whole
-from zoo.system import own_temporary_folder
 from zoo.terminal import print
 
 UNPACK: dict[str, tuple[bytes, Callable[..., Any]]] = {
@@ -32,31 +31,12 @@ LARGEST = 2 << 30  # bytes a packed file may unpack to
 DAMAGE = (OSError, EOFError, KeyError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile)
 
 
-def cache_folder() -> Path:
-    """A folder for fetched and unpacked files: ZOO_CACHE, else this user's own."""
-    shared = os.environ.get("ZOO_CACHE")
-    return Path(shared) if shared and _can_write(shared) else own_cache_folder()
+class Hashes(NamedTuple):
+    """What the content of a file is known by: its own sha256, as published or as found in a published packed file, and
+    the hash of that packed file, as "md5:..." or "sha256:..."."""
 
-
-def own_cache_folder() -> Path:
-    """The user's cache, else a temporary folder."""
-    home = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "zoo")
-    return Path(home) if _can_write(home) else own_temporary_folder("zoo")
-
-
-def cache_place(path: Path) -> Path:
-    """Where to write what belongs at a path in the cache: there, or at its like in the user's own cache, where a folder
-    of another user's stands in the way."""
-    if _can_write(path.parent) or not path.is_relative_to(cache_folder()):
-        return path
-    return own_cache_folder() / path.relative_to(cache_folder())
-
-
-def _can_write(folder: str | Path) -> bool:
-    """Whether files can be put into a folder, which is made where it is not there."""
-    with contextlib.suppress(OSError):
-        os.makedirs(folder, exist_ok=True)
-    return os.access(folder, os.W_OK)
+    content: str | None
+    packed: str | None
 
 
 def read(
@@ -66,6 +46,9 @@ def read(
 
     Looked for in ZOO_DATA and then in the cache: as `name`, packed as `name`.gz or `name`.xz, or as the file of a URL
     in the same folder. Then each URL is tried in turn. What is fetched or unpacked is kept in the cache.
+
+    Where no `sha256` is known, that of the content of a packed file whose hash holds is kept in the cache too. Before
+    that, an unpacked file in ZOO_DATA cannot be checked: it is taken, which is said.
 
     Args:
         name: path within ZOO_DATA and the cache, such as "MNIST/raw/train-images-idx3-ubyte".
@@ -78,10 +61,14 @@ def read(
         UserError: when the file is nowhere to be had; names each place with what was wrong there.
     """
     cache, problems = cache_folder(), []
-    content_of = functools.partial(_content, name=name, sha256=sha256, packed=packed, member=member)
-    tries: dict[str, Callable[[], bytes]] = {
-        str(path): functools.partial(content_of, path) for path in _places(name, urls, cache)
-    }
+    hashes = Hashes(sha256 or _learned(cache, name), packed)
+    content_of = functools.partial(_content, name=name, hashes=hashes, member=member)
+    as_published = name in (_beside(name, url) for url in urls)  # not packed
+    unchecked = None if hashes.content or as_published else _own(name)
+    places = [path for path in _places(name, urls, cache) if path != unchecked]
+    tries: dict[str, Callable[[], bytes]] = {str(path): functools.partial(content_of, path) for path in places}
+    if unchecked and unchecked.is_file():
+        tries[str(unchecked)] = functools.partial(_as_it_is, unchecked)
     for url in urls:
         tries[url] = functools.partial(fetched, url, cache / "downloads" / _beside(name, url), content_of)
     for place, attempt in tries.items():
@@ -92,10 +79,30 @@ def read(
             continue
         if sha256 and Path(place).name != Path(name).name:
             _keep(cache / name, content)
+        if not hashes.content and not as_published and place != str(unchecked):
+            _keep(cache / f"{name}.sha256", hashlib.sha256(content).hexdigest().encode())
         for problem in problems:
             print(f"passed over {problem}")
         return content
     raise UserError("\n".join([f"there is no {name} to be had", *problems, _advice(name, sha256, urls)]))
+
+
+def _learned(cache: Path, name: str) -> str | None:
+    """The sha256 of the content that an earlier read has found in a packed file whose hash held."""
+    with contextlib.suppress(OSError):
+        return (cache / f"{name}.sha256").read_text().strip()
+    return None
+
+
+def _own(name: str) -> Path | None:
+    own = os.environ.get("ZOO_DATA")
+    return Path(own) / name if own else None
+
+
+def _as_it_is(path: Path) -> bytes:
+    content = path.read_bytes()
+    print(f"{path} is taken as it is, unchecked: no hash of it is known here, but at most that of a packed file")
+    return content
 
 
 def _advice(name: str, sha256: str | None, urls: Sequence[str]) -> str:
@@ -119,18 +126,17 @@ def _places(name: str, urls: Sequence[str], cache: Path) -> list[Path]:
     return [path for path in dict.fromkeys(paths) if os.path.isfile(path)]
 
 
-def _content(path: Path, *, name: str, sha256: str | None, packed: str | None, member: str | None) -> bytes:
+def _content(path: Path, *, name: str, hashes: Hashes, member: str | None) -> bytes:
     """The content that the file at `path` holds, checked by its own hash or by that of the file."""
     try:
-        if not sha256:
-            algorithm, _, wanted = (packed or "").partition(":")
-            with open(path, "rb") as file:
-                _check(algorithm, hashlib.file_digest(file, algorithm).hexdigest(), wanted)
         content = path.read_bytes() if path.name == Path(name).name else _unpacked(path, member)
+        found = hashlib.sha256(content).hexdigest()
+        if found != hashes.content:
+            algorithm, _, wanted = (hashes.packed or f"sha256:{hashes.content}").partition(":")
+            with open(path, "rb") as file:
+                _check(algorithm, hashlib.file_digest(file, algorithm).hexdigest() if hashes.packed else found, wanted)
     except DAMAGE as error:
         raise UserError(f"the file is damaged ({error})") from error
-    if sha256:
-        _check("sha256", hashlib.sha256(content).hexdigest(), sha256)
     return content
 
 
@@ -170,9 +176,9 @@ def _bounded(file: IO[bytes]) -> bytes:
 def _keep(path: Path, content: bytes) -> None:
     """Write to the cache, whole or not at all; a cache that cannot be written to is only slower."""
     try:
-        write_whole(cache_place(path), lambda file: file.write(content))
-    except OSError as error:
-        print(f"{path} is not kept: {error}")
+        kept(path, lambda place: place.write_bytes(content), is_whole=lambda _: False)
+    except (OSError, UserError) as error:
+        print(f"{path} is not kept: {str(error).splitlines()[0]}")
 
 
 def fetched(url: str, path: Path, content_of: Callable[[Path], bytes]) -> bytes:

@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from zoo.data.cache import kept
-from zoo.data.files import cache_folder
+from zoo.data.cache import cache_folder, kept
 from zoo.data.images._pixels import Header, Shape, read_digest, read_header, read_pixels
 from zoo.data.images._processes import in_processes
 from zoo.data.splits import TensorSplit

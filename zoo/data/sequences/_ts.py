@@ -30,7 +30,12 @@ def read_ts(path: Path, labelled: bool = True, n_channels: int | None = None) ->
         n_channels: where it is given, lines of as many channels and nothing more have no label, whatever the header.
     """
     with opened(path) as file:
-        lines = [line.strip() for line in io.StringIO(decoded(file.read(), path))]
+        return parse_ts(file.read(), path, labelled, n_channels)
+
+
+def parse_ts(content: bytes, path: Path, labelled: bool = True, n_channels: int | None = None) -> Sequences:
+    """`read_ts` of what a file holds."""
+    lines = [line.strip() for line in io.StringIO(decoded(content, path))]
     header = {
         key: value.strip() for key, _, value in (line[1:].lower().partition(" ") for line in lines if line[:1] == "@")
     }

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from zoo.data import DATA, Facts
-from zoo.data.files import cache_folder, fetched, read
+from zoo.data.cache import cache_folder
+from zoo.data.files import fetched, read
 from zoo.data.sequences._sequences import pad, sequence_inputs
 from zoo.data.sequences._sound import band_names, check_sound, log_mel, read_sound
 from zoo.data.splits import Splits, TensorSplit

@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from zoo.data.cache import kept
-from zoo.data.files import cache_folder
+from zoo.data.cache import cache_folder, kept
 from zoo.data.stored import MappedRows, is_large
 from zoo.data.tabular._encode import encode, table_inputs
 from zoo.data.tabular._text import (

@@ -1,5 +1,6 @@
 """Any table of OpenML by its number: `data=openml data.id=31`. J. Vanschoren et al., "OpenML", 2013."""
 
+import json
 import os
 import warnings
 from pathlib import Path
@@ -8,12 +9,15 @@ from typing import Any
 import pandas as pd
 
 from zoo.data import DATA, Facts
-from zoo.data.files import cache_folder
+from zoo.data.cache import cache_folder
 from zoo.data.splits import Splits
 from zoo.data.tabular._rows import split_rows
 from zoo.data.tabular._table import table_splits
 from zoo.errors import UserError
+from zoo.files import sha256_of, write_text
 
+TOLD = "openml.org/api/v1/json/data/{}{}.gz"  # what scikit-learn keeps of what openml.org tells of a table
+HASHES = "openml.org/{}.sha256.json"  # of these files, kept beside them
 FACTS = Facts(
     task="any",
     rows="60 % / 20 % / 20 %",
@@ -74,8 +78,10 @@ def _fetch(id: int, target: str | None) -> Any:
     from sklearn.datasets import fetch_openml
 
     own = Path(os.environ.get("ZOO_DATA") or "<folder>")
-    description = f"openml/openml.org/api/v1/json/data/{id}.gz"
-    home = own if (own / description).is_file() else cache_folder()
+    home = own if (own / "openml" / TOLD.format("", id)).is_file() else cache_folder()
+    is_fetched = not (home / "openml" / TOLD.format("", id)).is_file()
+    if not is_fetched:
+        _check(home / "openml", id)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="A network error")
@@ -90,4 +96,24 @@ def _fetch(id: int, target: str | None) -> Any:
         ) from error
     if bunch.frame is None:
         raise UserError(f"OpenML's table {id} is sparse; only dense ones are read: choose another data.id")
+    if is_fetched:
+        write_text(home / "openml" / HASHES.format(id), json.dumps(_hashes(home / "openml", id)))
     return bunch
+
+
+def _hashes(folder: Path, id: int) -> dict[str, str]:
+    """The sha256 of each file that tells of a table; that of its data is in one of them."""
+    files = [TOLD.format(what, id) for what in ("", "features/", "qualities/")]
+    return {file: sha256_of(folder / file) for file in files if (folder / file).is_file()}
+
+
+def _check(folder: Path, id: int) -> None:
+    """Refuse what tells of a table where it is not as it was fetched."""
+    try:
+        wanted = json.loads((folder / HASHES.format(id)).read_text())
+    except (OSError, ValueError):
+        print(f"the data of table {id} in {folder} are checked by the hash in its description, which itself is not")
+        return
+    found = _hashes(folder, id)
+    if changed := [file for file in wanted if found.get(file) != wanted[file]]:
+        raise UserError(f"{folder / changed[0]} is not the file that was fetched\nremove {folder} to fetch it anew")
