@@ -13,6 +13,7 @@ from zoo.data.sequences._labelled import divide, sequence_splits
 from zoo.data.sequences._ts import parse_ts
 from zoo.data.splits import Splits
 from zoo.errors import UserError, unknown
+from zoo.terminal import print
 
 HOST = "https://zenodo.org"
 

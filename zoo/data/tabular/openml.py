@@ -15,6 +15,7 @@ from zoo.data.tabular._rows import split_rows
 from zoo.data.tabular._table import table_splits
 from zoo.errors import UserError
 from zoo.files import sha256_of, write_text
+from zoo.terminal import print
 
 TOLD = "openml.org/api/v1/json/data/{}{}.gz"  # what scikit-learn keeps of what openml.org tells of a table
 HASHES = "openml.org/{}.sha256.json"  # of these files, kept beside them
