@@ -134,7 +134,7 @@ def _readable(argument: str) -> str:
     if not equals:
         return argument
     value = _at_home(value)
-    argument = f"{key}={value}"
+    argument = settings.meant(f"{key}={value}")
     try:
         chosen = OverridesParser.create().parse_override(argument).value()
     except HydraException:

@@ -263,11 +263,16 @@ def test_mixed_targets_are_the_shares_of_the_mixed_pixels(name):
     assert torch.equal(kept["target"].argmax(1), batch["target"])
 
 
-def test_equalizing_goes_by_how_many_pixels_are_darker():
-    image = torch.tensor([[[[7.0, 7.0], [7.0, 7.0]]], [[[0.0, 0.0], [9.0, 50.0]]]])
-    assert torch.equal(
-        _equalize(image, image), torch.tensor([[[[7.0, 7.0], [7.0, 7.0]]], [[[0.0, 0.0], [170.0, 255.0]]]])
-    )
+@pytest.mark.parametrize("size", [(8, 8), (16, 16), (28, 28), (40, 33), (224, 200)])
+@pytest.mark.parametrize("most", [1, 2, 40, 256])
+def test_equalizing_is_pils(size, most):
+    from PIL import Image, ImageOps
+
+    draw = np.random.default_rng(0)
+    pictures = (draw.integers(0, most, (*size, 3)) ** draw.uniform(0.5, 1)).astype(np.uint8)
+    expected = np.array(ImageOps.equalize(Image.fromarray(pictures)))
+    found = _equalize(torch.from_numpy(pictures).float().movedim(-1, 0)[None], torch.zeros(1))
+    assert torch.equal(found[0].movedim(0, -1), torch.from_numpy(expected).float())
 
 
 @pytest.mark.parametrize("strength", [-0.6, 0.25, 0.9])
@@ -361,6 +366,12 @@ def test_warp_bends_by_a_bounded_amount():
 def test_warp_without_amounts_is_the_identity():
     changed = augment(BATCHES["image"], {"warp": {}})["image"]
     torch.testing.assert_close(changed, BATCHES["image"]["image"].float(), rtol=0, atol=1e-2)
+
+
+@pytest.mark.parametrize("override", ["data.augment={}", "data.augment={ }", "data.augment=null"])
+def test_no_augmentation_where_none_is_asked_for(override):
+    assert zoo.config("cnn", "data=cifar10", override)["data"]["augment"] is None
+    assert zoo.config("cnn", "data=cifar10")["data"]["augment"]
 
 
 def test_augmentation_that_is_null_is_not_done():

@@ -1,5 +1,6 @@
 """Every setting of a training, composed from conf/ as the command line does."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ def compose(*words: str) -> "DictConfig":
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException, MissingConfigException
 
-    overrides = [word if "=" in word or word.startswith("~") else f"model={word}" for word in words]
+    overrides = [meant(word) if "=" in word or word.startswith("~") else f"model={word}" for word in words]
     own = [
         Path(word.partition("=")[2]).expanduser().resolve() / "conf" for word in words if word.startswith("zoo_path=")
     ]
@@ -54,6 +55,11 @@ def compose(*words: str) -> "DictConfig":
         raise unknown(group, name, _names(group)) from error
     except HydraException as error:
         raise UserError("\n".join(line for line in str(error).splitlines() if line.strip())) from error
+
+
+def meant(override: str) -> str:
+    """`data.augment={}` as null, no augmentation: Hydra would join the empty list to the data set's own."""
+    return "data.augment=null" if re.fullmatch(r"data\.augment=\{\s*\}", override) else override
 
 
 def _names(group: str) -> list[str]:

@@ -50,11 +50,13 @@ def _autocontrast(image: Tensor, _: Tensor) -> Tensor:
 
 
 def _equalize(image: Tensor, _: Tensor) -> Tensor:
-    """Each channel's pixels by how many of its pixels are darker; a channel of one value stays."""
+    """Each channel's pixels by how many of its pixels are darker, in steps as PIL's ImageOps.equalize has them; a
+    channel stays where fewer than 255 pixels are darker than its brightest."""
     flat = image.flatten(2).contiguous()
     darker = torch.searchsorted(flat.sort(-1).values, flat)
-    most = darker.amax(-1, keepdim=True)
-    return torch.where(most > 0, darker * 255 / most.clamp(min=1), flat).view_as(image)
+    step = darker.amax(-1, keepdim=True) // 255
+    equal = (darker + step // 2) // step.clamp(min=1)
+    return torch.where(step > 0, equal.clamp(max=255), flat).view_as(image)
 
 
 CHANGES: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
