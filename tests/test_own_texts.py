@@ -8,7 +8,7 @@ import pytest
 from test_sequences import sizes, write
 
 import zoo
-from zoo.data.readers import read_labelled, read_raw
+from zoo.data.readers import read_file, read_labelled, read_raw
 from zoo.errors import UserError
 from zoo.prediction import predict_file
 from zoo.spec import DataSpec
@@ -186,3 +186,16 @@ def test_new_texts_are_answered_from_any_file(trained, tmp_path):
     header, rows = predict_file(by_folder, folder)
     assert header[:2] == ["sample", "prediction"] and len(rows) == 6
     assert len(by_folder.predict([folder.read_text() for folder in folder.rglob("*.txt")])) == 6
+
+
+def test_texts_that_are_empty_or_unlike_training_are_said_and_the_others_answered(tmp_path, capsys):
+    spec = load(as_table(tmp_path / "own.csv", reviews())).spec
+    write(tmp_path / "new.txt", "cold fog\n\n日日日日日日\nsun")
+    capsys.readouterr()
+    batch, answered = read_file(spec, tmp_path / "new.txt")
+    assert answered.tolist() == [True, False, True, True] and batch["lengths"].tolist() == [8, 6, 3]
+    out = capsys.readouterr().out
+    assert "not answered: 1 of 4 texts\n  no text in line 2" in out
+    assert "1 of 3 texts have characters that training has not seen (line 3)" in out
+    read_raw(spec, ["cold fog", "日日日日日日"])
+    assert "1 of 2 texts have characters that training has not seen (text 1)" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from test_own_sequences import as_csv, as_npy, as_npz, as_ts, curves
 from test_sequences import sizes, tone, write
 
 import zoo
-from zoo.data.readers import read_labelled, read_raw
+from zoo.data.readers import read_file, read_labelled, read_raw
 from zoo.errors import UserError
 
 recordings = test_own_sequences.recordings
@@ -277,3 +277,24 @@ def test_fault_35_a_folder_of_recordings_is_measured(recordings):
     assert len(read_labelled(spec, {"name": "sequences", "path": str(recordings / "test")})) == 4
     with pytest.raises(UserError, match=r"say which to measure on, such as data.path=.*test"):
         read_labelled(spec, {"name": "sequences", "path": str(recordings)})
+
+
+# Answers
+
+
+def test_fault_35_sequences_that_cannot_be_read_are_said_and_the_others_answered(tmp_path, capsys):
+    """Of a file of new sequences, those without a value or with infinity are named, and the others are answered."""
+    values, labels = curves()
+    as_npz(tmp_path / "own.npz", values, labels)
+    spec = load(tmp_path / "own.npz").spec
+    values[3][:], values[5][1, 0], values[7][2, 1] = np.nan, np.inf, 900
+    as_npz(tmp_path / "new.npz", values, labels)
+    capsys.readouterr()
+    batch, answered = read_file(spec, tmp_path / "new.npz")
+    assert np.flatnonzero(~answered).tolist() == [3, 5] and len(batch["sequence"]) == 38
+    out = capsys.readouterr().out
+    assert "not answered: 2 of 40 sequences\n  no value, or infinity, in sequence 3, sequence 5" in out
+    assert "far outside of training's range: 1 of 38 sequences, such as sequence 7; 'channel 2' was" in out
+    np.savez(tmp_path / "void.npz", X=np.full((2, 3, 2), np.nan))
+    with pytest.raises(UserError, match="none of 2 sequences can be answered"):
+        read_file(spec, tmp_path / "void.npz")

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from zoo.data import READERS
+from zoo.data import PARTIAL, READERS
 from zoo.data.folders import ending
 from zoo.data.sequences._files import load_arrays, without_padding
 from zoo.data.sequences._formats import read_file
 from zoo.data.sequences._gaps import carry_forward, fill_gaps
 from zoo.data.sequences._series import last_windows
-from zoo.data.splits import Batch, NamedBatch
+from zoo.data.splits import Batch, NamedBatch, say_unread
+from zoo.data.tabular._unusual import FAR
 from zoo.errors import UserError
 from zoo.spec import DataSpec, Input
 from zoo.terminal import print
@@ -129,7 +130,43 @@ def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
         raw, ids = last_windows(spec, raw)
         raw = raw if ids else raw[0]
     values, places, single = _raw_sequences(spec, raw)
+    _say_far(spec, values, places)
     return NamedBatch(as_trained(spec, values, places), ids), single
+
+
+@PARTIAL.register("sequence")
+def read_readable(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray | None]:
+    """The sequences of a file that have finite values, as a batch, and their mask (n,) among all; the others are
+    said."""
+    if "date_column" in spec.reading:
+        return read_sequences(spec, path)[0], None
+    values, places, _ = _raw_sequences(spec, path)
+    bad = np.array([np.isinf(one).any() or np.isnan(one).all() for one in values], dtype=bool)
+    say_unread(bad, [f"no value, or infinity, in {first_places(places, bad)}"], "sequences")
+    kept = np.flatnonzero(~bad)
+    values, places = [values[row] for row in kept], [places[row] for row in kept]
+    _say_far(spec, values, places)
+    return as_trained(spec, values, places), ~bad
+
+
+def _say_far(spec: DataSpec, values: Sequence[np.ndarray], places: Sequence[str]) -> None:
+    """Say how many sequences have values far outside of training's range."""
+    if not all(column.range for column in spec.columns):
+        return
+    low, high = np.array([column.range for column in spec.columns]).reshape(-1, 2).T
+    slack = FAR * (high - low)
+    far = [
+        one.ndim == 2 and one.shape[1] == len(low) and ((one < low - slack) | (one > high + slack)).any(axis=0)
+        for one in values
+    ]
+    some = np.array([np.any(channels) for channels in far], dtype=bool)
+    if some.any():
+        row = int(some.argmax())
+        channel = int(np.argmax(far[row]))
+        was = f"'{spec.columns[channel].name}' was {low[channel]:.10g} to {high[channel]:.10g}"
+        print(
+            f"far outside of training's range: {some.sum():,} of {len(some):,} sequences, such as {places[row]}; {was}"
+        )
 
 
 def as_trained(spec: DataSpec, values: Sequence[np.ndarray], places: Sequence[str]) -> Batch:

@@ -45,19 +45,29 @@ def read_texts(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
         raise UserError(f"a text has one character at least; there is none in text {', '.join(empty[:5]) or 'at all'}")
     if whole and len({len(text) for text in texts}) > 1:
         raise UserError("texts that a model goes on with are equally long, or given one at a time")
-    return as_trained(spec, texts), single
+    return _with_unknown_said(as_trained(spec, texts), [f"text {index}" for index in range(len(texts))]), single
 
 
 @PARTIAL.register("tokens")
 def read_readable(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray | None]:
-    """The texts of a file that have a character, as `read_texts` gives them, and their mask (n,) among all; the others
-    are said."""
+    """The texts of a file that have a character, as a batch, and their mask (n,) among all; the others are said."""
     if "lengths" not in spec.inputs:
         return read_texts(spec, path)[0], None
     part = read_samples(path, spec.reading, labelled=False)
     empty = np.array([not text for text in part.values], dtype=bool)
     say_unread(empty, [f"no text in {first_places(part.places, empty)}"], "texts")
-    return read_texts(spec, [text for text in part.values if text])[0], ~empty
+    kept = np.flatnonzero(~empty)
+    batch = as_trained(spec, [part.values[row] for row in kept])
+    return _with_unknown_said(batch, [part.places[row] for row in kept]), ~empty
+
+
+def _with_unknown_said(batch: Batch, places: Sequence[str]) -> Batch:
+    """The batch; how many of its texts have characters that training has not seen is said."""
+    strange = (batch["tokens"] == 0).sum(1) > batch["tokens"].shape[1] - batch["lengths"]  # padding is 0 too
+    if strange.any():
+        where = first_places(places, strange.numpy())
+        print(f"{int(strange.sum()):,} of {len(places):,} texts have characters that training has not seen ({where})")
+    return batch
 
 
 def as_trained(spec: DataSpec, texts: Sequence[str]) -> Batch:
