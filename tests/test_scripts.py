@@ -268,7 +268,7 @@ def test_a_model_and_a_data_set_are_added_by_two_files_each(script, tmp_path):
     assert done.code == 0, done.err
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["test"]["accuracy"] > 0.85
     report = (tmp_path / "run" / "report.html").read_text()
-    assert "zoo.add_path(" in report and f" {own}" in report
+    assert "zoo.add_path(" in report and f" zoo_path={tmp_path.name}" in report
     measured = script("evaluate", own, f"weights={tmp_path / 'run' / 'model.safetensors'}")
     assert measured.code == 0, measured.err
     mistaken = script("train", own, "model=fnn/toyy", "data=circle")

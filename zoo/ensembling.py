@@ -9,9 +9,10 @@ from zoo.errors import UserError
 from zoo.evaluation import measure
 from zoo.files import check_output
 from zoo.models.ensemble import Ensemble
+from zoo.origin import data_of
 from zoo.pretrained import has_classes, load_file, save_file
 
-KEPT = ("model", "spec", "config", "precision", "device", "hardware", "versions")
+KEPT = ("model", "spec", "config", "fingerprints", "precision", "device", "hardware", "versions")
 
 
 def ensemble(weights: Sequence[Path], output: Path) -> dict[str, Any]:
@@ -39,19 +40,20 @@ def ensemble(weights: Sequence[Path], output: Path) -> dict[str, Any]:
         for key, same in (("model", header["model"] == first["model"]), ("spec", other == spec)):
             if not same:
                 raise UserError(f"the models of an ensemble are of one {key}; {path} has another than {weights[0]}")
-        if what_decides(header["config"]["data"]) != what_decides(first["config"]["data"]):
+        told = [(what_decides(data_of(one, path)), one.get("fingerprints")) for one in (header, first)]
+        if told[0] != told[1]:
             raise UserError(
                 "the models of an ensemble are trained on the same split, or some would know what it is measured on; "
-                f"{path} has other data settings than {weights[0]}"
+                f"{path} has other data, or other settings of them, than {weights[0]}"
             )
     model = Ensemble([member for member, _, _ in loaded], classes=has_classes(spec))  # type: ignore[misc]
-    card: dict[str, Any] = {key: first[key] for key in KEPT}
+    card: dict[str, Any] = {key: first[key] for key in KEPT if key in first}
     card |= {
         "members": len(loaded),
         "seeds": [header["seed"] for _, _, header in loaded],
         "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
     save_file(output, model, card)
-    card["metrics"] = measure(output)
+    card["metrics"] = measure(output, weights[0])
     save_file(output, model, card)
     return card

@@ -11,10 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.data.module import load_section, what_decides
+from zoo.data.keys import fingerprints, read_keys, seen_by, split_keys, told_changes
+from zoo.data.module import load_section
 from zoo.data.splits import Split, batches
 from zoo.errors import UserError, unknown
 from zoo.files import write_text
+from zoo.origin import held_out, place_of, run_of, tell_known, tell_seen, trained_on
 from zoo.prediction import Predictor, choose_device
 from zoo.pretrained import list_pretrained, load
 from zoo.run import Run, say
@@ -142,11 +144,14 @@ def evaluate_weights(
     return metrics
 
 
-def measure(path: Path) -> dict[str, dict[str, float]]:
-    """The metrics of a release file on the validation and the test split of the data it was trained on."""
+def measure(path: Path, origin: Path | None = None) -> dict[str, dict[str, float]]:
+    """The metrics of a release file on the validation and the test split of the data it was trained on, of which
+    `origin`, a release file in its run folder, says where they are."""
+    predictor = load(path).to(choose_device("auto"))
     measured: dict[str, dict[str, float]] = {}
     for split in ("val", "test"):
-        measured[split] = evaluate_weights(path, split=split)[split]
+        _, samples = _samples(predictor, str(origin or path), None, split)
+        measured[split] = evaluate(predictor, samples, kept=0)[0]
     return measured
 
 
@@ -154,30 +159,54 @@ def _samples(predictor: Predictor, weights: str, data: Mapping[str, Any] | None,
     """What to measure on, and the name of its data set."""
     from zoo.data.readers import read_labelled
 
-    if data is not None and (samples := read_labelled(predictor.spec, data)) is not None:
+    if data is None:
+        return _own_samples(predictor, weights, split)
+    if (samples := read_labelled(predictor.spec, data)) is not None:
+        tell_known(weights, [samples])
         return Path(data["path"] or data["labels"]).name, samples
-    splits = load_section(data or predictor.card["config"]["data"])
+    splits = load_section(data)
     check_same_kind(predictor.spec, splits.spec)
-    if data is not None and not (split == "test" and "n_val" in data):  # an official one is the same for all
-        tell_seen(predictor, weights, splits.spec, data)
+    if not (split == "test" and "n_val" in data):  # an official one is the same for all
+        tell_seen(predictor, weights, splits, data)
     return splits.spec.name, getattr(splits, split)
 
 
-def tell_seen(trained: Predictor, name: str, spec: DataSpec, data: Mapping[str, Any]) -> None:
-    """Print a note where a model was trained on other splits of the same data, and may know what others hold out.
+def _own_samples(predictor: Predictor, weights: str, split: str) -> tuple[str, Split]:
+    """A split of the data that a model was trained on, and their name. Of data that changed since, what was held out
+    then, which the run folder knows.
 
-    Args:
-        trained: the model.
-        name: that its user knows it by.
-        spec: of the data.
-        data: a config's data section.
+    Raises:
+        UserError: where that cannot be told.
     """
-    ours, theirs = what_decides(data), what_decides(trained.card["config"]["data"])
-    differing = [key for key in ours if ours[key] != theirs.get(key)]
-    origins = {source.partition(";")[0] for source in (spec.source, trained.spec.source)}
-    if differing and len(origins) == 1 and "path" not in differing:
-        told = ", ".join(f"data.{key}={theirs.get(key)}" for key in differing)
-        say(f"note: {name} was trained with {told} and may have seen samples that are held out here")
+    run, card = run_of(weights), predictor.card
+    data = trained_on(card, run, weights)
+    keys = read_keys(run.samples) if run else {}
+    try:
+        splits = load_section(data)
+    except (TypeError, AttributeError, KeyError) as error:  # by what a card may say
+        raise UserError(f"{weights} says that it was trained on {dict(data)!r:.200}, which cannot be read") from error
+    changed = f"{place_of(data)} is not what {weights} was trained on"
+    try:
+        check_same_kind(predictor.spec, splits.spec)
+    except UserError as error:
+        raise UserError(f"{changed}: {str(error).splitlines()[0]}\n{_way_out(data)}") from error
+    if "seen" in keys and split != "train":
+        splits = held_out(splits, keys["seen"], split)
+    told, found = card.get("fingerprints"), split_keys(getattr(splits, split))
+    changes = "" if not isinstance(told, Mapping) or found is None else told_changes(told, fingerprints({split: found}))
+    if changes and not keys and split != "train":
+        raise UserError(f"{changed}: {changes}; some may be of its training\n{_way_out(data)}")
+    if changes:
+        say(f"{changed}: {changes}")
+        splits = held_out(splits, seen_by(keys, split), split)
+    return splits.spec.name, getattr(splits, split)
+
+
+def _way_out(data: Mapping[str, Any]) -> str:
+    return (
+        "give it back as it was, or name the model by its run folder, which knows what it saw; "
+        f"data={data.get('reader', data['name'])} with its settings measures on other data"
+    )
 
 
 def check_same_kind(spec: DataSpec, data: DataSpec) -> None:

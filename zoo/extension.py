@@ -6,6 +6,13 @@ from zoo.data import DATA
 from zoo.errors import UserError
 from zoo.models import MODELS
 
+_ADDED: set[Path] = set()
+
+
+def is_added(folder: str | Path) -> bool:
+    """Whether `add_path` was called with this folder."""
+    return Path(folder).expanduser().resolve() in _ADDED
+
 
 def add_path(folder: str | Path) -> None:
     """Register the files of `folder`/models/<family>/ and `folder`/data/<kind>/ like the zoo's own.
@@ -18,3 +25,4 @@ def add_path(folder: str | Path) -> None:
         raise UserError(f"zoo_path={folder} has neither a models/ nor a data/ folder")
     MODELS.add_folder(folder / "models")
     DATA.add_folder(folder / "data")
+    _ADDED.add(folder)

@@ -1,5 +1,9 @@
-"""Plain values as yaml: without tags, and without aliases, by which few lines become billions of values."""
+"""Plain values as yaml: without tags, and without aliases, by which few lines become billions of values; and the paths
+among them."""
 
+import os
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +35,33 @@ def read_yaml(path: Path) -> Any:
         return yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is not yaml of plain values: {str(error).splitlines()[0]}") from error
+
+
+PATHS = ("path", "schema", "labels", "finetune", "teacher")  # settings that name a file or a folder
+
+
+def paths_in(section: Mapping[str, Any]) -> dict[str, str]:
+    """The settings of a section that name a file or a folder."""
+    return {key: value for key, value in section.items() if _is_path(key, value)}
+
+
+def map_paths(values: Mapping[str, Any], change: Callable[[str], Any]) -> dict[str, Any]:
+    """The values of a config, with `change` made to each that names a file or a folder."""
+    changed = {key: map_paths(value, change) for key, value in values.items() if isinstance(value, Mapping)}
+    return {**values, **changed, **{key: change(path) for key, path in paths_in(values).items()}}
+
+
+def _is_path(key: str, value: Any) -> bool:
+    named = key in PATHS or key.endswith("_path")
+    return isinstance(value, str) and (named or bool(re.match(r"[/~]|[A-Za-z]:\\", value)))
+
+
+def absolute(path: str) -> str:
+    """A path that is there as it is from any folder; another text as it is, which may be a name of the zoo's."""
+    full = os.path.abspath(os.path.expanduser(path))
+    return full if os.path.exists(full) else path
+
+
+def last_part(path: str) -> str:
+    """The name of a file or a folder, without those of the folders it is in."""
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]

@@ -99,7 +99,7 @@ def write_report(
         _results(splits, metrics),
         _learning(_history(run.history), predictor.task.score, metrics["epoch"]),
         FINDINGS.get(task)(predictor, splits, outputs, targets) if task in FINDINGS.names() else "",
-        _usage(run.folder, config, splits),
+        _usage(config, splits),
     )
     title = escape(f"{config['model']['name']} on {splits.spec.name}")
     write_text(run.report, PAGE.format(title=title, body="\n".join(sections)))
@@ -145,7 +145,7 @@ the mean over an epoch, with the config's dropout and augmentation, so it may li
 marks the epoch whose weights were kept.</p><div class="grid">{drawn}</div>"""
 
 
-def _usage(folder: Path, config: Values, splits: Splits) -> str:
+def _usage(config: Values, splits: Splits) -> str:
     data = config["data"]
     registered = data.get("reader", data["name"])
     defaults = inspect.signature(DATA.get(registered)).parameters
@@ -156,18 +156,18 @@ def _usage(folder: Path, config: Values, splits: Splits) -> str:
     command = shlex.join(["python", "scripts/train.py", *(f"{key}={value}" for key, value in choices.items())])
     name, raw = next(iter(splits.spec.inputs.items()))
     shape = " x ".join(str(size or axis) for size, axis in zip(raw.shape, raw.axes, strict=True))
-    config_file, weights = str(folder / "config.yaml"), str(folder / "model.safetensors")
+    add = f"zoo.add_path({own!r})\n" if own else ""
     exactly = (
-        "import yaml\nfrom zoo.training import train\n\n"
-        f"config = yaml.safe_load(open({config_file!r}))\ntrain(config | {{'resume': None}}, 'runs/again')"
+        f"from pathlib import Path\n\nimport zoo\nfrom zoo.plain import read_yaml\n\n{add}"
+        "config = read_yaml(Path('config.yaml'))\nzoo.train(config | {'resume': None}, 'again')"
     )
     call = TASKS.get(splits.spec.task).call
-    add = f"zoo.add_path({own!r})\n" if own else ""
-    load = f"import zoo\n\n{add}model = zoo.load({weights!r})\n{call}  # {name}: {shape}, {raw.dtype}"
-    return f"""<h2>Use it</h2><p>The file holds the preprocessing too, so it takes raw input:</p>{_code(load)}
+    load = f"import zoo\n\n{add}model = zoo.load('model.safetensors')\n{call}  # {name}: {shape}, {raw.dtype}"
+    return f"""<h2>Use it</h2><p>In the folder of this report. The file holds the preprocessing too, so it takes raw
+input:</p>{_code(load)}
 <h2>Repeat it</h2><p>With the defaults of this model and data:</p>{_code(command)}
-<p>With every setting of this run, callbacks and loggers aside:</p>{_code(exactly)}
-<details><summary>All settings ({escape(config_file)})</summary>
+<p>With every setting of this run, callbacks and loggers aside, in the folder of this report:</p>{_code(exactly)}
+<details><summary>All settings (config.yaml)</summary>
 {_code(yaml_of(dict(config)))}</details>"""
 
 

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from zoo.checkpoint import checkpoints, is_sound, newest, tidy
 from zoo.errors import UserError
 from zoo.files import write_text
-from zoo.plain import read_yaml, yaml_of
+from zoo.plain import absolute, map_paths, read_yaml, yaml_of
 from zoo.terminal import print
 
 LOCK = ".lock"
@@ -47,6 +47,10 @@ class Run:
     @property
     def checkpoints(self) -> Path:
         return self.folder / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        return self.checkpoints / "samples.npz"
 
     @property
     def report(self) -> Path:
@@ -108,15 +112,15 @@ class Run:
 
     def _changes(self, config: Mapping[str, Any]) -> list[str]:
         """Which settings differ from those of the run that the folder holds, in words."""
-        before = dict(flat(self.read_config() if self.config.exists() else {}))
-        now = dict(flat(config))
+        before = dict(flat(map_paths(self.read_config(), absolute) if self.config.exists() else {}))
+        now = dict(flat(map_paths(config, absolute)))
         keys = sorted({*before, *now} - MAY_DIFFER)
         different = [key for key in keys if before.get(key) != now.get(key)]
         return [f"{key}: {before.get(key)} before, {now.get(key)} now" for key in different]
 
     def write_config(self, config: Mapping[str, Any]) -> None:
-        """Write what a training is told."""
-        write_text(self.config, yaml_of(dict(config)))
+        """Write what a training is told, with paths that hold from any folder."""
+        write_text(self.config, yaml_of(map_paths(config, absolute)))
 
     def read_config(self) -> Mapping[str, Any]:
         """What the training was told; UserError where the file holds something else."""

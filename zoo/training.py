@@ -13,25 +13,29 @@ from pathlib import Path
 from typing import Any, cast
 
 import lightning as L
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from zoo.auto import batch_work, fill_auto, fit_machine, group_steps
-from zoo.callbacks import BestOfEach, History
+from zoo.callbacks import BestOfEach, DataNoted, History
 from zoo.checkpoint import SafeCheckpointIO, is_sound
+from zoo.data.keys import Keys, fingerprints, keys_of, read_keys, seen_by, told_changes, write_keys
 from zoo.data.module import ZooDataModule, load_section, loader_options
 from zoo.data.splits import Splits, batches, each_value_once
 from zoo.errors import DivergedError, UserError, unknown
-from zoo.evaluation import check_same_kind, evaluate, tell_seen
-from zoo.extension import add_path
+from zoo.evaluation import check_same_kind, evaluate
+from zoo.extension import is_added
 from zoo.files import write_text
 from zoo.models.model import Model
 from zoo.modules import ZooModule, create_module
 from zoo.modules.distillation import Distillation
+from zoo.origin import held_out, place_of, tell_seen
+from zoo.plain import last_part, map_paths
 from zoo.prediction import Predictor
 from zoo.pretrained import finetune as load_into
-from zoo.pretrained import load, save_file
+from zoo.pretrained import list_pretrained, load, save_file
 from zoo.report import write_report
 from zoo.run import Run, is_first, say
 from zoo.spec import DataSpec
@@ -117,6 +121,7 @@ def train_seeds(
         for run, seed in zip(runs, seeds, strict=True):
             run.write_config({**config, "seed": seed, "seeds": None})
             write_text(run.history, whole.history.read_text())  # of all models, their mean
+            write_keys(run.samples, fitted.keys)
         return [_release(run, fitted, index) for index, run in enumerate(runs)]
 
 
@@ -132,8 +137,11 @@ def _checked(config: Config, seeds: Sequence[Any]) -> Config:
         if not (isinstance(seed, int) and 0 <= seed < 2**32):
             raise UserError(f"a seed is a whole number from 0 to {2**32 - 1}; got {seed}")
     check_trainer(config["trainer"])
-    if config.get("zoo_path"):
-        add_path(config["zoo_path"])
+    if (own := config.get("zoo_path")) and not is_added(own):
+        raise UserError(
+            f"zoo_path={own} is a folder of code, which a config of somebody else's may name too; if you trust it, add "
+            f"it before the training: zoo.add_path({own!r})"
+        )
     return {**DEFAULTS, **config, "distill": {**DEFAULTS["distill"], **config.get("distill", {})}}
 
 
@@ -149,12 +157,14 @@ def _threads_kept() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a fit leaves: a module with the models of all `seeds`, the seconds of fitting, and the start of a training
-    that was never interrupted."""
+    """What a fit leaves: a module with the models of all `seeds`, the keys of its samples and what the card tells of
+    them, the seconds of fitting, and the start of a training that was never interrupted."""
 
     config: Config
     seeds: Sequence[int]
     splits: Splits
+    keys: Keys
+    told: Mapping[str, Any]
     module: ZooModule
     trainer: L.Trainer
     epochs: Sequence[int]
@@ -176,8 +186,9 @@ def _fit(
         splits = load_section(config["data"])
     for name, text in splits.files.items() if is_first() else ():
         write_text(run.folder / name, text)
+    splits, noted = _data_of(run, config, splits, checkpoint)
     config = fill_auto(config, len(splits.train))  # type: ignore[arg-type]
-    module, trainer = _trained(run, config, seeds, splits, checkpoint, callbacks, loggers)
+    module, trainer = _trained(run, config, seeds, splits, checkpoint, [noted, *callbacks], loggers)
     history = next(callback for callback in trainer.callbacks if isinstance(callback, History))  # type: ignore[attr-defined]
     seconds = history.seconds
     if torch.distributed.is_initialized():
@@ -187,7 +198,41 @@ def _fit(
     if module.sharded:
         module = create_module(**module.hparams)  # whole, to take a checkpoint's weights
     epochs = _choose(run, config["trainer"]["keep"], module, trainer)
-    return Fitted(config, seeds, splits, module, trainer, epochs, start - history.resumed, seconds)
+    told = fingerprints(keys_of(splits) if len(noted.keys["seen"]) else noted.keys)
+    return Fitted(config, seeds, splits, noted.keys, told, module, trainer, epochs, start - history.resumed, seconds)
+
+
+def _data_of(run: Run, config: Config, splits: Splits, checkpoint: Path | None) -> tuple[Splits, DataNoted]:
+    """The splits, and what notes in the run folder which samples they have. Where `checkpoint` was trained on other
+    data, what it saw of them is taken out of what is measured.
+
+    Raises:
+        UserError: for other data, unless the config allows them.
+    """
+    keys, seen = keys_of(splits), np.empty(0, np.uint64)
+    if checkpoint is not None:
+        saved = SafeCheckpointIO().load_checkpoint(checkpoint)
+        told, before = saved.get("data", {}), read_keys(checkpoint.parent / run.samples.name)
+        changes, known = told_changes(told, fingerprints(keys)), not told_changes(told, fingerprints(before))
+        if changes:
+            _allow(config, checkpoint, changes)
+            check_same_kind(DataSpec.from_json(saved["hyper_parameters"]["spec"]), splits.spec)
+        if changes or known:
+            seen = before.get("seen", seen)
+        if changes and known:
+            seen = np.union1d(seen, seen_by(before, "test"))
+    return held_out(splits, seen, "val", "test"), DataNoted(run, {**keys, "seen": seen})
+
+
+def _allow(config: Config, checkpoint: Path, changes: str) -> None:
+    """Say that a training goes on with other data, or raise UserError where the config does not allow it."""
+    line = f"{place_of(config['data'])} is not what {checkpoint} was trained on: {changes}"
+    if config["resume"] != "changed":
+        raise UserError(
+            f"{line}\ngive it back as it was, or give another run_dir; resume=changed goes on all the same, and "
+            "measures on what was not seen"
+        )
+    say(f"going on all the same: {line}; which epoch is best is told anew")
 
 
 def _trained(
@@ -238,7 +283,7 @@ def _trained(
 def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:
     """The module of an untrained or finetuned model, or of one for each seed, which decides on its first weights."""
     modules, models = [], []
-    start = None if config["finetune"] is None else _load(config["finetune"], splits.spec, config["data"])
+    start = None if config["finetune"] is None else _load(config["finetune"], splits, config["data"])
     for seed in seeds:
         L.seed_everything(seed, verbose=False)
         kwargs = {key: dict(config[key]) for key in ("model", "task", "optim")}
@@ -250,26 +295,26 @@ def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:
             say(f"weights from {config['finetune']}" + (f", but new: {', '.join(left)}" if left else ""))
     if len(models) > 1:
         modules[0].stack(models)
-    modules[0].distillation = _distillation(splits.spec, config["data"], **config["distill"])
+    modules[0].distillation = _distillation(splits, config["data"], **config["distill"])
     return modules[0]
 
 
-def _load(weights: str, spec: DataSpec, data: Mapping[str, Any]) -> Predictor:
+def _load(weights: str, splits: Splits, data: Mapping[str, Any]) -> Predictor:
     """A trained model to start or to learn from; where it may know what this training is measured on, that is told."""
     trained = load(weights)
-    tell_seen(trained, weights, spec, data)
+    tell_seen(trained, weights, splits, data)
     return trained
 
 
 def _distillation(
-    spec: DataSpec, data: Mapping[str, Any], teacher: str | None, **options: float
+    splits: Splits, data: Mapping[str, Any], teacher: str | None, **options: float
 ) -> Distillation | None:
     """What a training learns from a pretrained file, if it is to."""
     if teacher is None:
         return None
-    trained = _load(teacher, spec, data)
-    check_same_kind(trained.spec, spec)
-    return Distillation(spec, trained.model, **options)
+    trained = _load(teacher, splits, data)
+    check_same_kind(trained.spec, splits.spec)
+    return Distillation(splits.spec, trained.model, **options)
 
 
 def _choose(run: Run, keep: str, module: ZooModule, trainer: L.Trainer) -> Sequence[int]:
@@ -279,7 +324,7 @@ def _choose(run: Run, keep: str, module: ZooModule, trainer: L.Trainer) -> Seque
     state = module.state_dict()  # with the versions of layers, which that of an average of weights lacks
     state.update(chosen["state_dict"])
     module.load_state_dict(state)
-    if best is None:
+    if best is None or not best.epochs:
         return [chosen["epoch"] + 1] * module.model.n_models
     module.model.load_state_dict(best.values)
     return best.epochs
@@ -289,11 +334,13 @@ def _release(run: Run, fitted: Fitted, index: int) -> dict[str, Any]:
     """The release file of one model, and from that, as a user loads it, its metrics and report."""
     seed, splits, trainer = fitted.seeds[index], fitted.splits, fitted.trainer
     config = {key: value for key, value in fitted.config.items() if key != "seeds"} | {"seed": seed}
+    named = map_paths(config, lambda path: path if path in list_pretrained() else last_part(path))
     model = fitted.module.model_of(index)
     card = {
         "model": dict(config["model"]),
         "spec": splits.spec.to_json(),
-        "config": {key: value for key, value in config.items() if key not in ("run_dir", "resume")},
+        "config": {key: value for key, value in named.items() if key not in ("run_dir", "resume")},
+        "fingerprints": fitted.told,
         "seed": seed,
         "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
         "precision": trainer.precision,
@@ -315,7 +362,7 @@ def _release(run: Run, fitted: Fitted, index: int) -> dict[str, Any]:
         **_peak_memory(trainer.strategy.root_device),
         **{key: card[key] for key in ("n_parameters", "seed", "device", "precision", "hardware", "versions")},
     }
-    write_report(run, config, splits, metrics, predictor, outputs, targets)
+    write_report(run, named, splits, metrics, predictor, outputs, targets)
     write_text(run.metrics, json.dumps(metrics, indent=1))  # last: it says that the run is finished
     return metrics
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -26,8 +27,20 @@ class NamedBatch(Batch):
         self.names = names
 
 
+class HasKeys(Protocol):
+    """Where the samples of a split come from, which has a key for each."""
+
+    @property
+    def input_keys(self) -> np.ndarray: ...
+
+
 class TensorSplit(Dataset[Batch]):
-    """A split that lies in memory: one tensor for each input and the target, all with the samples as first axis."""
+    """A split that lies in memory: one tensor for each input and the target, all with the samples as first axis.
+
+    `stored` is what it was read from, if that tells its samples apart.
+    """
+
+    stored: HasKeys | None = None
 
     def __init__(self, **columns: Tensor):
         lengths = {name: len(column) for name, column in columns.items()}
@@ -131,12 +144,42 @@ def say_unread(unread: np.ndarray, why: Sequence[str], what: str) -> None:
         print(f"not answered: {unread.sum():,} of {len(unread):,} {what}", *why[:3], sep="\n  ")
 
 
-def sample_keys(split: Split) -> Iterator[int]:
-    """A hash of the inputs of each sample; none for a split on disk, which takes long to read."""
-    for batch in batches(split) if isinstance(split, TensorSplit) else ():
-        inputs = [value.reshape(len(value), -1) for name, value in batch.items() if name != "target"]
-        rows = np.concatenate([np.ascontiguousarray(value).view(np.uint8) for value in inputs], axis=1)
-        yield from map(hash, rows.view(f"V{rows.shape[1]}")[:, 0].tolist())
+def sample_keys(split: Split) -> np.ndarray:
+    """A key (n,) of each sample's inputs; none for a split on disk, of which there may be very many."""
+    return input_keys(split) if isinstance(split, TensorSplit) else np.empty(0, np.uint64)
+
+
+def input_keys(split: TensorSplit) -> np.ndarray:
+    """A key (n,) of each sample's inputs, the same on every machine."""
+    if split.stored is not None:
+        return split.stored.input_keys
+    parts = [
+        joined_keys([row_keys(batch[name].numpy()) for name in sorted(batch) if name != "target"])
+        for batch in batches(split)
+    ]
+    return np.concatenate(parts)
+
+
+def joined_keys(keys: Sequence[np.ndarray]) -> np.ndarray:
+    """One key (n,) of several, in their order."""
+    return keys[0] if len(keys) == 1 else row_keys(np.stack(keys, axis=1))
+
+
+def row_keys(rows: np.ndarray) -> np.ndarray:
+    """A hash (n,) of the bytes of each row; the zeros at its end, such as padding, count for nothing."""
+    rows = np.ascontiguousarray(rows.reshape(len(rows), math.prod(rows.shape[1:])))
+    content = rows.astype(rows.dtype.newbyteorder("<"), copy=False).view(np.uint8)
+    words = np.zeros((len(rows), -(-content.shape[1] // 8)), "<u8")
+    words.view(np.uint8)[:, : content.shape[1]] = content
+    factors = _mixed(np.arange(1, words.shape[1] + 1, dtype=np.uint64)) | np.uint64(1)
+    return _mixed(_mixed(words.astype(np.uint64, copy=False)) @ factors)
+
+
+def _mixed(numbers: np.ndarray) -> np.ndarray:
+    """Numbers of 64 bits mixed so that neighbours give unrelated ones, and 0 gives 0 (splitmix64)."""
+    numbers = (numbers ^ numbers >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ numbers >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ numbers >> np.uint64(31)
 
 
 def check_shares(val_share: float, test_share: float) -> None:

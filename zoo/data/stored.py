@@ -1,5 +1,6 @@
 """Data that stay on disk until a batch asks for them: sets larger than memory."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from zoo.data.splits import Batch, TensorSplit
+from zoo.data.cache import kept
+from zoo.data.splits import AT_ONCE, Batch, TensorSplit, joined_keys, row_keys
 from zoo.errors import UserError
 from zoo.system import free_memory
 
@@ -25,6 +27,10 @@ class Rows(Protocol):
     def n_bytes(self) -> float: ...
 
     def __getitem__(self, index: np.ndarray, /) -> np.ndarray: ...
+
+    def keys(self) -> np.ndarray:
+        """A key (n,) of the contents of each row."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,17 @@ class MappedRows:
 
     def __getitem__(self, index: np.ndarray) -> np.ndarray:
         return np.asarray(np.memmap(self.file, self.dtype, "r", shape=self.shape)[index])
+
+    def keys(self) -> np.ndarray:
+        """A key (n,) of each row, kept in a file beside that of the array."""
+        return np.fromfile(kept(self.file.with_name(f"{self.file.name}.keys"), self._write_keys), "<u8")
+
+    def _write_keys(self, path: Path) -> None:
+        n = max(1, AT_ONCE // max(1, math.prod(self.shape[1:])))
+        with open(path, "wb") as file:
+            for start in range(0, self.shape[0], n):
+                rows = self[np.arange(start, min(start + n, self.shape[0]))]
+                file.write(row_keys(rows).astype("<u8").tobytes())
 
 
 class StoredSplit(Dataset[Batch]):
@@ -75,6 +92,11 @@ class StoredSplit(Dataset[Batch]):
         inputs = {name: torch.from_numpy(column[rows]) for name, column in self.columns.items()}
         return {**inputs, "target": self.target[index]}
 
+    @property
+    def input_keys(self) -> np.ndarray:
+        """A key (k,) of each sample's inputs."""
+        return joined_keys([self.columns[name].keys()[self.index] for name in sorted(self.columns)])
+
 
 def stored_split(index: np.ndarray, target: Tensor, **columns: Rows) -> StoredSplit | TensorSplit:
     """A `StoredSplit`; in memory, where it is faster, if all samples of its data set fit there well."""
@@ -82,7 +104,9 @@ def stored_split(index: np.ndarray, target: Tensor, **columns: Rows) -> StoredSp
     n_bytes = sum(column.n_bytes for column in columns.values())
     if n_bytes > IN_MEMORY or is_large(n_bytes):
         return split
-    return TensorSplit(**split.__getitems__(range(len(split))))
+    whole = TensorSplit(**split.__getitems__(range(len(split))))
+    whole.stored = split
+    return whole
 
 
 def is_large(n_bytes: float) -> bool:

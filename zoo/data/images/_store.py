@@ -35,6 +35,7 @@ class Store:
         shape: channels, height and width of each image.
         skipped: what is wrong with each of the other files.
         copies: groups of positions of files that are equal byte for byte.
+        digests: a hash of the content of each readable file, in hexadecimal.
         pixels: the file of decoded images; None where each is decoded when it is asked for.
     """
 
@@ -43,6 +44,7 @@ class Store:
     shape: Shape
     skipped: list[str]
     copies: list[list[int]]
+    digests: list[str]
     pixels: Path | None
 
     @property
@@ -58,6 +60,10 @@ class Store:
             return np.stack([read_pixels(self.paths[i], self.shape) for i in index])
         except UserError as error:
             raise UserError(f"{error}\ntake it out, or leave it to data.cache=true, which skips such files") from error
+
+    def keys(self) -> np.ndarray:
+        """A key (n,) of each readable file's content, whatever decodes it."""
+        return np.array([int(digest[:16], 16) for digest in self.digests], np.uint64)
 
     def split(self, index: np.ndarray, target: Tensor) -> StoredSplit | TensorSplit:
         """The images of `index` (k,) with their targets (k, ...); in memory where all are decoded and small enough."""
@@ -80,16 +86,17 @@ def open_store(paths: Sequence[Path], size: Size, channels: int | None, cache: b
     digests = [str(digest) for digest in in_processes(read_digest, paths, "comparing")]  # or why there is none
     folder = cache_folder() / "imagefolder" / _key(paths, digests, size, channels)
     if cache and _is_whole(folder):
-        return _decoded(folder, paths)
+        return _decoded(folder, paths, digests)
     headers = list(in_processes(read_header, paths, "reading headers"))
     rows = [row for row, header in enumerate(headers) if isinstance(header, Header)]
     skipped = [str(header) for header in headers if isinstance(header, UserError)]
     _refuse_none(rows, skipped)
     shape = common_shape([headers[row] for row in rows], size, channels)
-    store = Store([paths[row] for row in rows], rows, shape, skipped, _copies(digests, rows), None)
+    own = [digests[row] for row in rows]
+    store = Store([paths[row] for row in rows], rows, shape, skipped, _copies(digests, rows), own, None)
     if not cache or not _fits(len(rows) * math.prod(shape), cache):
         return store
-    return _decoded(kept(folder, functools.partial(_decode, store), _is_whole), paths)
+    return _decoded(kept(folder, functools.partial(_decode, store), _is_whole), paths, digests)
 
 
 def _refuse_none(rows: Sequence[int], skipped: Sequence[str]) -> None:
@@ -106,11 +113,12 @@ def _is_whole(folder: Path) -> bool:
         return False
 
 
-def _decoded(folder: Path, paths: Sequence[Path]) -> Store:
+def _decoded(folder: Path, paths: Sequence[Path], digests: Sequence[str]) -> Store:
     """The store that `_decode` left in `folder`."""
     found = json.loads((folder / "contents.json").read_text())
     found["shape"] = tuple(found["shape"])
-    return Store([paths[row] for row in found["rows"]], **found, pixels=folder / "pixels")
+    some = ([of[row] for row in found["rows"]] for of in (paths, digests))
+    return Store(next(some), **found, digests=next(some), pixels=folder / "pixels")
 
 
 def common_shape(headers: Sequence[Header], size: Size, channels: int | None) -> Shape:

@@ -60,6 +60,11 @@ class WindowSplit(TensorSplit):
         """Memory that the series take."""
         return self.series.nbytes + (0 if self.seen is self.series else self.seen.nbytes)
 
+    @property
+    def reach(self) -> int:
+        """How many windows before and after one overlap with it."""
+        return self.look_back + self.horizon - 1
+
     def to(self, device: torch.device) -> "WindowSplit":
         """The same windows of the series on `device`."""
         series, seen = (part.to(device).split(self.lengths) for part in (self.series, self.seen))

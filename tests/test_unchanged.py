@@ -1,0 +1,302 @@
+"""Data that changed after a training: told by fingerprints, and what was seen is never measured as held out."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from test_imagefolder import folder_of
+from test_own_sequences import as_npz, curves
+
+import zoo
+from zoo.data.keys import fingerprints, keys_of, split_keys, unseen
+from zoo.data.splits import TensorSplit, row_keys
+from zoo.errors import UserError
+from zoo.evaluation import evaluate_weights
+from zoo.run import Run
+
+N = 200
+
+
+def table(path: Path, n: int = N, seed: int = 0) -> Path:
+    """Pure noise, so that nothing but having seen a row helps."""
+    random = np.random.default_rng(seed)
+    frame = pd.DataFrame(random.normal(size=(n, 4)), columns=list("abcd")).round(6)
+    frame.assign(y=random.integers(0, 2, n)).to_csv(path, index=False)
+    return path
+
+
+def append(path: Path, n: int = 3) -> None:
+    more = pd.read_csv(table(path.with_name("more.csv"), n, seed=1))
+    pd.concat([pd.read_csv(path), more]).to_csv(path, index=False)
+
+
+@pytest.fixture
+def settings(config, tmp_path):
+    """Of a short training on a table in a folder of its own."""
+    path = table(tmp_path / "data" / "train.csv") if (tmp_path / "data").mkdir() is None else None
+    return config("model=fnn", "data=csv", f"data.path={path}", "data.target=y", "trainer=cpu", "trainer.max_epochs=2")
+
+
+# What tells samples apart
+
+
+def test_keys_are_the_same_on_every_machine_and_for_every_padding():
+    rows = np.array([[1.5, 0.0], [2.5, -1.0]], np.float32)
+    assert [f"{key:x}" for key in row_keys(rows)] == [f"{key:x}" for key in row_keys(rows.astype(">f4"))]
+    assert f"{row_keys(rows)[1]:016x}" == "076a4f83044474f6"
+    padded = np.pad(rows, ((0, 0), (0, 3)))
+    assert (row_keys(padded) == row_keys(rows)).all()
+
+
+def test_a_fingerprint_is_of_inputs_and_targets_whatever_their_order():
+    inputs, target = torch.arange(12.0).view(6, 2), torch.arange(6) % 2
+    order = torch.tensor([3, 1, 5, 0, 2, 4])
+    one, other, edited = (
+        {"train": split_keys(TensorSplit(numeric=some, target=those))}
+        for some, those in ((inputs, target), (inputs[order], target[order]), (inputs, 1 - target))
+    )
+    assert fingerprints(one) == fingerprints(other) != fingerprints(edited)
+
+
+def test_a_table_has_the_same_keys_in_memory_and_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    path = table(tmp_path / "train.csv")
+    pd.read_csv(path).assign(e=list("xyzx") * (N // 4)).to_csv(path, index=False)
+    told = []
+    for cache, large in ((False, 1 << 30), (True, 1 << 30), (True, 0)):
+        monkeypatch.setattr("zoo.data.stored.IN_MEMORY", large)
+        told.append(fingerprints(keys_of(zoo.load_data("csv", path=str(path), target="y", cache=cache))))
+    assert told[0] == told[1] == told[2]
+
+
+def test_images_have_the_keys_of_their_files_however_they_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    folder = folder_of(tmp_path / "a")
+    told = [
+        fingerprints(keys_of(zoo.load_data("imagefolder", path=str(folder), cache=cache)))
+        for cache in ("auto", True, False)
+    ]
+    assert told[0] == told[1] == told[2]
+    picture = next(folder.rglob("*.png"))
+    picture.write_bytes(picture.read_bytes() + b"edited in place")
+    assert fingerprints(keys_of(zoo.load_data("imagefolder", path=str(folder)))) != told[0]
+
+
+def test_a_longer_sequence_does_not_change_the_keys_of_others(tmp_path):
+    values, labels = curves()
+    splits = []
+    for name, more in (("a", []), ("b", [np.ones((99, values[0].shape[1]), np.float32)])):
+        as_npz(tmp_path / f"{name}.npz", [*values, *more], [*labels, *labels[: len(more)]])
+        splits.append(zoo.load_data("sequences", path=str(tmp_path / f"{name}.npz")))
+    first, second = (np.concatenate(list(keys_of(some).values())) for some in splits)
+    assert set(first.tolist()) < set(second.tolist()) and len(second) == len(first) + 1
+
+
+def test_a_window_that_overlaps_with_one_that_was_seen_is_left_out(tmp_path):
+    pd.DataFrame({"a": np.random.default_rng(0).normal(size=400)}).to_csv(tmp_path / "a.csv", index=False)
+    test = zoo.load_data("series", path=str(tmp_path / "a.csv"), look_back=5, horizon=3).test
+    keys = split_keys(test)
+    assert keys is not None and len(unseen(test, keys[10:11])) == len(test) - 15
+    assert len(unseen(test, keys[:1])) == len(test) - 8
+
+
+# Evaluation
+
+
+@pytest.mark.parametrize("edit", ["append", "drop", "edit"])
+def test_fault_25_rows_that_training_saw_are_not_measured(settings, tmp_path, capsys, edit):
+    """Where rows were appended, dropped or edited since the training, an evaluation measures what was held out."""
+    path = Path(settings["data"]["path"])
+    zoo.train(settings, tmp_path / "run")
+    known = split_keys(zoo.load_data("csv", path=str(path), target="y").train)
+    frame = pd.read_csv(path)
+    if edit == "append":
+        append(path)
+    else:
+        (frame[7:] if edit == "drop" else frame.assign(a=frame["a"] * (frame.index > 20))).to_csv(path, index=False)
+    now = split_keys(zoo.load_data("csv", path=str(path), target="y").test)
+    assert known is not None and now is not None
+    n = int(np.isin(now, known).sum())
+    capsys.readouterr()
+    evaluate_weights(tmp_path / "run")
+    out = capsys.readouterr().out
+    assert "train.csv is not what" in out
+    assert (n > 0) == (edit != "edit")  # which moves no row
+    assert (f" of {len(now)} samples" in out) == (n > 0)
+
+
+def test_fault_25_a_file_alone_is_not_measured_on_what_it_may_know(settings, tmp_path):
+    """A release file without its run folder refuses data that changed, and says the way out."""
+    path = Path(settings["data"]["path"])
+    metrics = zoo.train(settings, tmp_path / "run")
+    alone = shutil.copy(tmp_path / "run" / "model.safetensors", path.with_name("alone.safetensors"))
+    with pytest.raises(UserError, match=r"was trained on train\.csv, which is not there; .*data=csv data\.path="):
+        evaluate_weights(alone)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(path.parent)
+        assert evaluate_weights(alone)["test"] == metrics["test"]
+        append(path)
+        with pytest.raises(UserError, match=r"train\.csv is not what .* test had 40 samples and has 41"):
+            evaluate_weights(alone)
+        assert evaluate_weights(alone, split="train")["train"]
+
+
+def test_fault_25_images_that_were_added(config, tmp_path, monkeypatch, capsys):
+    """Where images were added since the training, an evaluation measures those that it did not see."""
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    folder = folder_of(tmp_path / "pictures", 12)
+    settings = ("model=cnn", "data=imagefolder", f"data.path={folder}", "data.size=28", "data.channels=3")
+    zoo.train(config(*settings, "trainer=cpu", "trainer.max_epochs=1"), tmp_path / "run")
+    picture = next(folder.rglob("*.png"))
+    picture.with_name("0new.png").write_bytes(picture.read_bytes() + b"more")
+    capsys.readouterr()
+    evaluate_weights(tmp_path / "run")
+    assert "pictures is not what" in capsys.readouterr().out
+
+
+def test_fault_25_another_file_that_holds_rows_of_the_training(settings, tmp_path, capsys):
+    """Of another file all is measured, and how much of it training saw is said."""
+    zoo.train(settings, tmp_path / "run")
+    append(Path(settings["data"]["path"]))
+    measured = evaluate_weights(tmp_path / "run", data=settings["data"])
+    assert measured["test"] and "was trained on 160 of the 203 samples" in capsys.readouterr().out
+
+
+def test_data_that_did_not_change_are_measured_wholly_in_any_folder(settings, tmp_path, monkeypatch):
+    """Even where samples of the test split are copies of some to train on."""
+    path = Path(settings["data"]["path"])
+    pd.concat([pd.read_csv(path)] * 2).to_csv(path, index=False)
+    monkeypatch.chdir(path.parent)
+    metrics = zoo.train({**settings, "data": {**settings["data"], "path": "train.csv"}}, tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    assert evaluate_weights("run")["test"] == metrics["test"]
+
+
+# Resume
+
+
+def test_fault_25_a_resume_on_changed_data(settings, tmp_path, capsys):
+    """A resume on other data is refused; resume=changed goes on, with the best epoch told anew and without what was
+    seen among what is measured."""
+    run = Run(tmp_path / "run")
+    zoo.train(settings, run.folder)
+    run.metrics.unlink()
+    path = Path(settings["data"]["path"])
+    append(path)
+    with pytest.raises(UserError, match=r"train\.csv is not what .* train had 120 samples and has 121.*\n.*=changed"):
+        zoo.train({**settings, "resume": "auto"}, run.folder)
+    settings["trainer"]["max_epochs"] = 3
+    (run.checkpoints / "best.ckpt").write_bytes(b"a best epoch of the old data")
+    metrics = zoo.train({**settings, "resume": "changed"}, run.folder)
+    assert metrics["epoch"] == 3
+    assert "left out of the test split" in capsys.readouterr().out
+    assert evaluate_weights(run.folder)["test"] == metrics["test"]
+    run.metrics.unlink()
+    again = zoo.train({**settings, "resume": "auto"}, run.folder)
+    assert again["test"] == metrics["test"]
+
+
+def test_a_resume_on_changed_data_without_an_epoch_to_train_measures_what_was_not_seen(settings, tmp_path, capsys):
+    run = Run(tmp_path / "run")
+    zoo.train(settings, run.folder)
+    run.metrics.unlink()
+    append(Path(settings["data"]["path"]))
+    metrics = zoo.train({**settings, "resume": "changed"}, run.folder)
+    assert metrics["epoch"] == 2 and not (run.checkpoints / "best.ckpt").exists()
+    assert "left out of the test split" in capsys.readouterr().out
+
+
+def test_a_text_that_changed_is_refused_as_its_windows_cannot_be_told(config, tmp_path):
+    path = tmp_path / "rhymes.txt"
+    path.write_text("one two three four five, once I caught a fish alive.\n" * 60)
+    settings = config("model=rnn", "data=text", f"data.path={path}", "data.n_steps=16", "trainer=cpu", "model.width=8")
+    settings["trainer"]["max_epochs"] = 1
+    zoo.train(settings, tmp_path / "run")
+    path.write_text(path.read_text() + "six seven eight nine ten, then I let it go again.\n" * 9)
+    with pytest.raises(UserError, match=r"rhymes\.txt is not what|cannot be told"):
+        evaluate_weights(tmp_path / "run")
+
+
+def test_several_seeds_are_measured_on_what_none_saw(config, settings, tmp_path, capsys):
+    zoo.train_seeds({**settings, "seeds": [0, 1]}, tmp_path / "runs")
+    append(Path(settings["data"]["path"]))
+    evaluate_weights(tmp_path / "runs" / "seed=1")
+    assert "left out of the test split" in capsys.readouterr().out
+
+
+def test_an_ensemble_of_runs_knows_where_their_data_are(settings, tmp_path):
+    for seed in (0, 1):
+        zoo.train({**settings, "seed": seed}, tmp_path / str(seed))
+    weights = [tmp_path / str(seed) / "model.safetensors" for seed in (0, 1)]
+    from zoo.ensembling import ensemble
+
+    assert ensemble(weights, tmp_path / "both.safetensors")["fingerprints"]
+    append(Path(settings["data"]["path"]))
+    zoo.train({**settings, "seed": 2}, tmp_path / "2")
+    with pytest.raises(UserError, match="other data"):
+        ensemble([*weights, tmp_path / "2" / "model.safetensors"], tmp_path / "three.safetensors")
+
+
+def test_a_run_to_finetune_that_knows_what_is_held_out_is_noted(settings, tmp_path, capsys):
+    zoo.train(settings, tmp_path / "run")
+    settings["data"]["split_seed"] = 1
+    zoo.train({**settings, "finetune": str(tmp_path / "run")}, tmp_path / "again")
+    assert "samples that are measured on here" in capsys.readouterr().out
+
+
+# Cards that are strange
+
+
+@pytest.mark.parametrize(
+    "config_of_card",
+    [None, {}, {"data": None}, {"data": {"path": "x"}}, {"data": {"name": 3}}, {"data": {"name": "wine", "fold": "x"}}],
+)
+def test_a_strange_card_ends_in_one_message(runs, tmp_path, config_of_card):
+    from zoo.pretrained import load_file, save_file
+
+    model, _, card = load_file(runs["fnn"] / "model.safetensors")
+    save_file(tmp_path / "odd.safetensors", model, {**card, "config": config_of_card})
+    with pytest.raises(UserError) as caught:
+        evaluate_weights(tmp_path / "odd.safetensors")
+    assert len(str(caught.value).splitlines()) <= 2
+    assert evaluate_weights(tmp_path / "odd.safetensors", data={"name": "breast_cancer"})["test"]
+
+
+@pytest.mark.parametrize("told", [None, 3, [], {"test": 3}, {"test": {}}, {"other": {"n": 1}}])
+def test_strange_fingerprints_end_in_one_message_or_in_none(runs, tmp_path, told):
+    from zoo.pretrained import load_file, save_file
+
+    model, _, card = load_file(runs["fnn"] / "model.safetensors")
+    save_file(tmp_path / "odd.safetensors", model, {**card, "fingerprints": told})
+    if isinstance(told, dict) and "test" in told:
+        with pytest.raises(UserError, match="breast_cancer is not what"):
+            evaluate_weights(tmp_path / "odd.safetensors")
+    else:
+        assert evaluate_weights(tmp_path / "odd.safetensors")["test"]
+
+
+def test_no_path_of_the_user_is_in_what_is_released(settings, tmp_path):
+    private = tmp_path / "home" / "jane"
+    shutil.copytree(Path(settings["data"]["path"]).parent, private)
+    settings["data"]["path"] = str(private / "train.csv")
+    zoo.train(settings, tmp_path / "first")
+    zoo.train({**settings, "finetune": str(tmp_path / "first")}, tmp_path / "run")
+    card = zoo.load(tmp_path / "run").card
+    assert str(tmp_path) not in json.dumps(card)
+    assert (card["config"]["data"]["path"], card["config"]["finetune"]) == ("train.csv", "first")
+    assert str(tmp_path) not in (tmp_path / "run" / "report.html").read_text()
+    assert Run(tmp_path / "run").read_config()["data"]["path"] == str(private / "train.csv")
+    assert dataclasses.asdict(zoo.load(tmp_path / "run").spec)["name"] == "train"
+
+
+def test_a_config_of_somebody_elses_runs_no_code(config, tmp_path):
+    (tmp_path / "models" / "fnn").mkdir(parents=True)
+    (tmp_path / "models" / "fnn" / "theirs.py").write_text("raise SystemExit('ran')")
+    settings = config("model=fnn") | {"zoo_path": str(tmp_path), "model": {"name": "fnn/theirs"}}
+    with pytest.raises(UserError, match=r"zoo\.add_path\("):
+        zoo.train(settings, tmp_path / "run")
