@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import zoo
+from zoo.data.readers import read_raw
 from zoo.data.splits import each_value_once
 from zoo.errors import UserError
 from zoo.prediction import Predictor, predict_file
@@ -209,3 +210,33 @@ def test_a_time_that_is_there_twice_is_told_by_its_row(tmp_path):
     autumn.loc[27, "date"] = autumn.date[26]
     with pytest.raises(UserError, match="where clocks are put back"):
         load(tmp_path, autumn)
+
+
+def test_an_id_named_as_an_answer_keeps_its_column(tmp_path):
+    frame = panel().rename(columns={"unique_id": "y", "y": "step"})
+    model = predictor(load(tmp_path, frame, series_id="y"))
+    header, rows = predict_file(model, tmp_path / "own.csv")
+    assert header == ["sample", "y", "step", "forecast of step"]
+    assert [row[1] for row in rows] == ["A"] * 3 + ["B"] * 3
+
+
+LONG = {
+    "a date and a clock": {"Date": HOURS.strftime("%d/%m/%Y"), "Time": HOURS.strftime("%H:%M:%S")},
+    "months": {"month": MONTHS.strftime("%Y-%m")},
+    "seconds since 1970": {"stamp": since_1970("s")},
+    "steps": {"step": np.arange(N)},
+}
+
+
+@pytest.mark.parametrize("form", LONG)
+@pytest.mark.parametrize("named", [False, True])
+def test_times_in_any_form_order_the_steps_of_sequences_too(tmp_path, form, named):
+    frame = pd.DataFrame({"id": np.arange(N) // 6, **LONG[form], "v": np.arange(N), "label": np.arange(N) // 6 % 2})
+    frame = frame if form == "steps" else frame.sample(frac=1, random_state=0)
+    frame.to_csv(tmp_path / "long.csv", index=False)
+    options = {"time": list(LONG[form])} if named else {}
+    splits = zoo.load_data("sequences", path=str(tmp_path / "long.csv"), **options)
+    assert splits.spec.column_names == ["v"]
+    for split in (splits.train, splits.val, splits.test):
+        assert (split.columns["sequence"].diff(dim=1) == 1).all()
+    assert (read_raw(splits.spec, tmp_path / "long.csv")[0]["sequence"].diff(dim=1) == 1).all()

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zoo.data.plain import texts
 from zoo.data.sequences._files import Sequences
+from zoo.data.sequences._times import find_times, read_times
 from zoo.data.tabular._infer import read_dates
 from zoo.data.tabular._values import Place, as_numbers, as_text, is_number, missing, only_numbers, plain, refuse
 from zoo.errors import UserError, unknown
@@ -24,11 +27,13 @@ USUAL = {
 def read_long(path: Path, table: pa.Table, place: Place, reading: Mapping[str, Any], labelled: bool) -> Sequences:
     """The sequences of a table, in the order in which their ids first appear, each in the order of its times.
 
-    `reading` may name the columns of `id`, `time` and `target`; else they are told by usual names. All others are
-    channels, unless `reading` lists those in `columns`. Where no labels are needed, neither are those columns, and a
-    table without ids is one sequence.
+    `reading` may name the columns of `id`, `time` and `target`; else these are told by usual names, and times by what
+    they hold. All others are channels, unless `reading` lists those in `columns`. Where no labels are needed, neither
+    are those columns, and a table without ids is one sequence.
     """
-    named = {field: named_column(table, reading.get(field), field, labelled) for field in USUAL}
+    named = {field: named_column(table, reading.get(field), field, labelled) for field in ("id", "target")}
+    taken = [*(reading.get("columns") or []), *(name for name in named.values() if name)]
+    times, others = _time_columns(table, texts(reading.get("time")), taken, place, labelled)
     ids = plain(table[named["id"]]) if named["id"] else None
     if labelled and (ids is None or not named["target"]):
         field = "target" if ids is not None else "id"
@@ -37,19 +42,24 @@ def read_long(path: Path, table: pa.Table, place: Place, reading: Mapping[str, A
             f"say which of {path.name}'s columns it is: data.{field}= one of {', '.join(table.column_names[:8])}\n"
             "where each row is a whole sequence: data.layout=wide; one long series, to be forecast: data=series"
         )
-    channels = reading.get("columns") or [name for name in table.column_names if name not in named.values()]
+    channels = reading.get("columns") or [
+        name for name in table.column_names if name not in (*named.values(), *times, *others)
+    ]
     if not channels:
         raise UserError(f"a table of steps has columns of values; {path.name} has only {', '.join(table.column_names)}")
     values = np.stack([_numbers(table, name, place) for name in channels], axis=1)
     codes, names = _codes(ids, table.num_rows, place)
-    order = np.lexsort((_times(table, named["time"], place), codes))
-    if named["time"]:
-        _refuse_double(plain(table[named["time"]]), codes, order, names)
+    _, when, form = read_times(table, times, place, reading.get("date_form"))
+    order = np.lexsort((when.to_numpy(), codes))
+    if times:
+        _refuse_double(when, codes, order, names)
     bounds = np.flatnonzero(np.diff(codes[order])) + 1
     labels = _labels(plain(table[named["target"]]), codes, names) if labelled else None
     if labelled:
-        _say(path, named, channels)
-    found = {"layout": "long", **{field: name for field, name in named.items() if name}}
+        _say(path, named, times, channels)
+    found: dict[str, Any] = {"layout": "long", **{field: name for field, name in named.items() if name}}
+    found |= {"time": times[0] if len(times) == 1 else times} if times else {}
+    found |= {"date_form": form} if form else {}
     return Sequences(np.split(values[order], bounds), labels, [f"id {name}" for name in names], channels, None, found)
 
 
@@ -63,8 +73,20 @@ def named_column(table: pa.Table, name: str | None, field: str, needed: bool) ->
     return next((by_lower[usual] for usual in USUAL[field] if usual in by_lower), None)
 
 
-def _say(path: Path, named: Mapping[str, str | None], channels: Sequence[str]) -> None:
-    order = f"in the order of '{named['time']}'" if named["time"] else "in the order of the rows"
+def _time_columns(
+    table: pa.Table, named: list[str], taken: Sequence[str], place: Place, needed: bool
+) -> tuple[list[str], list[str]]:
+    """The columns that order the rows: those named, else those that hold times, else one of a usual name; and others
+    that hold times."""
+    if named and (needed or set(named) <= set(table.column_names)):
+        return [named_column(table, name, "time", needed) or name for name in named], []
+    found, others = find_times(table, taken, place)
+    usual = named_column(table, None, "time", False)
+    return found or ([usual] if usual and usual not in taken else []), [name for name in others if name != usual]
+
+
+def _say(path: Path, named: Mapping[str, str | None], times: Sequence[str], channels: Sequence[str]) -> None:
+    order = f"in the order of '{' and '.join(times)}'" if times else "in the order of the rows"
     more = f" and {len(channels) - 5} more" if len(channels) > 5 else ""
     print(
         f"{path.name}: sequences by '{named['id']}', {order}; target '{named['target']}'; "
@@ -89,11 +111,6 @@ def _codes(ids: pa.Array | None, n: int, place: Place) -> tuple[np.ndarray, list
     return encoded.indices.to_numpy(), [str(name) for name in encoded.dictionary.to_pylist()]
 
 
-def _times(table: pa.Table, name: str | None, place: Place) -> np.ndarray:
-    """What orders the rows (n_rows,): numbers or dates, else their place in the file."""
-    return np.arange(table.num_rows) if name is None else times_of(plain(table[name]), f"column '{name}'", place)
-
-
 def times_of(array: pa.Array, what: str, place: Place) -> np.ndarray:
     """Times (n,) as numbers in their order; UserError for what is neither a number nor a date."""
     times = as_numbers(array)
@@ -105,13 +122,13 @@ def times_of(array: pa.Array, what: str, place: Place) -> np.ndarray:
     return times
 
 
-def _refuse_double(times: pa.Array, codes: np.ndarray, order: np.ndarray, names: Sequence[str]) -> None:
-    pairs = np.stack([codes, pc.dictionary_encode(times).indices.to_numpy()])[:, order]
+def _refuse_double(times: pd.Index, codes: np.ndarray, order: np.ndarray, names: Sequence[str]) -> None:
+    pairs = np.stack([codes, pd.factorize(times)[0]])[:, order]
     double = np.flatnonzero((np.diff(pairs) == 0).all(0))
     if len(double):
         row = order[double[0]]
         raise UserError(
-            f"a sequence has one row for a time; id {names[codes[row]]} has time {times[row].as_py()} twice "
+            f"a sequence has one row for a time; id {names[codes[row]]} has time {times[row]} twice "
             f"({len(double)} such rows)\nleave one of them out, or name the column of ids by data.id="
         )
 

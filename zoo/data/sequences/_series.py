@@ -72,11 +72,11 @@ def read_series(
             raise unknown(f"column in {path}", name, table.column_names)
     times, others = (named, []) if named else find_times(table, [*(columns or []), *ids], place)
     names = _channels(path, table, [*times, *ids, *(others if columns is None else [])], columns)
-    if columns is None:
-        _say(path, table, times, [*others, *ids], names)
     read = read_times(table, times, place, reading.get("date_form"))
     codes, series = series_ids(table, ids, place) if ids else (np.zeros(table.num_rows, int), [()])
     _refuse_double(path, table, read, codes, ids, others)
+    if columns is None:
+        _say(path, table, times, [*others, *ids], names)
     frame = pd.DataFrame({name: _numbers(path, name, plain(table[name])) for name in names}, index=read.values)
     found = {"date_column": times[0] if len(times) == 1 else times or None, "date_form": read.form}
     if not ids:

@@ -1,11 +1,12 @@
 """Sequences of the user's own: arrays, tables of steps, .ts files, or folders of recordings, with a label each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from zoo.data import DATA, LABELLED, Facts
+from zoo.data.plain import texts
 from zoo.data.sequences._files import Sequences
 from zoo.data.sequences._formats import read_file
 from zoo.data.sequences._labelled import divide, measured_split, sequence_splits
@@ -35,7 +36,7 @@ def sequences(
     test_path: str | None = None,
     target: str | None = None,
     id: str | None = None,
-    time: str | None = None,
+    time: str | Sequence[str] | None = None,
     task: str | None = None,
     layout: str | None = None,
     headings: bool | None = None,
@@ -58,7 +59,7 @@ def sequences(
         test_path: the same of the test split; None takes <name>_TEST.ts beside <name>_TRAIN.ts, whatever they end in.
         target: the array or column of labels, where its name is no usual one.
         id: the column that says which sequence a row belongs to.
-        time: the column that orders the rows of a sequence.
+        time: the column that orders the rows of a sequence, or several, such as [Date,Time].
         task: "classification" or "regression"; None infers it, and says so.
         layout: of a table: "long" where a row is a step, "wide" where it is a sequence; None tells it by the headings.
         headings: whether a table's first line holds headings; None tells it.
@@ -73,7 +74,7 @@ def sequences(
         split_seed: of the splits.
     """
     check_shares(val_share, test_share)
-    id, time, target = (None if one is None else str(one) for one in (id, time, target))  # headings may be numbers
+    id, target = (None if one is None else str(one) for one in (id, target))  # headings may be numbers
     check_sound(n_mels=n_mels, window=window, hop=hop)
     _check_options(path, task, layout, max_steps=max_steps, rate=rate)
     train_path, tested = find_pair(Path(path or "").expanduser(), test_path)
@@ -111,7 +112,9 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     if "sequence" not in spec.inputs:
         raise UserError(f"data=sequences has sequences; this model takes {', '.join(spec.inputs)}")
     path = measured_path(data, "sequences")
-    named = {field: str(data[field]) for field in ("id", "time", "target") if data.get(field) is not None}
+    named = {field: texts(data[field])[0] for field in ("id", "target") if data.get(field) is not None}
+    if data.get("time") is not None:
+        named["time"] = data["time"]
     reading = {**spec.reading, **named, "columns": spec.column_names}
     part = read_file(path, reading, labelled=True)
     return measured_split(spec, part, lambda part: as_trained(spec, part.values, part.places))
