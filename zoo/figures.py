@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from zoo.summary import spelled
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -136,7 +138,7 @@ def sparkline(sequence: Tensor, last: int, low: float, high: float) -> str:
         for channel, color in zip(sequence.T, shades, strict=True):
             axes.plot(channel, color=color, lw=1, marker="." if len(channel) == 1 else "")
         axes.set(xlim=(0, max(last, 1)), ylim=(low, high + 1e-6), xlabel="step", ylabel="value")
-        axes.set(xticks=axes.get_xlim(), yticks=[low, high], yticklabels=[f"{low:.3g}", f"{high:.3g}"])
+        axes.set(xticks=axes.get_xlim(), yticks=[low, high], yticklabels=spelled([low, high]))
 
     return svg("channels over the steps", 2.1, 1.5, draw)
 

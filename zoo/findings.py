@@ -239,7 +239,7 @@ def draw_sequences(_: Predictor, splits: Splits, samples: Batch) -> tuple[str, l
     """Each sequence (time, n_channels) as one line a channel over its valid steps, all on the same axes."""
     whole = samples["sequence"]
     lengths = samples["lengths"].tolist() if "lengths" in samples else [whole.shape[1]] * len(whole)
-    sequences = [one[:length].float().cpu() for one, length in zip(whole, lengths, strict=True)]
+    sequences = [one[:length].double().cpu() for one, length in zip(whole, lengths, strict=True)]
     values = torch.cat(sequences)
     values = values[~values.isnan()]  # a channel may have no value in a sequence, but each sequence has some
     limits = max(map(len, sequences)) - 1, float(values.min()), float(values.max())

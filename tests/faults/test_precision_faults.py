@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 import zoo
 from zoo.data import load_data
+from zoo.data.readers import read_labelled
 from zoo.data.stored import StoredSplit
 from zoo.evaluation import evaluate_weights
 from zoo.prediction import predict_file
@@ -180,3 +182,16 @@ def test_fault_29_ordinary_values_stay_in_float32_and_a_spec_keeps_its_ranges(tm
     for column in old["columns"]:
         del column["range"]
     assert DataSpec.from_json(old) == spec
+
+
+def test_fault_29_numbers_of_pictures_with_an_offset_stay_apart(tmp_path):
+    """Numbers to learn from pictures keep 64 bits where 32 do not tell them apart, in training and in evaluation."""
+    for number in range(12):
+        Image.fromarray(np.full((8, 8), number * 20, dtype=np.uint8)).save(tmp_path / f"{number}.png")
+    table = pd.DataFrame({"path": [f"{n}.png" for n in range(12)], "label": OFFSET + np.arange(12) / 4})
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    section = {"path": None, "labels": str(tmp_path / "labels.csv")}
+    splits = load_data("imagefolder", task="regression", cache=False, **section)
+    again = read_labelled(splits.spec, {"name": "imagefolder", **section})
+    assert splits.spec.target.dtype == "float64"
+    assert sorted(float(again[row]["target"]) for row in range(12)) == table["label"].tolist()

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from zoo.data import DATA, LABELLED, Facts
 from zoo.data.images._folder import Listing, existing, list_folder
@@ -19,8 +18,9 @@ from zoo.data.images._images import image_spec
 from zoo.data.images._store import Size, Store, open_store
 from zoo.data.images._table import list_table
 from zoo.data.splits import Split, Splits, carve, check_shares, say_twins
+from zoo.data.tabular._values import extent, too_large
 from zoo.errors import UserError, unknown
-from zoo.spec import DataSpec, Input
+from zoo.spec import DataSpec, Input, float_type
 from zoo.terminal import print
 
 FACTS = Facts(
@@ -74,8 +74,10 @@ def imagefolder(
     if classes:
         answers = torch.from_numpy(np.searchsorted(classes, names))
     else:
-        answers = _numbers(names)
-        spec = replace(spec, task=task, n_outputs=1, target=Input((1,), scaled_axis=0), target_name="label")
+        numbers = _numbers(names)
+        dtype = float_type(extent(numbers))
+        answers = torch.from_numpy(numbers.astype(dtype))
+        spec = replace(spec, task=task, n_outputs=1, target=Input((1,), dtype, scaled_axis=0), target_name="label")
     rows = _parts(own_splits, names if classes else None, test_share, val_share, split_seed)
     train, val, test = (store.split(some, answers[some]) for some in rows)
     shape = " x ".join(map(str, store.shape))
@@ -102,9 +104,9 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     codes = {name: code for code, name in enumerate(spec.class_names)}
     if codes and (strange := set(names.tolist()) - set(codes)):
         raise unknown("class of the model", min(strange), spec.class_names)
-    target = torch.tensor([codes[name] for name in names]) if codes else _numbers(names)
+    answers = np.array([codes[name] for name in names]) if codes else _numbers(names).astype(spec.target.dtype)
     print(f"all {len(names):,} images, as {channels} x {height} x {width}")
-    return store.split(np.arange(len(names)), target)
+    return store.split(np.arange(len(names)), torch.from_numpy(answers))
 
 
 def _to_measure(listing: Listing, data: Mapping[str, Any]) -> Listing:
@@ -168,13 +170,13 @@ def _check_files(listing: Listing, store: Store, corrupt: str) -> None:
         print(f"the same file lies in two classes, {count}; such as {pair}")
 
 
-def _numbers(names: np.ndarray) -> Tensor:
-    """Labels as numbers (n, 1)."""
-    numbers = pd.to_numeric(pd.Series(names), errors="coerce").to_numpy(dtype=np.float32)
-    wrong = [str(name) for name in names[~np.isfinite(numbers)][:5]]
+def _numbers(names: np.ndarray) -> np.ndarray:
+    """Labels as numbers (n, 1), float64."""
+    numbers = pd.to_numeric(pd.Series(names), errors="coerce").to_numpy(dtype=np.float64)
+    wrong = [str(name) for name in names[np.isnan(numbers) | too_large(numbers)][:5]]
     if wrong:
         raise UserError(f"regression takes labels that are finite numbers; got {', '.join(wrong)}")
-    return torch.from_numpy(numbers)[:, None]
+    return numbers[:, None]
 
 
 def _classes(names: np.ndarray, own_splits: np.ndarray) -> list[str]:

@@ -15,7 +15,7 @@ from zoo.data.sequences._files import Sequences
 from zoo.data.sequences._sequences import checked, first_places, sequence_inputs
 from zoo.data.splits import Batch, Splits, TensorSplit, carve
 from zoo.data.tabular._infer import infer_task, sort_texts
-from zoo.data.tabular._values import as_numbers, as_text, extent, missing, refuse
+from zoo.data.tabular._values import as_numbers, as_text, extent, missing, refuse, too_large
 from zoo.errors import UserError
 from zoo.spec import Column, DataSpec, Input, float_type
 from zoo.terminal import print
@@ -136,7 +136,7 @@ def _codes(part: Sequences, names: Sequence[str]) -> Tensor:
 def _amounts(target: str, part: Sequences) -> np.ndarray:
     numbers = as_numbers(part.labels)
     rule = f"regression learns finite numbers; so '{target}'"
-    refuse(rule, part.labels, ~np.isfinite(numbers), part.place, "correct it")
+    refuse(rule, part.labels, np.isnan(numbers) | too_large(numbers), part.place, "correct it")
     return numbers
 
 

@@ -14,7 +14,7 @@ from zoo.data.sequences._gaps import carry_forward
 from zoo.data.sequences._panel import find_ids, series_ids
 from zoo.data.sequences._times import Times, find_times, read_times
 from zoo.data.tabular._files import place_in, read_table
-from zoo.data.tabular._values import is_number, only_numbers, plain, refuse
+from zoo.data.tabular._values import is_number, only_numbers, plain, refuse, too_large
 from zoo.errors import UserError, unknown
 from zoo.spec import DataSpec
 from zoo.terminal import print
@@ -145,7 +145,7 @@ def _say(path: Path, table: pa.Table, times: Sequence[str], others: Sequence[str
 def _numbers(path: Path, name: str, column: pa.Array) -> np.ndarray:
     place = place_in(path)
     values = only_numbers(column, f"column '{name}' holds numbers", place, "correct it there")
-    refuse(f"column '{name}' holds finite numbers", column, np.isinf(values), place, "correct it there")
+    refuse(f"column '{name}' holds finite numbers", column, too_large(values), place, "correct it there")
     return values
 
 

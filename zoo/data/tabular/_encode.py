@@ -22,10 +22,10 @@ from zoo.data.tabular._values import (
     refuse,
     row_number,
     since_1970,
+    too_large,
 )
 from zoo.spec import Column, Input, float_type
 
-LARGEST = float(np.finfo(np.float32).max)
 DATE_PARTS = ("days since 1970", "month", "day of the week", "hour")  # the numbers that a date becomes
 
 
@@ -111,7 +111,13 @@ def numbers(column: Column, array: pa.Array, place: Place, refuse: Refuse = refu
     rule = f"every value of column '{column.name}' is a number"
     fix = f"correct the value, name a mark of missing values by data.missing=, or make '{column.name}' categorical"
     values = only_numbers(array, rule, place, fix, WORDS if column.kind == "boolean" else None, refuse)
-    refuse(f"{rule} below 3e38", array, np.abs(values) > LARGEST, place, "correct the value, or leave it empty")
+    refuse(
+        f"{rule} below 3e38",
+        array,
+        too_large(values),
+        place,
+        "correct the value, or leave it empty",
+    )
     return values
 
 

@@ -166,6 +166,11 @@ def since_1970(dates: pd.Series) -> pd.Series:
     return (dates - pd.Timestamp(0).as_unit("s")) / pd.Timedelta(days=1).as_unit("s")  # nanoseconds end in 2262
 
 
+def too_large(values: np.ndarray) -> np.ndarray:
+    """The mask (n,) of numbers that float32 cannot hold, and of infinity; NaN is none."""
+    return np.abs(values) > np.finfo(np.float32).max
+
+
 def extent(values: np.ndarray) -> tuple[float, ...]:
     """The lowest and the highest of the finite values; () where there are none."""
     finite = values[np.isfinite(values)]
