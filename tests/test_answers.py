@@ -1,6 +1,5 @@
 """Answers for files of the user's own: which rows have one, what is said of them, and what is written."""
 
-import csv
 import os
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import torch
 import zoo
 from zoo.data.splits import NamedBatch
 from zoo.errors import UserError
-from zoo.files import check_output, write_csv
+from zoo.files import check_output
 from zoo.prediction import Predictor, predict_file
 from zoo.spec import Column, DataSpec, Input
 from zoo.summary import number, spelled
@@ -168,15 +167,6 @@ def test_columns_of_forecasts_never_collide():
     spec = DataSpec("d", "forecasting", {"sequence": sequence}, 2, Input((1, 2)), columns=[Column("step"), Column("x")])
     table = create_task(spec).tabulate(torch.tensor([[[1.0, 2.0]]]))
     assert table == {"step": [1], "forecast of step": [1.0], "x": [2.0]}
-
-
-def test_a_spreadsheet_runs_nothing_of_what_is_written(tmp_path):
-    formulas = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1"]
-    plain = ["-1", "+1.5", "-2e5", "a=1", "", -3.5, 7, "\r=1"]
-    write_csv(tmp_path / "t.csv", [formulas, plain])
-    with open(tmp_path / "t.csv", newline="") as file:
-        rows = list(csv.reader(file))
-    assert rows == [[f"'{cell}" for cell in formulas], [str(cell).replace("\r", "\\r") for cell in plain]]
 
 
 def test_large_numbers_are_shown_with_the_digits_that_tell_them_apart():

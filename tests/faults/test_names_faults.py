@@ -1,6 +1,7 @@
-"""Names from elsewhere are shown as text: on a terminal, in the report and in tables."""
+"""Fault 32: names from elsewhere are shown as text: on a terminal, in the report and in tables."""
 
 import ast
+import csv
 import html
 import pickle
 import re
@@ -11,6 +12,7 @@ import pandas as pd
 
 import zoo
 from zoo.errors import UserError
+from zoo.files import write_csv
 from zoo.prediction import predict_file
 from zoo.summary import columns
 from zoo.terminal import HIDDEN, visible
@@ -19,22 +21,27 @@ ROOT = Path(zoo.__file__).parent.parent
 EVIL = "\x1b[2J\x9b31m\u202e<script>=1"
 
 
-def test_control_characters_are_shown_as_escapes():
+def test_fault_32_control_characters_are_shown_as_escapes():
+    """Control characters, marks that turn the direction of text, and half characters are shown as escapes."""
     assert visible("a\x1b[2J\r\x7f\x9b\u202e\udcff") == r"a\x1b[2J\r\x7f\x9b\u202e\udcff"
     assert visible("two\n\tlines, Ünïcode \u4e2d") == "two\n\tlines, Ünïcode \u4e2d"
 
 
-def test_errors_show_control_characters_also_from_another_process():
+def test_fault_32_errors_show_control_characters_also_from_another_process():
+    """A message shows control characters as escapes, also one that comes from another process."""
     error = pickle.loads(pickle.dumps(UserError(f"no file {EVIL}")))
     assert str(error) == f"no file {visible(EVIL)}"
 
 
-def test_a_cell_is_one_line_and_aligned():
+def test_fault_32_a_cell_is_one_line_and_aligned():
+    """A name that holds ends of lines stays in its line of a table."""
     lines = columns(["class", "n"], [["a\x1b\nb", "1"], ["c", "20"]]).splitlines()
     assert lines == ["class          n", r"a\x1b\nb       1", "c             20"]
 
 
-def test_names_in_data_are_shown_as_text(config, tmp_path, capsys):
+def test_fault_32_names_in_data_are_shown_as_text(config, tmp_path, capsys):
+    """Headings, classes, values and file names with escapes, HTML and formulas are text on the terminal, in the
+    report and in the file of answers."""
     frame = pd.DataFrame({f"x{EVIL}": np.arange(60.0) ** 2, "y": [EVIL, "=2+3"] * 30, "id": 1.5, f"id{EVIL}": 1.5})
     path = tmp_path / f"t{EVIL.replace('/', '')}.parquet"
     frame.to_parquet(path)
@@ -52,7 +59,18 @@ def test_names_in_data_are_shown_as_text(config, tmp_path, capsys):
     assert "<script>" not in report and html.escape("<script>") in report
 
 
-def test_all_that_is_printed_is_made_visible():
+def test_fault_32_a_spreadsheet_runs_nothing_of_what_is_written(tmp_path):
+    """Text that a spreadsheet would run as a formula has an apostrophe before it; numbers stay as they are."""
+    formulas = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1"]
+    plain = ["-1", "+1.5", "-2e5", "a=1", "", -3.5, 7, "\r=1"]
+    write_csv(tmp_path / "t.csv", [formulas, plain])
+    with open(tmp_path / "t.csv", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [[f"'{cell}" for cell in formulas], [str(cell).replace("\r", "\\r") for cell in plain]]
+
+
+def test_fault_32_all_that_is_printed_is_made_visible():
+    """Every module prints by way of the one that shows control characters as escapes."""
     for path in (ROOT / "zoo").rglob("*.py"):
         text = path.read_text()
         names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
