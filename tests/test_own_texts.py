@@ -179,9 +179,10 @@ def test_new_texts_are_answered_from_any_file(trained, tmp_path):
         as_table(tmp_path / "new.csv", frame[["review"]]),
         as_table(tmp_path / "new.TSV", frame),
         as_table(tmp_path / "new.txt", frame),
-        as_table(tmp_path / "other.parquet", frame[["review"]].rename(columns={"review": "body"})),
     ):
         np.testing.assert_allclose(by_table.predict_proba(path), expected, rtol=1e-4, atol=1e-6)
+    with pytest.raises(UserError, match=r"no column .*'review'"):
+        by_table.predict(as_table(tmp_path / "other.parquet", frame[["review"]].rename(columns={"review": "body"})))
     folder = as_folder(tmp_path / "new", frame.assign(review=frame.review + "\nsecond line"))
     header, rows = predict_file(by_folder, folder)
     assert header[:2] == ["sample", "prediction"] and len(rows) == 6
@@ -199,3 +200,18 @@ def test_texts_that_are_empty_or_unlike_training_are_said_and_the_others_answere
     assert "1 of 3 texts have characters that training has not seen (line 3)" in out
     read_raw(spec, ["cold fog", "日日日日日日"])
     assert "1 of 2 texts have characters that training has not seen (text 1)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("columns", [["label", "review"], ["review", "label"]])
+@pytest.mark.parametrize("labels", [("neg", "pos"), (0, 1)])
+def test_a_table_without_headings_is_told_and_keeps_its_first_row(tmp_path, capsys, columns, labels):
+    frame = reviews().replace({"label": dict(zip(("neg", "pos"), labels, strict=True))})[columns]
+    frame.to_csv(tmp_path / "own.tsv", sep="\t", header=False, index=False)
+    splits = load(tmp_path / "own.tsv")
+    assert "own.tsv without headings (data.headings=true if it has some)" in capsys.readouterr().out
+    assert held(splits) == set(zip(frame.review, frame.label.astype(str), strict=True))
+    frame[["review"]].to_csv(tmp_path / "new.csv", header=False, index=False)
+    for name in ("own.tsv", "new.csv"):
+        assert read_raw(splits.spec, tmp_path / name)[0]["tokens"].shape[0] == 40
+    assert len(read_labelled(splits.spec, {"name": "texts", "path": str(tmp_path / "own.tsv")})) == 40
+    assert sum(sizes(load(tmp_path / "own.tsv", headings=True))) == 39

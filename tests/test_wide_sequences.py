@@ -43,6 +43,7 @@ BARE = {
     "c.txt": (" ", [1.0, 2.0], "first", {"float_format": "%.9e", "na_rep": "NaN"}),
     "d.csv": (",", [0.0, 1.0], "last", {"float_format": "%.9e"}),
     "e.tsv": ("\t", ["007", "7"], "last", {"na_rep": "NaN"}),
+    "f.csv": (";", [1, 2], "first", {"decimal": ","}),
     "own_TRAIN": (",", [-1, 1], "first", {}),
 }
 
@@ -76,6 +77,7 @@ HEADINGS = {
     "numbered": [f"t{k}" for k in range(N_STEPS)],
     "of pandas": [str(k) for k in range(N_STEPS)],
     "seconds": [f"{k * 0.008:.3f}" for k in range(N_STEPS)],
+    "of a spectrum": [f"{400.1 + k + 0.05 * (k % 3):.2f}" for k in range(N_STEPS)],
     "with units": [f"{k * 0.5:.1f} s" for k in range(N_STEPS)],
     "dates": [f"{28 + k - 31 * (k > 3)}.{1 + (k > 3):02}.2024" for k in range(N_STEPS)],
     "of one channel": [f"ch1_t{k}" for k in range(N_STEPS)],

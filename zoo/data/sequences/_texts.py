@@ -88,7 +88,7 @@ def read_samples(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> S
     Args:
         path: of a table, a folder with one for each class if labelled, or a .txt file: of a text on each line, or of
             one text for a model that has learnt from such files.
-        reading: `text` and `target` may name the columns of a table.
+        reading: `text` and `target` may name the columns of a table, `headings` says whether it has headings.
         labelled: whether there must be a label for each text.
     """
     if not path.exists():
@@ -117,38 +117,47 @@ def _of_files(folder: Path, labelled: bool) -> Sequences:
 
 def _of_table(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequences:
     named = [str(reading[field]) for field in ("text", "target") if reading.get(field)]
-    table, place = read_table(path, text=named), place_in(path)
-    label = named_column(table, reading.get("target"), "target", labelled)
-    column = _text_column(table, reading.get("text"), label, path)
-    if labelled and label is None:
-        others = [name for name in table.column_names if name != column]
-        if len(others) != 1:
-            raise UserError(f"a table of texts has a column of labels; say which it is of {', '.join(others[:8])}: "
-                            "data.target=")  # fmt: skip
-        (label,) = others
-    if labelled:
+    table, place, bare = read_table(path, text=named), place_in(path), reading.get("headings") is False
+    first = dict(zip([f"column {k + 1}" for k in range(table.num_columns)], table.column_names, strict=True))
+    table = table.rename_columns(list(first)) if bare else table
+    column, label = _columns(table, reading, path, labelled)
+    texts = as_text(plain(table[column])).fill_null("").to_pylist()
+    labels = as_text(plain(table[label])) if label and labelled else None
+    told = reading.get("target") or reading.get("headings") is not None
+    if labels is not None and not told and label in labels.unique().to_pylist():
+        places = {name: number for number, name in first.items()}
+        return _of_table(path, {"text": places[column], "target": places[label], "headings": False}, labelled)
+    if labels is not None:
         rest = [name for name in table.column_names if name not in (column, label)]
         more = f"; left out are the columns {', '.join(rest[:5])}{', ...' * (len(rest) > 5)}" if rest else ""
-        print(f"{path.name}: texts of '{column}' (data.text), target '{label}' (data.target){more}")
-    texts = as_text(plain(table[column])).fill_null("").to_pylist()
-    labels = plain(table[label]) if labelled else None
-    found = {"text": column, "target": label} if labelled else {}
-    return Sequences(texts, labels, list(map(place, range(len(texts)))), [], None, found)
+        bare_told = " without headings (data.headings=true if it has some)" if bare else ""
+        print(f"{path.name}{bare_told}: texts of '{column}' (data.text), target '{label}' (data.target){more}")
+    rows = list(map(place, range(len(texts))))
+    if bare:  # what was taken for the headings is a row
+        texts, rows = [first[column], *texts], [f"row 1 of {path.name}", *rows]
+        labels = None if labels is None else pa.concat_arrays([pa.array([first[str(label)]]), labels])
+    found = {"text": column, "target": label, **({"headings": False} if bare else {})} if labelled else {}
+    return Sequences(texts, labels, rows, [], None, found)
 
 
-def _text_column(table: pa.Table, name: str | None, label: str | None, path: Path) -> str:
-    """The column named, else that of the longest texts."""
-    if name in table.column_names:
-        return str(name)
-    texts = {one: plain(table[one]) for one in table.column_names if one != label}
-    lengths = {
-        one: pc.mean(pc.utf8_length(as_text(array))).as_py() for one, array in texts.items() if is_text(array.type)
-    }
-    if not lengths:
+def _columns(table: pa.Table, reading: Mapping[str, Any], path: Path, labelled: bool) -> tuple[str, str | None]:
+    """The columns of texts and of labels: those named, else that of the longest texts, and that of a usual name or the
+    only other."""
+    label = named_column(table, reading.get("target"), "target", labelled)
+    texts = {name: plain(table[name]) for name in table.column_names if name != label}
+    texts = {name: as_text(array) for name, array in texts.items() if is_text(array.type)}
+    if not texts:
         raise UserError(f"a table of texts has a column of text; {path.name} has {', '.join(table.column_names[:8])}")
-    if name and len(lengths) > 1:
-        raise unknown("column (data.text)", name, table.column_names)
-    return max(lengths, key=lambda one: lengths[one] or 0)
+    column, bare = reading.get("text"), reading.get("headings") is False
+    if column is None or (bare and len(texts) == 1):
+        column = max(texts, key=lambda name: pc.mean(pc.utf8_length(texts[name])).as_py() or 0)
+    if column not in table.column_names:
+        raise unknown("column (data.text)", column, table.column_names)
+    others = [name for name in table.column_names if name != column]
+    if labelled and label is None and len(others) != 1:
+        raise UserError(f"a table of texts has a column of labels; say which it is of {', '.join(others[:8])}: "
+                        "data.target=")  # fmt: skip
+    return column, others[0] if labelled and label is None else label
 
 
 def without_empty(part: Sequences) -> Sequences:

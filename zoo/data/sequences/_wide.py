@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zoo.data.sequences._files import Sequences, decoded, without_padding
-from zoo.data.sequences._long import named_column, read_long
+from zoo.data.sequences._long import USUAL, named_column, read_long
 from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._infer import date_forms
 from zoo.data.tabular._text import opened
@@ -22,6 +23,7 @@ from zoo.terminal import print
 
 FEWEST = 3  # numbered columns that are the steps of a sequence
 LAYOUTS = ("long", "wide")
+NAMES = {*chain(*USUAL.values())}  # of columns
 
 
 def read_sequence_table(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequences:
@@ -143,30 +145,45 @@ def _without_headings(path: Path, reading: Mapping[str, Any]) -> pa.Table | None
     if reading.get("headings") or ".parquet" in path.name.lower():
         return None
     with opened(path) as file:
-        first = file.readline().decode("utf-8-sig", "replace").strip("\r\n ")
-    mark = next((one for one in "\t,;|" if one in first), None)
-    cells = [cell.strip('" ') for cell in first.split(mark)]
-    if reading.get("headings") is None and not _are_values(cells):
+        lines = [file.readline().decode("utf-8-sig", "replace").strip("\r\n ") for _ in range(2)]
+    mark = next((one for one in "\t;|," if one in lines[0]), None)
+    comma = mark != "," and "," in lines[0]
+    cells, below = ([cell.strip('" ') for cell in _pointed(line, comma).split(mark)] for line in lines)
+    if reading.get("headings") is None and not _are_values(cells, below):
         return None
     ends = {0: str, len(cells) - 1: str}  # one may hold labels
     with opened(path) as file:
         text = decoded(file.read(), path)
     try:
-        frame = pd.read_csv(io.StringIO(text), sep=mark or r"\s+", header=None, dtype=ends, skipinitialspace=True)
+        frame = pd.read_csv(
+            io.StringIO(_pointed(text, comma)), sep=mark or r"\s+", header=None, dtype=ends, skipinitialspace=True
+        )
     except ValueError as error:
         raise UserError(f"{path} cannot be read as a table without headings: {error}") from error
     return pa.table({f"column {k + 1}": pa.array(frame[k], from_pandas=True) for k in range(frame.shape[1])})
 
 
-def _are_values(cells: Sequence[str]) -> bool:
-    """Whether cells are numbers, but for a label in the first or the last, and no headings, which lie evenly."""
-    numbers = as_numbers(pa.array(cells))
-    texts = [k for k, cell in enumerate(cells) if np.isnan(numbers[k]) and cell.lower() not in ("", "?", "na", "nan")]
+def _pointed(text: str, comma: bool) -> str:
+    return text.replace(",", ".") if comma else text
+
+
+def _are_values(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Whether the cells of the first line are numbers, but for a label at an end, and no headings: those rise or fall
+    evenly, or have a name above numbers, or rise or fall where the second line does not."""
+    numbers, below = (as_numbers(pa.array(cells, pa.string())) for cells in (first, second))
+    texts = [k for k, cell in enumerate(first) if np.isnan(numbers[k]) and cell.lower() not in ("", "?", "na", "nan")]
     known = numbers[np.isfinite(numbers)]
-    if len(known) < FEWEST or len(texts) > 1 or not set(texts) <= {0, len(cells) - 1}:
+    if len(known) < FEWEST or len(texts) > 1 or not set(texts) <= {0, len(first) - 1}:
+        return False
+    if any(first[k].lower() in NAMES or np.isfinite(below[k : k + 1]).any() for k in texts):
         return False
     steps = np.diff(known)
-    return bool((steps <= 0).any() or not np.allclose(steps, steps[0]))
+    return not _is_monotonic(known) or (not np.allclose(steps, steps[0]) and _is_monotonic(below[np.isfinite(below)]))
+
+
+def _is_monotonic(numbers: np.ndarray) -> bool:
+    steps = np.diff(numbers)
+    return len(steps) > 0 and bool((steps > 0).all() or (steps < 0).all())
 
 
 def _label_column(table: pa.Table, reading: Mapping[str, Any], labelled: bool) -> str | None:

@@ -35,6 +35,7 @@ def texts(
     test_path: str | None = None,
     target: str | None = None,
     text: str | None = None,
+    headings: bool | None = None,
     task: str | None = None,
     max_chars: int = 256,
     max_alphabet: int = 1000,
@@ -50,6 +51,7 @@ def texts(
         test_path: the same of the test split; None takes <name>_TEST.csv beside <name>_TRAIN.csv, whatever they end in.
         target: the column of labels, where its name is no usual one.
         text: the column of texts; None takes that of the longest.
+        headings: whether a table's first line holds headings; None tells it.
         task: "classification" or "regression"; None infers it, and says so.
         max_chars: longer texts are cut after as many characters.
         max_alphabet: characters that are told apart; the rarest beyond them count as one unknown.
@@ -60,7 +62,10 @@ def texts(
     check_shares(val_share, test_share)
     _check_options(path, task, max_chars=max_chars, max_alphabet=max_alphabet)
     train_path, tested = find_pair(Path(path or "").expanduser(), test_path)
-    reading = {name: None if given is None else str(given) for name, given in (("text", text), ("target", target))}
+    reading: dict[str, Any] = {
+        name: None if given is None else str(given) for name, given in (("text", text), ("target", target))
+    }
+    reading["headings"] = headings
     train = _read(train_path, reading, max_chars)
     test = _read(tested, {**reading, **train.reading}, max_chars) if tested else None
     divided = divide(
