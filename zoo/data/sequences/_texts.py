@@ -143,13 +143,15 @@ def _of_table(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequenc
 def _columns(table: pa.Table, reading: Mapping[str, Any], path: Path, labelled: bool) -> tuple[str, str | None]:
     """The columns of texts and of labels: those named, else that of the longest texts, and that of a usual name or the
     only other."""
+    bare, column = reading.get("headings") is False, reading.get("text")
     label = named_column(table, reading.get("target"), "target", labelled)
+    if bare and column not in table.column_names:  # new texts, alone
+        label, column = None, None
     texts = {name: plain(table[name]) for name in table.column_names if name != label}
     texts = {name: as_text(array) for name, array in texts.items() if is_text(array.type)}
     if not texts:
         raise UserError(f"a table of texts has a column of text; {path.name} has {', '.join(table.column_names[:8])}")
-    column, bare = reading.get("text"), reading.get("headings") is False
-    if column is None or (bare and len(texts) == 1):
+    if column is None:
         column = max(texts, key=lambda name: pc.mean(pc.utf8_length(texts[name])).as_py() or 0)
     if column not in table.column_names:
         raise unknown("column (data.text)", column, table.column_names)
