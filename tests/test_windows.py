@@ -9,6 +9,7 @@ import torch
 from conftest import NEED_FILES
 
 import zoo
+from zoo.data.keys import split_keys
 from zoo.data.sequences._windows import WindowSplit, series_splits, text_splits
 from zoo.data.splits import batches, each_value_once
 from zoo.errors import UserError
@@ -289,6 +290,14 @@ def test_windows_without_a_measured_target_are_left_out(tmp_path, capsys):
     assert len(splits.train) == 129 - 7
     targets = splits.train.__getitems__(range(len(splits.train)))["target"]
     assert (~targets.isnan()).flatten(1).any(1).all()
+
+
+def test_windows_of_series_with_gaps_have_a_key_each():
+    splits = gapped(0.8)
+    keys = split_keys(splits.train)
+    assert len(set(keys.tolist())) == len(splits.train) < 600 - 8 - 4 + 1
+    whole = gapped(0.0)
+    assert len(split_keys(whole.test)) == len(whole.test)
 
 
 @pytest.mark.parametrize("reading", ["file", "array"])

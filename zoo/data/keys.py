@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Subset
 
-from zoo.data.splits import Split, Splits, TensorSplit, input_keys, joined_keys, row_keys
+from zoo.data.splits import Split, Splits, TensorSplit, batches, input_keys, joined_keys, row_keys
 from zoo.data.stored import StoredSplit
 from zoo.errors import UserError
 from zoo.files import write_whole
@@ -25,12 +25,11 @@ def split_keys(split: Split) -> np.ndarray | None:
         keys = split_keys(split.dataset)
         return None if keys is None else keys[np.asarray(split.indices, dtype=np.int64)]
     if isinstance(split, TensorSplit):
-        inputs, target = input_keys(split), split.columns["target"]
-    elif isinstance(split, StoredSplit):
-        inputs, target = split.input_keys, split.target
-    else:
-        return None
-    return joined_keys([inputs, row_keys(target.numpy())])
+        targets = np.concatenate([row_keys(batch["target"].numpy()) for batch in batches(split)])
+        return joined_keys([input_keys(split), targets])
+    if isinstance(split, StoredSplit):
+        return joined_keys([split.input_keys, row_keys(split.target.numpy())])
+    return None
 
 
 def keys_of(splits: Splits) -> dict[str, np.ndarray]:

@@ -143,11 +143,12 @@ def _in_order(values: np.ndarray, codes: np.ndarray) -> bool:
 
 def _with_clock(date: str, column: pa.Array, clocks: list[str], parts: list[str], place: Place) -> list[str]:
     """A column of dates, and beside it that of the clock, where days alone are there several times."""
-    index, _ = _dates(date, column, place, None, told=False)
     clock = clocks if len(clocks) == 1 else [name for name in parts if UNITS[name.lower()]] if not clocks else []
-    if not clock or not isinstance(index, pd.DatetimeIndex) or not index.has_duplicates:
+    if not clock or pc.count_distinct(column).as_py() == len(column):
         return [date]
-    return [date, *clock] if (index.dropna() == index.dropna().normalize()).all() else [date]
+    index, _ = _dates(date, column, place, None, told=False)
+    days = isinstance(index, pd.DatetimeIndex) and (index.dropna() == index.dropna().normalize()).all()
+    return [date, *clock] if days else [date]
 
 
 def _from_parts(columns: dict[str, pa.Array], place: Place) -> pd.DatetimeIndex:
@@ -184,8 +185,8 @@ def _dates(
     """The dates (n_rows,) of a column, or its numbers where they are none, and the form of text."""
     if is_text(column.type):
         column = _periods(as_text(column))
-        form = _form(name, column, form, told)
-        index: pd.Index = pd.DatetimeIndex(as_dates(column, form))
+        form, dates = _form(name, column, form, told)
+        index: pd.Index = pd.DatetimeIndex(dates)
     else:
         form = None
         index = _from_numbers(column) if is_number(column.type) else pd.DatetimeIndex(as_dates(column))
@@ -219,6 +220,8 @@ def _from_numbers(column: pa.Array) -> pd.Index:
 
 def _periods(text: pa.Array) -> pa.Array:
     """Text with quarters such as 2020Q1 or Q1 2020 as their first months, and weeks such as 2020-W05 as Mondays."""
+    if not pc.any(pc.match_substring_regex(text.drop_null().slice(0, 100), "(?i)[qw]")).as_py():
+        return text
     for quarter in range(1, 5):
         month = f"{3 * quarter - 2:02d}"
         text = pc.replace_substring_regex(text, rf"^(?i)(\d{{4}})[-/ ]?Q{quarter}$", rf"\1-{month}")
@@ -226,15 +229,16 @@ def _periods(text: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(text, r"^(?i)(\d{4})-?W(\d{2})$", r"\1-W\2-1")
 
 
-def _form(name: str, text: pa.Array, known: str | None, told: bool) -> str:
-    """The form of dates. Where day and month could be exchanged, that in which rows lie closest together, said."""
-    if known and as_dates(text, known).notna().to_numpy()[~missing(text)].all():
-        return known
-    dates = {form: as_dates(text, form) for form in date_forms(text, FORMS) or ["ISO8601"]}
-    fewest = min(int(one.isna().sum()) for one in dates.values())
-    dates = {form: one for form, one in dates.items() if one.isna().sum() == fewest}
-    form = min(dates, key=lambda form: (dates[form].max() - dates[form].min()).total_seconds())
-    other = next((o for o, one in dates.items() if not one.equals(dates[form])), None)
+def _form(name: str, text: pa.Array, known: str | None, told: bool) -> tuple[str, pd.Series]:
+    """The form of dates, and the dates. Where day and month could be exchanged, rows lie close together, and it is
+    said."""
+    if known and (dates := as_dates(text, known)).notna().to_numpy()[~missing(text)].all():
+        return known, dates
+    read = {form: as_dates(text, form) for form in date_forms(text, FORMS) or ["ISO8601"]}
+    fewest = min(int(dates.isna().sum()) for dates in read.values())
+    read = {form: dates for form, dates in read.items() if dates.isna().sum() == fewest}
+    form = min(read, key=lambda form: (read[form].max() - read[form].min()).total_seconds())
+    other = next((o for o, dates in read.items() if not dates.equals(read[form])), None)
     if other and told:
         print(f"dates of '{name}' are read as {form}, in which rows lie closest together, but could be {other}")
-    return form
+    return form, read[form]
