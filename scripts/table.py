@@ -7,8 +7,8 @@ from typing import Any
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 START, END = "<!-- table: written by scripts/table.py -->\n", "<!-- end of table -->"
-HEAD = """| weights | test score: mean ± deviation (seeds) | parameters | file | fitting | trained on |
-|---|---|---|---|---|---|
+HEAD = """| weights | test score: this file | mean ± deviation (seeds) | parameters | size | fitting | trained on |
+|---|---|---|---|---|---|---|
 """
 
 
@@ -42,11 +42,12 @@ def row(card: dict[str, Any]) -> str:
     deviation = f" ± {score['std']:.4f}" if score["n"] > 1 else ""
     told, times = f"{score['mean']:.4f}{deviation} ({score['n']})", ""
     if is_ensemble(card):
-        told, times = f"{card['file']['test'][metric]:.4f} ({score['n']} together)", f"{score['n']} x "
+        told, times = f"each alone {told}", f"{score['n']} x "
     helped = {"from": card["config"]["finetune"], "taught by": card["config"]["distill"]["teacher"]}
     others = "".join(f", {how} `{file}`" for how, file in helped.items() if file)
+    own = f"{metric} {card['file']['test'][metric]:.4f}"
     return (
-        f"| `{card['name']}` | {metric} {told} | {card['n_parameters']:,} | {card['bytes'] / 1000:,.0f} kB "
+        f"| `{card['name']}` | {own} | {told} | {card['n_parameters']:,} | {card['bytes'] / 1000:,.0f} kB "
         f"| {times}{card['seconds']['fit']['mean']:.0f} s{others} "
         f"| {card['hardware']}, {card['device']}, torch {card['versions']['torch']} |\n"
     )

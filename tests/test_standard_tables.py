@@ -15,6 +15,7 @@ from sklearn.model_selection import train_test_split
 
 import zoo
 from zoo.data import facts, files
+from zoo.data.splits import sample_keys
 from zoo.data.tabular import adult, california, covertype
 from zoo.data.tabular._sklearn import random_split
 from zoo.errors import UserError
@@ -149,6 +150,15 @@ def test_adult_has_the_published_split():
     assert val == [4945, 1568]
     assert splits.test.columns["target"][:4].tolist() == [0, 0, 1, 1]
     assert splits.test.columns["numeric"][0].tolist() == [25, 226802, 7, 0, 0, 40]
+
+
+@NEED_FILES
+def test_adult_says_which_rows_of_test_are_known(capsys):
+    """20 are among those to train on, 6 more among those to validate with."""
+    splits = zoo.load_data("adult")
+    train, test = (sample_keys(split) for split in (splits.train, splits.test))
+    assert np.isin(test, train).sum() == 20
+    assert "26 of test" in capsys.readouterr().out and "20 of the last" in facts("adult").rows
 
 
 @NEED_FILES

@@ -87,6 +87,21 @@ def test_images_have_the_keys_of_their_files_however_they_are_kept(tmp_path, mon
     assert fingerprints(keys_of(zoo.load_data("imagefolder", path=str(folder)))) != told[0]
 
 
+def test_recordings_have_the_keys_of_their_files(tmp_path, monkeypatch):
+    """Not those of spectrograms, whose last bits differ from machine to machine."""
+    import soundfile
+
+    random = np.random.default_rng(0)
+    for number in range(20):
+        (tmp_path / "ab"[number % 2]).mkdir(exist_ok=True)
+        soundfile.write(tmp_path / "ab"[number % 2] / f"{number}.wav", random.normal(0, 0.1, 2000), 8000)
+    one = fingerprints(keys_of(zoo.load_data("sequences", path=str(tmp_path))))
+    monkeypatch.setattr("zoo.data.sequences._recordings.log_mel", lambda *_, **__: torch.ones(9, 40))
+    assert fingerprints(keys_of(zoo.load_data("sequences", path=str(tmp_path)))) == one
+    soundfile.write(tmp_path / "a" / "0.wav", random.normal(0, 0.1, 2000), 8000)
+    assert fingerprints(keys_of(zoo.load_data("sequences", path=str(tmp_path)))) != one
+
+
 def test_a_longer_sequence_does_not_change_the_keys_of_others(tmp_path):
     values, labels = curves()
     splits = []

@@ -1,12 +1,13 @@
 """Training, validation and test split as map-style data sets that give whole batches."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
@@ -32,6 +33,13 @@ class HasKeys(Protocol):
 
     @property
     def input_keys(self) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Known:
+    """Samples that are known by keys of what they were computed from, which is exact on every machine."""
+
+    input_keys: np.ndarray
 
 
 class TensorSplit(Dataset[Batch]):
@@ -61,7 +69,14 @@ class TensorSplit(Dataset[Batch]):
 
     def subset(self, index: Sequence[int] | Tensor | np.ndarray) -> "TensorSplit":
         """A split of the samples in `index`, in that order."""
-        return TensorSplit(**self.__getitems__(torch.as_tensor(index)))
+        index = torch.as_tensor(index)
+        part = TensorSplit(**self.__getitems__(index))
+        return part if self.stored is None else part.known_by(self.stored.input_keys[index.cpu().numpy()])
+
+    def known_by(self, keys: np.ndarray | None) -> "TensorSplit":
+        """This split, whose samples (n,) are told apart by `keys`, if there are any."""
+        self.stored = None if keys is None else Known(keys)
+        return self
 
     @property
     def n_bytes(self) -> int:
@@ -115,16 +130,14 @@ class Splits:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-def say_twins(train: Iterable[int], val: Iterable[int], test: Iterable[int]) -> None:
+def say_twins(train: ArrayLike, val: ArrayLike, test: ArrayLike, *, advice: str = "take copies out") -> None:
     """Say in one line how many samples of `val` and `test` an earlier split holds too, told by the samples' keys."""
-    seen = set(train)
-    val, test = list(val), list(test)
-    n_val = sum(key in seen for key in val)
-    seen.update(val)
-    n_test = sum(key in seen for key in test)
+    seen, validated, tested = (np.asarray(keys, np.uint64) for keys in (train, val, test))
+    n_val = np.isin(validated, seen).sum()
+    n_test = np.isin(tested, np.concatenate([seen, validated])).sum()
     if n_val or n_test:
         print(f"the same inputs lie in two splits, for {n_val:,} samples of val and {n_test:,} of test, whose metrics "
-              "flatter the model; take copies out")  # fmt: skip
+              f"flatter the model; {advice}")  # fmt: skip
 
 
 def say_unread(unread: np.ndarray, why: Sequence[str], what: str) -> None:

@@ -31,6 +31,7 @@ class Sequences:
         columns: the channels' names.
         task: where the format says it.
         reading: what a later file of the kind is read with.
+        keys: (n,) of what each was computed from, where it was.
     """
 
     values: list[Any]
@@ -39,6 +40,7 @@ class Sequences:
     columns: list[str]
     task: str | None = None
     reading: dict[str, Any] = field(default_factory=dict)
+    keys: np.ndarray | None = None
 
     def place(self, row: int) -> str:
         """What sequence number `row` is called."""

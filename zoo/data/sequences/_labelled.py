@@ -42,7 +42,10 @@ class Divided(NamedTuple):
 
     def splits(self, encode: Callable[[Sequences], Batch], **spec: Any) -> Splits:
         """The splits, whose inputs `encode` makes of each part; `spec` are the other fields of their DataSpec."""
-        whole = [TensorSplit(**encode(p), target=target) for p, target in zip(self.parts, self.targets, strict=True)]
+        whole = [
+            TensorSplit(**encode(part), target=target).known_by(part.keys)
+            for part, target in zip(self.parts, self.targets, strict=True)
+        ]
         train, val, test = self.rows
         fields = {"reading": self.parts[0].reading, **self.fields, **spec}
         return Splits(DataSpec(**fields), whole[0].subset(train), whole[0].subset(val), whole[-1].subset(test))
@@ -99,7 +102,7 @@ def measured_split(spec: DataSpec, part: Sequences, encode: Callable[[Sequences]
     else:
         target = torch.from_numpy(_amounts(spec.target_name, part).astype(spec.target.dtype))[:, None]
     print(f"all {len(target):,} samples that have a label")
-    return TensorSplit(**encode(part), target=target)
+    return TensorSplit(**encode(part), target=target).known_by(part.keys)
 
 
 def _carve(rows: np.ndarray, n: int | float, seed: int, classes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -155,6 +158,7 @@ def _labelled(part: Sequences) -> Sequences:
         values=[part.values[row] for row in kept],
         labels=labels.take(pa.array(kept)),
         places=[part.places[row] for row in kept],
+        keys=None if part.keys is None else part.keys[kept],
     )
 
 

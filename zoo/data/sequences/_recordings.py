@@ -4,12 +4,14 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from zoo.data.folders import ending, files_in, folders_in, say_other_kinds
 from zoo.data.sequences._files import Sequences
 from zoo.data.sequences._sound import SUFFIXES, band_names, log_mel, read_sound
 from zoo.errors import UserError
+from zoo.files import sha256_of
 from zoo.terminal import print
 
 
@@ -21,6 +23,7 @@ def read_recordings(path: Path, reading: Mapping[str, Any], labelled: bool) -> S
         raise UserError(f"this model has not learnt from recordings, and cannot take {path}; give arrays or a table")
     options = {name: reading[name] for name in ("n_mels", "window", "hop")}
     rate, values, kept, damaged = reading.get("rate"), [], [], []
+    keys: list[int] = []  # a spectrogram's last bits differ from machine to machine, a file's do not
     for name, file in files.items():
         try:
             samples, rate = read_sound(file, rate, str(file))
@@ -29,12 +32,14 @@ def read_recordings(path: Path, reading: Mapping[str, Any], labelled: bool) -> S
         else:
             values.append(log_mel(samples, rate=rate, **options).numpy())
             kept.append(name)
+            keys.append(int(sha256_of(file)[:16], 16))
     if damaged and not (labelled and kept):
         raise damaged[0]
     if damaged:
         print(f"left out: {len(damaged)} of {len(files)} recordings", *damaged[:5], sep="\n  ")
     labels = pa.array([Path(name).parts[0] for name in kept]) if labelled else None
-    return Sequences(values, labels, kept, band_names(reading["n_mels"]), "classification", {**options, "rate": rate})
+    bands, found = band_names(reading["n_mels"]), {**options, "rate": rate}
+    return Sequences(values, labels, kept, bands, "classification", found, np.array(keys, np.uint64))
 
 
 def sorted_files(folder: Path, endings: Collection[str], kind: str, labelled: bool) -> dict[str, Path]:

@@ -11,7 +11,7 @@ import torch
 
 from zoo.data import DATA, Facts
 from zoo.data.sequences._sequences import sequence_inputs
-from zoo.data.splits import Splits, TensorSplit, carve
+from zoo.data.splits import Splits, TensorSplit, carve, row_keys
 from zoo.spec import Column, DataSpec
 
 TEMPLATES = (
@@ -44,6 +44,7 @@ def mnist1d(*, seed: int = 42, n_val: int = 400, split_seed: int = 0) -> Splits:
         sequence=torch.tensor(curves[:, :, None], dtype=torch.float32),  # (n, 40, 1)
         target=torch.tensor(labels),
     )
+    whole.known_by(row_keys(np.array([(seed, number) for number in range(len(labels))])))
     rest, val = carve(N_TRAIN, n_val, seed=split_seed, stratify=labels[:N_TRAIN])
     return Splits(
         DataSpec(

@@ -74,7 +74,7 @@ def series(
         horizon,
         reading=found.reading,
         licence=FACTS.licence,
-        source=path,
+        source=Path(path).name,
     )
     _say_what_is_left(path, ends, look_back, horizon, splits)
     return splits

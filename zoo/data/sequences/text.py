@@ -40,4 +40,4 @@ def text(*, path: str | None = None, n_steps: int = 128, val_share: float = 0.05
     if unseen:
         print(f"{path}: {unseen:,} characters after the training split do not occur in it, and count as one unknown")
     parts = stream[:middle], stream[middle:start], stream[start:]
-    return text_splits(Path(path).stem, alphabet, *parts, n_steps, licence=FACTS.licence, source=path)
+    return text_splits(Path(path).stem, alphabet, *parts, n_steps, licence=FACTS.licence, source=Path(path).name)
