@@ -70,12 +70,12 @@ def test_fault_09_a_missing_number_is_the_mean(load, frame):
 
 
 def test_fault_09_infinity_in_a_table_is_refused_by_row(load, frame):
-    """Infinity in a table is refused with its row, and so is a gap in a new row where training had none."""
+    """Infinity in a table is refused with its row; a gap in a new row where training had none is the mean."""
     refused(load, "a,sold\n" + "1,1\n2,0\n" * 10 + "1,inf\n", "inf in row 22")
     refused(load, "a,sold\n" + "5,x\n7,y\n" * 20 + "inf,x\n", "inf in row 42 of houses.csv")
     spec = load(frame).spec
-    with pytest.raises(UserError, match="row 3 has NaN"):
-        read_raw(spec, frame.assign(size=frame["size"].where(frame.index != 3)))
+    batch, _ = read_raw(spec, frame.assign(size=frame["size"].where(frame.index != 3)))
+    assert batch["numeric"].isnan().nonzero()[:, 0].tolist() == [3]
     with pytest.raises(UserError, match="inf in row 0"):
         read_raw(spec, frame.assign(size=np.inf))
 
@@ -175,7 +175,6 @@ def test_fault_10_a_target_that_is_not_there(load, frame):
         ("a,sold\n" + "1,2.5\n2,2.5\n" * 10, ["'sold' is 2.5"]),
         ("a,sold\n" + "1,\n2,\n" * 10, ["'sold'", "10 rows"]),
         ("a,sold\n" + "".join(f"{i % 3},w{i}\n" for i in range(30)), ["30 different values", "'w0' in row 2"]),
-        ("a,sold\n" + "".join(f"{i % 3},{i + 1e9}\n" for i in range(30)), ["1e+09", "32 bits"]),
         ("a,sold\n" + "1,2020-01-01\n2,2020-01-02\n" * 10, ["'sold' holds dates"]),
         ("a,sold\n" + "5,x\n5,y\n" * 10, ["no column is left", "'a'", "data.schema="]),
         ("a,sold\n" + "5,x\n7,y\n" * 20 + "abc,x\n", ["'abc' in row 42 of houses.csv", "data.missing="]),
