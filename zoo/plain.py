@@ -29,10 +29,15 @@ def yaml_of(values: Any, **options: Any) -> str:
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False, **options)
 
 
+def yaml_value(text: str) -> Any:
+    """What yaml of plain values says."""
+    return yaml.load(text, _Loader)
+
+
 def read_yaml(path: Path) -> Any:
     """The values of a file; UserError where that is no yaml, or not of plain values."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        return yaml_value(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is not yaml of plain values: {str(error).splitlines()[0]}") from error
 

@@ -1,8 +1,47 @@
 """Plain values, as people write them on the command line."""
 
+import contextlib
+import unicodedata
+from collections.abc import Iterable
 from typing import Any
+
+from yaml import YAMLError
+
+from zoo.plain import yaml_value
 
 
 def texts(value: Any) -> list[str]:
     """A list of texts, or a single value, as the command line gives them."""
-    return [str(one) for one in ([] if value is None else [value] if isinstance(value, str | int | float) else value)]
+    return [str(one) for one in many(value)]
+
+
+def many(value: Any) -> list[Any]:
+    """A list, or a single value, as the command line gives them."""
+    return [] if value is None else [value] if isinstance(value, str | int | float) else list(value)
+
+
+def heading(value: object) -> str:
+    """A heading as all are compared: without spaces around it, and its accents in one form (NFC)."""
+    return unicodedata.normalize("NFC", str(value)).strip()
+
+
+def as_written(value: Any, names: Iterable[str]) -> str:
+    """The one of `names` that a value stands for, which the command line or yaml may have made a number or a truth
+    value."""
+    text, names = heading(value), list(names)
+    if text in names:
+        return text
+    return next((name for name in names if reads_as(name, value)), text)
+
+
+def reads_as(name: str, value: Any) -> bool:
+    """Whether the command line or yaml reads a text as `value`."""
+    if isinstance(value, str):
+        return name == heading(value)
+    if name.casefold() == str(value).casefold():
+        return True
+    readings: list[Any] = []
+    for read in (float, yaml_value):
+        with contextlib.suppress(ValueError, YAMLError, RecursionError):
+            readings.append(read(name))
+    return any(one == value and isinstance(one, bool) == isinstance(value, bool) for one in readings)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from zoo.data.folders import walk
 from zoo.data.images._folder import SPLITS, Listing, is_image, refuse
-from zoo.data.tabular._text import parse_whole, read_text
+from zoo.data.tabular._text import read_cells
 from zoo.errors import UserError, unknown
 from zoo.terminal import print
 
@@ -42,7 +42,7 @@ def list_table(table: Path, root: Path | None, target: str | None) -> Listing:
 def _read_table(table: Path) -> dict[str, list[str]]:
     """The columns by their headings, as text."""
     try:
-        rows = read_text(table, lambda dialect: parse_whole(table, dialect, dialect.clean_headings(), ()))
+        rows = read_cells(table)
     except (UserError, pa.ArrowException, ValueError, OSError, EOFError) as error:
         raise UserError(f"data.labels={table} is not a CSV of paths and labels: {error}") from error
     if rows.num_columns < 2:

@@ -11,7 +11,7 @@ from zoo.data.sequences._ts import read_ts
 from zoo.data.sequences._wide import read_sequence_table
 from zoo.errors import UserError, no_file
 
-TABLES = (".csv", ".tsv", ".txt", ".parquet", "")
+TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", "")
 FORMATS = (".ts", ".npz", ".npy", *TABLES)
 
 

@@ -18,6 +18,7 @@ from zoo.data.sequences._long import named_column
 from zoo.data.sequences._recordings import sorted_files
 from zoo.data.sequences._sequences import encode_texts, first_places
 from zoo.data.splits import Batch, say_unread
+from zoo.data.tabular._dialect import Reading
 from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._values import as_text, is_text, plain
 from zoo.errors import UserError, no_file, unknown
@@ -117,7 +118,7 @@ def _of_files(folder: Path, labelled: bool) -> Sequences:
 
 def _of_table(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequences:
     named = [str(reading[field]) for field in ("text", "target") if reading.get(field)]
-    table, place, bare = read_table(path, text=named), place_in(path), reading.get("headings") is False
+    table, place, bare = read_table(path, Reading(named)), place_in(path), reading.get("headings") is False
     first = dict(zip([f"column {k + 1}" for k in range(table.num_columns)], table.column_names, strict=True))
     table = table.rename_columns(list(first)) if bare else table
     column, label = _columns(table, reading, path, labelled)

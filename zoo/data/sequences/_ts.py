@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from zoo.data.sequences._files import Sequences, decoded, without_padding
 from zoo.data.sequences._long import times_of
-from zoo.data.tabular._text import opened
+from zoo.data.tabular._packed import opened
 from zoo.errors import UserError
 from zoo.terminal import print
 

@@ -16,7 +16,7 @@ from zoo.data.sequences._files import Sequences, decoded, without_padding
 from zoo.data.sequences._long import USUAL, named_column, read_long
 from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._infer import date_forms
-from zoo.data.tabular._text import opened
+from zoo.data.tabular._packed import opened
 from zoo.data.tabular._values import Place, as_dates, as_numbers, is_text, missing, only_numbers, plain
 from zoo.errors import UserError
 from zoo.terminal import print

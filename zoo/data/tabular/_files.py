@@ -1,80 +1,104 @@
-"""Files of tables, as Arrow tables: CSV of any dialect, and Parquet."""
+"""Files of tables, as Arrow tables: CSV of any dialect, JSON lines, and Parquet."""
 
 import functools
-import lzma
-import zlib
-from collections.abc import Sequence
+import json
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet
 
 from zoo.data.cache import kept
-from zoo.data.tabular._mapped import mapped, sound, stream_parquet, stream_text
-from zoo.data.tabular._text import MISSING, UNPACK, check_unpacked, no_rows, opened, parse_whole, read_text
+from zoo.data.plain import heading
+from zoo.data.tabular._dialect import MARKS, USUAL, Reading, check_encoding, no_rows, tell_dialect, undecodable
+from zoo.data.tabular._json import JSON_FORMS, parse_json
+from zoo.data.tabular._mapped import mapped, sound, stream_json, stream_parquet, stream_text
+from zoo.data.tabular._packed import FAILURES, check_unpacked, opened, packing, table_form
+from zoo.data.tabular._text import parse_whole, raw_cell, read_text
 from zoo.data.tabular._values import Place, check_headings
 from zoo.errors import UserError, no_file
 from zoo.terminal import print
 
 
-def read_table(
-    path: Path, *, text: Sequence[str] = (), missing: Sequence[str] = (), keep: Path | None = None
-) -> pa.Table:
-    """The table of a file: .parquet, or text with headings in its first line and any delimiter, also packed.
+def read_table(path: Path, reading: Reading = USUAL, *, keep: Path | None = None) -> pa.Table:
+    """The table of a file: Parquet, JSON lines, or text of any delimiter with headings in its first line; also packed.
 
     Args:
-        path: of the file. A CSV may end in .gz, .bz2 or .xz.
-        text: headings of columns to read as text, even where all values look like numbers or dates.
-        missing: marks of missing values, beside the usual ones.
+        path: of the file. It may be packed as .gz, .bz2, .xz or .zip.
+        reading: how its cells are read.
         keep: a file of the cache, into which the table is streamed once, to be mapped; None reads it into memory.
 
     Raises:
         UserError: for a path that is no such file, and a file that is not a whole table.
     """
     check_path(path)
-    marks = [*MISSING, *missing]
+    check_encoding(reading.encoding)
     try:
-        if keep is None:
-            table = _read_parquet(path) if _is_parquet(path) else _read_text(path, text, marks)
-        else:
-            table = mapped(kept(keep, functools.partial(_stream, path, text, marks)))
-        names = table.column_names
-    except (pa.ArrowException, OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeError) as error:
+        table = _read(path, reading) if keep is None else mapped(kept(keep, functools.partial(_stream, path, reading)))
+    except UnicodeDecodeError as error:
+        raise undecodable(path, reading.encoding) from error
+    except (pa.ArrowException, OSError, UnicodeError, *FAILURES) as error:
         raise UserError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from error
+    names = [heading(name) for name in table.column_names]
     check_headings(names, str(path))
     if not table.num_rows:
         raise no_rows(path, names)
-    return table
+    return table.rename_columns(names).replace_schema_metadata(table.schema.metadata)
 
 
-def _is_parquet(path: Path) -> bool:
-    return ".parquet" in path.suffixes
+def _read(path: Path, reading: Reading) -> pa.Table:
+    form = table_form(path)
+    if form == ".parquet":
+        return _read_parquet(path)
+    if form in JSON_FORMS:
+        return parse_json(path)
+    return read_text(path, reading.encoding, lambda dialect: parse_whole(path, dialect, reading))
 
 
 def _read_parquet(path: Path) -> pa.Table:
-    if path.suffix not in UNPACK:
+    if not packing(path):
         return sound(pa.parquet.read_table(path))
     check_unpacked(path)
     with opened(path) as file:
         return sound(pa.parquet.read_table(pa.BufferReader(file.read())))
 
 
-def _read_text(path: Path, text: Sequence[str], missing: Sequence[str]) -> pa.Table:
-    return read_text(path, lambda dialect: parse_whole(path, dialect, text, missing))
-
-
-def _stream(path: Path, text: Sequence[str], missing: Sequence[str], keep: Path) -> None:
+def _stream(path: Path, reading: Reading, keep: Path) -> None:
     print(f"{path.name} is streamed into {keep.parents[1]}, once")
-    if _is_parquet(path):
+    form = table_form(path)
+    if form == ".parquet":
         stream_parquet(path, keep)
+    elif form in JSON_FORMS:
+        stream_json(path, keep)
     else:
-        read_text(path, lambda dialect: stream_text(path, dialect, text, missing, keep))
+        read_text(path, reading.encoding, lambda dialect: stream_text(path, dialect, reading, keep))
 
 
-def place_in(path: Path) -> Place:
-    """How messages name a row of a file: as a spreadsheet numbers it, where the headings are row 1."""
-    first = 1 if _is_parquet(path) else 2
-    return lambda row: f"row {row + first} of {path.name}"
+def index_columns(table: pa.Table) -> list[str]:
+    """The columns that pandas wrote as the index of a DataFrame."""
+    try:
+        names = json.loads((table.schema.metadata or {})[b"pandas"])["index_columns"]
+    except (KeyError, ValueError, TypeError):
+        return []
+    return [heading(name) for name in names if isinstance(name, str) and heading(name) in table.column_names]
+
+
+def mark_at(path: Path, reading: Reading, column: str, row: int) -> str | None:
+    """The mark that the file has in a row where a value is missing, if it is one of the usual marks; from 0."""
+    if table_form(path) in (".parquet", *JSON_FORMS):
+        return None
+    mark = raw_cell(path, tell_dialect(path, reading.encoding), column, row)
+    return mark if mark in MARKS else None
+
+
+def place_in(path: Path, encoding: str | None = None) -> Place:
+    """How messages name a row of a file: as a spreadsheet numbers it, where the headings are a row."""
+
+    @functools.cache
+    def first() -> int:
+        form = table_form(path)
+        return 1 if form in (".parquet", *JSON_FORMS) else 1 + tell_dialect(path, encoding).headings_row
+
+    return lambda row: f"row {row + first()} of {path.name}"
 
 
 def check_path(path: Path) -> None:

@@ -1,7 +1,5 @@
 """What each column of a table is, told from the training rows alone, and what is to be learnt, from all."""
 
-import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zoo.data.tabular._remarks import code_in, remarks, say_remarks, useless_for
 from zoo.data.tabular._values import (
     DATES,
     WORDS,
@@ -34,8 +33,6 @@ from zoo.terminal import print
 KINDS = ("numeric", "boolean", "categorical", "date", "ignore")
 FEW = 0.05  # a column of text with at most this share of cells that are not numbers is taken for a column of numbers
 MANY_CLASSES = 20  # whole numbers with more distinct values are amounts
-MANY_ROWS = 20  # from here on, distinct values are told from those that happen to differ
-DENSE = 2.5  # numbers of rows, some of which are in other splits and files, span at most this many times their count
 
 
 class Inferred(NamedTuple):
@@ -57,6 +54,7 @@ def infer_columns(
             raise unknown(f"kind of column ('{name}')", kind, KINDS)
     found = Inferred([], [], {})
     useless: dict[str, list[str]] = {}
+    said: list[tuple[str, str]] = []
     seen: dict[bytes, str] = {}
     for name in table.column_names:
         whole = plain(table[name])
@@ -66,18 +64,21 @@ def infer_columns(
         check_type(name, whole)
         array = whole.take(pa.array(np.sort(rows)))
         kind = kinds.get(name) or _kind(name, whole, array, place)
-        reason = None if name in kinds else _useless(name, kind, array, seen)
+        reason = None if name in kinds else useless_for(name, kind, array, seen)
         if reason:
             useless.setdefault(reason, []).append(name)
             found.ignored.append(name)
             continue
         if kind == "date" and not is_date(whole.type):
             found.dates[name] = date_form(name, as_text(whole), as_text(array), place)
+        if name not in kinds:
+            said += remarks(name, kind, array)
         categories = _categories(name, array, max_categories) if kind == "categorical" else ()
         ends = _range(kind, array, found.dates.get(name, "ISO8601"))
         found.columns.append(Column(name, kind, tuple(categories), bool(missing(array).any()), ends))
     for reason, names in useless.items():
         print(f"ignored, {reason}: {listed(names)}; to keep one, give its kind in a data.schema=")
+    say_remarks(said)
     return found
 
 
@@ -87,7 +88,9 @@ def infer_task(target: str, column: pa.Array, rows: np.ndarray, place: Place) ->
     if is_date(column.type):
         raise UserError(f"column '{target}' holds dates, which cannot be predicted; make them numbers, such as days")
     known = column.take(pa.array(rows)).drop_null()
-    if pa.types.is_boolean(column.type) or (is_text(column.type) and _not_numbers(target, column, known, place)):
+    if pa.types.is_boolean(column.type) or code_in(known):
+        return "classification"
+    if is_text(column.type) and _not_numbers(target, column, known, place):
         return "classification"
     distinct = np.unique(as_numbers(known))
     if len(distinct) > MANY_CLASSES or (distinct != np.floor(distinct)).any() or np.isinf(distinct).any():
@@ -108,10 +111,6 @@ def class_codes(
     """
     text = as_text(column)
     names = sort_texts(text.unique().drop_null()) if class_names is None else list(class_names)
-    alike = Counter(name.casefold() for name in names)
-    doubtful = [name for name in names if alike[name.casefold()] > 1]
-    if doubtful:
-        print(f"classes of '{target}' differ in capitals alone: {listed(doubtful)}; write them alike if they are one")
     codes = pc.index_in(text, pa.array(names, pa.string())).fill_null(-1).to_numpy().astype(np.int64)
     known = ~missing(column)
     fix = "correct these rows"
@@ -148,10 +147,12 @@ def _kind(name: str, whole: pa.Array, array: pa.Array, place: Place) -> str:
     if pa.types.is_boolean(array.type):
         return "boolean"
     if pa.types.is_null(array.type) or is_number(array.type):
-        return "boolean" if pa.types.is_integer(array.type) and _within_0_and_1(array) else "numeric"
+        if pa.types.is_integer(array.type) and _within_0_and_1(array):
+            return "boolean"
+        return "categorical" if code_in(array) else "numeric"
     if is_date(array.type):
         return "date"
-    if not _not_numbers(name, whole, array, place):
+    if not code_in(array) and not _not_numbers(name, whole, array, place):
         return "numeric"
     return "date" if date_forms(array) else "categorical"
 
@@ -179,34 +180,6 @@ def _not_numbers(name: str, whole: pa.Array, array: pa.Array, place: Place) -> b
         )
         refuse(f"nearly all values of column '{name}' are numbers", whole, bad, place, fix)
     return n_bad > 0
-
-
-def _useless(name: str, kind: str, array: pa.Array, seen: dict[bytes, str]) -> str | None:
-    """Why nothing can be learnt from a column, if so; else its content is remembered in `seen`."""
-    without = missing(array)
-    if without.all():
-        return "empty"
-    if not without.any() and pc.all(pc.equal(array, array[0])).as_py():
-        return "constant"
-    if len(array) >= MANY_ROWS and not without.any() and _is_id(kind, array):
-        return "different in every row, like an id"
-    digest = hashlib.sha256(str(array.type).encode())
-    for buffer in array.buffers():
-        digest.update(buffer or b"")
-    other = seen.setdefault(digest.digest(), name)
-    return None if other == name else f"the same as '{other}'"
-
-
-def _is_id(kind: str, array: pa.Array) -> bool:
-    """All distinct: text, or whole numbers in order or as close together as the numbers of shuffled rows."""
-    if kind == "categorical":
-        return pc.count_distinct(array).as_py() == len(array)
-    if not pa.types.is_integer(array.type):
-        return False
-    values = array.to_numpy().astype(np.float64)
-    ordered = np.sort(values)
-    distinct, in_order = (np.diff(ordered) > 0).all(), (values == ordered).all()
-    return bool(distinct and (in_order or np.ptp(values) < DENSE * len(values)))
 
 
 def date_forms(array: pa.Array, known: Sequence[str] = DATES) -> list[str]:

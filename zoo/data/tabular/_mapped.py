@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -14,25 +14,21 @@ import pyarrow.parquet
 
 from zoo.data.cache import cache_folder, kept
 from zoo.data.stored import MappedRows, is_large
+from zoo.data.tabular._dialect import Dialect, Reading
 from zoo.data.tabular._encode import encode, table_inputs
-from zoo.data.tabular._text import (
-    BLOCK,
-    SMALL_BLOCK,
-    UNPACK,
-    Dialect,
-    decimal_points,
-    opened,
-    refuse_open_quote,
-    text_blocks,
-)
+from zoo.data.tabular._json import json_blocks, json_schema
+from zoo.data.tabular._packed import BLOCK, opened, packing
+from zoo.data.tabular._text import code_columns, refuse_open_quote, text_blocks, with_points
 from zoo.data.tabular._values import Place
 from zoo.errors import UserError
 from zoo.files import write_whole
 from zoo.spec import Column
 
-VERSION = 1  # of what is kept; a new one makes every file anew
+VERSION = 2  # of what is kept; a new one makes every file anew
+SMALL_BLOCK = 1 << 20  # bytes of text that are parsed at once, and held; longer than most rows
 AT_ONCE = 1 << 20  # values of a block of rows
 PACKED = 5  # how many times larger a packed file becomes
+Parse = Callable[..., pa.Table]
 KINDS = (
     pa.null(),
     pa.int64(),
@@ -45,42 +41,39 @@ KINDS = (
 )  # the types of columns in the order in which pyarrow tries them
 
 
-def keep_files(
-    paths: Sequence[Path], cache: bool | str, text: Sequence[str], missing: Sequence[str]
-) -> list[Path] | list[None]:
+def keep_files(paths: Sequence[Path], cache: bool | str, reading: Reading) -> list[Path] | list[None]:
     """The file of the cache for each table that is streamed; None for tables that are read into memory.
 
     Args:
         paths: of the tables, which are read together.
         cache: stream them; "auto" does where they are large.
-        text, missing: as in `read_table`.
+        reading: as in `read_table`.
     """
     if cache not in ("auto", True, False):
         raise UserError(f"data.cache is one of auto, true, false; got {cache}")
     there = all(path.is_file() for path in paths)
     if not there or cache is False or (cache == "auto" and not is_large(sum(map(_n_bytes, paths)))):
         return [None] * len(paths)
-    return [_file(path, text, missing) for path in paths]
+    return [_file(path, reading) for path in paths]
 
 
 def _n_bytes(path: Path) -> int:
     """About what a file takes unpacked."""
     size = path.stat().st_size
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         try:
             found = pa.parquet.read_metadata(path)
         except (pa.ArrowException, OSError):
             return size
         return max(size, found.num_rows * found.num_columns * 8)
-    return size * PACKED if path.suffix in UNPACK else size
+    return size * PACKED if packing(path) else size
 
 
-def _file(path: Path, text: Sequence[str], missing: Sequence[str]) -> Path:
+def _file(path: Path, reading: Reading) -> Path:
     """Named by all that the table's columns follow from."""
     state = path.stat()
-    name = _digest(
-        str(path.resolve()), state.st_size, state.st_mtime_ns, state.st_ctime_ns, sorted(text), sorted(missing)
-    )
+    times = (state.st_mtime_ns, state.st_ctime_ns)
+    name = _digest(str(path.resolve()), state.st_size, *times, *map(sorted, reading[:3]), reading.encoding)
     return cache_folder() / "tables" / f"{name}.arrow"
 
 
@@ -103,16 +96,23 @@ def _write(file: IO[bytes], schema: pa.Schema, blocks: Iterable[pa.Table]) -> No
 def stream_parquet(path: Path, keep: Path) -> None:
     """Write the table of a Parquet file to `keep`, dictionaries decoded."""
     with tempfile.NamedTemporaryFile(dir=keep.parent) as unpacked:
-        if path.suffix in UNPACK:
+        if packing(path):
             with opened(path) as file:
                 shutil.copyfileobj(file, unpacked)
             unpacked.flush()
             path = Path(unpacked.name)
         with pa.parquet.ParquetFile(path, memory_map=True) as table:
-            schema = pa.schema([field.with_type(_decoded(field.type)) for field in table.schema_arrow])
+            fields = [field.with_type(_decoded(field.type)) for field in table.schema_arrow]
+            schema = pa.schema(fields, table.schema_arrow.metadata)
             batches = table.iter_batches(max(1, AT_ONCE // max(1, len(schema))))
             blocks = (sound(pa.Table.from_batches([batch])).cast(schema) for batch in batches)
             write_whole(keep, lambda file: _write(file, schema, blocks))
+
+
+def stream_json(path: Path, keep: Path) -> None:
+    """Write the table of a file of JSON lines to `keep`."""
+    schema = json_schema(path)
+    write_whole(keep, lambda file: _write(file, schema, json_blocks(path, schema)))
 
 
 def sound(table: pa.Table) -> pa.Table:
@@ -125,27 +125,31 @@ def _decoded(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def stream_text(path: Path, dialect: Dialect, text: Sequence[str], missing: Sequence[str], keep: Path) -> None:
+def stream_text(path: Path, dialect: Dialect, reading: Reading, keep: Path) -> None:
     """Write the table of a text file to `keep`, each column of the type that pyarrow tells from all its values."""
     with tempfile.NamedTemporaryFile(dir=keep.parent) as temporary:
         try:
-            _write_text(temporary, path, dialect, missing, SMALL_BLOCK)
+            _write_text(temporary, path, dialect, reading, SMALL_BLOCK)
         except pa.ArrowInvalid:  # rows may be longer than that
-            _write_text(temporary, path, dialect, missing, BLOCK)
-        table = mapped(Path(temporary.name)).rename_columns(dialect.clean_headings())
+            _write_text(temporary, path, dialect, reading, BLOCK)
+        table = mapped(Path(temporary.name))
         refuse_open_quote(path, dialect, table)
-        kinds = _kinds(table, dialect) | dict.fromkeys(text, pa.string())
+        parse = partial(_parsed, dialect, reading)
+        kinds = _kinds(table, parse)
+        beyond = [name for name, kind in kinds.items() if kind == pa.float64()]
+        whole = [name for name, kind in kinds.items() if kind == pa.int64()]
+        codes = code_columns(_blocks(table.select([*whole, *beyond])), beyond)
+        kinds |= dict.fromkeys((*reading.text, *codes), pa.string())
         schema = pa.schema([(name, kinds[name]) for name in table.column_names])
-        blocks = (_converted(block, schema, dialect) for block in _blocks(table))
-        pointed = map(decimal_points, blocks) if dialect.decimal_point == "," else blocks
-        write_whole(keep, lambda file: _write(file, schema, pointed))
+        blocks = (with_points(_converted(block, schema, parse), dialect) for block in _blocks(table))
+        write_whole(keep, lambda file: _write(file, schema, blocks))
 
 
-def _write_text(file: IO[bytes], path: Path, dialect: Dialect, missing: Sequence[str], block_size: int) -> None:
+def _write_text(file: IO[bytes], path: Path, dialect: Dialect, reading: Reading, block_size: int) -> None:
     """Fill `file` with the table of a text file, all columns as text."""
     file.seek(0)
     file.truncate()
-    with text_blocks(path, dialect, missing=missing, block_size=block_size) as reader:
+    with text_blocks(path, dialect, reading.marks(), block_size=block_size) as reader:
         schema = pa.schema([(name, pa.string()) for name in reader.schema.names])
         _write(file, schema, _merged(pa.Table.from_batches([block]).cast(schema) for block in reader))
     file.flush()
@@ -167,40 +171,42 @@ def _blocks(table: pa.Table) -> Iterator[pa.Table]:
     return (pa.Table.from_batches([block]) for block in table.to_batches())
 
 
-def _kinds(table: pa.Table, dialect: Dialect) -> dict[str, pa.DataType]:
+def _kinds(table: pa.Table, parse: Parse) -> dict[str, pa.DataType]:
     """The first type of each column of text that all its values have."""
     seen: dict[str, set[pa.DataType]] = {name: {pa.null()} for name in table.column_names}
     for block in _blocks(table):
         unsure = [name for name, kinds in seen.items() if pa.string() not in kinds]
-        for field in _parsed(block.select(unsure), dialect).schema if unsure else ():
+        for field in parse(block.select(unsure)).schema if unsure else ():
             seen[field.name].add(field.type)
-    return {name: _kind(kinds, table.select([name]), dialect) for name, kinds in seen.items()}
+    return {name: _kind(kinds, table.select([name]), parse) for name, kinds in seen.items()}
 
 
-def _kind(seen: set[pa.DataType], column: pa.Table, dialect: Dialect) -> pa.DataType:
+def _kind(seen: set[pa.DataType], column: pa.Table, parse: Parse) -> pa.DataType:
     """The first type that all values of a column have, whose blocks are of the types `seen`."""
     kinds = KINDS[max(map(KINDS.index, seen)) :]
     if len(seen) <= 2 or seen == {pa.null(), pa.int64(), pa.float64()}:
         return kinds[0]
-    return next(kind for kind in kinds if all(_is(kind, block, dialect) for block in _blocks(column)))
+    return next(kind for kind in kinds if all(_is(kind, block, parse) for block in _blocks(column)))
 
 
-def _is(kind: pa.DataType, column: pa.Table, dialect: Dialect) -> bool:
+def _is(kind: pa.DataType, column: pa.Table, parse: Parse) -> bool:
     try:
-        _parsed(column, dialect, dict.fromkeys(column.column_names, kind))
+        parse(column, dict.fromkeys(column.column_names, kind))
     except pa.ArrowInvalid:
         return False
     return True
 
 
-def _converted(text: pa.Table, schema: pa.Schema, dialect: Dialect) -> pa.Table:
+def _converted(text: pa.Table, schema: pa.Schema, parse: Parse) -> pa.Table:
     """Columns of text as the types of `schema`."""
     kinds = {field.name: field.type for field in schema if field.type != pa.string()}
-    parsed = _parsed(text.select(list(kinds)), dialect, kinds) if kinds else text
+    parsed = parse(text.select(list(kinds)), kinds) if kinds else text
     return pa.table({name: (parsed if name in kinds else text)[name] for name in schema.names})
 
 
-def _parsed(text: pa.Table, dialect: Dialect, kinds: Mapping[str, pa.DataType] | None = None) -> pa.Table:
+def _parsed(
+    dialect: Dialect, reading: Reading, text: pa.Table, kinds: Mapping[str, pa.DataType] | None = None
+) -> pa.Table:
     """Columns of text as the parser of CSV files takes them, of given types or of those that it tells."""
     file = pa.BufferOutputStream()
     pa.csv.write_csv(text, file, pa.csv.WriteOptions(include_header=False))
@@ -210,7 +216,10 @@ def _parsed(text: pa.Table, dialect: Dialect, kinds: Mapping[str, pa.DataType] |
         pa.csv.ReadOptions(column_names=text.column_names, block_size=content.size),
         pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
         pa.csv.ConvertOptions(
-            column_types=kinds, null_values=[""], strings_can_be_null=True, decimal_point=dialect.decimal_point
+            column_types=kinds,
+            null_values=["", *reading.not_missing],
+            strings_can_be_null=True,
+            decimal_point=dialect.decimal_point,
         ),
     )
 

@@ -11,12 +11,15 @@ import torch
 from torch import Tensor
 
 from zoo.data import LABELLED, PARTIAL, READERS
+from zoo.data.plain import heading
 from zoo.data.splits import Batch, Split, Splits, TensorSplit, say_unread
 from zoo.data.stored import stored_split
+from zoo.data.tabular._dialect import Reading
 from zoo.data.tabular._encode import encode, numbers, table_inputs
 from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._infer import class_codes, infer_columns, infer_task, listed
 from zoo.data.tabular._mapped import keep_files, mapped_rows
+from zoo.data.tabular._remarks import remarks, say_far_rows, say_remarks
 from zoo.data.tabular._unusual import Unread, say_unusual
 from zoo.data.tabular._values import Place, as_table, extent, missing, plain, refuse, row_number
 from zoo.errors import UserError, unknown
@@ -73,6 +76,11 @@ def table_splits(
                         "give the kinds of some in a file and name it by data.schema=")  # fmt: skip
     task = task or infer_task(target, goal, train, place)
     values, fields = _target(target, goal, train, task, class_names, place)
+    used = np.concatenate([train, val, test])
+    kind = "categorical" if task == "classification" else "numeric"
+    say_remarks(remarks(target, kind, goal.take(pa.array(used))))
+    if task == "regression":
+        say_far_rows(target, values.numpy()[:, 0], table, used, place)
     found = {"ignored": ignored, "dates": dates}
     part = _parts(columns, table, values, dates=dates, place=place, keep=keep)
     return Splits(
@@ -134,13 +142,13 @@ def read_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
             row; an array (n_columns,) or (n, n_columns) where all columns are numbers; or the path of a file.
     """
     if isinstance(raw, Path):
-        return _encoded(spec, _as_in_training(spec, raw)[0], place_in(raw)), False
+        return _encoded(spec, _as_in_training(spec, raw)[0], place_in(raw, spec.reading.get("encoding"))), False
     try:
         frame, single = _frame(spec, raw)
     except (TypeError, ValueError, RuntimeError) as error:
         what = "a dict of values or of equally long columns, a DataFrame or an array of numbers"
         raise UserError(f"rows are {what}: {error}") from error
-    given = [str(name) for name in frame.columns]
+    given = [heading(name) for name in frame.columns]
     _check_there(spec.column_names, given, "the input")
     return _encoded(spec, as_table(frame.loc[:, [name in spec.column_names for name in given]])), single
 
@@ -152,7 +160,7 @@ def read_readable(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray]:
     the others are said."""
     table = _as_in_training(spec, path)[0]
     unread = Unread(len(table))
-    batch = _encoded(spec, table, place_in(path), unread)
+    batch = _encoded(spec, table, place_in(path, spec.reading.get("encoding")), unread)
     say_unread(unread.rows, unread.why, "rows")
     return {name: values[~unread.rows] for name, values in batch.items()}, ~unread.rows
 
@@ -175,12 +183,15 @@ def _check_there(names: Sequence[str], given: Sequence[str], where: str) -> None
             raise UserError(f"{where} lacks a column: {unknown('column', name, given)}")
 
 
-def _as_in_training(spec: DataSpec, path: Path, cache: bool | str = False) -> tuple[pa.Table, Path | None]:
+def _as_in_training(
+    spec: DataSpec, path: Path, cache: bool | str = False, encoding: str | None = None
+) -> tuple[pa.Table, Path | None]:
     """The table of a file, and the file of the cache it is mapped from, if it is."""
     text = [column.name for column in spec.columns if column.kind == "categorical"]
-    options = {"text": text, "missing": spec.reading.get("missing", ())}
-    (keep,) = keep_files([path], cache, **options)
-    return read_table(path, keep=keep, **options), keep
+    reading = Reading(text, **{name: spec.reading[name] for name in Reading._fields if name in spec.reading})
+    reading = reading._replace(encoding=encoding or reading.encoding)
+    (keep,) = keep_files([path], cache, reading)
+    return read_table(path, reading, keep=keep), keep
 
 
 @LABELLED.register("csv")
@@ -189,9 +200,10 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     if data["path"] is None:
         raise UserError("say which table to measure on: data=csv data.path=<file>")
     path, target = Path(data["path"]).expanduser(), spec.target_name
-    table, keep = _as_in_training(spec, path, data.get("cache", "auto"))
+    encoding = data.get("encoding") or spec.reading.get("encoding")
+    table, keep = _as_in_training(spec, path, data.get("cache", "auto"), encoding)
     _check_there((target, *spec.column_names), table.column_names, str(path))
-    goal, place, classes = plain(table[target]), place_in(path), spec.class_names
+    goal, place, classes = plain(table[target]), place_in(path, encoding), spec.class_names
     known = np.flatnonzero(~missing(goal))
     if not len(known):
         raise UserError(f"no row of {path} has a value of '{target}' to measure with")

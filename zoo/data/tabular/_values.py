@@ -9,14 +9,24 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zoo.data.plain import heading
 from zoo.errors import UserError
 
 WORDS = {"true": 1.0, "yes": 1.0, "t": 1.0, "y": 1.0, "false": 0.0, "no": 0.0, "f": 0.0, "n": 0.0}
-_SPACE, _MONEY = "[\\s\u00a0\u202f]*", "[$€£¥]?"
-_BEFORE, _AFTER = f"^{_SPACE}([+-]?){_SPACE}{_MONEY}{_SPACE}", f"{_SPACE}[%$€£¥]?{_SPACE}$"
+_GAPS = "\u00a0\u2009\u202f"  # spaces that do not break a line, as typesetters put between thousands
+_SPACE, _MONEY = f"[\\s{_GAPS}]*", "(?:\\p{Sc}|EUR|USD|GBP|CHF)?"
+_BEFORE, _AFTER = f"^{_SPACE}([+-]?){_SPACE}{_MONEY}{_SPACE}", f"{_SPACE}(?:%|{_MONEY}){_SPACE}$"
 SIGNS = f"{_BEFORE}(.*?){_AFTER}"  # what may stand around a number
-THOUSANDS = "^[+-]?\\d{1,3}([,'\u00a0\u202f]\\d{3})+(\\.\\d+)?$"  # such as 1,234.5
-DECIMAL_COMMA = _BEFORE + r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?" + _AFTER  # such as 1.234,5
+NEGATIVE = {
+    "\u2212": "-",
+    r"^([^()\d]*)\(([^()]*)\)([^()\d]*)$": r"-\1\2\3",  # (5), as accountants write it
+    rf"^([^-]*\d){_SPACE}-([^\d-]*)$": r"-\1\2",  # 5-
+}
+THOUSANDS = f"^[+-]?\\d{{1,3}}([, '{_GAPS}]\\d{{2,3}})*[, '{_GAPS}]\\d{{3}}(\\.\\d+)?$"  # such as 1,234.5 or 1,23,456
+DECIMAL_COMMA = f"{_BEFORE}[+-]?(\\d+|[1-9]\\d{{0,2}}([. '{_GAPS}]\\d{{3}})+)(,\\d+)?{_AFTER}"  # such as 1.234,5
+ZERO_LED = r"^\s*0\d+\s*$"
+LONG = r"^\s*-?\d{19,}\s*$"  # a whole number that may be beyond 64 bits
+CODE = r"^\s*(0\d+|\d{16,})\s*$"  # a whole number that is another as text than as a float
 _DAYS = (
     "%Y/%m/%d",
     *(day + year for day in ("%d.%m.", "%m/%d/", "%d/%m/", "%m-%d-", "%d-%m-") for year in ("%Y", "%y")),
@@ -38,7 +48,7 @@ def as_table(frame: Any) -> pa.Table:
     if isinstance(frame, pa.Table):
         return frame
     frame = pd.DataFrame(frame)
-    names = [str(name) for name in frame.columns]
+    names = [heading(name) for name in frame.columns]
     check_headings(names, "the table")
     return pa.table({name: _array(frame.iloc[:, index]) for index, name in enumerate(names)})
 
@@ -93,9 +103,10 @@ def missing(array: pa.Array) -> np.ndarray:
 
 
 def as_text(array: pa.Array) -> pa.Array:
-    """Text without spaces around it, null where missing. Whole numbers read alike as integers and as floats."""
+    """Text without spaces around it and its accents in one form (NFC), null where missing. Whole numbers read alike as
+    integers and as floats."""
     if is_text(array.type):
-        return pc.utf8_trim_whitespace(array.cast(pa.string()))
+        return pc.utf8_normalize(pc.utf8_trim_whitespace(array.cast(pa.string())), "NFC")
     text = array.cast(pa.string())
     if not pa.types.is_floating(array.type):
         return text
@@ -104,7 +115,7 @@ def as_text(array: pa.Array) -> pa.Array:
 
 def as_numbers(array: pa.Array, words: Mapping[str, float] | None = None) -> np.ndarray:
     """Numbers (n,), NaN where missing, and where text is neither a number nor one of `words`. Text may have a sign of
-    money or per cent, and commas between thousands."""
+    money or per cent, commas or spaces between thousands, and brackets or a minus behind for a minus before."""
     if is_text(array.type):
         return _over_distinct(array, lambda text: _number_of(text, words or {})).astype(np.float64)
     if pa.types.is_time(array.type):
@@ -118,7 +129,7 @@ def refuse(rule: str, array: pa.Array, bad: np.ndarray, place: Place, fix: str) 
     """Raise UserError that names the cells of the mask `bad` (n,), if there are any."""
     rows = np.flatnonzero(bad)
     if len(rows):
-        cells = ", ".join(f"{array[row].as_py()!r} in {place(int(row))}" for row in rows[:3])
+        cells = ", ".join(f"{array[row].as_py()!r:.60} in {place(int(row))}" for row in rows[:3])
         more = f" and {len(rows) - 3:,} more" if len(rows) > 3 else ""
         raise UserError(f"{rule}; there is {cells}{more}\n{fix}")
 
@@ -138,16 +149,23 @@ def only_numbers(
 
 
 def _number_of(text: pa.Array, words: Mapping[str, float]) -> pd.Series:
-    bare = pc.replace_substring_regex(text, SIGNS, r"\1\2")
+    bare = pc.replace_substring_regex(minus_first(text), SIGNS, r"\1\2")
     grouped = pc.match_substring_regex(bare, THOUSANDS)
-    text = pc.if_else(grouped, pc.replace_substring_regex(bare, "[,'\u00a0\u202f]", ""), bare).to_pandas()
+    text = pc.if_else(grouped, pc.replace_substring_regex(bare, f"[,' {_GAPS}]", ""), bare).to_pandas()
     return text.str.lower().map(words).astype("float64").fillna(pd.to_numeric(text, errors="coerce"))
+
+
+def minus_first(text: pa.Array) -> pa.Array:
+    """Text in which negative numbers such as (5) and 5- are written as -5."""
+    for pattern, plainly in NEGATIVE.items():
+        text = pc.replace_substring_regex(text, pattern, plainly)
+    return text
 
 
 def with_decimal_point(text: pa.Array) -> pa.Array:
     """Text in which numbers such as 1.234,5 are written as 1234.5."""
     number = pc.replace_substring(pc.replace_substring(text, ".", ""), ",", ".")
-    return pc.if_else(pc.match_substring_regex(text, DECIMAL_COMMA), number, text)
+    return pc.if_else(pc.match_substring_regex(minus_first(text), DECIMAL_COMMA), number, text)
 
 
 def as_dates(array: pa.Array, form: str = "ISO8601") -> pd.Series:

@@ -1,7 +1,7 @@
 """A table of the user's own, as CSV (any dialect, also packed) or Parquet: data=csv data.path=... data.target=..."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zoo.data import DATA, Facts
-from zoo.data.plain import texts
+from zoo.data.plain import as_written, heading, many, reads_as, texts
 from zoo.data.splits import Splits, sample_keys, say_twins
-from zoo.data.tabular._files import check_path, place_in, read_table
-from zoo.data.tabular._infer import infer_task, read_dates
-from zoo.data.tabular._mapped import keep_files
+from zoo.data.tabular._dialect import MARKS, Reading
+from zoo.data.tabular._files import check_path
+from zoo.data.tabular._infer import infer_task, listed, read_dates
+from zoo.data.tabular._own import found, read_own
 from zoo.data.tabular._rows import split_rows
 from zoo.data.tabular._table import schema_yaml, table_splits
 from zoo.data.tabular._values import Place, as_numbers, as_text, is_number, missing, plain, refuse
@@ -32,6 +33,7 @@ FACTS = Facts(
 )
 SPLITS = ("random", "stratified", "group", "time")
 TASKS = {"numeric": "regression", "categorical": "classification", "boolean": "classification"}  # by the target's kind
+QUOTED = "\"data.target='null'\""
 FEWEST = 10  # rows of a table
 
 
@@ -54,12 +56,14 @@ def csv(
     n_folds: int = 5,
     max_categories: int = 1000,
     missing: Sequence[str] | None = None,
+    not_missing: Sequence[str] | None = None,
+    encoding: str | None = None,
     cache: bool | str = "auto",
 ) -> Splits:
     """A table with headings in its first line. What is inferred and what is left out is said, in one line each.
 
     Args:
-        path: a .csv, .tsv, .txt or .parquet file, also packed as .gz, .bz2 or .xz.
+        path: a .csv, .tsv, .txt, .jsonl or .parquet file, also packed as .gz, .bz2, .xz or .zip.
         target: heading of the column to predict. Rows without its value are left out.
         task: "classification" or "regression"; None infers it.
         test_path: a file with the rows to test on; None cuts them off `path`.
@@ -77,6 +81,8 @@ def csv(
         n_folds: parts.
         max_categories: of one column; the rarest beyond that count as not seen.
         missing: marks of missing values, beside the empty cell, NA, ?, - and the like.
+        not_missing: of these usual marks, those that are values in columns of text, such as NA for North America.
+        encoding: of files that are not UTF-8, such as shift_jis or cp1251; None is Windows-1252.
         cache: stream the files once into mapped files of the cache folder, and hold only single columns in memory;
             "auto" does where they take more than a quarter of the free memory.
 
@@ -84,27 +90,31 @@ def csv(
         UserError: for options that do not fit, and a file that is no table or does not hold what it is said to.
     """
     given = _schema(schema)
-    target, group, time = (
-        None if one is None else str(one)  # headings may be numbers
-        for one in (given.get("target") if target is None else target, group, time)
-    )
+    target = given.get("target") if target is None else target
     if path is None or target is None:
-        raise UserError("data=csv needs data.path=<file> and data.target=<heading of the column to predict>")
+        raise UserError("data=csv needs data.path=<file> and data.target=<heading of the column to predict>\n"
+                        f"quote a heading that is null: {QUOTED}")  # fmt: skip
     if test_path and fold is not None:
         raise UserError("data.fold tests on rows of data.path, data.test_path on those of another file: leave out one")
     if max_categories < 1:
         raise UserError(f"data.max_categories is at least 1; got {max_categories}")
     if task not in (None, *TASKS.values()):
         raise unknown("task of a table", task, set(TASKS.values()))
-    kinds = dict.fromkeys(filter(None, (group, time)), "ignore") | given["columns"]
-    kinds |= dict.fromkeys(texts(ignore), "ignore")
+    text = [heading(one) for one, kind in given["columns"].items() if kind == "categorical"]
+    reading = Reading(text, texts(missing), _values(not_missing), None if encoding is None else str(encoding))
+    name, paths = Path(path).name, [Path(one).expanduser() for one in (path, test_path) if one]
+    table, n_own, place, mark, index, keep = read_own(paths, reading, cache)
+    names = table.column_names
+    quote = "" if isinstance(target, str) else f"\nquote a heading that is a number or a truth value: {QUOTED}"
+    target = as_written(target, names)
+    group, time = (None if one is None else as_written(one, names) for one in (group, time))
+    kinds = dict.fromkeys(filter(None, (group, time)), "ignore")
+    kinds |= {as_written(one, names): kind for one, kind in given["columns"].items()}
+    kinds |= dict.fromkeys((as_written(one, names) for one in many(ignore)), "ignore")
     task = task or TASKS.get(kinds.pop(target, ""))
-    name, marks = Path(path).name, texts(missing)
-    table, place, n_own, keep = _tables(
-        [Path(one).expanduser() for one in (path, test_path) if one], kinds, marks, cache
-    )
-    goal = _column(table, target, f" (headings: first line of {path}, parted by comma, semicolon, tab or |)")
-    rows = _known(target, goal, place)
+    table = _without_index(table, index, {target, *kinds})
+    goal = _column(table, target, f" (headings: first line of {path}, parted by comma, semicolon, tab or |){quote}")
+    rows = _known(target, goal, place, mark)
     own = rows[rows < n_own]
     if len(own) < FEWEST:
         raise UserError(f"there are {FEWEST} rows at least to learn from; {path} has {len(own)} with a '{target}'")
@@ -133,7 +143,7 @@ def csv(
         kinds=kinds,
         task=task,
         max_categories=max_categories,
-        reading={"missing": marks} if marks else {},
+        reading={what: value for what, value in reading._asdict().items() if value and what != "text"},
         place=place,
         keep=keep,
         licence=FACTS.licence,
@@ -157,54 +167,37 @@ def _schema(path: str | None) -> dict[str, Any]:
     for key in values:
         if key not in ("target", "columns"):
             raise unknown(f"entry of {path}", key, ("target", "columns"))
-    return {**values, "columns": {str(name): kind for name, kind in values.get("columns", {}).items()}}
-
-
-def _tables(
-    paths: Sequence[Path], kinds: Mapping[str, str], marks: Sequence[str], cache: bool | str
-) -> tuple[pa.Table, Place, int, Path | None]:
-    """The rows of a file, or of two; how messages name them; how many are of the first; and the file of the cache that
-    they are mapped from, if they are."""
-    text = [name for name, kind in kinds.items() if kind == "categorical"]
-    keeps = keep_files(paths, cache, text, marks)
-    tables = [read_table(path, text=text, missing=marks, keep=keep) for path, keep in zip(paths, keeps, strict=True)]
-    n, places = len(tables[0]), list(map(place_in, paths))
-    if len(paths) == 1:
-        return tables[0], places[0], n, keeps[0]
-    one, other = tables
-    both = {name: _joined(one[name], _found(other, name, f" in {paths[1]}")) for name in one.column_names}
-    keep = keeps[0] and keeps[0].with_stem(f"{keeps[0].stem}-{keeps[1].stem}")
-    return pa.table(both), lambda row: places[0](row) if row < n else places[1](row - n), n, keep
-
-
-def _joined(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.ChunkedArray:
-    """One column of two files; as text where they are of different types."""
-    if one.type == other.type:
-        return pa.chunked_array([*one.chunks, *other.chunks])
-    arrays = [plain(one), plain(other)]
-    kinds = [array.type for array in arrays]
-    if kinds[0] != kinds[1] and pa.null() not in kinds and not all(map(is_number, kinds)):
-        arrays = [as_text(array) for array in arrays]
-    tables = [pa.table({"": array}) for array in arrays]
-    return pa.concat_tables(tables, promote_options="permissive")[""]
+    return {"columns": {}, **values}
 
 
 def _column(table: pa.Table, name: str, where: str = "") -> pa.Array:
-    return plain(_found(table, name, where))
+    return plain(found(table, name, where))
 
 
-def _found(table: pa.Table, name: str, where: str) -> pa.ChunkedArray:
-    if name not in table.column_names:
-        raise UserError(f"{unknown('column', name, table.column_names)}{where}")
-    return table[name]
+def _values(marks: Any) -> list[str]:
+    """Those of the usual marks of missing values that are none here."""
+    for mark in many(marks):
+        if not any(reads_as(name, mark) for name in MARKS):
+            raise unknown("usual mark of missing values", mark, MARKS)
+    return [name for name in MARKS if any(reads_as(name, mark) for mark in many(marks))]
 
 
-def _known(target: str, goal: pa.Array, place: Place) -> np.ndarray:
+def _without_index(table: pa.Table, index: Sequence[str], named: Collection[str]) -> pa.Table:
+    """Leave out the columns that are an index of pandas, but for those that an option names."""
+    index = [name for name in index if name in table.column_names and name not in named]
+    if index:
+        print(f"ignored, an index of pandas: {listed(index)}; to keep one, give its kind in a data.schema=")
+    return table.drop_columns(index)
+
+
+def _known(target: str, goal: pa.Array, place: Place, mark: Callable[[str, int], str | None]) -> np.ndarray:
     """The rows whose target is known; the others are left out, and said."""
     without = missing(goal)
     if without.any():
-        first = ", ".join(place(int(row)) for row in np.flatnonzero(without)[:3])
-        print(f"left out, '{target}' missing: {without.sum():,} of {len(goal):,} rows ({first}, ...)")
+        rows = np.flatnonzero(without)
+        first, marked = ", ".join(place(int(row)) for row in rows[:3]), mark(target, int(rows[0]))
+        hint = f", marked {marked!r}; if that is a value: \"data.not_missing=['{marked}']\"" if marked else ""
+        print(f"left out, '{target}' missing: {len(rows):,} of {len(goal):,} rows ({first}, ...){hint}")
     return np.flatnonzero(~without)
 
 

@@ -1,0 +1,167 @@
+"""Faults 33 and 35: cells that make a pattern slow, and what is dropped, merged or converted while a table is read."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import test_tables
+from test_tables import N, kinds, refused, same
+
+from zoo.data.readers import read_raw
+from zoo.data.tabular import _dialect
+from zoo.data.tabular._table import read_labelled
+from zoo.data.tabular._values import as_numbers, as_text, with_decimal_point
+
+# Fixtures of other files
+frame, load = test_tables.frame, test_tables.load
+
+
+@pytest.fixture
+def said(capsys):
+    """What was printed since the last time."""
+    return lambda: capsys.readouterr().out
+
+
+# -- 33: linear time
+
+
+@pytest.mark.parametrize(
+    "part", ["+ ", " ", "-", "(", "1 ", "1,", "1.111", "\u00a0", "\u2009+", "\u20ac ", "(1", "\t$"]
+)
+def test_fault_33_a_cell_of_signs_and_spaces(load, frame, part):
+    """A long cell that is nearly a number takes linear time to read, in the beginning of a file and further down."""
+    cell = part * (120_000 // len(part.encode()))
+    hostile = frame.astype({"size": "object"}).assign(size=[cell, *frame["size"][1:]])
+    refused(load, hostile.to_csv(index=False, sep=";"), "nearly all values of column 'size' are numbers")
+    texts = pa.array([part * (1 << 20)])
+    assert np.isnan(as_numbers(texts)).all()
+    assert as_numbers(with_decimal_point(texts)).shape == (1,)
+
+
+# -- 35: said, with an option
+
+
+def test_fault_35_a_mark_of_missing_values_may_be_a_value(load, frame, said, tmp_path):
+    """A class or category NA is a value where data.not_missing says so, which the line that counts left out rows names;
+    among numbers it stays a mark."""
+    marked = frame.assign(sold=frame.sold.replace("no", "NA"), city=frame.city.replace("Ulm", "NA"))
+    marked.loc[::7, "rooms"] = np.nan
+    content = marked.to_csv(index=False, na_rep="NA")
+    assert load(content, target="city").spec.class_names == ["Bonn", "Köln"]
+    assert "marked 'NA'; if that is a value: \"data.not_missing=['NA']\"" in said()
+    splits = load(content, not_missing=["NA"])
+    assert splits.spec.class_names == ["NA", "yes"]
+    assert kinds(splits)["rooms"] == "numeric"
+    assert splits.spec.columns[1].missing
+    assert splits.spec.columns[2].categories == ("Bonn", "Köln", "NA")
+    assert "left out" not in said()
+    (tmp_path / "new.csv").write_text(content)
+    assert (read_raw(splits.spec, tmp_path / "new.csv")[0]["categorical"] > 0).all()
+    assert len(read_labelled(splits.spec, {"path": str(tmp_path / "new.csv")})) == N
+
+
+@pytest.mark.parametrize("mark", ["?", "-", "None", "null", "#N/A", "<NA>"])
+def test_fault_35_each_usual_mark_may_be_a_value(load, frame, mark):
+    """Each of the usual marks of missing values may be a class."""
+    marked = frame.assign(sold=frame.sold.replace("no", mark))
+    assert mark in load(marked, not_missing=[None if mark == "null" else mark]).spec.class_names
+
+
+def test_fault_35_leading_zeros_are_kept(load, frame, said, tmp_path):
+    """Whole numbers with leading zeros are text, in inputs and labels: 01 and 1 are two, unless a schema says else."""
+    codes = np.resize(["01067", "1067", "20095", "02708"], N)
+    coded = frame.assign(zip=codes, sold=np.resize(["01", "1", "10"], N))
+    splits = load(coded)
+    assert splits.spec.columns[-1].categories == ("01067", "1067", "02708", "20095")
+    assert splits.spec.class_names == ["01", "1", "10"]
+    assert "read as text, as numbers would lose zeros or digits: 'zip' ('01067')" in said()
+    coded.to_csv(tmp_path / "new.csv", index=False)
+    found = read_raw(splits.spec, tmp_path / "new.csv")[0]["categorical"][:4, -1].tolist()
+    assert found == [1, 2, 4, 3]
+    assert len(load(coded.assign(sold=[f"{n % 30:03}" for n in range(N)])).spec.class_names) == 30
+    (tmp_path / "schema.yaml").write_text("columns: {zip: numeric}")
+    assert kinds(load(coded, schema=str(tmp_path / "schema.yaml")))["zip"] == "numeric"
+    assert load(frame.assign(sold=[f"{n:04}" for n in range(N)]), task="regression").spec.n_outputs == 1
+    assert kinds(load(frame.assign(rooms=np.resize([0, 0.5, 10], N))))["rooms"] == "numeric"
+
+
+@pytest.mark.parametrize("first", [12345678901234567890, 1234567890123456789, 9300000000000000000])
+def test_fault_35_long_whole_numbers_are_not_merged(load, frame, said, first):
+    """Whole numbers that floats would merge are text, in inputs and labels."""
+    ids = [str(first + n % 4) for n in range(N)]
+    splits = load(frame.assign(account=ids))
+    assert splits.spec.columns[-1].categories == tuple(sorted(set(ids)))
+    assert load(frame.assign(sold=ids)).spec.class_names == sorted(set(ids))
+    assert f"read as text, as numbers would lose zeros or digits: 'sold' ('{first}"[:-2] in said()
+
+
+def test_fault_35_numbers_of_accountants_and_typesetters(load, frame, said):
+    """Numbers with brackets or a minus behind for a minus before, with spaces between thousands, with signs of money or
+    per cent are read as numbers, and said."""
+    values = (1000 * frame["size"]).round(2)
+    forms = {
+        "accounting": [f"({-value:,.2f})" if value < 0 else f"{value:,.2f}" for value in values],
+        "behind": [f"{-value:.2f}-" if value < 0 else f"{value:.2f}" for value in values],
+        "spaced": [f"{value:,.2f}".replace(",", "\u202f").replace("-", "\u2212") for value in values],
+        "money": [f"($ {-value:,.2f})" if value < 0 else f"{value:,.2f} EUR" for value in values],
+        "share": [f"{value:,.2f} %" for value in values],
+    }
+    wanted = load(frame.assign(size=values)).train.columns["numeric"][:, 0]
+    for cells in forms.values():
+        for commas in (False, True):
+            turned = [cell.translate(str.maketrans(",.", ".,")) for cell in cells] if commas else cells
+            found = load(frame.assign(size=turned).to_csv(index=False, sep=";" if commas else ","))
+            assert (found.train.columns["numeric"][:, 0] == wanted).all(), turned[:3]
+            assert "read as numbers: 'size' (" in said()
+    for odd in ("(5", "5)", "(-5)", "--5", "5--", "()", "5-3", "A 5"):
+        assert np.isnan(as_numbers(pa.array([odd]))).all(), odd
+
+
+def test_fault_35_amounts_that_cannot_be_read_are_no_silent_categories(load, frame, said):
+    """Amounts with a unit, or with decimal commas among points, are named where they are ignored, taken for categories
+    or refused as classes."""
+    load(frame.assign(weight=[f"{n + 0.5} kg" for n in range(N)]))
+    assert "ignored, numbers that cannot be read, to be written such as 1234.5: 'weight'" in said()
+    load(frame.assign(weight=[f"{n % 7} kg" for n in range(N)]))
+    assert "taken for categories: 'weight' ('0 kg'); write amounts as numbers alone" in said()
+    load(frame.assign(weight=[f"{n},5" for n in range(N)]))
+    assert "ignored, numbers that cannot be read, to be written such as 1234.5: 'weight'" in said()
+    refused(load, frame.assign(sold=[f"{n},5" for n in range(N)]), "write amounts as numbers")
+
+
+def test_fault_35_labels_that_differ_in_spaces_or_capitals(load, frame, said):
+    """Labels and categories with stray spaces are one, those in other capitals two, and both are said."""
+    spaced = frame.assign(city=[f"{one} " if n % 2 else one for n, one in enumerate(frame.city)])
+    same(load(spaced), load(frame))
+    assert "do not tell categories apart: 'city' (" in said()
+    assert load(spaced, target="city").spec.n_outputs == 3
+    assert f"do not tell categories apart: 'city' ({N // 2} values, such as '" in said()
+    capitals = frame.assign(city=[one.upper() if n % 2 else one for n, one in enumerate(frame.city)])
+    assert len(load(capitals).spec.columns[2].categories) == 6
+    assert "values differ in capitals alone: 'city' ('BONN', 'Bonn', 'KÖLN', 'Köln', 'ULM', 'Ulm')" in said()
+
+
+def test_fault_35_a_row_of_totals_is_named(load, frame, said):
+    """A row whose target is far from all others, such as a row of totals, is named with its row and its text."""
+    total = pd.DataFrame({"size": [0.0], "rooms": [frame.rooms.sum()], "city": ["Summe"], "sold": ["no"]})
+    load(pd.concat([frame, total]), target="rooms")
+    out = said()
+    assert "'rooms' is " in out and f"in row {N + 2} of houses.csv ('Summe': {frame.rooms.sum():g})" in out
+    heavy = frame.assign(rooms=np.exp(np.random.default_rng(0).normal(0, 2, N)))
+    load(heavy, target="rooms")
+    load(frame, target="rooms")
+    load(frame.assign(rooms=[0.0] * (N - 1) + [9.5]), target="rooms", test_share=0.3)
+    assert "deviations from the median" not in said()
+
+
+def test_fault_35_free_text_is_named(load, frame, said):
+    """A column of sentences is no id; the line that it is ignored says which model reads it."""
+    words = np.random.default_rng(0).choice(["sun", "fog", "rain", "cold"], (N, 6))
+    load(frame.assign(review=[" ".join(row) for row in words]))
+    assert "ignored, free text, which model=rnn data=texts reads: 'review'" in said()
+
+
+def test_fault_35_text_keeps_its_form_where_nothing_is_merged():
+    """Spaces go from the ends of text and accents are brought to one form; nothing else changes."""
+    assert as_text(pa.array([" a  b ", "e\u0301", None])).to_pylist() == ["a  b", "\u00e9", None]
+    assert _dialect.Reading(not_missing=["NA"], missing=["x"]).marks().count("NA") == 0

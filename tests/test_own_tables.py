@@ -1,0 +1,262 @@
+"""Tables as people have them: exports of spreadsheets, other encodings and forms of files, headings of any kind."""
+
+import gzip
+import io
+import unicodedata
+import zipfile
+
+import pandas as pd
+import pytest
+import test_tables
+from test_tables import N, kinds, refused, same
+
+import zoo
+from zoo.data.readers import read_raw
+from zoo.data.tabular._table import read_labelled
+from zoo.errors import UserError
+
+# Fixtures of other files
+frame, load = test_tables.frame, test_tables.load
+
+
+def zipped(**files):
+    """A .zip of these files."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def as_json(frame):
+    return frame.to_json(orient="records", lines=True)
+
+
+def as_parquet(frame):
+    content = io.BytesIO()
+    frame.to_parquet(content)
+    return content.getvalue()
+
+
+# -- what stands above and beside a table
+
+
+def test_columns_without_headings_are_named_by_their_place(load, frame, capsys):
+    semicolons = frame.assign(a="", b="").to_csv(index=False, sep=";", decimal=",").replace(";a;b", ";;")
+    same(load(semicolons), load(frame))
+    assert "ignored, empty: 'column 5', 'column 6'" in capsys.readouterr().out
+    unnamed = frame.rename(columns={"city": "", "rooms": " "})
+    assert kinds(load(unnamed)) == {"size": "numeric", "column 2": "numeric", "column 3": "categorical"}
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "sep=;\n",
+        '"sep=;"\r\n',
+        "# exported on Monday\n",
+        "#\n\n# by; whom; and why; \n",
+        "sep=;\n#one\n#two\n\n",
+        "\n\n",
+    ],
+)
+def test_lines_above_the_headings_that_say_how_to_read_them(load, frame, capsys, above):
+    content = frame.to_csv(index=False, sep=";", decimal=",")
+    same(load(above + content), load(frame))
+    bad = above + content.replace(content.splitlines()[5], "1;2;3")
+    refused(
+        load, bad, f"row {6 + above.count(chr(10))} has 3", f"headings in {'its first line' if not above else 'row'}"
+    )
+
+
+def test_a_delimiter_that_only_the_first_line_knows(load, frame):
+    same(load("sep=^\n" + frame.to_csv(index=False, sep="^")), load(frame))
+
+
+def test_what_is_left_out_above_the_headings_is_said(load, frame, capsys):
+    load("# a note\n" + frame.to_csv(index=False))
+    assert "houses.csv: the headings are those of row 2; what is above is left out" in capsys.readouterr().out
+
+
+def test_a_comment_as_wide_as_the_rows_is_their_headings(load, frame):
+    numbers = frame[["size", "rooms"]].to_csv(index=False)
+    assert kinds(load("# " + numbers, target="rooms")) == {"# size": "numeric"}
+    assert kinds(load("#\n# " + numbers, target="rooms")) == {"# size": "numeric"}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize(
+    "title", ["Houses of 2023{0}{0}{0}\n", "Houses\n", "Houses{0}{0}{0}\n{0}{0}{0}\n", "a{0}1\nb{0}2\n"]
+)
+def test_a_title_above_the_headings_is_refused_with_their_row(load, frame, delimiter, title):
+    title = title.format(delimiter)
+    content = title + frame.to_csv(index=False, sep=delimiter, decimal="." if delimiter == "," else ",")
+    refused(load, content, f"row {1 + title.count(chr(10))} looks like headings: size, rooms, city, sold")
+
+
+def test_headings_of_a_title_with_empty_columns(load, frame):
+    content = frame.assign(a="", b="").to_csv(index=False).replace(",a,b", ",,")
+    refused(load, "Houses,,,,,\n" + content, "row 2 looks like headings: size, rooms, city, sold")
+
+
+@pytest.mark.parametrize("first", ["", "#", "NA"])
+def test_headings_that_lack_one_are_headings(load, frame, first):
+    """Rows named by R have no heading of their own, and their first may look like headings."""
+    frame = frame.astype({"size": "object", "rooms": "object"})
+    frame.loc[0, ["size", "rooms"]] = "NA"
+    named = frame.set_axis([f"r{n}" for n in range(N)]).to_csv(index_label=first)
+    assert kinds(load(named)) == {"size": "numeric", "rooms": "numeric", "city": "categorical"}
+
+
+# -- forms of files
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("houses.CSV", lambda frame: frame.to_csv(index=False)),
+        ("houses.csv.GZ", lambda frame: gzip.compress(frame.to_csv(index=False).encode())),
+        ("houses.csv.zip", lambda frame: zipped(**{"in/h.csv": frame.to_csv(index=False), "__MACOSX/in/._h.csv": "x"})),
+        ("houses.PARQUET", as_parquet),
+        ("houses.zip", lambda frame: zipped(**{"h.parquet": as_parquet(frame)})),
+        ("houses.jsonl", as_json),
+        ("houses.NDJSON", lambda frame: as_json(frame).replace("\n", "\n\n")),
+        ("houses.jsonl.gz", lambda frame: gzip.compress(as_json(frame).encode())),
+        ("houses.zip", lambda frame: zipped(**{"h.jsonl": as_json(frame)})),
+    ],
+)
+def test_a_table_may_come_in_any_form(load, frame, name, content):
+    same(load(content(frame), name=name), load(frame))
+
+
+def test_a_row_of_json_may_lack_entries(load, frame):
+    frame.loc[1::3, "size"] = float("nan")
+    lines = [row.dropna().to_json() for _, row in frame.iterrows()]
+    same(load("\n".join(lines), name="houses.jsonl"), load(frame))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("t.zip", zipped(a="x", b="y"), ["one file", "holds 2: a, b"]),
+        ("t.zip", zipped(), ["holds 0"]),
+        ("t.zip", b"PK\3\4 cut", ["cannot be read as a table"]),
+        ("t.jsonl", b'[{"a": 1}]', ["an object of values in each line", "object to array"]),
+        ("t.jsonl", b'{"a": 1}\n{"a": "x"}', ["from number to string in row 1"]),
+        ("t.jsonl", b'{"a": {"b": 1}, "sold": 1}\n' * 20, ["'a' holds struct", "data.ignore=[a]"]),
+    ],
+)
+def test_forms_that_are_no_table_are_refused(load, name, content, words):
+    refused(load, content, *words, name=name)
+
+
+def test_an_index_of_pandas_is_no_input(load, frame, capsys, tmp_path):
+    shuffled = frame.sample(frac=1, random_state=0)
+    splits = load(as_parquet(shuffled), name="houses.parquet")
+    assert "ignored, an index of pandas: '__index_level_0__'" in capsys.readouterr().out
+    frame.head(3).to_parquet(tmp_path / "new.parquet")
+    assert len(read_raw(splits.spec, tmp_path / "new.parquet")[0]["numeric"]) == 3
+    frame.to_parquet(tmp_path / "test.parquet")
+    load(as_parquet(shuffled), name="houses.parquet", test_path=str(tmp_path / "test.parquet"))
+    dated = as_parquet(frame.set_axis(pd.date_range("2024", periods=N, name="day")))
+    assert set(kinds(load(dated, name="houses.parquet"))) == {"size", "rooms", "city"}
+    assert load(dated, name="houses.parquet", time="day").spec.reading["ignored"] == ["day"]
+    assert load(as_parquet(frame.set_index("sold")), name="houses.parquet").spec.class_names == ["no", "yes"]
+
+
+# -- encodings
+
+
+@pytest.mark.parametrize("encoding", ["shift_jis", "cp1251", "utf-16-le", "iso2022_jp"])
+def test_any_encoding_by_its_name(load, frame, tmp_path, encoding):
+    words = (
+        {"Ulm": "Обь", "Köln": "Ока", "Bonn": "Дон"}
+        if encoding == "cp1251"
+        else {"Ulm": "東京", "Köln": "大阪", "Bonn": "京都"}
+    )
+    frame = frame.replace(words).rename(columns={"city": "город" if encoding == "cp1251" else "都市"})
+    text = frame.to_csv(index=False)
+    splits = load(text.encode(encoding), encoding=encoding)
+    same(splits, load(text))
+    assert splits.spec.reading == {"encoding": encoding}
+    new, test = tmp_path / "new.csv", tmp_path / "test.csv"
+    new.write_bytes(text.encode(encoding))
+    test.write_bytes(text.encode(encoding))
+    columns = read_raw(splits.spec, new)[0]
+    new.write_bytes(text.encode())
+    assert (read_raw(splits.spec, new)[0]["categorical"] == columns["categorical"]).all()
+    assert len(load(text.encode(encoding), encoding=encoding, test_path=str(test)).test) == N
+    found = read_labelled(splits.spec, {"path": str(test)})
+    assert len(found) == N and (found.columns["categorical"] == columns["categorical"]).all()
+
+
+def test_an_encoding_that_is_not_the_files_is_refused_by_name(load, frame):
+    text = frame.replace({"Ulm": "、"}).drop(columns="city").assign(city="、").to_csv(index=False)
+    refused(load, text.encode("shift_jis"), "neither UTF-8 nor Windows-1252", "data.encoding=shift_jis")
+    late = frame.replace({"Köln": "Koeln"})
+    late = late.to_csv(index=False) * 200 + frame.head(1).assign(city="、").to_csv(index=False, header=False)
+    refused(load, late.encode("shift_jis"), "neither UTF-8 nor Windows-1252", "data.encoding=shift_jis")
+    refused(load, text.encode("shift_jis"), "neither UTF-8 nor ascii", "data.encoding=", encoding="ascii")
+    for encoding in ("shift_gis", "hex", "../x"):
+        refused(load, text.encode("shift_jis"), f"no encoding '{encoding}'", encoding=encoding)
+
+
+def test_an_encoding_is_for_files_that_are_not_utf8(load, frame, capsys):
+    same(load(frame, encoding="cp1251"), load(frame))
+    assert "houses.csv is Unicode, and read so, not as cp1251" in capsys.readouterr().out
+
+
+# -- headings, as options name them
+
+
+@pytest.mark.parametrize(
+    ("heading", "value"),
+    [
+        ("2020", 2020),
+        ("2.50", 2.5),
+        ("1e3", 1000.0),
+        ("1_000", 1000),
+        ("007", 7),
+        ("true", True),
+        ("YES", True),
+        ("no", False),
+        ("12:30", 750),
+        ("null", "null"),
+        ("prix payé", unicodedata.normalize("NFD", "prix payé")),
+        (unicodedata.normalize("NFD", "prix payé"), "prix payé"),
+    ],
+)
+def test_options_name_headings_that_look_like_numbers_or_are_decomposed(load, frame, heading, value):
+    frame = frame.rename(columns={"sold": heading})
+    assert load(frame, target=value).spec.n_outputs == 2
+    assert heading not in kinds(load(frame, target="size", ignore=[value]))
+    assert heading not in kinds(load(frame, target="size", group=value, split="random"))
+
+
+def test_a_null_among_headings_to_ignore(load, frame):
+    assert "null" not in kinds(load(frame.rename(columns={"size": "null"}), ignore=[None]))
+
+
+def test_a_heading_that_the_command_line_cannot_name_is_quoted(load, frame):
+    refused(load, frame, "no column '2.5'", "quote a heading", target=2.5)
+    refused(load, frame, "data.target=", "quote a heading that is null", target=None)
+
+
+def test_accents_do_not_tell_headings_or_categories_apart(load, frame, capsys):
+    decomposed = unicodedata.normalize("NFD", frame.rename(columns={"city": "Städte"}).to_csv(index=False))
+    splits = load(decomposed)
+    same(splits, load(frame))
+    assert splits.spec.columns[2].categories == ("Bonn", "Köln", "Ulm")
+    new = frame.rename(columns={"city": unicodedata.normalize("NFD", "Städte")})
+    assert (read_raw(splits.spec, new)[0]["categorical"] > 0).all()
+    capsys.readouterr()
+    mixed = frame.assign(city=[unicodedata.normalize("NFD", one) if n % 2 else one for n, one in enumerate(frame.city)])
+    same(load(mixed), load(frame))
+    assert "do not tell categories apart: 'city' (" in capsys.readouterr().out
+    twice = frame.assign(**{"Städte": 1, unicodedata.normalize("NFD", "Städte"): 2})
+    refused(load, twice, "a heading names one column", "2 times")
+
+
+def test_a_misspelt_option_of_marks_is_refused():
+    with pytest.raises(UserError, match="no usual mark of missing values 'nope'"):
+        zoo.load_data("csv", path="t.csv", target="y", not_missing=["nope"])

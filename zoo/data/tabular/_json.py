@@ -1,0 +1,46 @@
+"""Tables as JSON lines: an object for each row, in a line of its own, also packed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.json
+
+from zoo.data.plain import heading
+from zoo.data.tabular._packed import BLOCK, check_unpacked, opened
+from zoo.errors import UserError
+
+JSON_FORMS = (".jsonl", ".ndjson", ".json")
+
+
+def parse_json(path: Path) -> pa.Table:
+    """The table of a file; a row may lack entries."""
+    check_unpacked(path)
+    return pa.concat_tables(_parsed(path), promote_options="permissive")
+
+
+def json_schema(path: Path) -> pa.Schema:
+    """The columns of a file, of types that hold all their values."""
+    return pa.unify_schemas([block.schema for block in _parsed(path)], promote_options="permissive")
+
+
+def json_blocks(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows of a file block by block, of types that hold those of all blocks."""
+    for block in _parsed(path):
+        yield pa.concat_tables([schema.empty_table(), block], promote_options="permissive")
+
+
+def _parsed(path: Path) -> Iterator[pa.Table]:
+    with opened(path) as file:
+        while lines := file.read(BLOCK) + file.readline():
+            if lines.strip():
+                yield _parse(path, lines)
+
+
+def _parse(path: Path, lines: bytes) -> pa.Table:
+    try:
+        table = pa.json.read_json(pa.BufferReader(lines), pa.json.ReadOptions(block_size=len(lines) + 1))
+    except pa.ArrowInvalid as error:
+        raise UserError(f"a table in JSON has an object of values in each line, such as {{\"size\": 3.5}}; {path} has "
+                        f"not: {str(error).removeprefix('JSON parse error: ')}") from error  # fmt: skip
+    return table.rename_columns([heading(name) for name in table.column_names])
