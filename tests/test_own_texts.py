@@ -10,6 +10,7 @@ from test_sequences import sizes, write
 import zoo
 from zoo.data.readers import read_file, read_labelled, read_raw
 from zoo.errors import UserError
+from zoo.evaluation import check_same_kind
 from zoo.prediction import predict_file
 from zoo.spec import DataSpec
 
@@ -115,6 +116,10 @@ def test_the_alphabet_is_the_training_splits(tmp_path, capsys):
     splits = load(tmp_path / "own.csv", test_path=str(tmp_path / "new.csv"))
     assert "~" not in splits.spec.reading["alphabet"]
     assert {row[:1] for row, _ in held(splits)} <= set("cfrwps")
+    other = load(as_table(tmp_path / "other.csv", frame.replace("warm", "warq", regex=True)))
+    assert other.spec.inputs == splits.spec.inputs
+    with pytest.raises(UserError, match="has other characters than own"):
+        check_same_kind(splits.spec, other.spec)
     few = load(tmp_path / "own.csv", max_alphabet=5)
     assert len(few.spec.reading["alphabet"]) == 5 and few.spec.inputs["tokens"].cardinalities == (6,)
     assert "all but the 5 most frequent count as one unknown (data.max_alphabet)" in capsys.readouterr().out

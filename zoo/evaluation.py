@@ -217,6 +217,7 @@ def check_same_kind(spec: DataSpec, data: DataSpec) -> None:
         ("inputs", *(_rounded(some.inputs) for some in (spec, data))),
         ("columns", spec.columns, data.columns),
         ("classes", spec.class_names, data.class_names),
+        ("characters", spec.reading.get("alphabet"), data.reading.get("alphabet")),
     ):
         if ours != theirs:
             raise UserError(
