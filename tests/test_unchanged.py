@@ -156,9 +156,37 @@ def test_fault_25_a_file_alone_is_not_measured_on_what_it_may_know(settings, tmp
         patch.chdir(path.parent)
         assert evaluate_weights(alone)["test"] == metrics["test"]
         append(path)
-        with pytest.raises(UserError, match=r"train\.csv is not what .* test had 40 samples and has 41"):
+        with pytest.raises(UserError, match=r"train\.csv is not what .* test had 40 and has 41"):
             evaluate_weights(alone)
         assert evaluate_weights(alone, split="train")["train"]
+
+
+def test_fault_25_rows_that_change_what_columns_are(settings, tmp_path):
+    """Rows by which a column is read in another way are refused in two lines, with the way out."""
+    path = Path(settings["data"]["path"])
+    pd.read_csv(path).assign(e=list("xyzx") * (N // 4)).to_csv(path, index=False)
+    zoo.train(settings, tmp_path / "run")
+    frame = pd.read_csv(path)
+    pd.concat([frame, frame[:60].assign(a=9.5, e="w")]).to_csv(path, index=False)
+    with pytest.raises(UserError, match=r"train\.csv is not what .*\n.*data=csv"):
+        evaluate_weights(tmp_path / "run")
+    assert evaluate_weights(tmp_path / "run", data=settings["data"])["test"]
+
+
+def test_fault_25_steps_that_were_added_to_a_series(config, tmp_path, capsys):
+    """Of a longer series the new end is measured; of one whose test steps were trained on, none."""
+    path, values = tmp_path / "power.csv", np.random.default_rng(0).normal(size=700)
+    pd.DataFrame({"a": values[:600]}).to_csv(path, index=False)
+    settings = config("model=rnn", "data=series", f"data.path={path}", "data.look_back=8", "data.horizon=4")
+    settings["model"]["width"], settings["trainer"]["max_epochs"] = 8, 1
+    zoo.train(settings, tmp_path / "run")
+    assert str(tmp_path) not in json.dumps(zoo.load(tmp_path / "run").card)
+    pd.DataFrame({"a": values}).to_csv(path, index=False)
+    evaluate_weights(tmp_path / "run")
+    assert "power.csv is not what" in capsys.readouterr().out
+    pd.DataFrame({"a": values[:300]}).to_csv(path, index=False)
+    with pytest.raises(UserError, match="were seen in training"):
+        evaluate_weights(tmp_path / "run")
 
 
 def test_fault_25_images_that_were_added(config, tmp_path, monkeypatch, capsys):
@@ -203,7 +231,7 @@ def test_fault_25_a_resume_on_changed_data(settings, tmp_path, capsys):
     run.metrics.unlink()
     path = Path(settings["data"]["path"])
     append(path)
-    with pytest.raises(UserError, match=r"train\.csv is not what .* train had 120 samples and has 121.*\n.*=changed"):
+    with pytest.raises(UserError, match=r"train\.csv is not what .* train had 120 and has 121.*\n.*=changed"):
         zoo.train({**settings, "resume": "auto"}, run.folder)
     settings["trainer"]["max_epochs"] = 3
     (run.checkpoints / "best.ckpt").write_bytes(b"a best epoch of the old data")

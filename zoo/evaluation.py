@@ -189,13 +189,15 @@ def _own_samples(predictor: Predictor, weights: str, split: str) -> tuple[str, S
     try:
         check_same_kind(predictor.spec, splits.spec)
     except UserError as error:
-        raise UserError(f"{changed}: {str(error).splitlines()[0]}\n{_way_out(data)}") from error
+        raise UserError(f"{changed}: {str(error).splitlines()[0].rstrip(':')}\n{_way_out(data)}") from error
     if "seen" in keys and split != "train":
         splits = held_out(splits, keys["seen"], split)
     told, found = card.get("fingerprints"), split_keys(getattr(splits, split))
     changes = "" if not isinstance(told, Mapping) or found is None else told_changes(told, fingerprints({split: found}))
     if changes and not keys and split != "train":
-        raise UserError(f"{changed}: {changes}; some may be of its training\n{_way_out(data)}")
+        raise UserError(
+            f"{changed}: {changes}; which of them it was trained on, its run folder alone knows\n{_way_out(data)}"
+        )
     if changes:
         say(f"{changed}: {changes}")
         splits = held_out(splits, seen_by(keys, split), split)
@@ -204,8 +206,7 @@ def _own_samples(predictor: Predictor, weights: str, split: str) -> tuple[str, S
 
 def _way_out(data: Mapping[str, Any]) -> str:
     return (
-        "give it back as it was, or name the model by its run folder, which knows what it saw; "
-        f"data={data.get('reader', data['name'])} with its settings measures on other data"
+        f"give it back as it was, or say what to measure on: data={data.get('reader', data['name'])} with its settings"
     )
 
 

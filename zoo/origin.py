@@ -35,7 +35,9 @@ def _less(splits: Splits, name: str, seen: np.ndarray) -> Split:
     rest: Any = unseen(split, seen)
     n = len(split) - len(rest)
     if not len(rest):
-        raise UserError(f"all {n:,} samples of the {name} split were seen in training; there is nothing to measure on")
+        raise UserError(
+            f"all {n:,} samples of the {name} split were seen in training, which leaves nothing to measure on"
+        )
     if n:
         say(f"left out of the {name} split, as they were seen in training: {n:,} of {len(split):,} samples")
     return rest

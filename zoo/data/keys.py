@@ -52,12 +52,12 @@ def seen_by(keys: Keys, split: str) -> np.ndarray:
 
 def told_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """In words, which splits differ from those of which `before` has the fingerprints; "" where none does."""
-    return ", ".join(
-        f"{name} had {_n(before[name])} samples and has {_n(now[name])}"
-        + (", of other contents" if _n(before[name]) == _n(now[name]) else "")
-        for name in ORDER
-        if name in before and name in now and before[name] != now[name]
-    )
+    differing = [name for name in ORDER if name in before and name in now and before[name] != now[name]]
+    return ", ".join(_told_change(name, _n(before[name]), _n(now[name])) for name in differing)
+
+
+def _told_change(name: str, before: str, now: str) -> str:
+    return f"{name} has {now} samples, others than then" if before == now else f"{name} had {before} and has {now}"
 
 
 def _n(told: Any) -> str:
