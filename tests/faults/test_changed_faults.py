@@ -1,4 +1,4 @@
-"""Data that changed after a training: told by fingerprints, and what was seen is never measured as held out."""
+"""Fault 25: data that changed after a training are told by fingerprints, and what was seen is never measured."""
 
 import dataclasses
 import json
@@ -299,7 +299,8 @@ def test_a_run_to_finetune_that_knows_what_is_held_out_is_noted(settings, tmp_pa
     "config_of_card",
     [None, {}, {"data": None}, {"data": {"path": "x"}}, {"data": {"name": 3}}, {"data": {"name": "wine", "fold": "x"}}],
 )
-def test_a_strange_card_ends_in_one_message(runs, tmp_path, config_of_card):
+def test_fault_07_a_strange_card(runs, tmp_path, config_of_card):
+    """A card that lacks what an evaluation needs, or holds something else, ends it in one message."""
     from zoo.pretrained import load_file, save_file
 
     model, _, card = load_file(runs["fnn"] / "model.safetensors")
@@ -323,7 +324,8 @@ def test_strange_fingerprints_end_in_one_message_or_in_none(runs, tmp_path, told
         assert evaluate_weights(tmp_path / "odd.safetensors")["test"]
 
 
-def test_no_path_of_the_user_is_in_what_is_released(settings, tmp_path):
+def test_fault_32_no_path_of_the_user_is_in_what_is_released(settings, tmp_path):
+    """A released file and a report name the user's files and folders without those that these are in."""
     private = tmp_path / "home" / "jane"
     shutil.copytree(Path(settings["data"]["path"]).parent, private)
     settings["data"]["path"] = str(private / "train.csv")
