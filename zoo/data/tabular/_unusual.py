@@ -1,5 +1,6 @@
 """What new rows hold that training did not: cells that cannot be read, gaps, unseen categories, values far outside."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from zoo.spec import Column
 from zoo.terminal import print
 
 FAR = 0.5  # of the width of training's range
+SHOWN = 5  # columns of a kind
 
 
 class Unread:
@@ -37,7 +39,7 @@ class Unread:
 
 
 def say_unusual(columns: Sequence[Column], table: pa.Table, batch: Batch, rows: np.ndarray, place: Place) -> None:
-    """Say what is unlike training in some rows of a table, a line for each column and kind.
+    """Say what is unlike training in some rows of a table, a line for each column and kind, `SHOWN` of a kind at most.
 
     Args:
         columns: of the table, as training knew them.
@@ -48,30 +50,37 @@ def say_unusual(columns: Sequence[Column], table: pa.Table, batch: Batch, rows: 
     """
     numeric = iter(() if "numeric" not in batch else batch["numeric"].T)
     codes = iter(() if "categorical" not in batch else batch["categorical"].T)
+    lines: dict[str, list[str]] = defaultdict(list)
     for column in columns:
         values = [next(codes if column.kind == "categorical" else numeric) for _ in numbers_of(column) or [""]]
         array = plain(table[column.name])
-        for mask, told in _kinds(column, array, values[0]):
+        for kind, mask, told in _kinds(column, array, values[0]):
             found = np.flatnonzero(mask & rows)
             if len(found):
                 where = f"{len(found):,} of {rows.sum():,} rows, such as {_text(array[found[0]])}{place(int(found[0]))}"
-                print(f"'{column.name}' {told}: {where}")
+                lines[kind].append(f"'{column.name}' {told}: {where}")
+    for kind, some in lines.items():
+        print(*some[:SHOWN], *[f"{len(some) - SHOWN:,} more columns have {kind}"] * (len(some) > SHOWN), sep="\n")
 
 
-def _kinds(column: Column, array: pa.Array, values: Tensor) -> Iterator[tuple[np.ndarray, str]]:
-    """Masks (n,) of rows, and what they have that training had not."""
+def _kinds(column: Column, array: pa.Array, values: Tensor) -> Iterator[tuple[str, np.ndarray, str]]:
+    """Kinds of what training had not, masks (n,) of the rows that have it, and how it is told."""
     gaps = missing(array)
     categorical = column.kind == "categorical"
     if not column.missing:
         taken = "a category not seen" if categorical else "training's mean"
-        yield gaps, f"has no value, which it always had in training, and is read as {taken}"
+        yield "gaps", gaps, f"has no value, which it always had in training, and is read as {taken}"
     if categorical:
-        yield (values == 0).numpy() & ~gaps, "has a category that training has not seen"
+        yield "categories not seen", (values == 0).numpy() & ~gaps, "has a category that training has not seen"
     elif column.range:
         low, high = column.range
         slack = FAR * (high - low)
         far = (values < low - slack) | (values > high + slack)
-        yield far.numpy(), f"is far outside of training's {_end(column, low)} to {_end(column, high)}"
+        yield (
+            "values far outside",
+            far.numpy(),
+            f"is far outside of training's {_end(column, low)} to {_end(column, high)}",
+        )
 
 
 def _end(column: Column, value: float) -> str:
