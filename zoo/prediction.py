@@ -15,7 +15,7 @@ from zoo.files import check_output, write_csv
 from zoo.models.ensemble import Trained
 from zoo.spec import DataSpec, Input
 from zoo.tasks import SAMPLE, beside, create_task
-from zoo.terminal import print
+from zoo.terminal import joined, print
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -233,14 +233,15 @@ def _answer_folder(predictor: Predictor, folder: Path) -> tuple[list[str], list[
     rows: list[list[Any]] = []
     skipped: list[str] = []
     files = files_in(folder)
-    for file in files:
-        try:
-            columns = predictor.answers(file)
-        except UserError as error:
-            skipped.append(str(error).splitlines()[0])
-            continue
-        header = [SAMPLE, *columns]
-        rows += [[str(file.relative_to(folder)), *row] for row in zip(*columns.values(), strict=True)]
+    with joined():
+        for file in files:
+            try:
+                columns = predictor.answers(file)
+            except UserError as error:
+                skipped.append(str(error).splitlines()[0])
+                continue
+            header = [SAMPLE, *columns]
+            rows += [[str(file.relative_to(folder)), *row] for row in zip(*columns.values(), strict=True)]
     if not rows:
         raise UserError("\n".join([f"none of the {len(files)} files in {folder} can be answered", *skipped[:3]]))
     if skipped:

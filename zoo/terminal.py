@@ -1,10 +1,15 @@
 """What goes to a terminal: names of the user's, or of a file from elsewhere, never move the cursor or hide text."""
 
 import builtins
+import contextlib
 import re
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_waiting: Counter[str] | None = None  # lines of a block whose equal ones are joined
 
 
 def visible(text: str) -> str:
@@ -16,6 +21,23 @@ def visible(text: str) -> str:
     return HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+@contextlib.contextmanager
+def joined() -> Iterator[None]:
+    """Print each line of the block when it ends, those that are equal once, with how often they were printed."""
+    global _waiting
+    before, _waiting = _waiting, Counter()
+    try:
+        yield
+    finally:
+        lines, _waiting = _waiting, before
+        for line, n in lines.items():
+            print(line + f" ({n:,} times)" * (n > 1))
+
+
 def print(*values: object, **options: Any) -> None:
     """The builtin, whose text is `visible`."""
-    builtins.print(*(visible(str(value)) for value in values), **options)
+    texts = [visible(str(value)) for value in values]
+    if _waiting is None or options:
+        builtins.print(*texts, **options)
+    else:
+        _waiting[" ".join(texts)] += 1

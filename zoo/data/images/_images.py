@@ -1,6 +1,7 @@
 """What the image data sets share: the spec, a validation split carved from train, the idx form, and the reader."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from zoo.data import READERS, Facts
 from zoo.data.images._folder import image_files
-from zoo.data.images._pixels import Shape, pixels, read_pixels
+from zoo.data.images._look import Look, look_in, look_of, say_done
+from zoo.data.images._pixels import Shape, alike, read_alike
 from zoo.data.splits import Batch, Splits, TensorSplit, carve
 from zoo.errors import UserError
 from zoo.spec import DataSpec, Input
@@ -44,9 +46,17 @@ def with_validation(spec: DataSpec, train: Labelled, test: Labelled, n_val: int,
     """Official train and test split, with `n_val` images of train, stratified, as validation split."""
     images, labels = train
     rest, val = carve(len(labels), n_val, seed=split_seed, stratify=labels)
-    return Splits(
-        spec, train=tensors(images[rest], labels[rest]), val=tensors(images[val], labels[val]), test=tensors(*test)
-    )
+    part = tensors(images[rest], labels[rest])
+    return Splits(with_look(spec, part), train=part, val=tensors(images[val], labels[val]), test=tensors(*test))
+
+
+def with_look(spec: DataSpec, train: Any) -> DataSpec:
+    """The spec, saying how the training split's drawings look, where it holds such; see `zoo.data.images._look`."""
+    if spec.inputs["image"].shape[0] != 1:
+        return spec
+    some = np.linspace(0, len(train) - 1, min(len(train), 1000)).astype(np.int64)
+    look = look_of(train.__getitems__(torch.from_numpy(some))["image"].numpy())
+    return replace(spec, reading={**spec.reading, "look": look._asdict()}) if look else spec
 
 
 def parse_idx(content: bytes) -> np.ndarray:
@@ -79,19 +89,22 @@ def read_images(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     """One image or several as {"image": uint8 (n, channels, height, width)}, and whether it was one.
 
     Arrays have the shape the model takes. Files, folders of them and PIL images may have any size and colours, and are
-    brought to that shape as the files of an image folder are.
+    brought to that shape as the files of an image folder are; where training's are drawings, to their look.
     """
     shape: Any = spec.inputs["image"].shape
     pictures = _pictures(raw)
     if pictures is None:
         return _read_arrays(raw, shape)
-    images = [read_pixels(one, shape) if isinstance(one, Path) else _decoded(one, shape) for one in pictures]
+    look = look_in(spec)
+    read = (read_alike(one, shape, look) if isinstance(one, Path) else _decoded(one, shape, look) for one in pictures)
+    images, done = zip(*read, strict=True)
+    say_done(done)
     return {"image": torch.from_numpy(np.stack(images))}, pictures[0] is raw
 
 
-def _decoded(image: Image.Image, shape: Shape) -> np.ndarray:
+def _decoded(image: Image.Image, shape: Shape, look: Look | None) -> tuple[np.ndarray, str]:
     try:
-        return pixels(image, shape)
+        return alike(image, shape, look)
     except (ValueError, OSError) as error:
         raise UserError(f"this PIL image cannot be read: {error}") from error
 

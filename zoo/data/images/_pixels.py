@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from zoo.data.images._kinds import kind_of
+from zoo.data.images._look import Look, as_drawn
 from zoo.errors import UserError
 
 Shape = tuple[int, int, int]  # channels (1 or 3), height, width
@@ -46,6 +47,15 @@ def read_pixels(path: Path, shape: Shape) -> np.ndarray:
         return pixels(image, shape)
 
 
+def read_alike(path: Path, shape: Shape, look: Look | None) -> tuple[np.ndarray, str]:
+    """A file as `alike` gives it. UserError names a file that cannot be read."""
+    if look is None:
+        return read_pixels(path, shape), ""
+    with _opened(path) as image:
+        image.draft(None, (800, 800))
+        return alike(image, shape, look)
+
+
 def read_digest(path: Path) -> str:
     """A hash of a file's content. UserError names a file that cannot be read."""
     try:
@@ -66,11 +76,24 @@ def pixels(image: Image.Image, shape: Shape) -> np.ndarray:
     channels, height, width = shape
     if channels not in (1, 3):
         raise ValueError(f"a picture gives 1 or 3 channels; {channels} are wanted")
-    image = _opaque(_in_8_bits(ImageOps.exif_transpose(image))).convert("L" if channels == 1 else "RGB")
+    image = _converted(image, channels)
     if image.size != (width, height):
         image = ImageOps.fit(image, (width, height))
     values = np.array(image)  # (height, width) or (height, width, 3)
     return values[None] if channels == 1 else np.ascontiguousarray(values.transpose(2, 0, 1))
+
+
+def alike(image: Image.Image, shape: Shape, look: Look | None) -> tuple[np.ndarray, str]:
+    """A picture as `pixels` gives it, and what was done to it beside; where training's drawings have a `look`, one
+    like them."""
+    if look is None:
+        return pixels(image, shape), ""
+    found, done = as_drawn(_converted(image, 1), look, *shape[1:])
+    return (pixels(image, shape) if found is None else found[None]), done
+
+
+def _converted(image: Image.Image, channels: int) -> Image.Image:
+    return _opaque(_in_8_bits(ImageOps.exif_transpose(image))).convert("L" if channels == 1 else "RGB")
 
 
 def _in_8_bits(image: Image.Image) -> Image.Image:

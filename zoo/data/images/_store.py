@@ -15,13 +15,14 @@ import numpy as np
 from torch import Tensor
 
 from zoo.data.cache import cache_folder, kept
-from zoo.data.images._pixels import Header, Shape, read_digest, read_header, read_pixels
+from zoo.data.images._look import Look
+from zoo.data.images._pixels import Header, Shape, read_alike, read_digest, read_header
 from zoo.data.images._processes import in_processes
 from zoo.data.splits import TensorSplit
 from zoo.data.stored import MappedRows, StoredSplit, stored_split
 from zoo.errors import UserError
 
-VERSION = 3  # of the conversion; a new one makes every cache anew
+VERSION = 4  # of the conversion; a new one makes every cache anew
 Size = int | Sequence[int] | None
 
 
@@ -37,6 +38,8 @@ class Store:
         copies: groups of positions of files that are equal byte for byte.
         digests: a hash of the content of each readable file, in hexadecimal.
         pixels: the file of decoded images; None where each is decoded when it is asked for.
+        look: of training's drawings, which the images are brought to.
+        done: what was done for it to each image that needed it; empty where each is decoded when it is asked for.
     """
 
     paths: list[Path]
@@ -46,6 +49,8 @@ class Store:
     copies: list[list[int]]
     digests: list[str]
     pixels: Path | None
+    look: Look | None = None
+    done: Sequence[str] = ()
 
     @property
     def n_bytes(self) -> float:
@@ -57,7 +62,7 @@ class Store:
         if self.pixels is not None:
             return MappedRows(self.pixels, "uint8", (len(self.paths), *self.shape))[index]
         try:
-            return np.stack([read_pixels(self.paths[i], self.shape) for i in index])
+            return np.stack([read_alike(self.paths[i], self.shape, self.look)[0] for i in index])
         except UserError as error:
             raise UserError(f"{error}\ntake it out, or leave it to data.cache=true, which skips such files") from error
 
@@ -70,7 +75,9 @@ class Store:
         return stored_split(index, target, image=self)
 
 
-def open_store(paths: Sequence[Path], size: Size, channels: int | None, cache: bool | str) -> Store:
+def open_store(
+    paths: Sequence[Path], size: Size, channels: int | None, cache: bool | str, look: Look | None = None
+) -> Store:
     """The images of `paths`, brought to one shape.
 
     Args:
@@ -79,12 +86,13 @@ def open_store(paths: Sequence[Path], size: Size, channels: int | None, cache: b
         channels: 1 or 3; None measures it.
         cache: decode once into a file of the cache folder, or each image whenever it is asked for; "auto" decodes once
             where that takes no more than half of the free disk space.
+        look: of the drawings that a model was trained on, to which the images are brought.
 
     Raises:
         UserError: when no file can be read, or the disk is too small.
     """
     digests = [str(digest) for digest in in_processes(read_digest, paths, "comparing")]  # or why there is none
-    folder = cache_folder() / "imagefolder" / _key(paths, digests, size, channels)
+    folder = cache_folder() / "imagefolder" / _key(paths, digests, size, channels, look)
     if cache and _is_whole(folder):
         return _decoded(folder, paths, digests)
     headers = list(in_processes(read_header, paths, "reading headers"))
@@ -93,7 +101,7 @@ def open_store(paths: Sequence[Path], size: Size, channels: int | None, cache: b
     _refuse_none(rows, skipped)
     shape = common_shape([headers[row] for row in rows], size, channels)
     own = [digests[row] for row in rows]
-    store = Store([paths[row] for row in rows], rows, shape, skipped, _copies(digests, rows), own, None)
+    store = Store([paths[row] for row in rows], rows, shape, skipped, _copies(digests, rows), own, None, look)
     if not cache or not _fits(len(rows) * math.prod(shape), cache):
         return store
     return _decoded(kept(folder, functools.partial(_decode, store), _is_whole), paths, digests)
@@ -137,10 +145,10 @@ def common_shape(headers: Sequence[Header], size: Size, channels: int | None) ->
     return channels or (1 if all(header.grey for header in headers) else 3), height, width
 
 
-def _key(paths: Sequence[Path], digests: Sequence[str], size: Size, channels: int | None) -> str:
+def _key(paths: Sequence[Path], digests: Sequence[str], *options: object) -> str:
     """A name for what files of these places and contents become."""
     files = [(str(path), digest) for path, digest in zip(paths, digests, strict=True)]
-    return hashlib.sha256(repr((VERSION, size, channels, files)).encode()).hexdigest()[:32]
+    return hashlib.sha256(repr((VERSION, options, files)).encode()).hexdigest()[:32]
 
 
 def _copies(digests: Sequence[str], rows: Iterable[int]) -> list[list[int]]:
@@ -164,21 +172,26 @@ def _fits(n_bytes: int, cache: bool | str) -> bool:
 def _decode(store: Store, folder: Path) -> None:
     """Decode all images into `folder`."""
     folder.mkdir()
-    images = in_processes(functools.partial(read_pixels, shape=store.shape), store.paths, "decoding")
-    rows, skipped = _write(images, store.rows, folder / "pixels")
+    read = functools.partial(read_alike, shape=store.shape, look=store.look)
+    images = in_processes(read, store.paths, "decoding")
+    rows, skipped, done = _write(images, store.rows, folder / "pixels")
     _refuse_none(rows, skipped)
-    found = {"rows": rows, "shape": store.shape, "skipped": store.skipped + skipped, "copies": store.copies}
+    skipped = store.skipped + skipped
+    found = {"rows": rows, "shape": store.shape, "skipped": skipped, "copies": store.copies, "done": done}
     (folder / "contents.json").write_text(json.dumps(found))
 
 
-def _write(images: Iterable[np.ndarray | UserError], rows: Iterable[int], file: Path) -> tuple[list[int], list[str]]:
-    """Write the images one after the other; the rows of those, and what is wrong with the others."""
-    kept, skipped = [], []
+def _write(
+    images: Iterable[tuple[np.ndarray, str] | UserError], rows: Iterable[int], file: Path
+) -> tuple[list[int], list[str], list[str]]:
+    """Write the images one after the other; the rows of those, what is wrong with the others, and what was done."""
+    kept, skipped, done = [], [], []
     with open(file, "wb") as pixels:
         for row, image in zip(rows, images, strict=True):
             if isinstance(image, UserError):
                 skipped.append(str(image))
-            else:
-                pixels.write(image.data)
-                kept.append(row)
-    return kept, skipped
+                continue
+            pixels.write(image[0].data)
+            kept.append(row)
+            done += [image[1]] if image[1] else []
+    return kept, skipped, done

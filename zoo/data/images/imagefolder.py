@@ -14,7 +14,8 @@ import torch
 
 from zoo.data import DATA, LABELLED, Facts
 from zoo.data.images._folder import Listing, existing, list_folder
-from zoo.data.images._images import image_spec
+from zoo.data.images._images import image_spec, with_look
+from zoo.data.images._look import look_in, say_done
 from zoo.data.images._store import Size, Store, open_store
 from zoo.data.images._table import list_table
 from zoo.data.splits import Split, Splits, carve, check_shares, say_twins
@@ -87,7 +88,13 @@ def imagefolder(
     )
     group_of = {row: number for number, group in enumerate(store.copies) for row in group}
     say_twins(*([group_of[store.rows[i]] for i in some if store.rows[i] in group_of] for some in rows))
-    return Splits(spec, train, val, test, files={"skipped.txt": "\n".join(store.skipped)} if store.skipped else {})
+    return Splits(
+        with_look(spec, train),
+        train,
+        val,
+        test,
+        files={"skipped.txt": "\n".join(store.skipped)} if store.skipped else {},
+    )
 
 
 @LABELLED.register("imagefolder")
@@ -98,7 +105,10 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     shape: Any = spec.inputs["image"].shape
     channels, height, width = shape
     listing = _to_measure(_listing(data["path"], data.get("labels"), data.get("target"), spec.task), data)
-    store = open_store(listing.paths, (height, width), channels, data.get("cache", "auto"))
+    store = open_store(listing.paths, (height, width), channels, data.get("cache", "auto"), look_in(spec))
+    say_done(store.done)
+    if store.look and store.pixels is None:
+        print("pictures unlike those of training are brought to their look whenever they are read")
     _check_files(listing, store, data.get("corrupt", "skip"))
     names = np.array(listing.labels)[store.rows]
     codes = {name: code for code, name in enumerate(spec.class_names)}

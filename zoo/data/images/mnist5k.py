@@ -3,7 +3,7 @@
 import torch
 
 from zoo.data import DATA, Facts
-from zoo.data.images._images import image_spec
+from zoo.data.images._images import image_spec, with_look
 from zoo.data.splits import Splits, TensorSplit, carve
 
 FACTS = Facts(
@@ -29,9 +29,6 @@ def mnist5k(*, split_seed: int = 0) -> Splits:
     )
     rest, test = carve(len(labels), 1000, seed=split_seed, stratify=labels)
     train, val = carve(len(rest), 500, seed=split_seed, stratify=labels[rest])
-    return Splits(
-        image_spec("mnist5k", (1, 28, 28), [str(digit) for digit in range(10)], FACTS, target_name="digit"),
-        train=whole.subset(rest[train]),
-        val=whole.subset(rest[val]),
-        test=whole.subset(test),
-    )
+    part = whole.subset(rest[train])
+    spec = image_spec("mnist5k", (1, 28, 28), [str(digit) for digit in range(10)], FACTS, target_name="digit")
+    return Splits(with_look(spec, part), train=part, val=whole.subset(rest[val]), test=whole.subset(test))
