@@ -42,7 +42,7 @@ def assert_same(folder, other):
 
 def train_as(rank, port, config, folder):
     """Train as one of two processes that something else than Lightning has started."""
-    os.environ |= {"LOCAL_RANK": str(rank), "MASTER_PORT": str(port)}
+    os.environ |= {"WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "MASTER_PORT": str(port)}
     zoo.train(config, folder)
 
 

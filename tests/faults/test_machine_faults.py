@@ -1,5 +1,6 @@
 """Faults 14 to 16 and 19: devices, memory, files from elsewhere, and batches of odd sizes."""
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -88,6 +89,22 @@ def test_fault_19_two_processes_train_like_one(config, tmp_path, family, strateg
     settings = (*SETTINGS[family], *([f"data.path={text}"] if family == "rnn" else []))
     zoo.train(config(*settings, *ONE_PROCESS), tmp_path / "one")
     train_twice(config(*settings, *TWO_PROCESSES, f"trainer={strategy}"), tmp_path / "two")
+    assert_same(tmp_path / "one", tmp_path / "two")
+
+
+@pytest.mark.long
+def test_fault_30_two_processes_weigh_gaps_like_one(config, tmp_path):
+    """Losses, metrics and gradients of two processes are those of one, where a series has more gaps in the shares of
+    one process than in the other's."""
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": draw.normal(size=400), "b": draw.normal(3, 5, 400)})
+    frame["a"] = frame["a"].where(draw.random(400) > 0.6)
+    frame.loc[200:, "b"] = frame["b"].where(draw.random(400) > 0.8)
+    frame.to_csv(tmp_path / "gaps.csv", index=False)
+    sizes = ("data.look_back=8", "data.horizon=4", "data.batch_size=13", "data.eval_batch_size=7", "model.width=8")
+    settings = ("model=rnn", "data=series", f"data.path={tmp_path}/gaps.csv", *sizes)
+    zoo.train(config(*settings, *ONE_PROCESS), tmp_path / "one")
+    train_twice(config(*settings, *TWO_PROCESSES), tmp_path / "two")
     assert_same(tmp_path / "one", tmp_path / "two")
 
 
