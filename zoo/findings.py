@@ -114,6 +114,8 @@ def forecasting(predictor: Predictor, splits: Splits, values: Tensor, targets: T
     windows = torch.linspace(0, n - 1, min(N_WINDOWS, n)).long().unique().tolist()
     names = splits.spec.column_names
     channels = range(len(names))[-2:]
+    unmeasured = float(truth.isnan().float().mean())
+    gaps = f" {unmeasured:.1%} of what followed was not measured, and does not count." if unmeasured else ""
     charts = "".join(
         f"<figure>{forecast(names[c], seen[i, :, c], targets[i, :, c], values[i, :, c])}</figure>"
         for i in windows
@@ -121,7 +123,7 @@ def forecasting(predictor: Predictor, splits: Splits, values: Tensor, targets: T
     )
     return f"""<h2>Error by step</h2>
 <p>Over the first {n:,} windows of the test split. A model that learnt something lies below the line of repeating the
-last value, which costs nothing.</p><figure>{chart}</figure>
+last value, which costs nothing.{gaps}</p><figure>{chart}</figure>
 <h2>Forecasts</h2>
 <p>{len(windows)} test windows, evenly spaced, of {" and ".join(escape(names[c]) for c in channels)}: what was seen up
 to the dashed line, what followed (dotted), and what the model forecast.</p><div class="grid">{charts}</div>"""

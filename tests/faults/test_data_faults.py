@@ -476,6 +476,7 @@ def test_fault_30_noise_with_gaps_cannot_be_forecast(config, tmp_path):
     expected = np.nanmean(((measured - np.nanmean(noise[: round(0.7 * n)])) / np.nanstd(noise[: round(0.7 * n)])) ** 2)
     assert metrics["test"]["mse_scaled"] == pytest.approx(expected, rel=0.1)
     assert metrics["val"]["loss"] == pytest.approx(metrics["val"]["mse_scaled"], rel=1e-5)
+    assert "of what followed was not measured" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_fault_30_the_future_fills_no_gap(tmp_path):
