@@ -220,3 +220,28 @@ def test_a_table_without_headings_is_told_and_keeps_its_first_row(tmp_path, caps
         assert read_raw(splits.spec, tmp_path / name)[0]["tokens"].shape[0] == 40
     assert len(read_labelled(splits.spec, {"name": "texts", "path": str(tmp_path / "own.tsv")})) == 40
     assert sum(sizes(load(tmp_path / "own.tsv", headings=True))) == 39
+
+
+@pytest.mark.parametrize("name", ["own.csv", "own.tsv"])
+def test_encodings_and_marks_of_missing_values_may_be_said(tmp_path, capsys, name):
+    frame = reviews().replace({"label": {"neg": "NA", "pos": "да"}}).replace("fog", "туман", regex=True)
+    frame.loc[0, "review"] = "nil"
+    path = tmp_path / name
+    bare = name == "own.tsv"
+    frame[["label", "review"]].to_csv(path, sep="\t" if bare else ",", header=not bare, index=False, encoding="cp1251")
+    options = {"encoding": "cp1251", "not_missing": ["NA"], "missing": ["nil"]}
+    splits = load(path, **options)
+    assert splits.spec.class_names == ["NA", "да"] and sum(sizes(splits)) == 39
+    assert any("туман" in text for text, _ in held(splits))
+    assert options.items() <= splits.spec.reading.items()
+    assert (read_raw(splits.spec, ["туман"])[0]["tokens"] > 0).all()
+    assert len(read_labelled(splits.spec, {"name": "texts", "path": str(path)})) == 39
+    with pytest.raises(UserError, match="no encoding 'cp125l'"):
+        load(path, encoding="cp125l")
+
+
+@pytest.mark.parametrize("value", [0, True])
+def test_headings_may_look_like_numbers_and_truth_values(tmp_path, value):
+    frame = reviews().rename(columns={"label": {0: "0", True: "yes"}[value], "review": "2024"}).assign(more="x y z")
+    splits = load(as_table(tmp_path / "own.csv", frame), target=value, text=2024)
+    assert splits.spec.target_name == {0: "0", True: "yes"}[value] and len(held(splits)) == 40

@@ -9,7 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from zoo.data.folders import ending
+from zoo.data.plain import as_written, texts
 from zoo.data.stored import check_room
+from zoo.data.tabular._dialect import Reading, check_encoding, undecodable, usual_marks
 from zoo.errors import UserError, unknown
 from zoo.terminal import print
 
@@ -120,11 +122,12 @@ def _load_all(path: Path) -> dict[str, np.ndarray]:
     return {name: array for name, file in files.items() for array in load_arrays(file).values()}
 
 
-def _field(arrays: Mapping[str, Any], kind: str, path: Path, needed: bool = True, name: str | None = None) -> str:
+def _field(arrays: Mapping[str, Any], kind: str, path: Path, needed: bool = True, name: Any = None) -> str:
     """The name under which the arrays hold a kind of field; "" if it is neither there nor needed."""
-    if name and name not in arrays:
+    name = None if name is None else as_written(name, arrays)
+    if name is not None and name not in arrays:
         raise unknown(f"array (data.{kind})", name, arrays)
-    names = (name,) if name else FIELDS[kind]
+    names = FIELDS[kind] if name is None else (name,)
     found = next((one for one in names if one in arrays), "")
     if needed and not found:
         if ending(path.name) == ".npy":
@@ -152,10 +155,28 @@ def _n_measured(one: np.ndarray) -> int:
     return len(one) - (0 if gaps.all() else int(gaps[::-1].argmin()))
 
 
-def decoded(content: bytes, path: Path) -> str:
-    """A file's content as text: UTF-8, else Windows-1252, which is said."""
+def cell_options(missing: Any, not_missing: Any, encoding: str | None) -> dict[str, Any]:
+    """What a later file is read with, of the options that say how the cells of a table are read."""
+    encoding = None if encoding is None else str(encoding)
+    check_encoding(encoding)
+    found = {"missing": texts(missing), "not_missing": usual_marks(not_missing), "encoding": encoding}
+    return {name: value for name, value in found.items() if value}
+
+
+def cells_of(reading: Mapping[str, Any], text: Sequence[str] = ()) -> Reading:
+    """How the cells of a table are read."""
+    return Reading(text, **{name: reading[name] for name in ("missing", "not_missing", "encoding") if name in reading})
+
+
+def decoded(content: bytes, path: Path, encoding: str | None = None) -> str:
+    """A file's content as text: UTF-8, else of an encoding, None for Windows-1252, which is said."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        print(f"{path} is not UTF-8; it is read as Windows-1252")
-        return content.decode("cp1252", "replace")
+        if not encoding:
+            print(f"{path} is not UTF-8; it is read as Windows-1252 (data.encoding)")
+            return content.decode("cp1252", "replace")
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise undecodable(path, encoding) from error

@@ -32,7 +32,8 @@ def read_file(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> Sequ
         if suffix in (".npz", ".npy"):
             return read_arrays(path, reading, labelled)
         if suffix == ".ts":
-            return read_ts(path, labelled, None if labelled else len(reading.get("columns", ())))
+            n_channels = None if labelled else len(reading.get("columns", ()))
+            return read_ts(path, labelled=labelled, n_channels=n_channels, encoding=reading.get("encoding"))
         if suffix in TABLES:
             return read_sequence_table(path, reading, labelled)
     except (OSError, EOFError, UnicodeDecodeError) as error:

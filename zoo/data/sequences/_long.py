@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.data.plain import texts
+from zoo.data.plain import as_written, texts
 from zoo.data.sequences._files import Sequences
 from zoo.data.sequences._times import find_times, read_times
 from zoo.data.tabular._infer import read_dates
@@ -63,12 +63,14 @@ def read_long(path: Path, table: pa.Table, place: Place, reading: Mapping[str, A
     return Sequences(np.split(values[order], bounds), labels, [f"id {name}" for name in names], channels, None, found)
 
 
-def named_column(table: pa.Table, name: str | None, field: str, needed: bool) -> str | None:
+def named_column(table: pa.Table, name: Any, field: str, needed: bool) -> str | None:
     """The column of a field: the one named, else one of a usual name, else none."""
-    if name in table.column_names:
-        return name
-    if name and needed:
-        raise unknown(f"column (data.{field})", name, table.column_names)
+    if name is not None:
+        name = as_written(name, table.column_names)
+        if name in table.column_names:
+            return name
+        if needed:
+            raise unknown(f"column (data.{field})", name, table.column_names)
     by_lower = {column.lower(): column for column in reversed(table.column_names)}
     return next((by_lower[usual] for usual in USUAL[field] if usual in by_lower), None)
 

@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 
 from zoo.data import PARTIAL, READERS
 from zoo.data.folders import ending, files_in
-from zoo.data.sequences._files import Sequences, decoded
+from zoo.data.plain import as_written
+from zoo.data.sequences._files import Sequences, cells_of, decoded
 from zoo.data.sequences._long import named_column
 from zoo.data.sequences._recordings import sorted_files
 from zoo.data.sequences._sequences import encode_texts, first_places
 from zoo.data.splits import Batch, say_unread
-from zoo.data.tabular._dialect import Reading
 from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._values import as_text, is_text, plain
 from zoo.errors import UserError, no_file, unknown
@@ -94,40 +94,45 @@ def read_samples(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> S
     """
     if not path.exists():
         raise no_file(path)
+    encoding = reading.get("encoding")
     if path.is_dir():
-        return _of_files(path, labelled)
-    if labelled or ending(path.name) not in ENDINGS or _is_table(path, reading.get("text")):
+        return _of_files(path, labelled, encoding)
+    if labelled or ending(path.name) not in ENDINGS or _is_table(path, reading):
         return _of_table(path, reading, labelled)
-    text = read_text(path)
+    text = read_text(path, encoding)
     texts = [text] if reading.get("files") else text.splitlines()
     return Sequences(texts, None, [f"line {number}" for number in range(1, len(texts) + 1)], [])
 
 
-def _is_table(path: Path, column: str | None) -> bool:
-    """Whether a .txt file has the column among its headings."""
-    first, *_ = read_text(path).splitlines() or [""]
+def _is_table(path: Path, reading: Mapping[str, Any]) -> bool:
+    """Whether a .txt file has the column of texts among its headings."""
+    first, *_ = read_text(path, reading.get("encoding")).splitlines() or [""]
+    column = reading.get("text")
     return column is not None and column in (heading.strip('" ') for heading in re.split("[,;\t|]", first))
 
 
-def _of_files(folder: Path, labelled: bool) -> Sequences:
+def _of_files(folder: Path, labelled: bool, encoding: str | None) -> Sequences:
     files = sorted_files(folder, ENDINGS, "texts", labelled)
-    texts = [_content(file) for file in files.values()]
+    texts = [_content(file, encoding) for file in files.values()]
     labels = pa.array([Path(name).parts[0] for name in files]) if labelled else None
     return Sequences(texts, labels, list(files), [], "classification", {"files": True})
 
 
 def _of_table(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequences:
-    named = [str(reading[field]) for field in ("text", "target") if reading.get(field)]
-    table, place, bare = read_table(path, Reading(named)), place_in(path), reading.get("headings") is False
+    named = [str(reading[field]) for field in ("text", "target") if reading.get(field) is not None]
+    table, place = read_table(path, cells_of(reading, named)), place_in(path, reading.get("encoding"))
+    bare = reading.get("headings") is False
     first = dict(zip([f"column {k + 1}" for k in range(table.num_columns)], table.column_names, strict=True))
     table = table.rename_columns(list(first)) if bare else table
     column, label = _columns(table, reading, path, labelled)
     texts = as_text(plain(table[column])).fill_null("").to_pylist()
     labels = as_text(plain(table[label])) if label and labelled else None
-    told = reading.get("target") or reading.get("headings") is not None
+    told = reading.get("target") is not None or reading.get("headings") is not None
     if labels is not None and not told and label in labels.unique().to_pylist():
         places = {name: number for number, name in first.items()}
-        return _of_table(path, {"text": places[column], "target": places[label], "headings": False}, labelled)
+        return _of_table(
+            path, {**reading, "text": places[column], "target": places[label], "headings": False}, labelled
+        )
     if labels is not None:
         rest = [name for name in table.column_names if name not in (column, label)]
         more = f"; left out are the columns {', '.join(rest[:5])}{', ...' * (len(rest) > 5)}" if rest else ""
@@ -135,8 +140,10 @@ def _of_table(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequenc
         print(f"{path.name}{bare_told}: texts of '{column}' (data.text), target '{label}' (data.target){more}")
     rows = list(map(place, range(len(texts))))
     if bare:  # what was taken for the headings is a row
-        texts, rows = [first[column], *texts], [f"row 1 of {path.name}", *rows]
-        labels = None if labels is None else pa.concat_arrays([pa.array([first[str(label)]]), labels])
+        marks = cells_of(reading).marks()
+        known = {name: None if cell in marks else cell for name, cell in first.items()}
+        texts, rows = [known[column] or "", *texts], [f"row 1 of {path.name}", *rows]
+        labels = None if labels is None else pa.concat_arrays([pa.array([known[str(label)]], pa.string()), labels])
     found = {"text": column, "target": label, **({"headings": False} if bare else {})} if labelled else {}
     return Sequences(texts, labels, rows, [], None, found)
 
@@ -146,6 +153,7 @@ def _columns(table: pa.Table, reading: Mapping[str, Any], path: Path, labelled: 
     only other."""
     bare, column = reading.get("headings") is False, reading.get("text")
     label = named_column(table, reading.get("target"), "target", labelled)
+    column = None if column is None else as_written(column, table.column_names)
     if bare and column not in table.column_names:  # new texts, alone
         label, column = None, None
     texts = {name: plain(table[name]) for name in table.column_names if name != label}
@@ -174,21 +182,21 @@ def without_empty(part: Sequences) -> Sequences:
     return replace(part, values=[part.values[k] for k in kept], labels=labels, places=[part.places[k] for k in kept])
 
 
-def read_text(path: Path) -> str:
-    """The text of a file, or of the .txt files of a folder; UTF-8, else Windows-1252, which is said."""
+def read_text(path: Path, encoding: str | None = None) -> str:
+    """The text of a file, or of the .txt files of a folder; see `decoded` for the encoding."""
     if path.is_dir():
         files = [file for file in files_in(path) if ending(file.name) in ENDINGS]
-        return "".join(map(read_text, files)) or _empty(path, "holds no .txt file")
+        return "".join(read_text(file, encoding) for file in files) or _empty(path, "holds no .txt file")
     if not path.is_file():
         raise no_file(path)
-    return _content(path) or _empty(path, "is empty")
+    return _content(path, encoding) or _empty(path, "is empty")
 
 
-def _content(path: Path) -> str:
+def _content(path: Path, encoding: str | None) -> str:
     content = path.read_bytes()
     if b"\0" in content:
         raise UserError(f"{path} is not a text: it holds zero bytes; save it as UTF-8")
-    return decoded(content, path).replace("\r\n", "\n")
+    return decoded(content, path, encoding).replace("\r\n", "\n")
 
 
 def _empty(path: Path, problem: str) -> NoReturn:

@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,24 +19,33 @@ FORM = "a line is 1.5,2,3:label, with a colon after each channel"
 STEP = re.compile(r"\(([^()]*),([^(),]*)\)")  # (time,value)
 
 
-def read_ts(path: Path, labelled: bool = True, n_channels: int | None = None) -> Sequences:
-    """A file of the aeon archives: a sequence a line, its channels and label parted by colons, the values by commas;
-    `?` is a missing value. The label is a number where the header says @targetlabel.
+def read_ts(path: Path, **options: Any) -> Sequences:
+    """The sequences of a file, also packed; the options are those of `parse_ts`."""
+    with opened(path) as file:
+        return parse_ts(file.read(), path, **options)
+
+
+def parse_ts(
+    content: bytes,
+    path: Path,
+    *,
+    labelled: bool = True,
+    n_channels: int | None = None,
+    encoding: str | None = None,
+) -> Sequences:
+    """What a file of the aeon archives holds: a sequence a line, its channels and label parted by colons, the values by
+    commas; `?` is a missing value. The label is a number where the header says @targetlabel.
 
     Values with a time each, as (time,value), are put in the order of their times.
 
     Args:
-        path: of the file, also packed.
+        content: of the file, not packed.
+        path: of the file, for messages.
         labelled: whether there must be labels.
         n_channels: where it is given, lines of as many channels and nothing more have no label, whatever the header.
+        encoding: of a file that is not UTF-8; None is Windows-1252.
     """
-    with opened(path) as file:
-        return parse_ts(file.read(), path, labelled, n_channels)
-
-
-def parse_ts(content: bytes, path: Path, labelled: bool = True, n_channels: int | None = None) -> Sequences:
-    """`read_ts` of what a file holds."""
-    lines = [line.strip() for line in io.StringIO(decoded(content, path))]
+    lines = [line.strip() for line in io.StringIO(decoded(content, path, encoding))]
     header = {
         key: value.strip() for key, _, value in (line[1:].lower().partition(" ") for line in lines if line[:1] == "@")
     }

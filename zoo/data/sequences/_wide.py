@@ -12,8 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.data.sequences._files import Sequences, decoded, without_padding
+from zoo.data.sequences._files import Sequences, cells_of, decoded, without_padding
 from zoo.data.sequences._long import USUAL, named_column, read_long
+from zoo.data.tabular._dialect import MISSING
 from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._infer import date_forms
 from zoo.data.tabular._packed import opened
@@ -36,8 +37,8 @@ def read_sequence_table(path: Path, reading: Mapping[str, Any], labelled: bool) 
     """
     table = _without_headings(path, reading)
     bare = table is not None
-    place: Place = (lambda row: f"row {row + 1} of {path.name}") if bare else place_in(path)
-    table = read_table(path) if table is None else table
+    place: Place = (lambda row: f"row {row + 1} of {path.name}") if bare else place_in(path, reading.get("encoding"))
+    table = read_table(path, cells_of(reading)) if table is None else table
     if _is_wide(table, bare, reading):
         return _read_wide(path, table, bare, place, reading, labelled)
     return read_long(path, table, place, reading, labelled)
@@ -50,7 +51,8 @@ def _is_wide(table: pa.Table, bare: bool, reading: Mapping[str, Any]) -> bool:
     channels = reading.get("columns") or [""]
     if bare or set(channels) <= set(table.column_names):
         return bare
-    id, time = (named_column(table, reading.get(field), field, False) for field in ("id", "time"))
+    id = named_column(table, reading.get("id"), "id", False)
+    time = reading.get("time") or named_column(table, None, "time", False)
     if time or (id and pc.count_distinct(plain(table[id])).as_py() < table.num_rows):
         return False
     return bool(id and table.num_rows > 1) or bool(_channels([name for name in table.column_names if name != id]))
@@ -151,12 +153,20 @@ def _without_headings(path: Path, reading: Mapping[str, Any]) -> pa.Table | None
     cells, below = ([cell.strip('" ') for cell in _pointed(line, comma).split(mark)] for line in lines)
     if reading.get("headings") is None and not _are_values(cells, below):
         return None
+    marks = cells_of(reading)
     ends = {0: str, len(cells) - 1: str}  # one may hold labels
+    gaps: Any = {k: marks.marks() if k in ends else [*MISSING, *marks.missing] for k in range(len(cells))}
     with opened(path) as file:
-        text = decoded(file.read(), path)
+        text = decoded(file.read(), path, reading.get("encoding"))
     try:
         frame = pd.read_csv(
-            io.StringIO(_pointed(text, comma)), sep=mark or r"\s+", header=None, dtype=ends, skipinitialspace=True
+            io.StringIO(_pointed(text, comma)),
+            sep=mark or r"\s+",
+            header=None,
+            dtype=ends,
+            skipinitialspace=True,
+            na_values=gaps,
+            keep_default_na=False,
         )
     except ValueError as error:
         raise UserError(f"{path} cannot be read as a table without headings: {error}") from error

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import DATA, LABELLED, Facts
-from zoo.data.plain import texts
-from zoo.data.sequences._files import Sequences
+from zoo.data.sequences._files import Sequences, cell_options
 from zoo.data.sequences._formats import read_file
 from zoo.data.sequences._labelled import divide, measured_split, sequence_splits
 from zoo.data.sequences._pairs import find_pair, measured_path, no_path, set_name
@@ -40,6 +39,9 @@ def sequences(
     task: str | None = None,
     layout: str | None = None,
     headings: bool | None = None,
+    missing: Sequence[str] | None = None,
+    not_missing: Sequence[str] | None = None,
+    encoding: str | None = None,
     max_steps: int | None = None,
     channels_first: bool = False,
     rate: int | None = None,
@@ -63,6 +65,9 @@ def sequences(
         task: "classification" or "regression"; None infers it, and says so.
         layout: of a table: "long" where a row is a step, "wide" where it is a sequence; None tells it by the headings.
         headings: whether a table's first line holds headings; None tells it.
+        missing: marks of missing values in a table, beside the empty cell, NA, ?, - and the like.
+        not_missing: of these usual marks, those that are values in columns of text, such as a class NA.
+        encoding: of files of text that are not UTF-8, such as shift_jis; None is Windows-1252.
         max_steps: longer sequences are cut after as many.
         channels_first: read arrays as (n, n_channels, time), here and in new files.
         rate: Hz that recordings are brought to; None takes that of the first.
@@ -74,12 +79,12 @@ def sequences(
         split_seed: of the splits.
     """
     check_shares(val_share, test_share)
-    id, target = (None if one is None else str(one) for one in (id, target))  # headings may be numbers
     check_sound(n_mels=n_mels, window=window, hop=hop)
     _check_options(path, task, layout, max_steps=max_steps, rate=rate)
     train_path, tested = find_pair(Path(path or "").expanduser(), test_path)
     reading: dict[str, Any] = {"id": id, "time": time, "target": target, "channels_first": channels_first}
-    reading |= {"layout": layout, "headings": headings}
+    cells = cell_options(missing, not_missing, encoding)
+    reading |= {"layout": layout, "headings": headings, **cells}
     reading |= {"rate": rate, "n_mels": n_mels, "window": window, "hop": hop}
     train = _cut(read_file(train_path, reading, labelled=True), max_steps)
     test = None
@@ -92,13 +97,13 @@ def sequences(
         val=val_share,
         test_share=test_share,
         split_seed=split_seed,
-        target=target or train.reading.get("target", "class"),
+        target=str(train.reading.get("target", "class" if target is None else target)),
         task=task,
     )
     splits = sequence_splits(
         divided,
         name=set_name(path),
-        reading=train.reading | ({"max_steps": max_steps} if max_steps else {}),
+        reading=train.reading | cells | ({"max_steps": max_steps} if max_steps else {}),
         licence=FACTS.licence,
         source=FACTS.source,
     )
@@ -112,9 +117,7 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     if "sequence" not in spec.inputs:
         raise UserError(f"data=sequences has sequences; this model takes {', '.join(spec.inputs)}")
     path = measured_path(data, "sequences")
-    named = {field: texts(data[field])[0] for field in ("id", "target") if data.get(field) is not None}
-    if data.get("time") is not None:
-        named["time"] = data["time"]
+    named = {field: data[field] for field in ("id", "time", "target", "encoding") if data.get(field) is not None}
     reading = {**spec.reading, **named, "columns": spec.column_names}
     part = read_file(path, reading, labelled=True)
     return measured_split(spec, part, lambda part: as_trained(spec, part.values, part.places))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import DATA, LABELLED, Facts
-from zoo.data.sequences._files import Sequences
+from zoo.data.sequences._files import Sequences, cell_options
 from zoo.data.sequences._labelled import divide, measured_split
 from zoo.data.sequences._pairs import find_pair, measured_path, no_path, set_name
 from zoo.data.sequences._sequences import encode_texts, token_inputs
@@ -36,6 +36,9 @@ def texts(
     target: str | None = None,
     text: str | None = None,
     headings: bool | None = None,
+    missing: Sequence[str] | None = None,
+    not_missing: Sequence[str] | None = None,
+    encoding: str | None = None,
     task: str | None = None,
     max_chars: int = 256,
     max_alphabet: int = 1000,
@@ -52,6 +55,9 @@ def texts(
         target: the column of labels, where its name is no usual one.
         text: the column of texts; None takes that of the longest.
         headings: whether a table's first line holds headings; None tells it.
+        missing: marks of missing values, beside the empty cell, NA, ?, - and the like.
+        not_missing: of these usual marks, those that are texts or labels, such as a class NA.
+        encoding: of files that are not UTF-8, such as shift_jis or cp1251; None is Windows-1252.
         task: "classification" or "regression"; None infers it, and says so.
         max_chars: longer texts are cut after as many characters.
         max_alphabet: characters that are told apart; the rarest beyond them count as one unknown.
@@ -62,10 +68,8 @@ def texts(
     check_shares(val_share, test_share)
     _check_options(path, task, max_chars=max_chars, max_alphabet=max_alphabet)
     train_path, tested = find_pair(Path(path or "").expanduser(), test_path)
-    reading: dict[str, Any] = {
-        name: None if given is None else str(given) for name, given in (("text", text), ("target", target))
-    }
-    reading["headings"] = headings
+    cells = cell_options(missing, not_missing, encoding)
+    reading = {"text": text, "target": target, "headings": headings, **cells}
     train = _read(train_path, reading, max_chars)
     test = _read(tested, {**reading, **train.reading}, max_chars) if tested else None
     divided = divide(
@@ -74,7 +78,7 @@ def texts(
         val=val_share,
         test_share=test_share,
         split_seed=split_seed,
-        target=target or train.reading.get("target", "class"),
+        target=train.reading.get("target", "class"),
         task=task,
     )
     alphabet = _alphabet(divided.trained(), max_alphabet)
@@ -82,7 +86,7 @@ def texts(
         lambda part: _encoded(alphabet, part.values),
         name=set_name(path),
         inputs=token_inputs(alphabet),
-        reading={**train.reading, "alphabet": alphabet, "max_chars": max_chars},
+        reading={**train.reading, **cells, "alphabet": alphabet, "max_chars": max_chars},
         licence=FACTS.licence,
         source=FACTS.source,
     )
@@ -95,7 +99,7 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     """Every text with a label of another table or folder, as a model with `spec` was trained to read them."""
     if "tokens" not in spec.inputs:
         raise UserError(f"data=texts has texts; this model takes {', '.join(spec.inputs)}")
-    named = {field: str(data[field]) for field in ("text", "target") if data.get(field) is not None}
+    named = {field: data[field] for field in ("text", "target", "encoding") if data.get(field) is not None}
     path, reading = measured_path(data, "texts"), {**spec.reading, **named}
     part = _read(path, reading, spec.reading["max_chars"])
     return measured_split(spec, part, lambda part: as_trained(spec, part.values))

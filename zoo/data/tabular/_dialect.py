@@ -9,13 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.data.plain import heading
+from zoo.data.plain import heading, many, reads_as
 from zoo.data.tabular._packed import opened
 from zoo.data.tabular._values import (
     DECIMAL_COMMA,
@@ -55,6 +55,14 @@ class Reading(NamedTuple):
 
 
 USUAL = Reading()
+
+
+def usual_marks(marks: Any) -> list[str]:
+    """Those of the usual marks of missing values that an option names."""
+    for mark in many(marks):
+        if not any(reads_as(name, mark) for name in MARKS):
+            raise unknown("usual mark of missing values", mark, MARKS)
+    return [name for name in MARKS if any(reads_as(name, mark) for mark in many(marks))]
 
 
 class Dialect(NamedTuple):

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zoo.data import DATA, Facts
-from zoo.data.plain import as_written, heading, many, reads_as, texts
+from zoo.data.plain import as_written, heading, many, texts
 from zoo.data.splits import Splits, sample_keys, say_twins
-from zoo.data.tabular._dialect import MARKS, Reading
+from zoo.data.tabular._dialect import Reading, usual_marks
 from zoo.data.tabular._files import check_path
 from zoo.data.tabular._infer import infer_task, listed, read_dates
 from zoo.data.tabular._own import found, read_own
@@ -101,7 +101,7 @@ def csv(
     if task not in (None, *TASKS.values()):
         raise unknown("task of a table", task, set(TASKS.values()))
     text = [heading(one) for one, kind in given["columns"].items() if kind == "categorical"]
-    reading = Reading(text, texts(missing), _values(not_missing), None if encoding is None else str(encoding))
+    reading = Reading(text, texts(missing), usual_marks(not_missing), None if encoding is None else str(encoding))
     name, paths = Path(path).name, [Path(one).expanduser() for one in (path, test_path) if one]
     table, n_own, place, mark, index, keep = read_own(paths, reading, cache)
     names = table.column_names
@@ -172,14 +172,6 @@ def _schema(path: str | None) -> dict[str, Any]:
 
 def _column(table: pa.Table, name: str, where: str = "") -> pa.Array:
     return plain(found(table, name, where))
-
-
-def _values(marks: Any) -> list[str]:
-    """Those of the usual marks of missing values that are none here."""
-    for mark in many(marks):
-        if not any(reads_as(name, mark) for name in MARKS):
-            raise unknown("usual mark of missing values", mark, MARKS)
-    return [name for name in MARKS if any(reads_as(name, mark) for mark in many(marks))]
 
 
 def _without_index(table: pa.Table, index: Sequence[str], named: Collection[str]) -> pa.Table:
