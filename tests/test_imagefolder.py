@@ -376,6 +376,20 @@ def test_class_folders_may_have_any_name(tmp_path, cache):
     assert load(root).spec.class_names == ["01", "NA", "None"]
 
 
+def test_tables_of_other_encodings_and_forms(tmp_path, cache):
+    root = folder_of(tmp_path / "a", 5)
+    names = {"red": "赤", "green": "緑", "blue": "青"}
+    frame = pd.read_csv(rows_of(root, file=relative(root), label=lambda i, path: names[path.parent.name]))
+    frame.to_csv(root / "t.csv", index=False, encoding="shift_jis")
+    frame.to_json(root / "t.jsonl", orient="records", lines=True)
+    frame.to_parquet(root / "t.parquet")
+    for name, encoding in (("t.csv", "shift_jis"), ("t.jsonl", None), ("t.parquet", None)):
+        spec = zoo.load_data("imagefolder", labels=str(root / name), encoding=encoding).spec
+        assert spec.class_names == sorted(names.values())
+    with pytest.raises(UserError, match="no encoding 'shiftjs'"):
+        zoo.load_data("imagefolder", labels=str(root / "t.csv"), encoding="shiftjs")
+
+
 def test_the_column_of_labels_may_be_named(tmp_path, cache):
     root = folder_of(tmp_path / "a", 5)
     table = rows_of(root, x=lambda i, path: "1", label=lambda i, path: "no", file=relative(root), y=label)

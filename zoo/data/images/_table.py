@@ -9,6 +9,10 @@ import pyarrow as pa
 
 from zoo.data.folders import walk
 from zoo.data.images._folder import SPLITS, Listing, is_image, refuse
+from zoo.data.tabular._dialect import check_encoding, undecodable
+from zoo.data.tabular._files import read_table
+from zoo.data.tabular._json import JSON_FORMS
+from zoo.data.tabular._packed import table_form
 from zoo.data.tabular._text import read_cells
 from zoo.errors import UserError, unknown
 from zoo.terminal import print
@@ -20,10 +24,10 @@ PATHS = (
 LABELS = ("label", "class", "target", "labels", "category", "class_name", "klasse")
 
 
-def list_table(table: Path, root: Path | None, target: str | None) -> Listing:
+def list_table(table: Path, root: Path | None, target: str | None, encoding: str | None = None) -> Listing:
     """The files that a table names, with their labels in column `target` or one of a usual name, and their splits where
     a column holds such words. Paths are relative to `root`, or to the table's folder."""
-    columns = _read_table(table)
+    columns = _read_table(table, encoding)
     root = table.parent if root is None else root
     split = next((name for name, column in columns.items() if name != target and _holds_splits(column)), None)
     path, label = _path_and_label([name for name in columns if name != split], target)
@@ -39,10 +43,14 @@ def list_table(table: Path, root: Path | None, target: str | None) -> Listing:
     return Listing(paths, labels, splits)
 
 
-def _read_table(table: Path) -> dict[str, list[str]]:
+def _read_table(table: Path, encoding: str | None) -> dict[str, list[str]]:
     """The columns by their headings, as text."""
     try:
-        rows = read_cells(table)
+        check_encoding(encoding)
+        is_text = table_form(table) not in (".parquet", *JSON_FORMS)
+        rows = read_cells(table, encoding) if is_text else read_table(table)
+    except UnicodeDecodeError as error:
+        raise undecodable(table, encoding) from error
     except (UserError, pa.ArrowException, ValueError, OSError, EOFError) as error:
         raise UserError(f"data.labels={table} is not a CSV of paths and labels: {error}") from error
     if rows.num_columns < 2:
@@ -50,7 +58,9 @@ def _read_table(table: Path) -> dict[str, list[str]]:
             f"data.labels={table} has a heading, a column of paths, one of labels, and a row for each image; "
             f"it has {rows.num_columns} columns and {len(rows)} rows"
         )
-    return {str(name): list(map(str, column)) for name, column in rows.to_pydict().items()}
+    return {
+        str(name): ["" if cell is None else str(cell) for cell in column] for name, column in rows.to_pydict().items()
+    }
 
 
 def _path_and_label(columns: Sequence[str], target: str | None) -> tuple[str, str]:

@@ -39,6 +39,7 @@ def imagefolder(
     path: str | None = None,
     labels: str | None = None,
     target: str | None = None,
+    encoding: str | None = None,
     task: str = "classification",
     size: Size = None,
     channels: int | None = None,
@@ -55,6 +56,7 @@ def imagefolder(
         labels: a CSV of paths and labels, in columns of such names or the first two. A column of splits (train, val,
             test) is used. Paths may be written as in Windows, without endings, or as names alone.
         target: its column of labels.
+        encoding: of a table that is not UTF-8, such as shift_jis; None is Windows-1252.
         task: "classification", or "regression" of a table's numbers.
         size: side, or [height, width], in pixels; None measures it.
         channels: 1 or 3; None measures it.
@@ -66,7 +68,7 @@ def imagefolder(
     """
     check_shares(val_share, test_share)
     _check_options(size, task=task, channels=channels, corrupt=corrupt, cache=cache)
-    listing = _listing(path, labels, target, task)
+    listing = _listing(path, labels, target, encoding, task)
     store = open_store(listing.paths, size, channels, cache)
     _check_files(listing, store, corrupt)
     names, own_splits = (np.array(column)[store.rows] for column in (listing.labels, listing.splits))
@@ -104,7 +106,8 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
         raise UserError(f"data=imagefolder has images; this model takes {', '.join(spec.inputs)}")
     shape: Any = spec.inputs["image"].shape
     channels, height, width = shape
-    listing = _to_measure(_listing(data["path"], data.get("labels"), data.get("target"), spec.task), data)
+    path, labels, target, encoding = (data.get(option) for option in ("path", "labels", "target", "encoding"))
+    listing = _to_measure(_listing(path, labels, target, encoding, spec.task), data)
     store = open_store(listing.paths, (height, width), channels, data.get("cache", "auto"), look_in(spec))
     say_done(store.done)
     if store.look and store.pixels is None:
@@ -146,7 +149,7 @@ def _check_options(size: Size, **options: object) -> None:
         raise UserError(f"data.size is a number of pixels, or [height, width]; got {size}")
 
 
-def _listing(path: str | None, labels: str | None, target: str | None, task: str) -> Listing:
+def _listing(path: str | None, labels: str | None, target: str | None, encoding: str | None, task: str) -> Listing:
     """The files with their labels, wherever these stand."""
     root = None if path is None else existing(path, "path")
     if root and not root.is_dir():
@@ -154,7 +157,7 @@ def _listing(path: str | None, labels: str | None, target: str | None, task: str
     if labels is not None:
         inside = root and root / labels
         table = inside if inside and inside.is_file() else existing(labels, "labels")
-        return list_table(table, root, None if target is None else str(target))  # a heading may be a number
+        return list_table(table, root, None if target is None else str(target), encoding)  # a heading may be a number
     if target is not None:
         raise UserError(f"data.target is a column of the table data.labels, which is not given; got {target}")
     if root is None:

@@ -55,8 +55,8 @@ def parse_whole(path: Path, dialect: Dialect, reading: Reading) -> pa.Table:
     return with_points(table, dialect)
 
 
-def read_cells(path: Path) -> pa.Table:
-    """The table of a file, all its columns as text, with no marks of missing values."""
+def read_cells(path: Path, encoding: str | None = None) -> pa.Table:
+    """The table of a text file, all its columns as text, with no marks of missing values."""
 
     def parse(dialect: Dialect) -> pa.Table:
         with text_blocks(path, dialect, ()) as reader:
@@ -65,7 +65,7 @@ def read_cells(path: Path) -> pa.Table:
         refuse_open_quote(path, dialect, table)
         return table
 
-    return read_text(path, None, parse)
+    return read_text(path, encoding, parse)
 
 
 def _parsed(path: Path, dialect: Dialect, reading: Reading, columns: Sequence[str] = ()) -> pa.Table:
