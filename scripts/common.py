@@ -176,8 +176,8 @@ def _flags_first(words: Iterable[str]) -> list[str]:
 
 
 def _name_jobs() -> None:
-    """Name the folders of a sweep's jobs by what they differ in; by their numbers where that is long or a logger's, who
-    are told secrets."""
+    """Name the folders of a sweep's jobs by their seed and what they differ in; by numbers where that is long, or a
+    logger's, which is told secrets."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
@@ -186,9 +186,10 @@ def _name_jobs() -> None:
         return
     with contextlib.suppress(HydraException):  # it says what is wrong when its turn comes
         overrides = OverridesParser.create().parse_overrides(given)
-        fixed = [f"'{one.key_or_group}'" for one in overrides if not one.is_sweep_override()]
         swept = [one for one in overrides if one.is_sweep_override()]
-        sys.argv.append(f"hydra.job.config.override_dirname.exclude_keys=[run_dir,resume,zoo_path,{','.join(fixed)}]")
+        fixed = {one.key_or_group for one in overrides} - {one.key_or_group for one in swept} - {"seed"}
+        excluded = ",".join(["run_dir", "resume", "zoo_path", *(f"'{key}'" for key in sorted(fixed))])
+        sys.argv.append(f"hydra.job.config.override_dirname.exclude_keys=[{excluded}]")
         if any(one.key_or_group.startswith("logger.") for one in swept) or sum(map(_width, swept)) > LONGEST:
             sys.argv.append("hydra.sweep.subdir=${hydra:job.num}")
 

@@ -50,6 +50,7 @@ def test_a_sweep_of_many_settings_is_named_by_what_differs_wherever_its_flag_sta
         (["-m", "+logger.wandb.api_key=secret,other"], "hydra.sweep.subdir=${hydra:job.num}"),
         (["-m", f"data.path={'a' * 150},{'b' * 150}", f"+note={'c' * 99},d"], "hydra.sweep.subdir=${hydra:job.num}"),
         (["-m", f"seed={','.join(map(str, range(200)))}"], "exclude_keys="),
+        (["-m", "seed=0", "model=fnn"], "exclude_keys=[run_dir,resume,zoo_path,'model']"),
         (["seed=0"], "seed=0"),
     ],
 )

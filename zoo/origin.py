@@ -31,7 +31,9 @@ def held_out(splits: Splits, seen: np.ndarray, *names: str) -> Splits:
 def _less(splits: Splits, name: str, seen: np.ndarray) -> Split:
     split: Any = getattr(splits, name)
     if create_task(splits.spec).stream or split_keys(split) is None:
-        raise UserError(f"which parts of {splits.spec.name} the training saw cannot be told now; take other data")
+        raise UserError(
+            f"which parts of {splits.spec.name} the training saw cannot be told now; take other data, or train anew"
+        )
     rest: Any = unseen(split, seen)
     n = len(split) - len(rest)
     if not len(rest):
@@ -50,10 +52,11 @@ def place_of(data: Mapping[str, Any]) -> str:
 
 
 def run_of(weights: str) -> Run | None:
-    """The run folder that a release file lies in, where it does."""
+    """The folder of the finished run that a release file lies in, where it does."""
     path = Path(weights)
     run = Run(path if path.is_dir() else path.parent)
-    return run if weights not in list_pretrained() and run.config.exists() else None
+    is_one = run.config.exists() and run.metrics.exists()
+    return run if is_one and weights not in list_pretrained() else None
 
 
 def data_of(card: Mapping[str, Any], weights: str | Path) -> Mapping[str, Any]:

@@ -71,6 +71,7 @@ def release(name: str, runs: Path, *, together: bool = False) -> Path:
         "bytes": target.stat().st_size,
         "sha256": sha256_of(target),
         **{key: header[key] for key in ("n_parameters", "precision", "device", "hardware", "versions")},
+        **{key: header[key] for key in ("fingerprints",) if key in header},
         "model": header["model"],
         "config": header["config"],
         "spec": header["spec"],

@@ -189,6 +189,12 @@ def test_fault_25_steps_that_were_added_to_a_series(config, tmp_path, capsys):
         evaluate_weights(tmp_path / "run")
 
 
+def test_a_config_of_something_else_beside_a_file_is_no_run_folder(runs, tmp_path):
+    shutil.copy(runs["fnn"] / "model.safetensors", tmp_path)
+    (tmp_path / "config.yaml").write_text("a: &a 1\nb: *a\n")
+    assert evaluate_weights(tmp_path / "model.safetensors")["test"]
+
+
 def test_fault_25_images_that_were_added(config, tmp_path, monkeypatch, capsys):
     """Where images were added since the training, an evaluation measures those that it did not see."""
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
