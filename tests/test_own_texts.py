@@ -245,3 +245,13 @@ def test_headings_may_look_like_numbers_and_truth_values(tmp_path, value):
     frame = reviews().rename(columns={"label": {0: "0", True: "yes"}[value], "review": "2024"}).assign(more="x y z")
     splits = load(as_table(tmp_path / "own.csv", frame), target=value, text=2024)
     assert splits.spec.target_name == {0: "0", True: "yes"}[value] and len(held(splits)) == 40
+
+
+def test_labels_that_differ_little_are_said(tmp_path, capsys):
+    frame = reviews()
+    frame.loc[1, "label"], frame.loc[[3, 5, 7], "label"] = " pos ", "Pos"
+    splits = load(as_table(tmp_path / "own.csv", frame))
+    out = capsys.readouterr().out
+    assert splits.spec.class_names == ["Pos", "neg", "pos"]
+    assert "values differ in capitals alone: 'label' ('Pos', 'pos')" in out
+    assert "spaces around values" in out and "'label' (1 values, such as ' pos ')" in out

@@ -15,7 +15,8 @@ from zoo.data.sequences._files import Sequences
 from zoo.data.sequences._sequences import checked, first_places, sequence_inputs
 from zoo.data.splits import Batch, Splits, TensorSplit, carve
 from zoo.data.tabular._infer import infer_task, sort_texts
-from zoo.data.tabular._values import as_numbers, as_text, extent, missing, refuse, too_large
+from zoo.data.tabular._remarks import merged, say_remarks
+from zoo.data.tabular._values import as_numbers, as_text, extent, is_text, missing, refuse, too_large
 from zoo.errors import UserError
 from zoo.spec import Column, DataSpec, Input, float_type
 from zoo.terminal import print
@@ -72,8 +73,12 @@ def divide(
         target: what is predicted.
         task: "classification" or "regression"; None takes the file's word, or infers it and says so.
     """
-    parts = [_labelled(part) for part in (train, test) if part is not None]
+    given = [part for part in (train, test) if part is not None]
+    parts = [_labelled(part) for part in given]
     task = task or train.task or infer_task(target, parts[0].labels, np.arange(len(parts[0].values)), parts[0].place)
+    if task == "classification":
+        texts = [part.labels for part in given if part.labels is not None and is_text(part.labels.type)]
+        say_remarks((rule, f"'{target}' ({what})") for labels in texts for rule, what in merged(labels))
     targets, fields = _targets(target, task, parts)
     classes = targets[0].numpy() if task == "classification" else None
     rows, tested = np.arange(len(targets[0])), np.arange(len(targets[-1]))

@@ -126,9 +126,9 @@ def _of_table(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequenc
     table = table.rename_columns(list(first)) if bare else table
     column, label = _columns(table, reading, path, labelled)
     texts = as_text(plain(table[column])).fill_null("").to_pylist()
-    labels = as_text(plain(table[label])) if label and labelled else None
+    labels = plain(table[label]) if label and labelled else None
     told = reading.get("target") is not None or reading.get("headings") is not None
-    if labels is not None and not told and label in labels.unique().to_pylist():
+    if labels is not None and not told and label in as_text(labels).unique().to_pylist():
         places = {name: number for number, name in first.items()}
         return _of_table(
             path, {**reading, "text": places[column], "target": places[label], "headings": False}, labelled
@@ -143,7 +143,8 @@ def _of_table(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequenc
         marks = cells_of(reading).marks()
         known = {name: None if cell in marks else cell for name, cell in first.items()}
         texts, rows = [known[column] or "", *texts], [f"row 1 of {path.name}", *rows]
-        labels = None if labels is None else pa.concat_arrays([pa.array([known[str(label)]], pa.string()), labels])
+        first_label = None if labels is None else pa.array([known[str(label)]], pa.string())
+        labels = None if labels is None else pa.concat_arrays([first_label, as_text(labels)])
     found = {"text": column, "target": label, **({"headings": False} if bare else {})} if labelled else {}
     return Sequences(texts, labels, rows, [], None, found)
 

@@ -124,7 +124,7 @@ def _remarks(kind: str, array: pa.Array) -> Iterator[tuple[str, str]]:
     elif amount:
         yield AMOUNTS, repr(amount)
     if is_text(array.type):
-        yield from _merged(array)
+        yield from merged(array)
 
 
 def _converted(array: pa.Array) -> str | None:
@@ -135,7 +135,8 @@ def _converted(array: pa.Array) -> str | None:
     return cells[0].as_py() if len(cells) else None
 
 
-def _merged(array: pa.Array) -> Iterator[tuple[str, str]]:
+def merged(array: pa.Array) -> Iterator[tuple[str, str]]:
+    """What was merged among categories that are text, or may have to be: sentences, each with what it says."""
     raw, text = array.unique().drop_null(), as_text(array)
     names = text.unique().drop_null()
     if len(names) < len(raw):
