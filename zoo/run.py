@@ -91,8 +91,8 @@ class Run:
 
     def _prepare(self, config: Mapping[str, Any]) -> None:
         """Remove what a killed training left, see that this one may go on from what there is, and note its config."""
-        tidy(self.folder)
-        tidy(self.checkpoints)
+        for folder in (self.folder, self.checkpoints, *self.folder.glob("seed=*")):
+            tidy(folder)
         begun = self.metrics.exists() or any(self.checkpoints.glob("*.ckpt"))
         if begun and config["resume"] is None:
             raise UserError(

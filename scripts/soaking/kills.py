@@ -39,6 +39,7 @@ FAMILIES = {
     "fnn": ("model=fnn", "data.batch_size=64", "trainer.max_epochs=4", "model.dropout=0.2"),
     "cnn": ("model=cnn", "model.width=4", "data.batch_size=500", "trainer.max_epochs=2"),
     "rnn": ("model=rnn", "model.width=8", "data.batch_size=64", "trainer.max_epochs=3", "model.dropout=0.2"),
+    "seeds": ("model=fnn", "seeds=[0,1]", "data.batch_size=64", "trainer.max_epochs=4", "model.dropout=0.2"),
 }
 
 
@@ -156,7 +157,8 @@ def _train(config: Config, folder: str, event: int) -> None:
         sys.addaudithook(count)
     settings = {**config, "resume": "auto"}
     callbacks = [instantiate(callback) for callback in settings.pop("callbacks").values()]
-    zoo.train(settings, folder, callbacks)
+    train = zoo.train if settings["seeds"] is None else zoo.train_seeds
+    train(settings, folder, callbacks)
 
 
 def contents(folder: Path) -> dict[str, Any]:
@@ -165,18 +167,20 @@ def contents(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {
         "checkpoint": _common(SafeCheckpointIO().load_checkpoint(checkpoints(folder / "checkpoints")[0]))
     }
-    for path in folder.glob("*"):
-        name = path.name
-        if name == "metrics.csv":
+    for path in folder.rglob("*"):
+        name = str(path.relative_to(folder))
+        if path.is_dir() or (path.parent.name == "checkpoints" and path.suffix in (".ckpt", ".sha256")):
+            continue
+        if path.name == "metrics.csv":
             found[name] = [
                 {key: value for key, value in row.items() if key != "seconds"}
                 for row in csv.DictReader(io.StringIO(path.read_text()))
             ]
-        elif name == "metrics.json":
+        elif path.name == "metrics.json":
             found[name] = {key: value for key, value in json.loads(path.read_text()).items() if key != "seconds"}
-        elif name == "report.html":
+        elif path.name == "report.html":
             found[name] = re.sub(r"<dt>seconds<dd>[^<]*", "", path.read_text()).replace(str(folder), "")
-        elif path.is_file() and name != "config.yaml":
+        elif path.name != "config.yaml":
             found[name] = path.read_bytes()
     return found
 

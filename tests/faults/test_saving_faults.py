@@ -26,7 +26,7 @@ FAMILIES = ("fnn", "cnn", "rnn")
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, "seeds"])
 def test_fault_01_killed_at_any_moment(family, tmp_path):
     """Killed with SIGKILL at random moments, each second time inside a save, the same command with resume=auto ends in
     the weights, optimiser, average, history and report of the unbroken run, bit by bit, and leaves nothing else."""
@@ -35,6 +35,16 @@ def test_fault_01_killed_at_any_moment(family, tmp_path):
     while kills < 10:
         kills += list(chain.to_the_end()).count("kills")
         assert chain.differences() == []
+
+
+def test_fault_01_half_written_files_of_seeds_are_removed(config, tmp_path):
+    """What a kill leaves in the folders of several seeds is gone after the next start."""
+    settings = ("model=fnn", "seeds=[0,1]", "trainer.max_epochs=1", "resume=auto")
+    for folder in ("seed=0", "seed=1", "checkpoints"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / ".model.safetensors.abc.zoo-tmp").touch()
+    zoo.train_seeds(config(*settings), tmp_path)
+    assert not list(tmp_path.rglob("*.zoo-tmp"))
 
 
 def test_fault_01_stopped_early_and_killed_before_the_end(tmp_path):
