@@ -20,7 +20,8 @@ LONGEST = 200  # bytes of a folder's name, of which file systems take 255
 def main(config_name: str, run: Callable[..., float | None]) -> None:
     """Compose the config from conf/ and the command line, and call `run` with it.
 
-    Ends the process with 0 when done, 2 for the user's mistake, 3 when training diverged, 128 + n on signal n.
+    Ends the process with 0 when done, 2 for the user's mistake, 3 when training diverged, 4 when it lost one of several
+    processes, 128 + n on signal n.
 
     Args:
         config_name: the file in conf/, without its ending.
@@ -75,10 +76,12 @@ def outcome(error: BaseException, config_name: str | None = None, config: Any = 
         config_name: the file in conf/, where the command line itself may be wrong.
         config: what was composed, where that is known.
     """
-    from zoo.errors import DivergedError, InterruptedTraining, UserError
+    from zoo.errors import LOST, DivergedError, InterruptedTraining, LostProcessError, UserError
 
     if isinstance(error, DivergedError):
         return 3, str(error)
+    if isinstance(error, LostProcessError):
+        return LOST, str(error)
     if isinstance(error, InterruptedTraining):
         return 128 + error.signum, str(error)
     if isinstance(error, KeyboardInterrupt):

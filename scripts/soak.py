@@ -1,8 +1,8 @@
 """Kill trainings, or let them run long: python scripts/soak.py kills|memory [key=value ...].
 
 kills [n=300] [hours=] [seed=0]: kills trainings of each family, and of several seeds, with SIGKILL at random moments,
-    each second time inside a save, resumes them until they end, and compares what they leave with an unbroken training's, bit by bit.
-    Ends after n kills, or after so many hours.
+    each second time inside a save, resumes them until they end, and compares what they leave with an unbroken
+    training's, bit by bit. Ends after n kills, or after so many hours.
 memory [steps=10000] [epochs=200]: follows the memory of a training of each family.
 
 docs=FOLDER also writes the figures there, as <what>.json, and of memory a picture.

@@ -8,12 +8,19 @@ import signal
 import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pandas as pd
+import psutil
 import pytest
+import torch
+from common import outcome
 from conftest import ROOT
+from lightning.fabric.strategies.launchers import subprocess_script
 
 import zoo
+from zoo.checkpoint import newest
+from zoo.processes import _watch_parent, lost_process, watch_processes
 from zoo.run import is_first
 
 CLUSTER = ROOT / "scripts" / "cluster"
@@ -114,6 +121,75 @@ def test_one_process_is_the_first(monkeypatch, variables, first):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert is_first() == first
+
+
+# -- a process that is killed
+
+
+class Ended(BaseException):
+    """Raised in place of the end of the process."""
+
+
+@pytest.fixture
+def ends(monkeypatch, capsys):
+    """Call what ends the process; gives the exit code and the message."""
+
+    def end(code):
+        raise Ended(code)
+
+    monkeypatch.setattr("zoo.processes.GRACE", 0)
+    monkeypatch.setattr("os._exit", end)
+
+    def call(function, *args):
+        with pytest.raises(Ended) as caught:
+            function(*args)
+        return caught.value.args[0], capsys.readouterr().err
+
+    return call
+
+
+def test_a_process_that_others_wait_for_ends_them_with_4(ends, monkeypatch):
+    """Where one that Lightning started ended early, as its observer finds."""
+    monkeypatch.setenv("ZOO_PARENT", "0")  # and taken back
+    watch_processes()
+    killed, waiting = (SimpleNamespace(returncode=code, poll=list, kill=list, pid=1) for code in (-9, None))
+    code, err = ends(subprocess_script._ChildProcessObserver(os.getpid(), [waiting, killed])._run)
+    assert code == 4
+    assert err.startswith("another process of this training is gone: it ended with -9\n") and "resume=auto" in err
+
+
+def test_a_process_whose_first_is_gone_ends_with_4(ends):
+    assert ends(_watch_parent, os.getppid() + 1)[0] == 4
+
+
+def test_a_connection_that_fails_is_a_process_that_is_lost():
+    gloo = RuntimeError(
+        "[/gloo/tcp/pair.cc:545] Read error [127.0.0.1]:6041: Connection reset by peer. This is typical."
+    )
+    for error in (gloo, torch.distributed.DistNetworkError("no answer")):
+        code, message = outcome(lost_process(error))
+        assert code == 4 and "resume=auto" in message
+    assert "(Read error [127.0.0.1]:6041: Connection reset by peer)" in outcome(lost_process(gloo))[1]
+    assert lost_process(RuntimeError("mat1 and mat2 shapes cannot be multiplied")) is None
+
+
+@pytest.mark.long
+def test_a_killed_process_ends_the_command_with_4(tmp_path):
+    """In two lines, and what was saved is there to go on from."""
+    command = [sys.executable, ROOT / "scripts/train.py", *SETTINGS["fnn"], *TWO_PROCESSES, "trainer.max_epochs=5000"]
+    with subprocess.Popen(
+        [*command, f"run_dir={tmp_path}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stdout:
+            if line.startswith("epoch 2"):
+                next(
+                    child for child in psutil.Process(process.pid).children() if "train.py" in str(child.cmdline())
+                ).kill()
+                break
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 4
+    assert "another process of this training is gone" in err and len(err.splitlines()) == 2
+    assert newest(tmp_path / "checkpoints") is not None
 
 
 # Starts the tasks as srun does; tells the first, as SLURM tells all, that the time is over, if it is asked to.

@@ -1,4 +1,4 @@
-"""The two ways a command ends early: the user's mistake, and a training that diverged."""
+"""The ways a command ends early: the user's mistake, a training that diverged, was stopped, or lost a process."""
 
 import difflib
 from collections.abc import Iterable
@@ -31,6 +31,19 @@ class InterruptedTraining(Exception):
     def __init__(self, signum: int, checkpoint: str):
         super().__init__(f"interrupted by signal {signum}; saved {checkpoint}; go on with resume=auto")
         self.signum = signum
+
+
+LOST = 4  # the exit code of a training of several processes that lost one
+
+
+class LostProcessError(RuntimeError):
+    """Another process of this training ended before it was done, such as one that was killed. Scripts exit with 4."""
+
+    def __init__(self, how: str):
+        super().__init__(
+            f"another process of this training is gone: {how}\n"
+            "the system may have killed it, as it does when memory runs out; resume=auto goes on from what was saved"
+        )
 
 
 def unknown(kind: str, name: object, names: Iterable[str]) -> UserError:

@@ -22,6 +22,7 @@ from zoo.checkpoint import SafeCheckpointIO
 from zoo.errors import UserError, unknown
 from zoo.modules import ZooModule
 from zoo.modules.sharding import Sharded
+from zoo.processes import watch_processes
 from zoo.saving import Best, Divergence, Saving
 from zoo.system import free_memory
 
@@ -117,6 +118,8 @@ def create_trainer(
         )
     except (MisconfigurationException, RuntimeError, ValueError, TypeError) as error:
         raise UserError(f"trainer: {error}") from error
+    if trainer.world_size > 1:
+        watch_processes()
     if config["optim"].get("clip") and getattr(trainer.precision_plugin, "scaler", None):
         raise UserError("optim.clip and trainer.precision=16-mixed do not go together; take bf16-mixed")
     if config["trainer"]["rollback"] and trainer.world_size > 1:

@@ -36,6 +36,7 @@ from zoo.plain import last_part, map_paths
 from zoo.prediction import Predictor
 from zoo.pretrained import finetune as load_into
 from zoo.pretrained import list_pretrained, load, save_file
+from zoo.processes import lost_process
 from zoo.report import write_report
 from zoo.run import Run, is_first, say
 from zoo.spec import DataSpec
@@ -266,6 +267,8 @@ def _trained(
         checkpoint = best if is_sound(best) else None
         return _trained(run, config, seeds, splits, checkpoint, callbacks, loggers, error.times + 1)
     except (ValueError, RuntimeError) as error:
+        if trainer.world_size > 1 and (lost := lost_process(error)):
+            raise lost from error
         if checkpoint and re.search("loading state_dict|loaded state dict", str(error)):
             fix = f"{checkpoint} is of another model or optimiser; take back their settings, or give another run_dir"
         elif "Early stopping conditioned" in str(error):
