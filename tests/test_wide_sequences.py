@@ -130,6 +130,12 @@ def test_the_layout_and_the_headings_may_be_said(tmp_path):
     even = np.vstack([np.arange(N_STEPS), values])
     bare(tmp_path / "even.csv", {**dict(enumerate(even.T)), 9: ["up", *labels]}, ",")
     assert len(read_raw(load(tmp_path / "even.csv", headings=False).spec, tmp_path / "even.csv")[0]["lengths"]) == 41
+    named = frame.set_axis([*HEADINGS["numbered"], "mood"], axis=1)
+    named.to_csv(tmp_path / "named.csv", index=False)
+    assert load(tmp_path / "named.csv").spec.target_name == "mood"
+    named.assign(age=3).to_csv(tmp_path / "named.csv", index=False)
+    with pytest.raises(UserError, match=r"data\.target= one of mood, age"):
+        load(tmp_path / "named.csv")
     with pytest.raises(UserError, match="nearest: wide"):
         load(tmp_path / "own.csv", layout="wyde")
 

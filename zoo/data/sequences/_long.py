@@ -40,7 +40,8 @@ def read_long(path: Path, table: pa.Table, place: Place, reading: Mapping[str, A
         raise UserError(
             f"a table of steps has a column for the {field}; none is called {', '.join(USUAL[field])}\n"
             f"say which of {path.name}'s columns it is: data.{field}= one of {', '.join(table.column_names[:8])}\n"
-            "where each row is a whole sequence: data.layout=wide; one long series, to be forecast: data=series"
+            "a whole sequence in each row: data.layout=wide; one long series, to be forecast: data=series; texts: "
+            "data=texts"
         )
     channels = reading.get("columns") or [
         name for name in table.column_names if name not in (*named.values(), *times, *others)

@@ -64,9 +64,8 @@ def _read_wide(
     id, label = (named_column(table, reading.get(field), field, labelled) for field in ("id", "target"))
     if bare:
         label = _label_column(table, reading, labelled)
-    if labelled and not label:
-        raise UserError(f"a table of sequences has a column of labels; say which it is of {path.name}'s: data.target= "
-                        f"one of {', '.join(table.column_names[:8])}")  # fmt: skip
+    elif labelled and not label:
+        label = _only_other(path, [name for name in table.column_names if name != id])
     names = [name for name in table.column_names if name not in (id, label)]
     numbered = {} if bare else _channels(names)
     n = reading.get("n_columns", len(names))
@@ -88,6 +87,16 @@ def _read_wide(
         list(channels) if len(channels) > 1 else ["channel 1"],
         reading={key: value for key, value in found.items() if value is not None},
     )
+
+
+def _only_other(path: Path, names: Sequence[str]) -> str:
+    """The one column that is no step, as labels are called by any name."""
+    steps = {name for columns in _channels(names).values() for name in columns}
+    others = [name for name in names if name not in steps]
+    if len(others) != 1:
+        raise UserError(f"a table of sequences has a column of labels; say which it is of {path.name}'s: data.target= "
+                        f"one of {', '.join(others[:8] or names[:8])}")  # fmt: skip
+    return others[0]
 
 
 def _values(path: Path, table: pa.Table, place: Place, channels: Mapping[str, Sequence[str]]) -> np.ndarray:
