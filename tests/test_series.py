@@ -154,6 +154,18 @@ def test_ids_are_found_whatever_they_are(tmp_path, frame, option):
         load(tmp_path, frame)
 
 
+def test_a_count_of_the_parts_of_a_day_may_be_a_clock(tmp_path, capsys):
+    halves = pd.date_range("2024-02-01", periods=4 * N, freq="30min")
+    half = halves.hour * 2 + halves.minute // 30 + 1
+    frame = pd.DataFrame({"day": halves.strftime("%Y-%m-%d"), "settlement": half, "power": np.tile(VALUES, 4)})
+    with pytest.raises(UserError, match=r"if 'settlement' counts the hours of a day: data.time=\[day,settlement\]"):
+        load(tmp_path, frame)
+    with pytest.raises(UserError, match=r"or name the clock beside the date: data.time=\[day,...\]"):
+        load(tmp_path, frame[:60])
+    assert load(tmp_path, frame, time=["day", "settlement"]).spec.column_names == ["power"]
+    assert "steps" not in capsys.readouterr().out  # which are regular
+
+
 def test_windows_of_several_series_lie_within_one_and_share_its_splits(tmp_path):
     splits = load(tmp_path, panel().sample(frac=1, random_state=0), series_id="unique_id")
     alone = load(tmp_path, panel("A"), series_id="unique_id")

@@ -156,24 +156,33 @@ def _refuse_double(
     twice = pd.MultiIndex.from_arrays([codes, read.values]).duplicated()
     if not read.names or not twice.any():
         return
+    dates = isinstance(read.values, pd.DatetimeIndex)
+    days = dates and (read.values == pd.DatetimeIndex(read.values).normalize()).all()  # to which a clock may belong
     found = None if ids else find_ids(table, [*read.names, *others], read.values)
     if found:
-        names, n = found
-        option = names[0] if len(names) == 1 else f"[{','.join(names)}]"
-        one = "/".join(series_ids(table, names, place_in(path))[1][0])
-        raise UserError(
-            f"{path} holds {n:,} series by '{' and '.join(names)}', as its times repeat\n"
-            f"forecast all of them by data.series_id={option}, or one: data.series_id={option} data.only=[{one}]"
-        )
-    fix = "leave the second one out"
+        raise _several(path, table, *found, days=read.names[0] if days else None)
+    fix = ["leave the second one out"]
     if not ids:
-        fix += "; or name the column of ids, if these are several series: data.series_id="
-    if others:
-        fix += f"; or take a clock beside the date: data.time=[{read.names[0]},{others[0]}]"
-    if isinstance(read.values, pd.DatetimeIndex) and set(read.values[twice].hour) <= {1, 2, 3}:
-        fix += "; where clocks are put back, write times with their offset: 2024-10-27 02:00+01:00"
+        fix.append("name the column of ids, if these are several series: data.series_id=")
+    if days:
+        fix.append(f"name the clock beside the date: data.time=[{read.names[0]},{others[0] if others else '...'}]")
+    if dates and set(pd.DatetimeIndex(read.values[twice]).hour) <= {1, 2, 3}:
+        fix.append("where clocks are put back, write times with their offset: 2024-10-27 02:00+01:00")
+    rule = f"a series has a row for each time once, in '{' and '.join(read.names)}'"
     times = pa.array(read.values.astype(str).to_numpy(dtype=object))
-    refuse(f"a series has a row for each time once, in '{' and '.join(read.names)}'", times, twice, place_in(path), fix)
+    refuse(rule, times, twice, place_in(path), "; or ".join(fix))
+
+
+def _several(path: Path, table: pa.Table, ids: Sequence[str], n: int, *, days: str | None) -> UserError:
+    """The ways out where a table holds `n` series by its columns `ids`, or by a count of the hours of its `days`."""
+    option = ids[0] if len(ids) == 1 else f"[{','.join(ids)}]"
+    one = "/".join(series_ids(table, ids, place_in(path))[1][0])
+    counted = days and len(ids) == 1 and is_number(plain(table[ids[0]]).type)
+    return UserError(
+        f"{path} holds {n:,} series by '{' and '.join(ids)}', as its times repeat\n"
+        f"forecast all of them by data.series_id={option}, or one: data.series_id={option} data.only=[{one}]"
+        + (f"\nif '{option}' counts the hours of a day: data.time=[{days},{option}]" if counted else "")
+    )
 
 
 def _only(path: Path, series: Sequence[tuple[str, ...]], only: Sequence[str]) -> list[int]:

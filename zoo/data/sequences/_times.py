@@ -70,9 +70,11 @@ def read_times(table: pa.Table, names: Sequence[str], place: Place, form: str | 
     if len(names) > 1 and {"year"} <= {name.lower() for name in names} <= set(UNITS):
         return Times(list(names), _from_parts(columns, place))
     clocks = [name for name in names if _is_clock(columns[name])]
-    dates = [name for name in names if name not in clocks and not _is_unit(name, columns[name], names)]
     if len(names) == 1 and clocks:
         return Times(list(names), pd.Index(_clock(names[0], columns[names[0]], place).total_seconds()))
+    written = [name for name in names if name not in clocks and not is_number(columns[name].type)]
+    dates = written or [name for name in names if isinstance(_from_numbers(columns[name]), pd.DatetimeIndex)]
+    dates = list(names) if len(names) == 1 else dates
     if len(dates) != 1:
         raise UserError(
             f"several columns of time are a date and its clock, or year, month, day and so on; {', '.join(names)} hold "
@@ -112,10 +114,6 @@ def _is_date(column: pa.Array) -> bool:
 
 def _is_clock(column: pa.Array) -> bool:
     return pa.types.is_time(column.type) or (is_text(column.type) and bool(date_forms(column, CLOCKS)))
-
-
-def _is_unit(name: str, column: pa.Array, names: Sequence[str]) -> bool:
-    return len(names) > 1 and name.lower() in UNITS and is_number(column.type)
 
 
 def _is_counted(table: pa.Table, name: str, column: pa.Array) -> bool:
@@ -167,13 +165,16 @@ def _from_parts(columns: dict[str, pa.Array], place: Place) -> pd.DatetimeIndex:
 
 
 def _clock(name: str, column: pa.Array, place: Place) -> pd.TimedeltaIndex:
-    """Times of day (n_rows,): text, or numbers of hours, or of what the column is named by."""
+    """Times of day (n_rows,): text, or numbers of what the column is named by, else of hours, or of the equal parts of
+    a day where there are more than 24."""
     if is_text(column.type):
         forms = date_forms(column, CLOCKS) or CLOCKS[:1]
         times = pd.TimedeltaIndex(as_dates(column, forms[0]) - MIDNIGHT)
     else:
-        seconds = 1 if pa.types.is_time(column.type) else UNITS.get(name.lower()) or 3600
-        times = pd.to_timedelta(as_numbers(column) * seconds, unit="s")
+        numbers = as_numbers(column)
+        part = 3600 if numbers.max() <= 24 else 86_400 / (numbers.max() + 1 - numbers.min())
+        seconds = 1 if pa.types.is_time(column.type) else UNITS.get(name.lower()) or part
+        times = pd.to_timedelta(numbers * seconds, unit="s")
     bad = np.asarray(times.isna() | (times < pd.Timedelta(0)) | (times > pd.Timedelta("24h")))
     refuse(f"column '{name}' holds a time of day in each row", column, bad, place, "write it as 13:30 or 13:30:00")
     return times
