@@ -5,11 +5,12 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
-_waiting: Counter[str] | None = None  # lines of a block whose equal ones are joined
+_waiting: ContextVar[Counter[str] | None] = ContextVar("waiting", default=None)  # lines of a block that joins them
 
 
 def visible(text: str) -> str:
@@ -24,12 +25,12 @@ def visible(text: str) -> str:
 @contextlib.contextmanager
 def joined() -> Iterator[None]:
     """Print each line of the block when it ends, those that are equal once, with how often they were printed."""
-    global _waiting
-    before, _waiting = _waiting, Counter()
+    lines: Counter[str] = Counter()
+    before = _waiting.set(lines)
     try:
         yield
     finally:
-        lines, _waiting = _waiting, before
+        _waiting.reset(before)
         for line, n in lines.items():
             print(line + f" ({n:,} times)" * (n > 1))
 
@@ -37,7 +38,8 @@ def joined() -> Iterator[None]:
 def print(*values: object, **options: Any) -> None:
     """The builtin, whose text is `visible`."""
     texts = [visible(str(value)) for value in values]
-    if _waiting is None or options:
+    waiting = _waiting.get()
+    if waiting is None or options:
         builtins.print(*texts, **options)
     else:
-        _waiting[" ".join(texts)] += 1
+        waiting[" ".join(texts)] += 1
