@@ -5,6 +5,7 @@ import io
 import unicodedata
 import zipfile
 
+import numpy as np
 import pandas as pd
 import pytest
 import test_tables
@@ -92,6 +93,25 @@ def test_a_title_above_the_headings_is_refused_with_their_row(load, frame, delim
     title = title.format(delimiter)
     content = title + frame.to_csv(index=False, sep=delimiter, decimal="." if delimiter == "," else ",")
     refused(load, content, f"row {1 + title.count(chr(10))} looks like headings: size, rooms, city, sold")
+
+
+def test_a_title_above_headings_of_words_alone(load, frame):
+    words = frame.assign(size=np.resize(["small", "large"], N), rooms="some").to_csv(index=False)
+    refused(load, "Houses,,,\n" + words, "no column 'sold'", "row 2 has it", "delete the rows above")
+
+
+def test_a_delimiter_at_the_end_of_each_row(load, frame, capsys):
+    content = frame.to_csv(index=False, sep=";", decimal=",").replace("\n", ";\n").replace("sold;\n", "sold\n")
+    same(load(content), load(frame))
+    assert "ignored, empty: 'column 5'" in capsys.readouterr().out
+    refused(load, content.replace("yes;\n", "yes;x\n"), "each row", "row")
+
+
+def test_headings_in_several_lines(load, frame):
+    frame = frame.rename(columns={"size": "size\n(m\u00b2)", "sold": "sold\u00a0 off"})
+    splits = load(frame, target="sold off")
+    assert set(kinds(splits)) == {"size (m\u00b2)", "rooms", "city"}
+    assert len(read_raw(splits.spec, frame)[0]["numeric"]) == N
 
 
 def test_headings_of_a_title_with_empty_columns(load, frame):

@@ -141,11 +141,14 @@ def test_fault_35_labels_that_differ_in_spaces_or_capitals(load, frame, said):
     assert "values differ in capitals alone: 'city' ('BONN', 'Bonn', 'KÖLN', 'Köln', 'ULM', 'Ulm')" in said()
 
 
-def test_fault_35_a_row_of_totals_is_named(load, frame, said):
+def test_fault_35_a_row_of_totals_is_named(load, frame, said, tmp_path):
     """A row whose target is far from all others, such as a row of totals, is named with its row and its text."""
     total = pd.DataFrame({"size": [0.0], "rooms": [frame.rooms.sum()], "city": ["Summe"], "sold": ["no"]})
-    load(pd.concat([frame, total]), target="rooms")
+    splits = load(pd.concat([frame, total]), target="rooms")
     out = said()
+    pd.concat([frame, total]).to_csv(tmp_path / "test.csv", index=False)
+    read_labelled(splits.spec, {"path": str(tmp_path / "test.csv")})
+    assert f"in row {N + 2} of test.csv ('Summe'" in said()
     assert "'rooms' is " in out and f"in row {N + 2} of houses.csv ('Summe': {frame.rooms.sum():g})" in out
     heavy = frame.assign(rooms=np.exp(np.random.default_rng(0).normal(0, 2, N)))
     load(heavy, target="rooms")

@@ -21,8 +21,8 @@ def many(value: Any) -> list[Any]:
 
 
 def heading(value: object) -> str:
-    """A heading as all are compared: without spaces around it, and its accents in one form (NFC)."""
-    return unicodedata.normalize("NFC", str(value)).strip()
+    """A heading as all are compared: in one line, with single plain spaces, and its accents in one form (NFC)."""
+    return " ".join(unicodedata.normalize("NFC", str(value)).split())
 
 
 def as_written(value: Any, names: Iterable[str]) -> str:

@@ -100,7 +100,8 @@ def tell_dialect(path: Path, encoding: str | None = None, *, utf8: bool = True) 
     if not text.strip():
         raise UserError(f"{path} is empty; a table has headings in its first line, and rows")
     if re.search("[\x00-\x08\x0e-\x1f]", text):
-        raise UserError(f"{path} is not text: a table is a .csv, .tsv, .txt, .jsonl or .parquet file; save it as one")
+        raise UserError(f"{path} is not text: a table is a .csv, .tsv, .txt, .jsonl or .parquet file; save it as one\n"
+                        "text in UTF-16 without a mark is read by data.encoding=utf-16-le")  # fmt: skip
     if encoding not in ("utf8", "utf16") and "\ufffd" in text:
         raise undecodable(path, given)
     if len(sample) == SAMPLE:
@@ -111,7 +112,8 @@ def tell_dialect(path: Path, encoding: str | None = None, *, utf8: bool = True) 
                         "or a quote in it is never closed")  # fmt: skip
     _refuse_title(path, rows)
     first, *others = rows
-    headings = [heading(name) or f"column {index}" for index, name in enumerate(first.values, 1)]
+    names = [*first.values, *[""] * _trailing_delimiters(rows)]
+    headings = [heading(name) or f"column {index}" for index, name in enumerate(names, 1)]
     if not others and len(sample) < SAMPLE:
         raise no_rows(path, headings)
     check_headings(headings, str(path))
@@ -201,6 +203,22 @@ def _refuse_title(path: Path, rows: list[_Row]) -> None:
         raise UserError(f"the first row of a table is its headings; that of {path} is {title!r:.60}, and row "
                         f"{rows[place].number} looks like headings: {headings:.80}\n"
                         "delete the rows above it, or begin each of them with #")  # fmt: skip
+
+
+def _trailing_delimiters(rows: list[_Row]) -> int:
+    """The empty values at the end of each row, beyond the headings."""
+    (first, *_), *others = rows
+    beyond = {len(row.values) - len(first) for row in others} if others else {0}
+    return max(beyond) if len(beyond) == 1 and not any("".join(row.values[len(first) :]) for row in others) else 0
+
+
+def row_of_text_with(path: Path, encoding: str | None, name: str) -> int | None:
+    """The first row, of those below the headings, that has a value; as a spreadsheet counts it."""
+    dialect = tell_dialect(path, encoding)
+    with opened(path, silent=True) as file:
+        _, text = _decoded(file.read(SAMPLE), dialect.encoding, dialect.encoding == "utf8")
+    rows = _rows(text, dialect.delimiter)[:HIGHEST]
+    return next((row.number for row in rows if name in map(heading, row.values)), None)
 
 
 def _headed(rows: list[_Row]) -> bool:

@@ -9,7 +9,16 @@ import pyarrow.parquet
 
 from zoo.data.cache import kept
 from zoo.data.plain import heading
-from zoo.data.tabular._dialect import MARKS, USUAL, Reading, check_encoding, no_rows, tell_dialect, undecodable
+from zoo.data.tabular._dialect import (
+    MARKS,
+    USUAL,
+    Reading,
+    check_encoding,
+    no_rows,
+    row_of_text_with,
+    tell_dialect,
+    undecodable,
+)
 from zoo.data.tabular._json import JSON_FORMS, parse_json
 from zoo.data.tabular._mapped import mapped, sound, stream_json, stream_parquet, stream_text
 from zoo.data.tabular._packed import FAILURES, check_unpacked, opened, packing, table_form
@@ -88,6 +97,12 @@ def mark_at(path: Path, reading: Reading, column: str, row: int) -> str | None:
         return None
     mark = raw_cell(path, tell_dialect(path, reading.encoding), column, row)
     return mark if mark in MARKS else None
+
+
+def row_with(path: Path, reading: Reading, name: str) -> int | None:
+    """The first row, of the top ones of a text file, that has a value."""
+    text = table_form(path) not in (".parquet", *JSON_FORMS)
+    return row_of_text_with(path, reading.encoding, name) if text else None
 
 
 def place_in(path: Path, encoding: str | None = None) -> Place:

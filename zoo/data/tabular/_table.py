@@ -210,7 +210,9 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     if classes:
         values, _ = class_codes(target, goal, classes, place)
     else:
-        values = numbers(Column(target), goal, place)[:, None].astype(spec.target.dtype)
+        amounts = numbers(Column(target), goal, place)
+        say_far_rows(target, amounts, table, known, place)
+        values = amounts[:, None].astype(spec.target.dtype)
     print(f"{path.name}: all {len(known):,} rows whose '{target}' is known")
     dates = spec.reading.get("dates")
     part = _parts(spec.columns, table, torch.from_numpy(values), dates=dates, place=place, keep=keep)

@@ -14,7 +14,7 @@ from zoo.data import DATA, Facts
 from zoo.data.plain import as_written, heading, many, texts
 from zoo.data.splits import Splits, sample_keys, say_twins
 from zoo.data.tabular._dialect import Reading, usual_marks
-from zoo.data.tabular._files import check_path
+from zoo.data.tabular._files import check_path, row_with
 from zoo.data.tabular._infer import infer_task, listed, read_dates
 from zoo.data.tabular._own import found, read_own
 from zoo.data.tabular._rows import split_rows
@@ -107,13 +107,15 @@ def csv(
     names = table.column_names
     quote = "" if isinstance(target, str) else f"\nquote a heading that is a number or a truth value: {QUOTED}"
     target = as_written(target, names)
+    if target not in names:
+        raise _no_target(target, names, paths[0], reading, quote)
     group, time = (None if one is None else as_written(one, names) for one in (group, time))
     kinds = dict.fromkeys(filter(None, (group, time)), "ignore")
     kinds |= {as_written(one, names): kind for one, kind in given["columns"].items()}
     kinds |= dict.fromkeys((as_written(one, names) for one in many(ignore)), "ignore")
     task = task or TASKS.get(kinds.pop(target, ""))
     table = _without_index(table, index, {target, *kinds})
-    goal = _column(table, target, f" (headings: first line of {path}, parted by comma, semicolon, tab or |){quote}")
+    goal = plain(table[target])
     rows = _known(target, goal, place, mark)
     own = rows[rows < n_own]
     if len(own) < FEWEST:
@@ -170,8 +172,11 @@ def _schema(path: str | None) -> dict[str, Any]:
     return {"columns": {}, **values}
 
 
-def _column(table: pa.Table, name: str, where: str = "") -> pa.Array:
-    return plain(found(table, name, where))
+def _no_target(target: str, names: Sequence[str], path: Path, reading: Reading, quote: str) -> UserError:
+    row = row_with(path, reading, target)
+    hint = f"\nrow {row} has it: if it is the headings, delete the rows above it, or begin each of them with #"
+    where = f" (headings: first line of {path}, parted by comma, semicolon, tab or |)"
+    return UserError(f"{unknown('column', target, names)}{where}{hint if row else ''}{quote}")
 
 
 def _without_index(table: pa.Table, index: Sequence[str], named: Collection[str]) -> pa.Table:
@@ -224,7 +229,7 @@ def _by(
     name = {"group": group, "time": time}.get(split)
     if split in ("group", "time") and name is None:
         raise UserError(f"data.split={split} needs the column: data.{split}=<heading>")
-    column = goal if name is None else _column(table, name)
+    column = goal if name is None else plain(found(table, name))
     empty = missing(column)
     refuse(
         f"each row has its {split}, '{name}'", column, empty & np.isin(np.arange(len(empty)), rows), place, "fill it in"
