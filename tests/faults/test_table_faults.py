@@ -1,5 +1,8 @@
 """Faults 33 and 35: cells that make a pattern slow, and what is dropped, merged or converted while a table is read."""
 
+import unicodedata
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -7,6 +10,7 @@ import pytest
 import test_tables
 from test_tables import N, kinds, refused, same
 
+import zoo
 from zoo.data.readers import read_raw
 from zoo.data.tabular import _dialect
 from zoo.data.tabular._table import read_labelled
@@ -168,3 +172,33 @@ def test_fault_35_text_keeps_its_form_where_nothing_is_merged():
     """Spaces go from the ends of text and accents are brought to one form; nothing else changes."""
     assert as_text(pa.array([" a  b ", "e\u0301", None])).to_pylist() == ["a  b", "\u00e9", None]
     assert _dialect.Reading(not_missing=["NA"], missing=["x"]).marks().count("NA") == 0
+
+
+def test_fault_35_times_and_channels_with_leading_zeros_are_numbers(tmp_path):
+    """In series and sequences, months, hours and channels may have leading zeros; ids and labels keep theirs."""
+    months = pd.DataFrame({"year": np.repeat(range(1990, 2020), 12), "month": [f"{n % 12 + 1:02}" for n in range(360)]})
+    months["load"] = [f"{n % 40:03}" for n in range(360)]
+    months.to_csv(tmp_path / "load.csv", index=False)
+    series = zoo.load_data("series", path=str(tmp_path / "load.csv"), look_back=6, horizon=2)
+    assert series.spec.column_names == ["load"]
+    assert series.spec.reading["date_column"] == ["year", "month"]
+    steps = [(f"{n:02}", t, (n * 7 + t) % 11, f"{n % 2:02}") for n in range(40) for t in range(6)]
+    pd.DataFrame(steps, columns=["id", "t", "x", "label"]).to_csv(tmp_path / "steps.csv", index=False)
+    assert zoo.load_data("sequences", path=str(tmp_path / "steps.csv")).spec.class_names == ["00", "01"]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_fault_35_accents_in_headings_of_series_and_sequences(tmp_path, form):
+    """Options of series and sequences name headings whichever way their accents are written."""
+    other = "NFD" if form == "NFC" else "NFC"
+    written, named = (partial(unicodedata.normalize, one) for one in (form, other))
+    hours = pd.date_range("2024-01-01", periods=200, freq="h")
+    frame = pd.DataFrame({written("été"): hours, written("énergie"): np.arange(200) % 24, "b": np.arange(200) % 7})
+    frame.to_csv(tmp_path / "load.csv", index=False)
+    options = {"time": named("été"), "columns": [named("énergie")], "look_back": 6, "horizon": 2}
+    assert zoo.load_data("series", path=str(tmp_path / "load.csv"), **options).spec.column_names == ["énergie"]
+    steps = [(n, t, (n * 7 + t) % 11, "ab"[n % 2]) for n in range(40) for t in range(6)]
+    names = [written("numéro"), "t", "x", written("étiquette")]
+    pd.DataFrame(steps, columns=names).to_csv(tmp_path / "s.csv", index=False)
+    found = zoo.load_data("sequences", path=str(tmp_path / "s.csv"), id=named("numéro"), target=named("étiquette"))
+    assert found.spec.class_names == ["a", "b"]

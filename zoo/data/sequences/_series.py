@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from zoo.data.plain import texts
+from zoo.data.plain import as_written, many, texts
 from zoo.data.sequences._gaps import carry_forward
 from zoo.data.sequences._panel import find_ids, series_ids
 from zoo.data.sequences._times import Times, find_times, read_times
 from zoo.data.tabular._files import place_in, read_table
-from zoo.data.tabular._values import is_number, only_numbers, plain, refuse, too_large
+from zoo.data.tabular._values import counted, is_number, only_numbers, plain, refuse, too_large
 from zoo.errors import UserError, unknown
 from zoo.spec import DataSpec
 from zoo.terminal import print
@@ -64,7 +64,12 @@ def read_series(
         UserError: for a column that is not there or not of its kind, times that are missing or twice, and infinity.
     """
     table, place = read_table(path), place_in(path)
-    ids, named = (texts(reading.get(what)) for what in ("series_id", "date_column"))
+    ids, named = (
+        [as_written(one, table.column_names) for one in many(reading.get(what))]
+        for what in ("series_id", "date_column")
+    )
+    columns = None if columns is None else [as_written(name, table.column_names) for name in columns]
+    table = counted(table, ids)
     if later:
         ids, named = (_there(path, table, some) for some in (ids, named))
     for name in [*(columns or []), *ids, *named]:

@@ -18,7 +18,7 @@ from zoo.data.tabular._dialect import MISSING
 from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._infer import date_forms
 from zoo.data.tabular._packed import opened
-from zoo.data.tabular._values import Place, as_dates, as_numbers, is_text, missing, only_numbers, plain
+from zoo.data.tabular._values import Place, as_dates, as_numbers, counted, is_text, missing, only_numbers, plain
 from zoo.errors import UserError
 from zoo.terminal import print
 
@@ -39,6 +39,8 @@ def read_sequence_table(path: Path, reading: Mapping[str, Any], labelled: bool) 
     bare = table is not None
     place: Place = (lambda row: f"row {row + 1} of {path.name}") if bare else place_in(path, reading.get("encoding"))
     table = read_table(path, cells_of(reading)) if table is None else table
+    codes = [named_column(table, reading.get(field), field, False) for field in ("id", "target")]
+    table = counted(table, [name for name in codes if name])
     if _is_wide(table, bare, reading):
         return _read_wide(path, table, bare, place, reading, labelled)
     return read_long(path, table, place, reading, labelled)

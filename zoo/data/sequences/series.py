@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from zoo.data import DATA, Facts
-from zoo.data.plain import texts
+from zoo.data.plain import many
 from zoo.data.sequences._series import read_series
 from zoo.data.sequences._windows import series_splits
 from zoo.data.splits import Splits, check_shares
@@ -56,7 +56,7 @@ def series(
         raise UserError("say which table: data=series data.path=power.csv")
     check_shares(val_share, test_share)
     reading = {"date_column": time, "series_id": series_id, "only": only}
-    found = read_series(Path(path).expanduser(), reading, None if columns is None else texts(columns))
+    found = read_series(Path(path).expanduser(), reading, None if columns is None else many(columns))
     names = [str(name) for name in found.frames[0].columns]
     values = [frame.to_numpy(np.float64) for frame in found.frames]
     shares = (1 - val_share - test_share, 1 - test_share, 1)

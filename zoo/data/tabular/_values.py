@@ -1,7 +1,7 @@
 """One column of a table as numbers, text or dates, whatever it comes as; and the refusal of cells that are none."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -100,6 +100,17 @@ def check_type(name: str, array: pa.Array) -> None:
 def missing(array: pa.Array) -> np.ndarray:
     """Mask (n,) that is True where there is no value, or NaN."""
     return array.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
+
+
+def counted(table: pa.Table, codes: Collection[str]) -> pa.Table:
+    """A table whose whole numbers with leading zeros are numbers, such as months, but for the columns `codes`."""
+    for place, name in enumerate(table.column_names):
+        column = plain(table[name])
+        if name not in codes and is_text(column.type):
+            zeros, whole = (pc.match_substring_regex(column, form) for form in (ZERO_LED, r"^\s*\d{1,18}\s*$"))
+            if pc.any(zeros).as_py() and pc.all(whole).as_py():
+                table = table.set_column(place, name, pc.utf8_trim_whitespace(column).cast(pa.int64()))
+    return table
 
 
 def as_text(array: pa.Array) -> pa.Array:
