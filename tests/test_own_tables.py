@@ -280,3 +280,29 @@ def test_accents_do_not_tell_headings_or_categories_apart(load, frame, capsys):
 def test_a_misspelt_option_of_marks_is_refused():
     with pytest.raises(UserError, match="no usual mark of missing values 'nope'"):
         zoo.load_data("csv", path="t.csv", target="y", not_missing=["nope"])
+
+
+# -- tables of sequences
+
+
+@pytest.mark.parametrize("data", ["series", "sequences", "texts"])
+def test_other_encodings_of_series_sequences_and_texts(tmp_path, data):
+    path, utf8 = tmp_path / "t.csv", tmp_path / "utf8.csv"
+    hours = pd.date_range("2024-01-01", periods=200, freq="h")
+    words = ["、 sun and fog", "rain and 、 wind", "cold 、 and warm"]
+    steps = [(n, t, n * t % 7, "、。"[n % 2]) for n in range(40) for t in range(6)]
+    frame, options = {
+        "series": ({"時": hours, "力、": np.arange(200) % 24}, {"look_back": 6, "horizon": 2, "time": "時"}),
+        "sequences": (dict(zip("番t力種", zip(*steps, strict=True), strict=True)), {"id": "番", "target": "種"}),
+        "texts": ({"文": words * 20, "種": ["、", "。"] * 30}, {"target": "種", "text": "文"}),
+    }[data]
+    frame = pd.DataFrame(frame)
+    frame.to_csv(path, index=False, encoding="shift_jis")
+    frame.to_csv(utf8, index=False)
+    with pytest.raises(UserError, match=r"data\.encoding=shift_jis"):
+        zoo.load_data(data, path=str(path), **options)
+    splits = zoo.load_data(data, path=str(path), encoding="shift_jis", **options)
+    same(splits, zoo.load_data(data, path=str(utf8), **options))
+    assert splits.spec.reading["encoding"] == "shift_jis"
+    (new, _), (wanted, _) = (read_raw(splits.spec, one) for one in (path, utf8))
+    assert all((new[name] == wanted[name]).all() for name in new)

@@ -34,6 +34,11 @@ def as_written(value: Any, names: Iterable[str]) -> str:
     return next((name for name in names if reads_as(name, value)), text)
 
 
+def all_as_written(values: Any, names: Iterable[str]) -> list[str]:
+    """`as_written` of a list, or of a single value."""
+    return [as_written(value, names) for value in many(values)]
+
+
 def reads_as(name: str, value: Any) -> bool:
     """Whether the command line or yaml reads a text as `value`."""
     if isinstance(value, str):

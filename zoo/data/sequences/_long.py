@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.data.plain import as_written, many
+from zoo.data.plain import all_as_written, as_written
 from zoo.data.sequences._files import Sequences
 from zoo.data.sequences._times import find_times, read_times
 from zoo.data.tabular._infer import read_dates
@@ -33,7 +33,7 @@ def read_long(path: Path, table: pa.Table, place: Place, reading: Mapping[str, A
     """
     named = {field: named_column(table, reading.get(field), field, labelled) for field in ("id", "target")}
     taken = [*(reading.get("columns") or []), *(name for name in named.values() if name)]
-    times, others = _time_columns(table, many(reading.get("time")), taken, place, labelled)
+    times, others = _time_columns(table, reading.get("time"), taken, place, labelled)
     ids = plain(table[named["id"]]) if named["id"] else None
     if labelled and (ids is None or not named["target"]):
         field = "target" if ids is not None else "id"
@@ -77,11 +77,11 @@ def named_column(table: pa.Table, name: Any, field: str, needed: bool) -> str | 
 
 
 def _time_columns(
-    table: pa.Table, named: list[Any], taken: Sequence[str], place: Place, needed: bool
+    table: pa.Table, named: Any, taken: Sequence[str], place: Place, needed: bool
 ) -> tuple[list[str], list[str]]:
     """The columns that order the rows: those named, else those that hold times, else one of a usual name; and others
     that hold times."""
-    named = [as_written(name, table.column_names) for name in named]
+    named = all_as_written(named, table.column_names)
     if named and (needed or set(named) <= set(table.column_names)):
         return [named_column(table, name, "time", needed) or name for name in named], []
     found, others = find_times(table, taken, place)

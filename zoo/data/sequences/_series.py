@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from zoo.data.plain import as_written, many, texts
+from zoo.data.plain import all_as_written, texts
+from zoo.data.sequences._files import cells_of
 from zoo.data.sequences._gaps import carry_forward
 from zoo.data.sequences._panel import find_ids, series_ids
 from zoo.data.sequences._times import Times, find_times, read_times
@@ -63,12 +64,9 @@ def read_series(
     Raises:
         UserError: for a column that is not there or not of its kind, times that are missing or twice, and infinity.
     """
-    table, place = read_table(path), place_in(path)
-    ids, named = (
-        [as_written(one, table.column_names) for one in many(reading.get(what))]
-        for what in ("series_id", "date_column")
-    )
-    columns = None if columns is None else [as_written(name, table.column_names) for name in columns]
+    table, place = read_table(path, cells_of(reading)), place_in(path, reading.get("encoding"))
+    ids, named = (all_as_written(reading.get(what), table.column_names) for what in ("series_id", "date_column"))
+    columns = None if columns is None else all_as_written(columns, table.column_names)
     table = counted(table, ids)
     if later:
         ids, named = (_there(path, table, some) for some in (ids, named))

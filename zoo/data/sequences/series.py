@@ -8,6 +8,7 @@ import torch
 
 from zoo.data import DATA, Facts
 from zoo.data.plain import many
+from zoo.data.sequences._files import cell_options
 from zoo.data.sequences._series import read_series
 from zoo.data.sequences._windows import series_splits
 from zoo.data.splits import Splits, check_shares
@@ -33,6 +34,9 @@ def series(
     time: str | Sequence[str] | None = None,
     series_id: str | Sequence[str] | None = None,
     only: Sequence[str] | None = None,
+    missing: Sequence[str] | None = None,
+    not_missing: Sequence[str] | None = None,
+    encoding: str | None = None,
     look_back: int = 96,
     horizon: int = 24,
     val_share: float = 0.1,
@@ -47,6 +51,9 @@ def series(
             else takes the order of the rows.
         series_id: the column of ids where the table holds several series, or several such columns.
         only: ids of the series to take; None takes all.
+        missing: marks of missing values, beside the empty cell, NA, ?, - and the like.
+        not_missing: of these usual marks, those that are values in columns of text, such as an id NA.
+        encoding: of a file that is not UTF-8, such as shift_jis or cp1251; None is Windows-1252.
         look_back: steps that are seen.
         horizon: steps to forecast.
         val_share: share of the steps.
@@ -55,7 +62,8 @@ def series(
     if path is None:
         raise UserError("say which table: data=series data.path=power.csv")
     check_shares(val_share, test_share)
-    reading = {"date_column": time, "series_id": series_id, "only": only}
+    cells = cell_options(missing, not_missing, encoding)
+    reading = {"date_column": time, "series_id": series_id, "only": only, **cells}
     found = read_series(Path(path).expanduser(), reading, None if columns is None else many(columns))
     names = [str(name) for name in found.frames[0].columns]
     values = [frame.to_numpy(np.float64) for frame in found.frames]
@@ -72,7 +80,7 @@ def series(
         ends,
         look_back,
         horizon,
-        reading=found.reading,
+        reading=found.reading | cells,
         licence=FACTS.licence,
         source=Path(path).name,
     )

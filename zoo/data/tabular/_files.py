@@ -111,7 +111,7 @@ def place_in(path: Path, encoding: str | None = None) -> Place:
     @functools.cache
     def first() -> int:
         form = table_form(path)
-        return 1 if form in (".parquet", *JSON_FORMS) else 1 + tell_dialect(path, encoding).headings_row
+        return 1 if form in (".parquet", *JSON_FORMS) else 1 + tell_dialect(path, encoding or "latin-1").headings_row
 
     return lambda row: f"row {row + first()} of {path.name}"
 

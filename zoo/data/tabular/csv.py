@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zoo.data import DATA, Facts
-from zoo.data.plain import as_written, heading, many, texts
+from zoo.data.plain import all_as_written, as_written, heading, texts
 from zoo.data.splits import Splits, sample_keys, say_twins
 from zoo.data.tabular._dialect import Reading, usual_marks
 from zoo.data.tabular._files import check_path, row_with
@@ -112,7 +112,7 @@ def csv(
     group, time = (None if one is None else as_written(one, names) for one in (group, time))
     kinds = dict.fromkeys(filter(None, (group, time)), "ignore")
     kinds |= {as_written(one, names): kind for one, kind in given["columns"].items()}
-    kinds |= dict.fromkeys((as_written(one, names) for one in many(ignore)), "ignore")
+    kinds |= dict.fromkeys(all_as_written(ignore, names), "ignore")
     task = task or TASKS.get(kinds.pop(target, ""))
     table = _without_index(table, index, {target, *kinds})
     goal = plain(table[target])
