@@ -178,23 +178,36 @@ def _flags_first(words: Iterable[str]) -> list[str]:
     return words
 
 
+UNNAMED = ("run_dir", "resume", "zoo_path")  # in conf/train.yaml too
+
+
 def _name_jobs() -> None:
-    """Name the folders of a sweep's jobs by their seed and what they differ in; by numbers where that is long, or a
-    logger's, which is told secrets."""
+    """Name the folders of a sweep's jobs by their overrides, less paths and a logger's settings, which may be secret;
+    where that is long by what they differ in and the seed, and where that is long too by their numbers."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
-    given = [word for word in sys.argv[1:] if not word.startswith("-") and "=" in word]
     if not {"-m", "--multirun"} & set(sys.argv):
         return
     with contextlib.suppress(HydraException):  # it says what is wrong when its turn comes
-        overrides = OverridesParser.create().parse_overrides(given)
-        swept = [one for one in overrides if one.is_sweep_override()]
-        fixed = {one.key_or_group for one in overrides} - {one.key_or_group for one in swept} - {"seed"}
-        excluded = ",".join(["run_dir", "resume", "zoo_path", *(f"'{key}'" for key in sorted(fixed))])
-        sys.argv.append(f"hydra.job.config.override_dirname.exclude_keys=[{excluded}]")
-        if any(one.key_or_group.startswith("logger.") for one in swept) or sum(map(_width, swept)) > LONGEST:
+        given = [word for word in sys.argv[1:] if not word.startswith("-") and "=" in word]
+        parsed = OverridesParser.create().parse_overrides(given)
+        overrides = {one.key_or_group: one for one in parsed if one.key_or_group not in UNNAMED}
+        swept = {key for key, one in overrides.items() if one.is_sweep_override()}
+        for named in ({key for key in overrides if not _private(key)} | swept, swept | {"seed"} & set(overrides)):
+            if sum(_width(overrides[key]) for key in named) <= LONGEST:
+                break
+        excluded = [*UNNAMED, *(f"'{key}'" for key in overrides if key not in named)]
+        sys.argv.append(f"hydra.job.config.override_dirname.exclude_keys=[{','.join(excluded)}]")
+        if any(key.startswith("logger.") for key in swept) or sum(_width(overrides[key]) for key in named) > LONGEST:
             sys.argv.append("hydra.sweep.subdir=${hydra:job.num}")
+
+
+def _private(key: str) -> bool:
+    """Whether what a setting holds may be a secret or a path."""
+    from zoo.plain import is_path
+
+    return key.startswith("logger.") or is_path(key.rpartition(".")[2], "")
 
 
 def _width(override: Any) -> int:

@@ -43,24 +43,37 @@ def test_a_sweep_of_many_settings_is_named_by_what_differs_wherever_its_flag_sta
     assert {path.parent.name for path in tmp_path.rglob("metrics.json")} == {"seed=0", "seed=1"}
 
 
-@pytest.mark.parametrize(
-    ("words", "names"),
-    [
-        (["-m", "logger=mlflow", "logger.mlflow.tracking_uri=https://me:secret@host", "seed=0,1"], "exclude_keys="),
-        (["-m", "+logger.wandb.api_key=secret,other"], "hydra.sweep.subdir=${hydra:job.num}"),
-        (["-m", f"data.path={'a' * 150},{'b' * 150}", f"+note={'c' * 99},d"], "hydra.sweep.subdir=${hydra:job.num}"),
-        (["-m", f"seed={','.join(map(str, range(200)))}"], "exclude_keys="),
-        (["-m", "seed=0", "model=fnn"], "exclude_keys=[run_dir,resume,zoo_path,'model']"),
-        (["seed=0"], "seed=0"),
-    ],
-)
-def test_a_sweeps_folders_have_short_names_without_a_loggers_settings(words, names, monkeypatch):
+def excluded(words, monkeypatch):
+    """The settings that a sweep's folders are not named by, and whether they are named by numbers."""
     common = importlib.import_module("common")
     monkeypatch.setattr(sys, "argv", ["train.py", *words])
     common._name_jobs()
-    assert names in sys.argv[-1]
-    excluded = re.findall(r"exclude_keys=.*'(.*tracking_uri)'", " ".join(sys.argv))
-    assert bool(excluded) == any("tracking_uri" in word for word in words)
+    (keys,) = [word.partition("=")[2] for word in sys.argv if "exclude_keys" in word] or [""]
+    return set(re.findall(r"'([\w.]+)'", keys)), any("job.num" in word for word in sys.argv)
+
+
+@pytest.mark.parametrize(
+    ("words", "left_out", "numbered"),
+    [
+        (
+            ["-m", "logger.mlflow.tracking_uri=http://me:secret@host", "seed=0,1"],
+            {"logger.mlflow.tracking_uri"},
+            False,
+        ),
+        (["-m", "data=csv", "data.path=/home/jane/a.csv", "seed=0,1"], {"data.path"}, False),
+        (
+            ["-m", "model=fnn", f"run_dir={'d' * 250}", f"+note={'c' * 190}", "optim.lr=1,2", "seed=3"],
+            {"model", "note"},
+            False,
+        ),
+        (["-m", "+logger.wandb.api_key=secret,other"], set(), True),
+        (["-m", f"data.path={'a' * 150},{'b' * 150}", f"+note={'c' * 99},d"], set(), True),
+        (["-m", "model=fnn", f"seed={','.join(map(str, range(200)))}"], set(), False),
+        (["seed=0"], set(), False),
+    ],
+)
+def test_a_sweeps_folders_have_short_names_without_paths_and_a_loggers_settings(words, left_out, numbered, monkeypatch):
+    assert excluded(words, monkeypatch) == (left_out, numbered)
 
 
 def test_a_flag_that_there_is_not_is_refused_in_a_line(monkeypatch, capsys):

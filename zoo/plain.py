@@ -47,7 +47,7 @@ PATHS = ("path", "schema", "labels", "finetune", "teacher")  # settings that nam
 
 def paths_in(section: Mapping[str, Any]) -> dict[str, str]:
     """The settings of a section that name a file or a folder."""
-    return {key: value for key, value in section.items() if _is_path(key, value)}
+    return {key: value for key, value in section.items() if is_path(key, value)}
 
 
 def map_paths(values: Mapping[str, Any], change: Callable[[str], Any]) -> dict[str, Any]:
@@ -56,7 +56,8 @@ def map_paths(values: Mapping[str, Any], change: Callable[[str], Any]) -> dict[s
     return {**values, **changed, **{key: change(path) for key, path in paths_in(values).items()}}
 
 
-def _is_path(key: str, value: Any) -> bool:
+def is_path(key: str, value: Any) -> bool:
+    """Whether a setting names a file or a folder."""
     named = key in PATHS or key.endswith("_path")
     return isinstance(value, str) and (named or bool(re.match(r"[/~]|[A-Za-z]:\\", value)))
 
