@@ -8,6 +8,7 @@ import pytest
 from test_sequences import sizes, write
 
 import zoo
+from zoo.data.keys import split_keys
 from zoo.data.readers import read_file, read_labelled, read_raw
 from zoo.errors import UserError
 from zoo.evaluation import check_same_kind
@@ -100,11 +101,14 @@ def test_class_folders_may_be_links_and_hold_other_files(tmp_path, capsys):
     write(tmp_path / "pos" / "1.pdf", b"%PDF")
     write(tmp_path / "own" / "train" / "neg" / "98.TXT", "fog")
     write(tmp_path / "own" / "train" / "neg" / "99.txt", "")
+    write(tmp_path / "own" / "train" / "neg" / "96.txt", b"a\0")
+    (tmp_path / "own" / "train" / "neg" / "97.txt").symlink_to("nowhere.txt")
     splits = load(tmp_path / "own")
     out = capsys.readouterr().out
     assert sizes(splits) == (33, 8, 10) and splits.spec.class_names == ["neg", "pos"]
     assert "train trains, test tests" in out and "no texts, such as .txt: 1 file (.pdf)" in out
     assert "without a text: 1 of 42 samples (neg/99.txt)" in out
+    assert "left out: 2 of 44 texts" in out and "96.txt is not a text" in out and "97.txt cannot be read" in out
     with pytest.raises(UserError, match="say which to measure on"):
         read_labelled(splits.spec, {"name": "texts", "path": str(tmp_path / "own")})
 
@@ -118,6 +122,8 @@ def test_the_alphabet_is_the_training_splits(tmp_path, capsys):
     assert {row[:1] for row, _ in held(splits)} <= set("cfrwps")
     other = load(as_table(tmp_path / "other.csv", frame.replace("warm", "warq", regex=True)))
     assert other.spec.inputs == splits.spec.inputs
+    same = np.isin(split_keys(other.train), split_keys(splits.train))
+    assert 0 < same.sum() < len(same)  # texts are known by what they hold, whatever the alphabet
     with pytest.raises(UserError, match="has other characters than own"):
         check_same_kind(splits.spec, other.spec)
     few = load(tmp_path / "own.csv", max_alphabet=5)

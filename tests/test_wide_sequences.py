@@ -172,6 +172,9 @@ def test_rows_that_are_no_values_are_named(tmp_path):
     write(path, "\n".join([*lines[:4], lines[4].replace("\t", "\tmuch\t").rsplit("\t", 9)[0], *lines[5:]]))
     with pytest.raises(UserError, match=r"own\.tsv"):
         load(path)
+    write(path, "\n".join([*lines[:4], lines[4].rsplit("\t", 1)[0] + "\tmuch", *lines[5:]]))
+    with pytest.raises(UserError, match=r"'much' in row 5 of own\.tsv"):
+        load(path)
     write(path, "\n".join([*lines, lines[0] + "\t1\t2"]))
     with pytest.raises(UserError, match="cannot be read as a table without headings"):
         load(path)

@@ -9,6 +9,7 @@ from zoo.data.sequences._recordings import read_recordings
 from zoo.data.sequences._sound import SUFFIXES
 from zoo.data.sequences._ts import read_ts
 from zoo.data.sequences._wide import read_sequence_table
+from zoo.data.tabular._packed import FAILURES
 from zoo.errors import UserError, no_file
 
 TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", "")
@@ -36,7 +37,7 @@ def read_file(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> Sequ
             return read_ts(path, labelled=labelled, n_channels=n_channels, encoding=reading.get("encoding"))
         if suffix in TABLES:
             return read_sequence_table(path, reading, labelled)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, *FAILURES) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     known = ", ".join((*filter(None, FORMATS), *SUFFIXES))
     raise UserError(f"sequences are read from {known}, or a folder of recordings; got {path}")

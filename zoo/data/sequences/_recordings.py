@@ -1,8 +1,8 @@
 """Recordings in files of their own, and what else lies in a folder for each class."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,8 @@ from zoo.errors import UserError
 from zoo.files import sha256_of
 from zoo.terminal import print
 
+T = TypeVar("T")
+
 
 def read_recordings(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequences:
     """One recording, or those of a folder, as log-mel spectrograms; a class is a folder in it. The rate is that of the
@@ -22,24 +24,42 @@ def read_recordings(path: Path, reading: Mapping[str, Any], labelled: bool) -> S
     if "n_mels" not in reading:
         raise UserError(f"this model has not learnt from recordings, and cannot take {path}; give arrays or a table")
     options = {name: reading[name] for name in ("n_mels", "window", "hop")}
-    rate, values, kept, damaged = reading.get("rate"), [], [], []
-    keys: list[int] = []  # a spectrogram's last bits differ from machine to machine, a file's do not
+    rate = reading.get("rate")
+
+    def spectrogram(file: Path) -> np.ndarray:
+        nonlocal rate
+        samples, rate = read_sound(file, rate, str(file))
+        return log_mel(samples, rate=rate, **options).numpy()
+
+    values = read_each(files, spectrogram, "recordings", labelled)
+    labels = pa.array([Path(name).parts[0] for name in values]) if labelled else None
+    bands, found = band_names(reading["n_mels"]), {**options, "rate": rate}
+    # a spectrogram's last bits differ from machine to machine, a file's do not
+    keys = np.array([int(sha256_of(files[name])[:16], 16) for name in values], np.uint64)
+    return Sequences(list(values.values()), labels, list(values), bands, "classification", found, keys)
+
+
+def read_each(files: Mapping[str, Path], read: Callable[[Path], T], kind: str, labelled: bool) -> dict[str, T]:
+    """What each file holds, by its name. Of labelled ones, those that cannot be read are left out and named.
+
+    Args:
+        files: by name.
+        read: raises UserError for a file that is damaged.
+        kind: what they are called in a message, such as "recordings".
+        labelled: whether others may be left out.
+    """
+    found: dict[str, T] = {}
+    damaged = []
     for name, file in files.items():
         try:
-            samples, rate = read_sound(file, rate, str(file))
+            found[name] = read(file)
         except UserError as error:
             damaged.append(error)
-        else:
-            values.append(log_mel(samples, rate=rate, **options).numpy())
-            kept.append(name)
-            keys.append(int(sha256_of(file)[:16], 16))
-    if damaged and not (labelled and kept):
+    if damaged and not (labelled and found):
         raise damaged[0]
     if damaged:
-        print(f"left out: {len(damaged)} of {len(files)} recordings", *damaged[:5], sep="\n  ")
-    labels = pa.array([Path(name).parts[0] for name in kept]) if labelled else None
-    bands, found = band_names(reading["n_mels"]), {**options, "rate": rate}
-    return Sequences(values, labels, kept, bands, "classification", found, np.array(keys, np.uint64))
+        print(f"left out: {len(damaged)} of {len(files)} {kind}", *damaged[:5], sep="\n  ")
+    return found
 
 
 def sorted_files(folder: Path, endings: Collection[str], kind: str, labelled: bool) -> dict[str, Path]:

@@ -16,7 +16,7 @@ from zoo.data.folders import ending, files_in
 from zoo.data.plain import as_written
 from zoo.data.sequences._files import Sequences, cells_of, decoded
 from zoo.data.sequences._long import named_column
-from zoo.data.sequences._recordings import sorted_files
+from zoo.data.sequences._recordings import read_each, sorted_files
 from zoo.data.sequences._sequences import encode_texts, first_places
 from zoo.data.splits import Batch, say_unread
 from zoo.data.tabular._files import place_in, read_table
@@ -113,9 +113,9 @@ def _is_table(path: Path, reading: Mapping[str, Any]) -> bool:
 
 def _of_files(folder: Path, labelled: bool, encoding: str | None) -> Sequences:
     files = sorted_files(folder, ENDINGS, "texts", labelled)
-    texts = [_content(file, encoding) for file in files.values()]
-    labels = pa.array([Path(name).parts[0] for name in files]) if labelled else None
-    return Sequences(texts, labels, list(files), [], "classification", {"files": True})
+    texts = read_each(files, lambda file: _content(file, encoding), "texts", labelled)
+    labels = pa.array([Path(name).parts[0] for name in texts]) if labelled else None
+    return Sequences(list(texts.values()), labels, list(texts), [], "classification", {"files": True})
 
 
 def _of_table(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequences:
@@ -194,7 +194,10 @@ def read_text(path: Path, encoding: str | None = None) -> str:
 
 
 def _content(path: Path, encoding: str | None) -> str:
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
     if b"\0" in content:
         raise UserError(f"{path} is not a text: it holds zero bytes; save it as UTF-8")
     return decoded(content, path, encoding).replace("\r\n", "\n")

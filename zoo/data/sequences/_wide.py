@@ -178,6 +178,7 @@ def _without_headings(path: Path, reading: Mapping[str, Any]) -> pa.Table | None
             skipinitialspace=True,
             na_values=gaps,
             keep_default_na=False,
+            low_memory=False,  # which makes numbers of some rows of a column and text of others
         )
     except ValueError as error:
         raise UserError(f"{path} cannot be read as a table without headings: {error}") from error

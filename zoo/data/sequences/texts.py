@@ -1,10 +1,13 @@
 """Texts of the user's own with a class or a number each, read character by character."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from zoo.data import DATA, LABELLED, Facts
 from zoo.data.sequences._files import Sequences, cell_options
@@ -124,7 +127,9 @@ def _read(path: Path, reading: Mapping[str, Any], max_chars: int) -> Sequences:
         longest = max(map(len, whole))
         print(f"{n_long:,} of {len(whole):,} texts are cut after {max_chars:,} characters (data.max_chars); the "
               f"longest has {longest:,}")  # fmt: skip
-    return replace(part, values=[text[:max_chars] for text in whole])
+    texts = [text[:max_chars] for text in whole]
+    hashes = (hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts)
+    return replace(part, values=texts, keys=np.array([int(one[:16], 16) for one in hashes], np.uint64))
 
 
 def _alphabet(texts: Sequence[str], most: int) -> str:
