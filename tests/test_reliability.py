@@ -11,7 +11,7 @@ from zoo.errors import UserError
 
 def test_every_fault_has_a_test_with_its_promise():
     found = reliability.promises()
-    assert {int(name.split("_")[2]) for name in found} == set(range(1, 25))
+    assert {int(name.split("_")[2]) for name in found} == set(range(1, 36))
     assert all(found.values())
 
 

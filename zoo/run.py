@@ -16,7 +16,6 @@ from zoo.files import write_text
 from zoo.plain import absolute, map_paths, read_yaml, yaml_of
 from zoo.terminal import print
 
-LOCK = ".lock"
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system that has none
 # settings that change nothing of what is learned
 MAY_DIFFER = {"run_dir", "resume", "zoo_path", "data.num_workers", "trainer.save_every", "trainer.n_checkpoints"}
@@ -66,10 +65,33 @@ class Run:
         if not is_first():
             yield self._checkpoint(config["resume"])
             return
-        with _locked(self.folder), self._as_it_was():
-            self.checkpoints.mkdir(exist_ok=True)
+        with self._locked(), self._as_it_was():
             self._prepare(config)
             yield self._checkpoint(config["resume"])
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the folder, made if it is not there, against other processes and threads, until the process ends at the
+        latest. The lock's file stays, as removing it would let two in.
+
+        Raises:
+            UserError: when another training holds it, or it cannot be written.
+        """
+        lock = FileLock(self.checkpoints / ".lock", timeout=0)
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout as error:
+            raise UserError(f"run_dir={self.folder} is in use by another training; give another run_dir") from error
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise UserError(
+                    f"cannot write run_dir={self.folder}: {error.strerror}; give another run_dir"
+                ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     @contextlib.contextmanager
     def _as_it_was(self) -> Iterator[None]:
@@ -154,28 +176,6 @@ def finished_runs(folder: Path) -> list[Run]:
     """The finished trainings in a folder and in all below it."""
     runs = [Run(path.parent) for path in sorted(folder.rglob("metrics.json"))]
     return [run for run in runs if run.config.exists()]  # what an evaluation leaves has none
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder, made if it is not there, against other processes and threads; its lock ends with the process.
-
-    Raises:
-        UserError: when another training holds it, or it cannot be written.
-    """
-    lock = FileLock(folder / LOCK, timeout=0)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise UserError(f"run_dir={folder} is in use by another training; give another run_dir") from error
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise UserError(f"cannot write run_dir={folder}: {error.strerror}; give another run_dir") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

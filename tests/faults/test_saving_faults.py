@@ -351,7 +351,8 @@ def test_fault_26_the_newest_is_the_one_saved_last(tmp_path):
 def test_fault_18_two_runs_on_one_folder(config, tmp_path):
     """The second of two trainings on one folder is refused while the first one runs, and not after."""
     hold = "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
-    command = [sys.executable, "-c", hold, str(tmp_path / ".lock")]
+    (tmp_path / "checkpoints").mkdir()
+    command = [sys.executable, "-c", hold, str(tmp_path / "checkpoints" / ".lock")]
     settings = config("model=fnn", "trainer.max_epochs=1", "resume=auto")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
