@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import test_tables
+from test_own_tables import as_json, as_parquet
 from test_tables import N, kinds, refused, same
 
 import zoo
@@ -53,6 +54,8 @@ def test_fault_35_a_mark_of_missing_values_may_be_a_value(load, frame, said, tmp
     content = marked.to_csv(index=False, na_rep="NA")
     assert load(content, target="city").spec.class_names == ["Bonn", "Köln"]
     assert "marked 'NA'; if that is a value: \"data.not_missing=['NA']\"" in said()
+    load(content.replace("Bonn", "?"), target="city", not_missing=["?"])
+    assert "data.not_missing=['?','NA']" in said()
     splits = load(content, not_missing=["NA"])
     assert splits.spec.class_names == ["NA", "yes"]
     assert kinds(splits)["rooms"] == "numeric"
@@ -62,6 +65,15 @@ def test_fault_35_a_mark_of_missing_values_may_be_a_value(load, frame, said, tmp
     (tmp_path / "new.csv").write_text(content)
     assert (read_raw(splits.spec, tmp_path / "new.csv")[0]["categorical"] > 0).all()
     assert len(read_labelled(splits.spec, {"path": str(tmp_path / "new.csv")})) == N
+
+
+def test_fault_35_marks_hold_in_every_form_of_file(load, frame):
+    """Marks of missing values that an option names are so in Parquet and JSON lines as they are in CSV."""
+    marked = frame.assign(rooms=frame.rooms.where(frame.index % 5 > 0, -999), city=frame.city.replace("Ulm", "none"))
+    wanted = load(marked, missing=[-999, "none"])
+    assert [column.missing for column in wanted.spec.columns] == [False, True, True]
+    same(load(as_parquet(marked), name="houses.parquet", missing=[-999, "none"]), wanted)
+    same(load(as_json(marked), name="houses.jsonl", missing=[-999, "none"]), wanted)
 
 
 @pytest.mark.parametrize("mark", ["?", "-", "None", "null", "#N/A", "<NA>"])

@@ -23,7 +23,7 @@ from zoo.data.tabular._json import JSON_FORMS, parse_json
 from zoo.data.tabular._mapped import mapped, sound, stream_json, stream_parquet, stream_text
 from zoo.data.tabular._packed import FAILURES, check_unpacked, opened, packing, table_form
 from zoo.data.tabular._text import parse_whole, raw_cell, read_text
-from zoo.data.tabular._values import Place, check_headings
+from zoo.data.tabular._values import Place, check_headings, without_marks
 from zoo.errors import UserError, no_file
 from zoo.terminal import print
 
@@ -33,7 +33,8 @@ def read_table(path: Path, reading: Reading = USUAL, *, keep: Path | None = None
 
     Args:
         path: of the file. It may be packed as .gz, .bz2, .xz or .zip.
-        reading: how its cells are read.
+        reading: how its cells are read; in Parquet and JSON, which mark what is missing, only marks beside the usual
+            ones are marks.
         keep: a file of the cache, into which the table is streamed once, to be mapped; None reads it into memory.
 
     Raises:
@@ -57,9 +58,9 @@ def read_table(path: Path, reading: Reading = USUAL, *, keep: Path | None = None
 def _read(path: Path, reading: Reading) -> pa.Table:
     form = table_form(path)
     if form == ".parquet":
-        return _read_parquet(path)
+        return without_marks(_read_parquet(path), reading.missing)
     if form in JSON_FORMS:
-        return parse_json(path)
+        return without_marks(parse_json(path), reading.missing)
     return read_text(path, reading.encoding, lambda dialect: parse_whole(path, dialect, reading))
 
 
@@ -75,9 +76,9 @@ def _stream(path: Path, reading: Reading, keep: Path) -> None:
     print(f"{path.name} is streamed into {keep.parents[1]}, once")
     form = table_form(path)
     if form == ".parquet":
-        stream_parquet(path, keep)
+        stream_parquet(path, reading, keep)
     elif form in JSON_FORMS:
-        stream_json(path, keep)
+        stream_json(path, reading, keep)
     else:
         read_text(path, reading.encoding, lambda dialect: stream_text(path, dialect, reading, keep))
 

@@ -19,7 +19,7 @@ from zoo.data.tabular._encode import encode, table_inputs
 from zoo.data.tabular._json import json_blocks, json_schema
 from zoo.data.tabular._packed import BLOCK, opened, packing
 from zoo.data.tabular._text import code_columns, refuse_open_quote, text_blocks, with_points
-from zoo.data.tabular._values import Place
+from zoo.data.tabular._values import Place, without_marks
 from zoo.errors import UserError
 from zoo.files import write_whole
 from zoo.spec import Column
@@ -93,7 +93,7 @@ def _write(file: IO[bytes], schema: pa.Schema, blocks: Iterable[pa.Table]) -> No
             writer.write_table(block)
 
 
-def stream_parquet(path: Path, keep: Path) -> None:
+def stream_parquet(path: Path, reading: Reading, keep: Path) -> None:
     """Write the table of a Parquet file to `keep`, dictionaries decoded."""
     with tempfile.NamedTemporaryFile(dir=keep.parent) as unpacked:
         if packing(path):
@@ -105,14 +105,16 @@ def stream_parquet(path: Path, keep: Path) -> None:
             fields = [field.with_type(_decoded(field.type)) for field in table.schema_arrow]
             schema = pa.schema(fields, table.schema_arrow.metadata)
             batches = table.iter_batches(max(1, AT_ONCE // max(1, len(schema))))
-            blocks = (sound(pa.Table.from_batches([batch])).cast(schema) for batch in batches)
+            tables = (sound(pa.Table.from_batches([batch])).cast(schema) for batch in batches)
+            blocks = (without_marks(table, reading.missing) for table in tables)
             write_whole(keep, lambda file: _write(file, schema, blocks))
 
 
-def stream_json(path: Path, keep: Path) -> None:
+def stream_json(path: Path, reading: Reading, keep: Path) -> None:
     """Write the table of a file of JSON lines to `keep`."""
     schema = json_schema(path)
-    write_whole(keep, lambda file: _write(file, schema, json_blocks(path, schema)))
+    blocks = (without_marks(block, reading.missing) for block in json_blocks(path, schema))
+    write_whole(keep, lambda file: _write(file, schema, blocks))
 
 
 def sound(table: pa.Table) -> pa.Table:

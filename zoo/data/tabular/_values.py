@@ -1,7 +1,7 @@
 """One column of a table as numbers, text or dates, whatever it comes as; and the refusal of cells that are none."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,6 +100,16 @@ def check_type(name: str, array: pa.Array) -> None:
 def missing(array: pa.Array) -> np.ndarray:
     """Mask (n,) that is True where there is no value, or NaN."""
     return array.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
+
+
+def without_marks(table: pa.Table, marks: Sequence[str]) -> pa.Table:
+    """A table without the text and the numbers that are marks of missing values."""
+    for place, name in enumerate(table.column_names):
+        column = plain(table[name])
+        if marks and (is_text(column.type) or is_number(column.type)):
+            marked = pc.is_in(as_text(column), pa.array(marks, pa.string()))
+            table = table.set_column(place, name, pc.if_else(marked, None, column))
+    return table
 
 
 def counted(table: pa.Table, codes: Collection[str]) -> pa.Table:

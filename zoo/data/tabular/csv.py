@@ -116,7 +116,7 @@ def csv(
     task = task or TASKS.get(kinds.pop(target, ""))
     table = _without_index(table, index, {target, *kinds})
     goal = plain(table[target])
-    rows = _known(target, goal, place, mark)
+    rows = _known(target, goal, place, mark, reading.not_missing)
     own = rows[rows < n_own]
     if len(own) < FEWEST:
         raise UserError(f"there are {FEWEST} rows at least to learn from; {path} has {len(own)} with a '{target}'")
@@ -187,13 +187,16 @@ def _without_index(table: pa.Table, index: Sequence[str], named: Collection[str]
     return table.drop_columns(index)
 
 
-def _known(target: str, goal: pa.Array, place: Place, mark: Callable[[str, int], str | None]) -> np.ndarray:
+def _known(
+    target: str, goal: pa.Array, place: Place, mark: Callable[[str, int], str | None], not_missing: Sequence[str]
+) -> np.ndarray:
     """The rows whose target is known; the others are left out, and said."""
     without = missing(goal)
     if without.any():
         rows = np.flatnonzero(without)
         first, marked = ", ".join(place(int(row)) for row in rows[:3]), mark(target, int(rows[0]))
-        hint = f", marked {marked!r}; if that is a value: \"data.not_missing=['{marked}']\"" if marked else ""
+        values = ",".join(f"'{one}'" for one in (*not_missing, marked))
+        hint = f', marked {marked!r}; if that is a value: "data.not_missing=[{values}]"' if marked else ""
         print(f"left out, '{target}' missing: {len(rows):,} of {len(goal):,} rows ({first}, ...){hint}")
     return np.flatnonzero(~without)
 
