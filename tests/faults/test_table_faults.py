@@ -1,5 +1,6 @@
 """Faults 33 and 35: cells that make a pattern slow, and what is dropped, merged or converted while a table is read."""
 
+import re
 import unicodedata
 from functools import partial
 
@@ -99,6 +100,30 @@ def test_fault_35_leading_zeros_are_kept(load, frame, said, tmp_path):
     assert kinds(load(coded, schema=str(tmp_path / "schema.yaml")))["zip"] == "numeric"
     assert load(frame.assign(sold=[f"{n:04}" for n in range(N)]), task="regression").spec.n_outputs == 1
     assert kinds(load(frame.assign(rooms=np.resize([0, 0.5, 10], N))))["rooms"] == "numeric"
+
+
+def test_fault_35_long_whole_numbers_in_json_are_said(load, frame, said):
+    """Numbers of JSON lines that lose digits are said; in quotes they keep them."""
+    ids = [str(12345678901234567890 + n % 4) for n in range(N)]
+    lines = as_json(frame.assign(account=ids))
+    assert load(lines, name="h.jsonl").spec.columns[-1].categories == tuple(sorted(set(ids)))
+    load(re.sub(r'"(\d{20})"', r"\1", lines), name="h.jsonl")
+    assert "numbers beyond 64 bits are rounded: account; write ids in quotes" in said()
+
+
+def test_fault_35_an_index_of_pandas_is_no_channel(tmp_path, said):
+    """The index that pandas writes of sorted or filtered rows is no channel of a series or of sequences."""
+    load = pd.DataFrame({"date": pd.date_range("2024", periods=200, freq="h"), "load": np.arange(200) % 24})
+    load.sample(frac=1, random_state=0).to_parquet(tmp_path / "load.parquet")
+    options = {"look_back": 6, "horizon": 2}
+    assert zoo.load_data("series", path=str(tmp_path / "load.parquet"), **options).spec.column_names == ["load"]
+    load.set_index("date").to_parquet(tmp_path / "load.parquet")
+    assert zoo.load_data("series", path=str(tmp_path / "load.parquet"), **options).spec.reading["date_column"] == "date"
+    steps = [(n, t, (n * 7 + t) % 11, "ab"[n % 2]) for n in range(40) for t in range(6)]
+    frame = pd.DataFrame(steps, columns=["id", "t", "x", "label"]).sample(frac=1, random_state=0)
+    frame.to_parquet(tmp_path / "steps.parquet")
+    assert zoo.load_data("sequences", path=str(tmp_path / "steps.parquet")).spec.column_names == ["x"]
+    assert said().count("ignored, an index of pandas: '__index_level_0__'") == 2
 
 
 @pytest.mark.parametrize("first", [12345678901234567890, 1234567890123456789, 9300000000000000000])

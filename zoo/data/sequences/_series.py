@@ -14,7 +14,7 @@ from zoo.data.sequences._files import cells_of
 from zoo.data.sequences._gaps import carry_forward
 from zoo.data.sequences._panel import find_ids, series_ids
 from zoo.data.sequences._times import Times, find_times, read_times
-from zoo.data.tabular._files import place_in, read_table
+from zoo.data.tabular._files import place_in, read_table, table_index, without_index
 from zoo.data.tabular._values import counted, is_number, only_numbers, plain, refuse, too_large
 from zoo.errors import UserError, unknown
 from zoo.spec import DataSpec
@@ -67,7 +67,7 @@ def read_series(
     table, place = read_table(path, cells_of(reading)), place_in(path, reading.get("encoding"))
     ids, named = (all_as_written(reading.get(what), table.column_names) for what in ("series_id", "date_column"))
     columns = None if columns is None else all_as_written(columns, table.column_names)
-    table = counted(table, ids)
+    table = without_index(counted(table, ids), table_index(table), [*(columns or []), *ids, *named])
     if later:
         ids, named = (_there(path, table, some) for some in (ids, named))
     for name in [*(columns or []), *ids, *named]:

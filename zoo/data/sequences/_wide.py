@@ -12,10 +12,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zoo.data.plain import all_as_written
 from zoo.data.sequences._files import Sequences, cells_of, decoded, without_padding
 from zoo.data.sequences._long import USUAL, named_column, read_long
 from zoo.data.tabular._dialect import MISSING
-from zoo.data.tabular._files import place_in, read_table
+from zoo.data.tabular._files import place_in, read_table, table_index, without_index
 from zoo.data.tabular._infer import date_forms
 from zoo.data.tabular._packed import opened
 from zoo.data.tabular._values import Place, as_dates, as_numbers, counted, is_text, missing, only_numbers, plain
@@ -39,8 +40,9 @@ def read_sequence_table(path: Path, reading: Mapping[str, Any], labelled: bool) 
     bare = table is not None
     place: Place = (lambda row: f"row {row + 1} of {path.name}") if bare else place_in(path, reading.get("encoding"))
     table = read_table(path, cells_of(reading)) if table is None else table
-    codes = [named_column(table, reading.get(field), field, False) for field in ("id", "target")]
-    table = counted(table, [name for name in codes if name])
+    codes = [name for field in ("id", "target") if (name := named_column(table, reading.get(field), field, False))]
+    named = [*codes, *all_as_written(reading.get("time"), table.column_names), *(reading.get("columns") or [])]
+    table = without_index(counted(table, codes), table_index(table), named)
     if _is_wide(table, bare, reading):
         return _read_wide(path, table, bare, place, reading, labelled)
     return read_long(path, table, place, reading, labelled)

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,11 +20,11 @@ from zoo.data.tabular._dialect import (
     tell_dialect,
     undecodable,
 )
-from zoo.data.tabular._json import JSON_FORMS, parse_json
+from zoo.data.tabular._json import JSON_FORMS, parse_json, say_rounded
 from zoo.data.tabular._mapped import mapped, sound, stream_json, stream_parquet, stream_text
 from zoo.data.tabular._packed import FAILURES, check_unpacked, opened, packing, table_form
 from zoo.data.tabular._text import parse_whole, raw_cell, read_text
-from zoo.data.tabular._values import Place, check_headings, without_marks
+from zoo.data.tabular._values import Place, check_headings, is_date, without_marks
 from zoo.errors import UserError, no_file
 from zoo.terminal import print
 
@@ -52,6 +53,8 @@ def read_table(path: Path, reading: Reading = USUAL, *, keep: Path | None = None
     check_headings(names, str(path))
     if not table.num_rows:
         raise no_rows(path, names)
+    if table_form(path) in JSON_FORMS:
+        say_rounded(table)
     return table.rename_columns(names).replace_schema_metadata(table.schema.metadata)
 
 
@@ -90,6 +93,20 @@ def index_columns(table: pa.Table) -> list[str]:
     except (KeyError, ValueError, TypeError):
         return []
     return [heading(name) for name in names if isinstance(name, str) and heading(name) in table.column_names]
+
+
+def table_index(table: pa.Table) -> list[str]:
+    """The index columns that are no times, which would order the rows."""
+    return [name for name in index_columns(table) if not is_date(table[name].type)]
+
+
+def without_index(table: pa.Table, index: Iterable[str], named: Collection[str]) -> pa.Table:
+    """A table without the columns of an index, but for those that an option names; which is said."""
+    index = [name for name in index if name in table.column_names and name not in named]
+    if index:
+        found = ", ".join(f"'{name}'" for name in index)
+        print(f"ignored, an index of pandas: {found}; to keep one, name it in an option, such as data.schema=")
+    return table.drop_columns(index)
 
 
 def mark_at(path: Path, reading: Reading, column: str, row: int) -> str | None:

@@ -8,7 +8,9 @@ import pyarrow.json
 
 from zoo.data.plain import heading
 from zoo.data.tabular._packed import BLOCK, check_unpacked, opened
+from zoo.data.tabular._values import beyond_64_bits
 from zoo.errors import UserError
+from zoo.terminal import print
 
 JSON_FORMS = (".jsonl", ".ndjson", ".json")
 
@@ -28,6 +30,13 @@ def json_blocks(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     """The rows of a file block by block, of types that hold those of all blocks."""
     for block in _parsed(path):
         yield pa.concat_tables([schema.empty_table(), block], promote_options="permissive")
+
+
+def say_rounded(table: pa.Table) -> None:
+    """Say which columns hold whole numbers that have lost digits, being beyond 64 bits."""
+    rounded = [name for name in table.column_names if beyond_64_bits(table[name])]
+    if rounded:
+        print(f"numbers beyond 64 bits are rounded: {', '.join(rounded)}; write ids in quotes")
 
 
 def _parsed(path: Path) -> Iterator[pa.Table]:

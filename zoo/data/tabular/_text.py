@@ -13,7 +13,7 @@ import pyarrow.csv
 
 from zoo.data.tabular._dialect import MISSING, Dialect, Reading, tell_dialect, undecodable
 from zoo.data.tabular._packed import BLOCK, check_unpacked, opened
-from zoo.data.tabular._values import LONG, ZERO_LED, is_text, plain, with_decimal_point
+from zoo.data.tabular._values import LONG, ZERO_LED, beyond_64_bits, is_text, plain, with_decimal_point
 from zoo.errors import UserError
 from zoo.terminal import print
 
@@ -47,7 +47,7 @@ def parse_whole(path: Path, dialect: Dialect, reading: Reading) -> pa.Table:
     check_unpacked(path)
     table = _parsed(path, dialect, reading)
     refuse_open_quote(path, dialect, table)
-    beyond = [name for name in table.column_names if _beyond_64_bits(table[name])]
+    beyond = [name for name in table.column_names if beyond_64_bits(table[name])]
     whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
     for name in _codes(path, dialect, reading, [*whole, *beyond], beyond):
         text = _parsed(path, dialect, reading._replace(text=[name]), [name])
@@ -96,10 +96,6 @@ def with_points(table: pa.Table, dialect: Dialect) -> pa.Table:
 def _each_text(table: pa.Table, convert: Callable[[pa.Array], pa.Array]) -> pa.Table:
     columns = {name: plain(table[name]) for name in table.column_names}
     return pa.table({name: convert(array) if is_text(array.type) else array for name, array in columns.items()})
-
-
-def _beyond_64_bits(column: pa.ChunkedArray) -> bool:
-    return pa.types.is_floating(column.type) and bool(pc.greater_equal(pc.max(pc.abs(column)), 2.0**63).as_py())
 
 
 def _codes(path: Path, dialect: Dialect, reading: Reading, columns: Sequence[str], beyond: Sequence[str]) -> list[str]:

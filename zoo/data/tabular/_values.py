@@ -102,6 +102,11 @@ def missing(array: pa.Array) -> np.ndarray:
     return array.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
 
 
+def beyond_64_bits(column: pa.ChunkedArray) -> bool:
+    """Whether a column of floats has a number that no integer of 64 bits holds."""
+    return pa.types.is_floating(column.type) and bool(pc.greater_equal(pc.max(pc.abs(column)), 2.0**63).as_py())
+
+
 def without_marks(table: pa.Table, marks: Sequence[str]) -> pa.Table:
     """A table without the text and the numbers that are marks of missing values."""
     for place, name in enumerate(table.column_names):

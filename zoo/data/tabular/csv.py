@@ -1,7 +1,7 @@
 """A table of the user's own, as CSV (any dialect, also packed) or Parquet: data=csv data.path=... data.target=..."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from zoo.data import DATA, Facts
 from zoo.data.plain import all_as_written, as_written, heading, texts
 from zoo.data.splits import Splits, sample_keys, say_twins
 from zoo.data.tabular._dialect import Reading, usual_marks
-from zoo.data.tabular._files import check_path, row_with
-from zoo.data.tabular._infer import infer_task, listed, read_dates
+from zoo.data.tabular._files import check_path, row_with, without_index
+from zoo.data.tabular._infer import infer_task, read_dates
 from zoo.data.tabular._own import found, read_own
 from zoo.data.tabular._rows import split_rows
 from zoo.data.tabular._table import schema_yaml, table_splits
@@ -114,7 +114,7 @@ def csv(
     kinds |= {as_written(one, names): kind for one, kind in given["columns"].items()}
     kinds |= dict.fromkeys(all_as_written(ignore, names), "ignore")
     task = task or TASKS.get(kinds.pop(target, ""))
-    table = _without_index(table, index, {target, *kinds})
+    table = without_index(table, index, {target, *kinds})
     goal = plain(table[target])
     rows = _known(target, goal, place, mark, reading.not_missing)
     own = rows[rows < n_own]
@@ -177,14 +177,6 @@ def _no_target(target: str, names: Sequence[str], path: Path, reading: Reading, 
     hint = f"\nrow {row} has it: if it is the headings, delete the rows above it, or begin each of them with #"
     where = f" (headings: first line of {path}, parted by comma, semicolon, tab or |)"
     return UserError(f"{unknown('column', target, names)}{where}{hint if row else ''}{quote}")
-
-
-def _without_index(table: pa.Table, index: Sequence[str], named: Collection[str]) -> pa.Table:
-    """Leave out the columns that are an index of pandas, but for those that an option names."""
-    index = [name for name in index if name in table.column_names and name not in named]
-    if index:
-        print(f"ignored, an index of pandas: {listed(index)}; to keep one, give its kind in a data.schema=")
-    return table.drop_columns(index)
 
 
 def _known(
