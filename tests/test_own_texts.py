@@ -261,3 +261,9 @@ def test_labels_that_differ_little_are_said(tmp_path, capsys):
     assert splits.spec.class_names == ["Pos", "neg", "pos"]
     assert "values differ in capitals alone: 'label' ('Pos', 'pos')" in out
     assert "spaces around values" in out and "'label' (1 values, such as ' pos ')" in out
+
+
+def test_a_text_to_go_on_with_may_have_another_encoding(tmp_path):
+    write(tmp_path / "own.txt", ("туман и дождь " * 40).encode("cp1251"))
+    splits = zoo.load_data("text", path=str(tmp_path / "own.txt"), encoding="cp1251", n_steps=8)
+    assert splits.spec.reading["alphabet"] == "".join(sorted(set("туман и дождь")))

@@ -7,6 +7,7 @@ from zoo.data.sequences._sequences import encode_text
 from zoo.data.sequences._texts import read_text
 from zoo.data.sequences._windows import text_splits
 from zoo.data.splits import Splits, check_shares
+from zoo.data.tabular._dialect import check_encoding
 from zoo.errors import UserError
 from zoo.terminal import print
 
@@ -20,11 +21,19 @@ FACTS = Facts(
 
 
 @DATA.register("text")
-def text(*, path: str | None = None, n_steps: int = 128, val_share: float = 0.05, test_share: float = 0.1) -> Splits:
+def text(
+    *,
+    path: str | None = None,
+    encoding: str | None = None,
+    n_steps: int = 128,
+    val_share: float = 0.05,
+    test_share: float = 0.1,
+) -> Splits:
     """Windows of `n_steps` characters of a text; its end is the test split, and what comes before that validation.
 
     Args:
         path: of a text file, or of a folder whose .txt files are read one after the other.
+        encoding: of files that are not UTF-8, such as shift_jis or cp1251; None is Windows-1252.
         n_steps: characters of a training window.
         val_share: share of the characters.
         test_share: share of the characters.
@@ -32,7 +41,8 @@ def text(*, path: str | None = None, n_steps: int = 128, val_share: float = 0.05
     if path is None:
         raise UserError("say which text: data=text data.path=book.txt")
     check_shares(val_share, test_share)
-    whole = read_text(Path(path).expanduser())
+    check_encoding(encoding)
+    whole = read_text(Path(path).expanduser(), encoding)
     middle, start = (round(len(whole) * share) for share in (1 - val_share - test_share, 1 - test_share))
     alphabet = "".join(sorted(set(whole[:middle])))
     stream = encode_text(alphabet, whole)
