@@ -39,13 +39,18 @@ def read_sequence_table(path: Path, reading: Mapping[str, Any], labelled: bool) 
     table = _without_headings(path, reading)
     bare = table is not None
     place: Place = (lambda row: f"row {row + 1} of {path.name}") if bare else place_in(path, reading.get("encoding"))
-    table = read_table(path, cells_of(reading)) if table is None else table
-    codes = [name for field in ("id", "target") if (name := named_column(table, reading.get(field), field, False))]
-    named = [*codes, *all_as_written(reading.get("time"), table.column_names), *(reading.get("columns") or [])]
-    table = without_index(counted(table, codes), table_index(table), named)
+    table = _with_headings(path, reading) if table is None else table
     if _is_wide(table, bare, reading):
         return _read_wide(path, table, bare, place, reading, labelled)
     return read_long(path, table, place, reading, labelled)
+
+
+def _with_headings(path: Path, reading: Mapping[str, Any]) -> pa.Table:
+    """The table of a file, but for an index of pandas; codes are numbers, but for those of ids and labels."""
+    table = read_table(path, cells_of(reading))
+    codes = [name for field in ("id", "target") if (name := named_column(table, reading.get(field), field, False))]
+    named = [*codes, *all_as_written(reading.get("time"), table.column_names), *(reading.get("columns") or [])]
+    return without_index(counted(table, codes), table_index(table), named)
 
 
 def _is_wide(table: pa.Table, bare: bool, reading: Mapping[str, Any]) -> bool:
