@@ -77,6 +77,17 @@ def test_fault_35_marks_hold_in_every_form_of_file(load, frame):
     same(load(as_json(marked), name="houses.jsonl", missing=[-999, "none"]), wanted)
 
 
+def test_fault_35_cells_of_spaces_are_empty(load, frame):
+    """Cells of spaces alone are missing values, and marks may have spaces around them."""
+    gaps = frame.astype({"size": "str"})
+    gaps.loc[::5, ["size", "city"]] = ""
+    padded = gaps.replace("", "    ")
+    padded.loc[::10, ["size", "city"]] = " NA "
+    same(load(padded), load(gaps))
+    splits = load(padded, not_missing=["?"])
+    assert [column.missing for column in splits.spec.columns] == [True, False, True]
+
+
 @pytest.mark.parametrize("mark", ["?", "-", "None", "null", "#N/A", "<NA>"])
 def test_fault_35_each_usual_mark_may_be_a_value(load, frame, mark):
     """Each of the usual marks of missing values may be a class."""

@@ -31,6 +31,7 @@ MARKS = ("?", "-", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NU
 MISSING = ("", " ", *MARKS)
 DELIMITERS = ",;\t|"
 SAMPLE = 1 << 18  # bytes from which the dialect is told
+BLANK = 33  # spaces of an empty cell, at most
 HIGHEST = 20  # rows of a title that may stand above the headings
 
 
@@ -55,6 +56,12 @@ class Reading(NamedTuple):
 
 
 USUAL = Reading()
+
+
+def spaced(marks: Sequence[str]) -> list[str]:
+    """Marks as files write them: perhaps with a space around, or more in an empty cell."""
+    blank = [" " * n for n in range(2, BLANK)] if "" in marks else []
+    return [*blank, *(f"{before}{mark}{after}" for mark in marks for before in ("", " ") for after in ("", " "))]
 
 
 def usual_marks(marks: Any) -> list[str]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from zoo.data.tabular._dialect import MISSING, Dialect, Reading, tell_dialect, undecodable
+from zoo.data.tabular._dialect import MISSING, Dialect, Reading, spaced, tell_dialect, undecodable
 from zoo.data.tabular._packed import BLOCK, check_unpacked, opened
 from zoo.data.tabular._values import LONG, ZERO_LED, beyond_64_bits, is_text, plain, with_decimal_point
 from zoo.errors import UserError
@@ -83,7 +83,7 @@ def _parsed(path: Path, dialect: Dialect, reading: Reading, columns: Sequence[st
 
 def _without_marks(table: pa.Table, reading: Reading) -> pa.Table:
     """A table whose text is null where it is a mark of missing values."""
-    marks = pa.array([mark for one in reading.marks() for mark in (one, f" {one}")])
+    marks = pa.array(spaced(reading.marks()))
     return _each_text(table, lambda array: pc.if_else(pc.is_in(array, marks), None, array))
 
 
@@ -184,7 +184,7 @@ def _options(
         ),
         pa.csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=on_ragged),
         pa.csv.ConvertOptions(
-            null_values=[*missing, *(f" {mark}" for mark in missing)],
+            null_values=spaced(missing),
             strings_can_be_null=True,
             auto_dict_encode=True,
             decimal_point=dialect.decimal_point,
