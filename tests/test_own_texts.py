@@ -267,3 +267,19 @@ def test_a_text_to_go_on_with_may_have_another_encoding(tmp_path):
     write(tmp_path / "own.txt", ("туман и дождь " * 40).encode("cp1251"))
     splits = zoo.load_data("text", path=str(tmp_path / "own.txt"), encoding="cp1251", n_steps=8)
     assert splits.spec.reading["alphabet"] == "".join(sorted(set("туман и дождь")))
+
+
+@pytest.mark.parametrize("columns", [["label", "review"], ["review", "label"]])
+def test_a_quote_that_swallows_rows_is_refused(tmp_path, columns):
+    frame = reviews()
+    frame.loc[3, "review"] = "fog,\nrain, and sun"  # a text of two lines
+    sep = {"own.csv": ",", "own.tsv": "\t"}
+    for name, mark in sep.items():
+        frame[columns].to_csv(tmp_path / name, sep=mark, index=False)
+        assert sum(sizes(load(tmp_path / name))) == 40
+        lines = (tmp_path / name).read_text().splitlines()
+        lines[12] = lines[12].replace(mark, f'{mark}"') if columns[0] == "label" else f'"{lines[12]}'
+        lines[30] = lines[30].replace(mark, f'"{mark}') if columns[0] == "review" else f'{lines[30]}"'
+        write(tmp_path / name, "\n".join([*lines, ""]))
+        with pytest.raises(UserError, match=r"a quoted text is never closed.*in row 1[123] of own"):
+            load(tmp_path / name)

@@ -19,6 +19,7 @@ from zoo.data.sequences._long import named_column
 from zoo.data.sequences._recordings import read_each, sorted_files
 from zoo.data.sequences._sequences import encode_texts, first_places
 from zoo.data.splits import Batch, say_unread
+from zoo.data.tabular._dialect import DELIMITERS
 from zoo.data.tabular._files import place_in, read_table
 from zoo.data.tabular._values import as_text, is_text, plain
 from zoo.errors import UserError, no_file, unknown
@@ -139,6 +140,8 @@ def _of_table(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequenc
         bare_told = " without headings (data.headings=true if it has some)" if bare else ""
         print(f"{path.name}{bare_told}: texts of '{column}' (data.text), target '{label}' (data.target){more}")
     rows = list(map(place, range(len(texts))))
+    if labels is not None:
+        _refuse_rows_inside(texts, as_text(labels), table.column_names.index(str(label)), table.num_columns, rows)
     if bare:  # what was taken for the headings is a row
         marks = cells_of(reading).marks()
         known = {name: None if cell in marks else cell for name, cell in first.items()}
@@ -147,6 +150,16 @@ def _of_table(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequenc
         labels = None if labels is None else pa.concat_arrays([first_label, as_text(labels)])
     found = {"text": column, "target": label, **({"headings": False} if bare else {})} if labelled else {}
     return Sequences(texts, labels, rows, [], None, found)
+
+
+def _refuse_rows_inside(texts: Sequence[str], labels: pa.Array, at: int, n_columns: int, rows: Sequence[str]) -> None:
+    """Raise UserError where a text holds rows of the table, the mark of a quote that is never closed."""
+    known = set(labels.drop_null().to_pylist())
+    for row, text in zip(rows, texts, strict=True):
+        lines = (line.split(mark) for line in text.splitlines()[1:] for mark in DELIMITERS)
+        if any(len(cells) == n_columns and cells[at].strip('" ') in known for cells in lines):
+            raise UserError(f"a quoted text is never closed, and holds the rows after it; it begins {text[:40]!r} in "
+                            f"{row}: double or remove the quote before it")  # fmt: skip
 
 
 def _columns(table: pa.Table, reading: Mapping[str, Any], path: Path, labelled: bool) -> tuple[str, str | None]:
