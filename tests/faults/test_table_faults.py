@@ -111,6 +111,8 @@ def test_fault_35_leading_zeros_are_kept(load, frame, said, tmp_path):
     assert kinds(load(coded, schema=str(tmp_path / "schema.yaml")))["zip"] == "numeric"
     assert load(frame.assign(sold=[f"{n:04}" for n in range(N)]), task="regression").spec.n_outputs == 1
     assert kinds(load(frame.assign(rooms=np.resize([0, 0.5, 10], N))))["rooms"] == "numeric"
+    assert kinds(load(frame.assign(rooms=np.resize(["0030", "0111", "1230"], N))))["rooms"] == "categorical"
+    refused(load, frame.assign(sold=[f"{n:02}" for n in range(N)]), "data.task=regression if these are amounts")
 
 
 def test_fault_35_long_whole_numbers_in_json_are_said(load, frame, said):
@@ -176,6 +178,10 @@ def test_fault_35_amounts_that_cannot_be_read_are_no_silent_categories(load, fra
     assert "ignored, numbers that cannot be read, to be written such as 1234.5: 'weight'" in said()
     load(frame.assign(weight=[f"{n % 7} kg" for n in range(N)]))
     assert "taken for categories: 'weight' ('0 kg'); write amounts as numbers alone" in said()
+    load(frame.assign(weight=[f"~{n % 30}" for n in range(N)], width=[f"{n % 30}±1" for n in range(N)]))
+    assert "taken for categories: 'weight' ('~0'), 'width' ('0±1'); write" in said()
+    load(frame.assign(weight=[f"{n:02}" for n in range(N)]))
+    assert "ignored, different in every row, like an id: 'weight'" in said()
     load(frame.assign(weight=[f"{n},5" for n in range(N)]))
     assert "ignored, numbers that cannot be read, to be written such as 1234.5: 'weight'" in said()
     refused(load, frame.assign(sold=[f"{n},5" for n in range(N)]), "write amounts as numbers")

@@ -152,7 +152,9 @@ def _kind(name: str, whole: pa.Array, array: pa.Array, place: Place) -> str:
         return "categorical" if code_in(array) else "numeric"
     if is_date(array.type):
         return "date"
-    if not code_in(array) and not _not_numbers(name, whole, array, place):
+    if code_in(array):
+        return "categorical"
+    if not _not_numbers(name, whole, array, place):
         return "numeric"
     return "date" if date_forms(array) else "categorical"
 

@@ -15,7 +15,7 @@ from zoo.terminal import print
 MANY_ROWS = 20  # from here on, distinct values are told from those that happen to differ
 DENSE = 2.5  # numbers of rows, some of which are in other splits and files, span at most this many times their count
 WORDS_OF_TEXT = 4  # of a value, on average, from which on a column is free text
-AMOUNT = r"^[^\pL\d]{0,3}\d[\d.,' ]*(\D{1,10})$"  # such as 12 kg
+AMOUNT = r"^[^\pL\d]{0,3}\d[\d.,' ]*(?:±[\d., ]*)?(\D{0,10})$"  # such as 12 kg, ~5 or 12±1
 UNITS = 3  # that one column of amounts has, at most
 EXACT = 1 << 53  # whole numbers from here on are merged by floats
 FAR = 30.0  # deviations from the median at which a target may be a mistake or a sum
@@ -86,9 +86,10 @@ def _amount(array: pa.Array) -> str | None:
     if not is_text(array.type):
         return None
     distinct = as_text(array).unique().drop_null()
-    amounts = distinct.filter(pc.match_substring_regex(distinct, AMOUNT))
+    odd = distinct.filter(pa.array(np.isnan(as_numbers(distinct))))
+    amounts = odd.filter(pc.match_substring_regex(odd, AMOUNT))
     units = pc.count_distinct(pc.replace_substring_regex(amounts, AMOUNT, r"\1")).as_py()
-    with_comma = distinct.filter(pa.array(~np.isnan(as_numbers(with_decimal_point(distinct)))))
+    with_comma = odd.filter(pa.array(~np.isnan(as_numbers(with_decimal_point(odd)))))
     found = amounts if 0 < units <= UNITS else with_comma
     return found[0].as_py() if len(distinct) > 2 and len(found) > 0.9 * len(distinct) else None
 

@@ -197,10 +197,12 @@ def _check_classes(target: str, goal: pa.Array, rows: np.ndarray, place: Place) 
     known = goal.take(pa.array(rows))
     n = pc.count_distinct(known).as_py()
     if 2 * n > len(known):
-        one = int(np.argmax(np.isnan(as_numbers(known))))  # the first that is no number, if there is one
+        odd = np.isnan(as_numbers(known))
+        one = int(np.argmax(odd))  # the first that is no number, if there is one
+        fix = "write amounts as numbers without text" if odd.any() else "say data.task=regression if these are amounts"
         raise UserError(f"classes have two rows each at least, on average; '{target}' has {n:,} different values in "
                         f"{len(known):,} rows, such as {known[one].as_py()!r} in {place(int(rows[one]))}\n"
-                        "write amounts as numbers without text, or predict another column")  # fmt: skip
+                        f"{fix}, or predict another column")  # fmt: skip
 
 
 def _default_split(task: str, group: str | None, time: str | None) -> str:
