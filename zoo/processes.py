@@ -7,11 +7,11 @@ import threading
 import time
 from typing import Any
 
-import psutil
 import torch
 from lightning.fabric.strategies.launchers import subprocess_script
 
 from zoo.errors import LOST, LostProcessError
+from zoo.system import is_running
 
 GRACE = 5.0  # seconds in which this process may end by itself, as all do on a signal or a mistake
 PARENT = "ZOO_PARENT"  # names the process that started this one to train with it
@@ -31,7 +31,7 @@ def watch_processes() -> None:
     that one's answer for ever."""
     subprocess_script._ChildProcessObserver._terminate_all = _end_all  # type: ignore[assignment, method-assign]
     parent = int(os.environ.get(PARENT, 0))
-    started_by_it = parent and (os.getppid() == parent or not psutil.pid_exists(parent))
+    started_by_it = parent and (os.getppid() == parent or not is_running(parent))
     if started_by_it and os.environ.get("LOCAL_RANK", "0") != "0":
         threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
     os.environ[PARENT] = str(os.getpid())

@@ -62,6 +62,13 @@ def n_cores() -> int:
     return int(cpu_count())
 
 
+def is_running(pid: int) -> bool:
+    """Whether there is a process of this number."""
+    import psutil
+
+    return bool(psutil.pid_exists(pid))
+
+
 def hardware() -> str:
     """The processor's name and cores, and the architecture."""
     cpus = Path("/proc/cpuinfo")
