@@ -13,6 +13,7 @@ from test_tables import N, kinds, refused, same
 
 import zoo
 from zoo.data.readers import read_raw
+from zoo.data.tabular import _dialect
 from zoo.data.tabular._table import read_labelled
 from zoo.errors import UserError
 
@@ -112,6 +113,15 @@ def test_headings_in_several_lines(load, frame):
     splits = load(frame, target="sold off")
     assert set(kinds(splits)) == {"size (m\u00b2)", "rooms", "city"}
     assert len(read_raw(splits.spec, frame)[0]["numeric"]) == N
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_headings_longer_than_what_the_dialect_is_told_from(load, frame, monkeypatch, encoding):
+    genes = frame.assign(**{f"gene {n}": frame["size"] * n + frame["rooms"] for n in range(20)})
+    content = genes.to_csv(index=False, sep=";", decimal=",")
+    wanted = load(content)
+    monkeypatch.setattr(_dialect, "SAMPLE", 64)
+    same(load(content.encode(encoding)), wanted)
 
 
 def test_headings_of_a_title_with_empty_columns(load, frame):

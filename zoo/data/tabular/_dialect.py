@@ -31,6 +31,8 @@ MARKS = ("?", "-", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NU
 MISSING = ("", " ", *MARKS)
 DELIMITERS = ",;\t|"
 SAMPLE = 1 << 18  # bytes from which the dialect is told
+LINES = 5  # from which the dialect is told, at least
+LONGEST = 1 << 23  # bytes of a line
 BLANK = 33  # spaces of an empty cell, at most
 HIGHEST = 20  # rows of a title that may stand above the headings
 
@@ -100,8 +102,7 @@ def tell_dialect(path: Path, encoding: str | None = None, *, utf8: bool = True) 
     Raises:
         UserError: for a file that is no text, has no rows, or lines above its headings that are no comments.
     """
-    with opened(path, silent=True) as file:
-        sample = file.read(SAMPLE)
+    sample, whole = _beginning(path)
     given, ascii = encoding, sample.isascii()  # as which the encodings of mail, and UTF-16 without a mark, may look
     encoding, text = _decoded(sample, given or "cp1252", utf8 and not (given and ascii))
     if not text.strip():
@@ -111,7 +112,7 @@ def tell_dialect(path: Path, encoding: str | None = None, *, utf8: bool = True) 
                         "text in UTF-16 without a mark is read by data.encoding=utf-16-le")  # fmt: skip
     if encoding not in ("utf8", "utf16") and "\ufffd" in text:
         raise undecodable(path, given)
-    if len(sample) == SAMPLE:
+    if not whole:
         text = text[: text.rfind("\n") + 1] or text
     delimiter, rows = _table(text)
     if not rows:
@@ -121,11 +122,21 @@ def tell_dialect(path: Path, encoding: str | None = None, *, utf8: bool = True) 
     first, *others = rows
     names = [*first.values, *[""] * _trailing_delimiters(rows)]
     headings = [heading(name) or f"column {index}" for index, name in enumerate(names, 1)]
-    if not others and len(sample) < SAMPLE:
+    if not others and whole:
         raise no_rows(path, headings)
     check_headings(headings, str(path))
     decimal_point = "," if _decimal_comma(others, delimiter) else "."
     return Dialect(encoding, delimiter, decimal_point, headings, first.end, first.number)
+
+
+def _beginning(path: Path) -> tuple[bytes, bool]:
+    """The first bytes of a file, some lines at least, and whether they are all of it."""
+    with opened(path, silent=True) as file:
+        sample = file.read(SAMPLE)
+        whole = len(sample) < SAMPLE
+        while not whole and sample.count(b"\n") < LINES and (line := file.readline(LONGEST)):
+            sample += line
+    return sample, whole
 
 
 def no_rows(path: Path, headings: Sequence[str]) -> UserError:
@@ -222,8 +233,8 @@ def _trailing_delimiters(rows: list[_Row]) -> int:
 def row_of_text_with(path: Path, encoding: str | None, name: str) -> int | None:
     """The first row, of those below the headings, that has a value; as a spreadsheet counts it."""
     dialect = tell_dialect(path, encoding)
-    with opened(path, silent=True) as file:
-        _, text = _decoded(file.read(SAMPLE), dialect.encoding, dialect.encoding == "utf8")
+    sample, _ = _beginning(path)
+    _, text = _decoded(sample, dialect.encoding, dialect.encoding == "utf8")
     rows = _rows(text, dialect.delimiter)[:HIGHEST]
     return next((row.number for row in rows if name in map(heading, row.values)), None)
 
