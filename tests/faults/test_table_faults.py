@@ -167,6 +167,11 @@ def test_fault_35_numbers_of_accountants_and_typesetters(load, frame, said):
             found = load(frame.assign(size=turned).to_csv(index=False, sep=";" if commas else ","))
             assert (found.train.columns["numeric"][:, 0] == wanted).all(), turned[:3]
             assert "read as numbers: 'size' (" in said()
+    for several in (["$5", "\u20ac5", "7"], ["50 %", "0.5", "7"]):
+        load(frame.assign(rooms=np.resize(several, N)))
+        assert "units are not told apart: 'rooms' (" in said()
+    load(frame.assign(rooms=np.resize(["$5", "6", "7"], N)))
+    assert "units" not in said()
     for odd in ("(5", "5)", "(-5)", "--5", "5--", "()", "5-3", "A 5"):
         assert np.isnan(as_numbers(pa.array([odd]))).all(), odd
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.data.tabular._values import CODE, Place, as_numbers, as_text, is_text, missing, with_decimal_point
+from zoo.data.tabular._values import CODE, MONEY, Place, as_numbers, as_text, is_text, missing, with_decimal_point
 from zoo.terminal import print
 
 MANY_ROWS = 20  # from here on, distinct values are told from those that happen to differ
@@ -24,6 +24,7 @@ APART = 3.0  # times as far as all other rows
 SCHEMA = "give its kind in a data.schema="
 CODES = f"read as text, as numbers would lose zeros or digits: {{}}; to read one as numbers, {SCHEMA}"
 CONVERTED = f"read as numbers: {{}}; to read one as text, {SCHEMA}"
+MIXED = "units are not told apart: {}; write a column in one unit"
 AMOUNTS = "taken for categories: {}; write amounts as numbers alone, such as 1234.5"
 MERGED = "spaces around values and ways to write an accent do not tell categories apart: {}"
 CAPITALS = "values differ in capitals alone: {}; write them alike if they are one"
@@ -117,6 +118,9 @@ def _remarks(kind: str, array: pa.Array) -> Iterator[tuple[str, str]]:
         cell = _converted(array)
         if cell:
             yield CONVERTED, f"{cell!r} as {as_numbers(pa.array([cell]))[0]:g}"
+        units = _units(array)
+        if len(units) > 1:
+            yield MIXED, ", ".join(units)
     if kind != "categorical":
         return
     code, amount = code_in(array), _amount(array)
@@ -147,6 +151,13 @@ def merged(array: pa.Array) -> Iterator[tuple[str, str]]:
     doubtful = [name for name in names.to_pylist() if alike[name.casefold()] > 1]
     if doubtful:
         yield CAPITALS, ", ".join(map(repr, sorted(doubtful)[:6]))
+
+
+def _units(array: pa.Array) -> list[str]:
+    """The signs of money in a column of text; or per cent and none."""
+    found = pc.extract_regex(array.unique().drop_null(), f"(?P<unit>%|{MONEY})")
+    units = {one or "none" for one in pc.struct_field(found, "unit").unique().to_pylist()}
+    return sorted(units if "%" in units else units - {"none"})
 
 
 def say_far_rows(target: str, values: np.ndarray, table: pa.Table, rows: np.ndarray, place: Place) -> None:

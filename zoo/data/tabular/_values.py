@@ -14,7 +14,8 @@ from zoo.errors import UserError
 
 WORDS = {"true": 1.0, "yes": 1.0, "t": 1.0, "y": 1.0, "false": 0.0, "no": 0.0, "f": 0.0, "n": 0.0}
 _GAPS = "\u00a0\u2009\u202f"  # spaces that do not break a line, as typesetters put between thousands
-_SPACE, _MONEY = f"[\\s{_GAPS}]*", "(?:\\p{Sc}|EUR|USD|GBP|CHF)?"
+MONEY = "\\p{Sc}|EUR|USD|GBP|CHF"
+_SPACE, _MONEY = f"[\\s{_GAPS}]*", f"(?:{MONEY})?"
 _BEFORE, _AFTER = f"^{_SPACE}([+-]?){_SPACE}{_MONEY}{_SPACE}", f"{_SPACE}(?:%|{_MONEY}){_SPACE}$"
 SIGNS = f"{_BEFORE}(.*?){_AFTER}"  # what may stand around a number
 NEGATIVE = {
