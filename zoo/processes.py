@@ -12,6 +12,7 @@ from lightning.fabric.strategies.launchers import subprocess_script
 
 from zoo.errors import LOST, LostProcessError
 from zoo.system import is_running
+from zoo.terminal import print
 
 GRACE = 5.0  # seconds in which this process may end by itself, as all do on a signal or a mistake
 PARENT = "ZOO_PARENT"  # names the process that started this one to train with it
