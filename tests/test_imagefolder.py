@@ -130,7 +130,10 @@ def test_a_split_has_one_folder(tmp_path, cache):
     [((1280, 720), (126, 224)), ((4032, 3024), (168, 224)), ((200, 20), (28, 280)), ((20, 30), (42, 28))],
 )
 def test_a_measured_size_keeps_the_proportions(tmp_path, cache, size, expected):
-    folder_of(tmp_path, 3, size)
+    for number in range(9):
+        (tmp_path / f"class {number % 3}").mkdir(exist_ok=True)
+        plain = Image.new("RGB", size, (number, 0, 0))  # noise of millions of pixels takes long to pack
+        plain.save(tmp_path / f"class {number % 3}" / f"{number}.png")
     assert load(tmp_path).spec.inputs["image"].shape == (3, *expected)
 
 
