@@ -219,7 +219,7 @@ class DataNoted(Callback):
 
     Args:
         run: of the training.
-        keys: of the samples of each split, and of those `seen` by a training on other data before.
+        keys: of the samples of each split, and of those that trainings on other data knew before.
     """
 
     def __init__(self, run: Run, keys: Keys):

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.data.keys import fingerprints, read_keys, seen_by, split_keys, told_changes
+from zoo.data.keys import fingerprints, read_keys, seen_before, seen_by, split_keys, told_changes
 from zoo.data.module import load_section
 from zoo.data.splits import Split, batches
 from zoo.errors import UserError, unknown
@@ -190,8 +190,8 @@ def _own_samples(predictor: Predictor, weights: str, split: str) -> tuple[str, S
         check_same_kind(predictor.spec, splits.spec)
     except UserError as error:
         raise UserError(f"{changed}: {str(error).splitlines()[0].rstrip(':')}\n{_way_out(data)}") from error
-    if "seen" in keys and split != "train":
-        splits = held_out(splits, keys["seen"], split)
+    if seen_before(split) in keys:
+        splits = held_out(splits, {split: keys[seen_before(split)]})
     told, found = card.get("fingerprints"), split_keys(getattr(splits, split))
     changes = "" if not isinstance(told, Mapping) or found is None else told_changes(told, fingerprints({split: found}))
     if changes and not keys and split != "train":
@@ -200,7 +200,7 @@ def _own_samples(predictor: Predictor, weights: str, split: str) -> tuple[str, S
         )
     if changes:
         say(f"{changed}: {changes}")
-        splits = held_out(splits, seen_by(keys, split), split)
+        splits = held_out(splits, {split: seen_by(keys, split)})
     return splits.spec.name, getattr(splits, split)
 
 

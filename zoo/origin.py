@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.keys import read_keys, seen_by, split_keys, unseen
+from zoo.data.keys import Keys, read_keys, seen_by, split_keys, unseen
 from zoo.data.module import what_decides
 from zoo.data.splits import Split, Splits
 from zoo.errors import UserError
@@ -18,13 +18,13 @@ from zoo.run import Run, say
 from zoo.tasks import create_task
 
 
-def held_out(splits: Splits, seen: np.ndarray, *names: str) -> Splits:
-    """The splits, those of `names` less the samples whose keys are `seen`; says how many are left out.
+def held_out(splits: Splits, seen: Keys) -> Splits:
+    """The splits, each less the samples whose keys were `seen` before it; says how many are left out.
 
     Raises:
         UserError: where none is left, or it cannot be told, as of a text that is cut elsewhere.
     """
-    parts: dict[str, Any] = {name: _less(splits, name, seen) for name in names} if len(seen) else {}
+    parts: dict[str, Any] = {name: _less(splits, name, keys) for name, keys in seen.items() if len(keys)}
     return replace(splits, **parts)
 
 
@@ -53,7 +53,7 @@ def place_of(data: Mapping[str, Any]) -> str:
 
 def run_of(weights: str) -> Run | None:
     """The folder of the finished run that a release file lies in, where it does."""
-    path = Path(weights)
+    path = Path(weights).expanduser()
     run = Run(path if path.is_dir() else path.parent)
     is_one = run.config.exists() and run.metrics.exists()
     return run if is_one and weights not in list_pretrained() else None

@@ -57,9 +57,11 @@ def map_paths(values: Mapping[str, Any], change: Callable[[str], Any]) -> dict[s
 
 
 def is_path(key: str, value: Any) -> bool:
-    """Whether a setting names a file or a folder."""
-    named = key in PATHS or key.endswith("_path")
-    return isinstance(value, str) and (named or bool(re.match(r"[/~]|[A-Za-z]:\\", value)))
+    """Whether a setting names a file or a folder: by its key, or as the full path of one that is there. A column may
+    be called /imu/x, and a mark be ~."""
+    if not isinstance(value, str) or key in PATHS or key.endswith("_path"):
+        return isinstance(value, str)
+    return bool(re.match(r"([/~]|[A-Za-z]:\\).*\w", value)) and os.path.exists(os.path.expanduser(value))
 
 
 def absolute(path: str) -> str:

@@ -21,7 +21,7 @@ from lightning.pytorch.loggers import Logger
 from zoo.auto import batch_work, fill_auto, fit_machine, group_steps
 from zoo.callbacks import BestOfEach, DataNoted, History
 from zoo.checkpoint import SafeCheckpointIO, is_sound
-from zoo.data.keys import Keys, fingerprints, keys_of, read_keys, seen_by, told_changes, write_keys
+from zoo.data.keys import ORDER, Keys, fingerprints, keys_of, read_keys, seen_before, seen_by, told_changes, write_keys
 from zoo.data.module import ZooDataModule, load_section, loader_options
 from zoo.data.splits import Splits, batches, each_value_once
 from zoo.errors import DivergedError, UserError, unknown
@@ -47,6 +47,7 @@ from zoo.trainer import Config, check_trainer, create_trainer, describe_device, 
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy", "scikit-learn")
 REQUIRED = ("model", "data", "optim", "trainer")
 WHOLE = 'zoo.config("fnn/mlp"), or another model, gives a config with every setting at its default'
+HELD_OUT = ("val", "test")
 ROLLBACKS = 10  # in a training, at most
 DEFAULTS: Config = {
     "task": {},
@@ -199,7 +200,7 @@ def _fit(
     if module.sharded:
         module = create_module(**module.hparams)  # whole, to take a checkpoint's weights
     epochs = _choose(run, config["trainer"]["keep"], module, trainer)
-    told = fingerprints(keys_of(splits) if len(noted.keys["seen"]) else noted.keys)
+    told = fingerprints(keys_of(splits) if any(len(noted.keys[seen_before(name)]) for name in HELD_OUT) else noted.keys)
     return Fitted(config, seeds, splits, noted.keys, told, module, trainer, epochs, start - history.resumed, seconds)
 
 
@@ -210,7 +211,7 @@ def _data_of(run: Run, config: Config, splits: Splits, checkpoint: Path | None) 
     Raises:
         UserError: for other data, unless the config allows them.
     """
-    keys, seen = keys_of(splits), np.empty(0, np.uint64)
+    keys, seen = keys_of(splits), dict.fromkeys(HELD_OUT, np.empty(0, np.uint64))
     if checkpoint is not None:
         saved = SafeCheckpointIO().load_checkpoint(checkpoint)
         told, before = saved.get("data", {}), read_keys(checkpoint.parent / run.samples.name)
@@ -218,11 +219,12 @@ def _data_of(run: Run, config: Config, splits: Splits, checkpoint: Path | None) 
         if changes:
             _allow(config, checkpoint, changes)
             check_same_kind(DataSpec.from_json(saved["hyper_parameters"]["spec"]), splits.spec)
+        if not (changes and known):  # what is noted of splits is of this data already
+            before = {name: some for name, some in before.items() if name not in ORDER}
         if changes or known:
-            seen = before.get("seen", seen)
-        if changes and known:
-            seen = np.union1d(seen, seen_by(before, "test"))
-    return held_out(splits, seen, "val", "test"), DataNoted(run, {**keys, "seen": seen})
+            seen = {name: seen_by(before, name) for name in HELD_OUT}
+    noted = {**keys, **{seen_before(name): some for name, some in seen.items()}}
+    return held_out(splits, seen), DataNoted(run, noted)
 
 
 def _allow(config: Config, checkpoint: Path, changes: str) -> None:

@@ -351,3 +351,41 @@ def test_a_config_of_somebody_elses_runs_no_code(config, tmp_path):
     settings = config("model=fnn") | {"zoo_path": str(tmp_path), "model": {"name": "fnn/theirs"}}
     with pytest.raises(UserError, match=r"zoo\.add_path\("):
         zoo.train(settings, tmp_path / "run")
+
+
+def test_fault_25_a_resume_where_only_rows_to_train_on_changed_measures_all_that_was_held_out(settings, tmp_path):
+    """What chose the best epoch before may choose it again; what was trained on or chose may not test."""
+    run, path = Run(tmp_path / "run"), Path(settings["data"]["path"])
+    first = zoo.train(settings, run.folder)
+    trained = zoo.load_data("csv", path=str(path), target="y").train.columns["numeric"][0, 0]
+    rows = pd.read_csv(path)
+    rows.loc[np.isclose(rows["a"], float(trained)), "b"] = 0.5
+    rows.to_csv(path, index=False)
+    run.metrics.unlink()
+    settings["trainer"]["max_epochs"] = 3
+    again = zoo.train({**settings, "resume": "changed"}, run.folder)
+    assert first["test"] != again["test"] == evaluate_weights(run.folder)["test"]
+    assert again["val"] == evaluate_weights(run.folder, split="val")["val"]
+    with np.load(run.samples) as keys:
+        assert len(keys["seen before val"]) == 120 and len(keys["seen before test"]) == 160
+
+
+def test_columns_that_are_called_as_paths_are_keep_their_names(config, tmp_path, monkeypatch):
+    table(tmp_path / "imu.csv")
+    rows = pd.read_csv(tmp_path / "imu.csv").rename(columns={"a": "/imu/x", "b": "~", "y": "/robot/slip"})
+    rows.to_csv(tmp_path / "imu.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    settings = config("fnn", "data=csv", "data.path=imu.csv", "data.target=/robot/slip", "trainer=cpu")
+    settings["trainer"]["max_epochs"] = 1
+    metrics = zoo.train(settings, tmp_path / "run")
+    shutil.copy(tmp_path / "run" / "model.safetensors", "alone.safetensors")
+    for weights in (tmp_path / "run", "alone.safetensors"):
+        assert evaluate_weights(weights)["test"] == metrics["test"]
+
+
+def test_a_run_in_the_home_folder_is_known_by_its_tilde(settings, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    zoo.train(settings, "~/run")
+    append(Path(settings["data"]["path"]))
+    evaluate_weights("~/run")
+    assert "left out of the test split" in capsys.readouterr().out

@@ -45,9 +45,15 @@ def fingerprints(keys: Keys) -> dict[str, dict[str, Any]]:
 
 
 def seen_by(keys: Keys, split: str) -> np.ndarray:
-    """The keys of all samples that a model knows before it is measured on a split: those of the splits before it."""
-    earlier = ORDER[: ORDER.index(split)]
-    return np.concatenate([np.empty(0, np.uint64), *(keys[name] for name in (*earlier, "seen") if name in keys)])
+    """The keys of all samples that a model knows before it is measured on a split: those of the splits before it, now
+    and in trainings on other data before."""
+    names = (*ORDER[: ORDER.index(split)], seen_before(split))
+    return np.concatenate([np.empty(0, np.uint64), *(keys[name] for name in names if name in keys)])
+
+
+def seen_before(split: str) -> str:
+    """The name among `Keys` of what trainings on other data knew before they were measured on a split."""
+    return f"seen before {split}"
 
 
 def told_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
