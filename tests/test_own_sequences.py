@@ -307,3 +307,4 @@ def test_sequences_without_a_label_are_left_out_and_long_ones_cut(tmp_path, caps
     assert sum(sizes(splits)) == 39 and "1 of 40 samples (id s4)" in out and "cut after 6 steps" in out
     assert splits.train.columns["sequence"].shape[1] == 6
     assert read_raw(splits.spec, [values[0].repeat(9, 0)])[0]["sequence"].shape == (1, 6, 2)
+    assert "1 of 1 sequences are cut after 6 steps (data.max_steps)" in capsys.readouterr().out

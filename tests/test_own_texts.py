@@ -253,6 +253,46 @@ def test_headings_may_look_like_numbers_and_truth_values(tmp_path, value):
     assert splits.spec.target_name == {0: "0", True: "yes"}[value] and len(held(splits)) == 40
 
 
+ENCODED = {
+    "utf-16": {},
+    "utf-16-le": {"encoding": "utf-16-le"},
+    "shift_jis": {"encoding": "shift_jis"},
+    "iso2022_jp": {"encoding": "iso2022_jp"},
+}
+
+
+@pytest.mark.parametrize("name", ENCODED)
+def test_files_of_texts_may_have_any_encoding(tmp_path, name):
+    for n, text, label in reviews().itertuples(index=False):
+        write(tmp_path / "own" / label / f"{n}.txt", f"霧 {text}".encode(name))
+    splits = load(tmp_path / "own", **ENCODED[name])
+    assert held(splits) == {(f"霧 {text}", label) for _, text, label in reviews().itertuples(index=False)}
+    file = next((tmp_path / "own").rglob("*.txt"))
+    assert (read_raw(splits.spec, file)[0]["tokens"] > 0).all()
+    written = zoo.load_data("text", path=str(tmp_path / "own"), n_steps=8, **ENCODED[name]).spec.reading["alphabet"]
+    assert "霧" in written and "\x1b" not in written
+
+
+def test_a_line_of_texts_ends_where_the_file_says(tmp_path):
+    spec = load(as_table(tmp_path / "own.csv", reviews())).spec
+    for end in ("\n", "\r\n", "\r"):
+        write(tmp_path / "new.txt", f"cold\x0cfog{end}sun\u2028rain{end}".encode())
+        assert read_raw(spec, tmp_path / "new.txt")[0]["lengths"].tolist() == [8, 8]
+
+
+def test_new_texts_that_are_cut_are_said(tmp_path, capsys):
+    spec = load(as_table(tmp_path / "own.csv", reviews()), max_chars=10).spec
+    assert "texts are cut after 10 characters (data.max_chars)" in capsys.readouterr().out
+    assert read_raw(spec, ["cold", "cold fog " * 9])[0]["lengths"].tolist() == [4, 10]
+    assert "1 of 2 texts are cut after 10 characters (data.max_chars); the longest has 81" in capsys.readouterr().out
+
+
+def test_a_tab_parts_columns_though_each_text_has_a_comma(tmp_path):
+    frame = reviews().assign(review=lambda frame: frame.review + ", yes")
+    frame[["label", "review"]].to_csv(tmp_path / "own.tsv", sep="\t", header=False, index=False)
+    assert held(load(tmp_path / "own.tsv")) == set(zip(frame.review, frame.label, strict=True))
+
+
 def test_labels_that_differ_little_are_said(tmp_path, capsys):
     frame = reviews()
     frame.loc[1, "label"], frame.loc[[3, 5, 7], "label"] = " pos ", "Pos"

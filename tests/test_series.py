@@ -57,6 +57,8 @@ FORMS = {
     "clocks of a day": table(clock=pd.date_range("2024-01-01", periods=N, freq="10min").strftime("%H:%M")),
     "steps": table(step=np.arange(N)),
     "seconds of a measurement": table(t=(np.arange(N) * 0.1).round(1)),
+    "a heading with its unit": table(**{"Time (s)": (np.arange(N) * 0.02).round(2)}),
+    "milliseconds of a logger": table(elapsed_ms=1000 + 250 * np.arange(N)),
 }
 
 
@@ -89,12 +91,22 @@ def test_columns_of_times_may_be_named(tmp_path, form):
         (table(clock=HOURS.strftime("%H:%M")), ["power"]),
         (table(t=np.arange(N) % 9 + 1800), ["t", "power"]),  # a temperature
         (table(date=HOURS, idx=np.arange(N)), ["power"]),
+        (table(**{"": np.arange(N) + 1}), ["power"]),  # row names of R
         (pd.DataFrame({"time": np.arange(N)}), ["time"]),
         (pd.DataFrame({"meter": 1_500_000_000 + 3 * np.arange(N)}), ["meter"]),
     ],
 )
 def test_only_times_are_taken_for_times(tmp_path, frame, channels):
     assert load(tmp_path, frame).spec.column_names == channels
+
+
+@pytest.mark.parametrize("step", [0.1, 0.02, 1 / 3])
+def test_steps_that_are_fractions_are_put_in_where_they_are_missing(tmp_path, capsys, step):
+    frame = table(t=(np.arange(N) * step).round(9)).drop([50, 51, 60])
+    splits = load(tmp_path, frame)
+    assert f"steps are of {step:g}; 3 are missing in 2 gaps" in capsys.readouterr().out
+    expected = np.where(np.isin(np.arange(84), [50, 51, 60]), np.nan, VALUES[:84]).astype(np.float32)
+    np.testing.assert_array_equal(splits.train.series[:, 0], expected)
 
 
 def test_a_column_that_is_asked_for_is_a_channel(tmp_path):

@@ -117,6 +117,25 @@ def test_several_channels_lie_in_one_row(tmp_path):
         load(tmp_path / "own.csv")
 
 
+def test_channels_of_a_later_table_are_taken_by_their_names(tmp_path):
+    random = np.random.default_rng(0)
+    channels = {name: pd.DataFrame(random.normal(size=(40, 12))).add_prefix(f"{name}_") for name in "xyz"}
+    label = pd.Series(np.arange(40) % 2, name="label")
+
+    def table(names, *more):
+        pd.concat([*(channels[name] for name in names), *more], axis=1).to_csv(tmp_path / "own.csv", index=False)
+        return tmp_path / "own.csv"
+
+    spec = load(table("xy", label)).spec
+    values = np.stack([channels["x"], channels["y"]], 2)
+    for path in (table("yx"), table("zyx"), table("yx", label)):
+        np.testing.assert_allclose(read_raw(spec, path)[0]["sequence"], values, rtol=1e-5)
+    split = read_labelled(spec, {"name": "sequences", "path": str(table("yx", label))})
+    np.testing.assert_allclose(split.columns["sequence"], values, rtol=1e-5)
+    with pytest.raises(UserError, match=r"no channel in own.csv 'x'; there are: y, z"):
+        read_raw(spec, table("yz"))
+
+
 def test_the_layout_and_the_headings_may_be_said(tmp_path):
     values, labels = rows()
     values = np.nan_to_num(values)

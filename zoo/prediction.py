@@ -89,10 +89,14 @@ class Predictor:
 
         if self.spec.task != "language_modelling":
             raise UserError(f"generate needs a language model; this model does {self.spec.task}: use predict")
-        if not prompt or temperature <= 0:
-            raise UserError(f"the prompt is not empty and the temperature above 0; got {prompt!r} and {temperature}")
+        if not prompt or temperature <= 0 or n < 0:
+            rule = "the prompt is not empty, the temperature above 0 and n at least 0"
+            raise UserError(f"{rule}; got {prompt!r}, {temperature} and {n}")
         generator = torch.Generator(self.device).manual_seed(seed)
-        tokens, state = encode_text(self.spec.reading["alphabet"], prompt)[None].to(self.device), None  # (1, time)
+        tokens, state = encode_text(self.spec.reading["alphabet"], prompt)[None], None  # (1, time)
+        if n_strange := int((tokens == 0).sum()):
+            print(f"{n_strange:,} of {len(prompt):,} characters of the prompt were not in training's text")
+        tokens = tokens.to(self.device)
         written = ""
         with torch.inference_mode():
             for _ in range(n):

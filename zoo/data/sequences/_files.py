@@ -1,5 +1,7 @@
 """Files of sequences as arrays, and what all files of sequences share."""
 
+import codecs
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -169,13 +171,16 @@ def cells_of(reading: Mapping[str, Any], text: Sequence[str] = ()) -> Reading:
 
 
 def decoded(content: bytes, path: Path, encoding: str | None = None) -> str:
-    """A file's content as text: UTF-8, else of an encoding, None for Windows-1252, which is said."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        if not encoding:
-            print(f"{path} is not UTF-8; it is read as Windows-1252 (data.encoding)")
-            return content.decode("cp1252", "replace")
+    """A file's content as text: UTF-16 with a mark, UTF-8, else of an encoding, None for Windows-1252, which is
+    said."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace")
+    if not (encoding and content.isascii()):  # as which the encodings of mail, and UTF-16 without a mark, may look
+        with contextlib.suppress(UnicodeDecodeError):
+            return content.decode("utf-8-sig")
+    if not encoding:
+        print(f"{path} is not UTF-8; it is read as Windows-1252 (data.encoding)")
+        return content.decode("cp1252", "replace")
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:

@@ -172,13 +172,20 @@ def _say_far(spec: DataSpec, values: Sequence[np.ndarray], places: Sequence[str]
 def as_trained(spec: DataSpec, values: Sequence[np.ndarray], places: Sequence[str]) -> Batch:
     """Sequences as the batch that a model with `spec` takes; UserError for those of other channels or lengths."""
     (n_steps, n_channels), dtype = spec.inputs["sequence"].shape, spec.inputs["sequence"].dtype
-    values = [one[: spec.reading.get("max_steps")] for one in values]
+    values = cut(values, spec.reading.get("max_steps"))
     past = "date_column" in spec.reading  # a series, of which the future is to be forecast
     sequence, lengths = checked(values, places, n_channels, dtype, past=past)  # type: ignore[arg-type]
     if n_steps and (lengths != n_steps).any():
         wrong = int((lengths != n_steps).nonzero()[0])
         raise UserError(f"a sequence here has {n_steps} steps; {places[wrong]} has {lengths[wrong]}: give as many")
     return {"sequence": sequence, "lengths": lengths}
+
+
+def cut(values: Sequence[np.ndarray], max_steps: int | None) -> list[np.ndarray]:
+    """Sequences, cut after `max_steps`, which is said; None takes all steps."""
+    if n_long := sum(len(one) > max_steps for one in values) if max_steps else 0:
+        print(f"{n_long:,} of {len(values):,} sequences are cut after {max_steps:,} steps (data.max_steps)")
+    return [one[:max_steps] for one in values]
 
 
 def _raw_sequences(spec: DataSpec, raw: Any) -> tuple[list[np.ndarray], list[str], bool]:

@@ -255,8 +255,18 @@ def _grid(times: pd.Index, step: Any) -> tuple[pd.Index | None, str]:
     named = str(step).removeprefix("0 days ").removesuffix(" 00:00:00") if dates else f"{step:g}"
     grids: list[tuple[pd.Index, str]] = []
     if (last - first) / step < most:
-        grids.append((pd.Index(first + step * np.arange(round((last - first) / step) + 1)), named))
+        grid = first + step * np.arange(round((last - first) / step) + 1)
+        grids.append((pd.Index(grid if dates else _snapped(grid, times.to_numpy(), step)), named))
     if dates:
         grids += [(pd.date_range(first, last, freq=freq), name) for freq, name in CALENDAR.items()]
     fitting = [(grid, name) for grid, name in grids if len(grid) <= most and times.isin(grid).all()]
     return min(fitting, key=lambda one: len(one[0]), default=(None, named))
+
+
+def _snapped(grid: np.ndarray, times: np.ndarray, step: float) -> np.ndarray:
+    """A run of numbers, `step` apart, with those of `times` in place of the ones that they nearly are: 0.3 is no
+    multiple of 0.1."""
+    places = np.rint((times - grid[0]) / step).astype(int)
+    near = np.abs(times - grid[places]) < 1e-3 * step
+    grid[places[near]] = times[near]
+    return grid

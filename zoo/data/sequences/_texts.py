@@ -75,13 +75,19 @@ def _with_unknown_said(batch: Batch, places: Sequence[str]) -> Batch:
 def as_trained(spec: DataSpec, texts: Sequence[str]) -> Batch:
     """Texts as the batch that a model with `spec` takes, cut as in training."""
     if (most := spec.reading.get("max_chars")) is not None:
-        texts = [composed(text)[:most] for text in texts]
+        texts = cut(texts, most)
     return encode_texts(spec.reading["alphabet"], texts)
 
 
-def composed(text: str) -> str:
-    """A text whose accents are one character with their letters, where there is such a one (NFC)."""
-    return unicodedata.normalize("NFC", text)
+def cut(texts: Sequence[str], max_chars: int) -> list[str]:
+    """Texts whose accents are one character with their letters, where there is such a one (NFC), cut after
+    `max_chars`, which is said."""
+    whole = [unicodedata.normalize("NFC", text) for text in texts]
+    lengths = [len(text) for text in whole]
+    if n_long := sum(length > max_chars for length in lengths):
+        print(f"{n_long:,} of {len(whole):,} texts are cut after {max_chars:,} characters (data.max_chars); the "
+              f"longest has {max(lengths):,}")  # fmt: skip
+    return [text[:max_chars] for text in whole]
 
 
 def read_samples(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> Sequences:
@@ -101,7 +107,7 @@ def read_samples(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> S
     if labelled or ending(path.name) not in ENDINGS or _is_table(path, reading):
         return _of_table(path, reading, labelled)
     text = read_text(path, encoding)
-    texts = [text] if reading.get("files") else text.splitlines()
+    texts = [text] if reading.get("files") else text.removesuffix("\n").split("\n")
     return Sequences(texts, None, [f"line {number}" for number in range(1, len(texts) + 1)], [])
 
 
@@ -211,9 +217,10 @@ def _content(path: Path, encoding: str | None) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    if b"\0" in content:
+    text = decoded(content, path, encoding)
+    if "\0" in text:
         raise UserError(f"{path} is not a text: it holds zero bytes; save it as UTF-8")
-    return decoded(content, path, encoding).replace("\r\n", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _empty(path: Path, problem: str) -> NoReturn:

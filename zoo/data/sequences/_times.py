@@ -1,5 +1,6 @@
 """What orders the rows of a table: dates, clocks and numbers in any common form, in one column or in several."""
 
+import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -29,8 +30,10 @@ from zoo.terminal import print
 USUAL = (
     *("time", "timestamp", "stamp", "date", "datetime", "ds", "ts", "t", "step", "epoch", "unix", "unixtime"),
     *("unix_time", "unix_timestamp", "period", "year", "month", "quarter", "week", "day", "hour"),
-    *("", "unnamed: 0", "index", "idx", "no", "nr", "row"),
+    *("elapsed", "elapsed_time", "seconds", "sec", "millis", "milliseconds", "micros", "ms", "zeit"),
+    *("", "column 1", "unnamed: 0", "index", "idx", "no", "nr", "row"),
 )
+UNIT = re.compile(r"[\[(][^\[\]()]*[\])]$|[ _](s|sec|secs|seconds|ms|us|ns|min|h)$")  # behind a name
 UNITS = {"year": 0, "month": 0, "day": 0, "hour": 3600, "minute": 60, "second": 1}  # seconds of those of a clock
 MONTHS = ("%b %Y", "%B %Y", "%Y %b", "%Y %B", "%b-%Y", "%b-%y", "%b %y", "%m/%Y", "%m.%Y", "%m-%Y", "%Y/%m", "%YM%m")
 FORMS = (*DATES, *MONTHS, "%Y.%m.%d", "%Y%m%d %H%M", "%Y%m%d %H:%M", "%Y%m%d %H:%M:%S", "%G-W%V-%u")
@@ -121,13 +124,14 @@ def _is_counted(table: pa.Table, name: str, column: pa.Array) -> bool:
     values = as_numbers(column)
     if not np.isfinite(values).all():
         return False
-    index, usual = _from_numbers(column), name.lower() in USUAL
+    called = UNIT.sub("", name.lower()).rstrip(" _")
+    index, usual = _from_numbers(column), called in USUAL
     dated, long = isinstance(index, pd.DatetimeIndex), np.abs(values).min() >= LONG
-    if usual and dated and (long or name.lower() not in ("t", "step")):
+    if usual and dated and (long or called not in ("t", "step")):
         return True
     if _in_order(values, np.zeros(len(values))):
         return usual or (dated and bool(long))
-    if not usual or name.lower() in UNITS:
+    if not usual or called in UNITS:
         return False
     return any(_in_order(values, codes) for _, codes in possible_ids(table, [name]))  # of several series
 

@@ -20,7 +20,7 @@ from zoo.data.tabular._files import place_in, read_table, table_index, without_i
 from zoo.data.tabular._infer import date_forms
 from zoo.data.tabular._packed import opened
 from zoo.data.tabular._values import Place, as_dates, as_numbers, counted, is_text, missing, only_numbers, plain
-from zoo.errors import UserError
+from zoo.errors import UserError, unknown
 from zoo.terminal import print
 
 FEWEST = 3  # numbered columns that are the steps of a sequence
@@ -77,6 +77,8 @@ def _read_wide(
         label = _only_other(path, [name for name in table.column_names if name != id])
     names = [name for name in table.column_names if name not in (id, label)]
     numbered = {} if bare else _channels(names)
+    if reading.get("layout") == "wide" and len(trained := reading.get("columns", [])) > 1:
+        numbered = _as_trained(path, numbered, trained)
     n = reading.get("n_columns", len(names))
     if not (labelled or numbered) and len(names) != n:
         raise UserError(
@@ -96,6 +98,14 @@ def _read_wide(
         list(channels) if len(channels) > 1 else ["channel 1"],
         reading={key: value for key, value in found.items() if value is not None},
     )
+
+
+def _as_trained(path: Path, numbered: Mapping[str, list[str]], trained: Sequence[str]) -> dict[str, list[str]]:
+    """The columns of each channel, in the order in which the training file had the channels."""
+    for channel in trained:
+        if channel not in numbered:
+            raise unknown(f"channel in {path.name}", channel, numbered)
+    return {channel: numbered[channel] for channel in trained}
 
 
 def _only_other(path: Path, names: Sequence[str]) -> str:

@@ -10,13 +10,12 @@ from zoo.data.sequences._files import Sequences, cell_options
 from zoo.data.sequences._formats import read_file
 from zoo.data.sequences._labelled import divide, measured_split, sequence_splits
 from zoo.data.sequences._pairs import find_pair, measured_path, no_path, set_name
-from zoo.data.sequences._sequences import as_trained
+from zoo.data.sequences._sequences import as_trained, cut
 from zoo.data.sequences._sound import check_sound
 from zoo.data.sequences._wide import LAYOUTS
 from zoo.data.splits import Split, Splits, check_shares, sample_keys, say_twins
 from zoo.errors import UserError, unknown
 from zoo.spec import DataSpec
-from zoo.terminal import print
 
 TASKS = ("classification", "regression")
 FACTS = Facts(
@@ -86,11 +85,11 @@ def sequences(
     cells = cell_options(missing, not_missing, encoding)
     reading |= {"layout": layout, "headings": headings, **cells}
     reading |= {"rate": rate, "n_mels": n_mels, "window": window, "hop": hop}
-    train = _cut(read_file(train_path, reading, labelled=True), max_steps)
+    train = _read(train_path, reading, max_steps)
     test = None
     if tested:
         as_train = {**reading, **train.reading, "columns": train.columns}
-        test = _cut(read_file(tested, as_train, labelled=True), max_steps)
+        test = _read(tested, as_train, max_steps)
     divided = divide(
         train,
         test,
@@ -123,6 +122,11 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     return measured_split(spec, part, lambda part: as_trained(spec, part.values, part.places))
 
 
+def _read(path: Path, reading: Mapping[str, Any], max_steps: int | None) -> Sequences:
+    part = read_file(path, reading, labelled=True)
+    return replace(part, values=cut(part.values, max_steps))
+
+
 def _check_options(path: str | None, task: str | None, layout: str | None, **counts: int | None) -> None:
     if not path:
         raise no_path("sequences")
@@ -133,10 +137,3 @@ def _check_options(path: str | None, task: str | None, layout: str | None, **cou
     for name, count in counts.items():
         if not (count is None or (type(count) is int and count >= 1)):
             raise UserError(f"data.{name} is a whole number from 1; got {count}")
-
-
-def _cut(part: Sequences, max_steps: int | None) -> Sequences:
-    n_long = sum(len(values) > max_steps for values in part.values) if max_steps else 0
-    if n_long:
-        print(f"{n_long} of {len(part.values)} sequences are cut after {max_steps} steps")
-    return replace(part, values=[values[:max_steps] for values in part.values])

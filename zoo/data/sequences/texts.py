@@ -14,7 +14,7 @@ from zoo.data.sequences._files import Sequences, cell_options
 from zoo.data.sequences._labelled import divide, measured_split
 from zoo.data.sequences._pairs import find_pair, measured_path, no_path, set_name
 from zoo.data.sequences._sequences import encode_texts, token_inputs
-from zoo.data.sequences._texts import as_trained, composed, read_samples, without_empty
+from zoo.data.sequences._texts import as_trained, cut, read_samples, without_empty
 from zoo.data.splits import Batch, Split, Splits, check_shares, sample_keys, say_twins
 from zoo.data.stored import check_room
 from zoo.errors import UserError, unknown
@@ -121,13 +121,7 @@ def _check_options(path: str | None, task: str | None, **counts: int) -> None:
 def _read(path: Path, reading: Mapping[str, Any], max_chars: int) -> Sequences:
     """The labelled texts of a file or folder, cut."""
     part = without_empty(read_samples(path, reading, labelled=True))
-    whole = [composed(text) for text in part.values]
-    n_long = sum(len(text) > max_chars for text in whole)
-    if n_long:
-        longest = max(map(len, whole))
-        print(f"{n_long:,} of {len(whole):,} texts are cut after {max_chars:,} characters (data.max_chars); the "
-              f"longest has {longest:,}")  # fmt: skip
-    texts = [text[:max_chars] for text in whole]
+    texts = cut(part.values, max_chars)
     hashes = (hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts)
     return replace(part, values=texts, keys=np.array([int(one[:16], 16) for one in hashes], np.uint64))
 

@@ -29,7 +29,7 @@ from zoo.errors import UserError, unknown
 
 MARKS = ("?", "-", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NULL", "Null", "null", "None")
 MISSING = ("", " ", *MARKS)
-DELIMITERS = ",;\t|"
+DELIMITERS = "\t;|,"  # of which the first is taken where several part rows alike
 SAMPLE = 1 << 18  # bytes from which the dialect is told
 LINES = 5  # from which the dialect is told, at least
 LONGEST = 1 << 23  # bytes of a line
