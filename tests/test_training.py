@@ -1,6 +1,7 @@
 """Trainings as a whole: run folders, resume, configs, processes."""
 
 import copy
+import csv
 import ctypes
 import dataclasses
 import json
@@ -726,6 +727,15 @@ def test_early_stopping_names_the_metrics_there_are(config, tmp_path):
     told = r"one of train/loss, val/accuracy, val/auroc, val/f1, val/loss; got val/acc"
     with pytest.raises(UserError, match=told):
         zoo.train(config("model=fnn", "trainer=debug"), tmp_path, [EarlyStopping("val/acc")])
+
+
+def test_early_stopping_without_patience_stops_at_the_first_epoch_that_is_no_better(config, tmp_path):
+    from zoo.callbacks import EarlyStopping
+
+    settings = config("model=fnn", "trainer=cpu", "trainer.max_epochs=30", "optim.lr=0.05")
+    zoo.train(settings, tmp_path, [EarlyStopping("val/loss", patience=0)])
+    losses = [float(row["val/loss"]) for row in csv.DictReader((tmp_path / "metrics.csv").open())]
+    assert len(losses) < 30 and losses[-1] >= losses[-2] and losses[:-1] == sorted(losses[:-1], reverse=True)
 
 
 def test_a_training_whose_score_rises_is_not_stopped(config, tmp_path):

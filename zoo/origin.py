@@ -11,7 +11,7 @@ from zoo.data.keys import Keys, read_keys, seen_by, split_keys, unseen
 from zoo.data.module import what_decides
 from zoo.data.splits import Split, Splits
 from zoo.errors import UserError
-from zoo.plain import last_part, map_paths, paths_in
+from zoo.plain import found, last_part, map_paths, paths_in
 from zoo.prediction import Predictor
 from zoo.pretrained import list_pretrained
 from zoo.run import Run, say
@@ -86,14 +86,22 @@ def trained_on(card: Mapping[str, Any], run: Run | None, weights: str) -> dict[s
     data = dict(data_of(card, weights))
     own = run.read_config().get("data") if run else {}
     if isinstance(own, Mapping):
-        data |= {key: path for key, path in paths_in(own).items() if key in data}
+        data |= {key: _there(path) for key, path in paths_in(own).items() if key in data}
     gone = [path for key, path in paths_in(data).items() if key != "labels" and not Path(path).expanduser().exists()]
     if gone:
         raise UserError(
-            f"{weights} was trained on {gone[0]}, which is not there; say where it is: "
-            f"data={data.get('reader', data.get('name'))} data.path="
+            f"{weights} was trained on {gone[0]}, which is not there; evaluate in the folder that has it now, or "
+            f"say what to measure on: data={data.get('reader', data.get('name'))} data.path="
         )
     return data
+
+
+def _there(path: str) -> str:
+    """`found`, and said where it is another place than the one noted."""
+    place = found(path)
+    if not Path(path).expanduser().exists() and place != path:
+        say(f"{path} is not there; taking {place}")
+    return place
 
 
 def tell_seen(trained: Predictor, name: str, splits: Splits, data: Mapping[str, Any]) -> None:

@@ -70,6 +70,16 @@ def absolute(path: str) -> str:
     return full if os.path.exists(full) else path
 
 
+def found(path: str) -> str:
+    """A path as a run folder notes it; where it is not there, as in a project that was moved or copied to another
+    machine, that of its ending which is there from this folder."""
+    parts = Path(path).parts
+    if os.path.isabs(path) and not os.path.exists(path):
+        endings = (os.path.join(*parts[n:]) for n in range(1, len(parts)))
+        return next((absolute(ending) for ending in endings if os.path.exists(ending)), path)
+    return absolute(path)
+
+
 def last_part(path: str) -> str:
     """The name of a file or a folder, without those of the folders it is in."""
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1]

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from zoo.checkpoint import checkpoints, is_sound, newest, tidy
 from zoo.errors import UserError
 from zoo.files import write_text
-from zoo.plain import absolute, map_paths, read_yaml, yaml_of
+from zoo.plain import absolute, found, map_paths, read_yaml, yaml_of
 from zoo.terminal import print
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system that has none
@@ -134,7 +134,7 @@ class Run:
 
     def _changes(self, config: Mapping[str, Any]) -> list[str]:
         """Which settings differ from those of the run that the folder holds, in words."""
-        before = dict(flat(map_paths(self.read_config(), absolute) if self.config.exists() else {}))
+        before = dict(flat(map_paths(self.read_config(), found) if self.config.exists() else {}))
         now = dict(flat(map_paths(config, absolute)))
         keys = sorted({*before, *now} - MAY_DIFFER)
         different = [key for key in keys if before.get(key) != now.get(key)]

@@ -177,4 +177,4 @@ class Saving(Checkpoint):
 
 
 def _stopped(callback: Callback) -> bool:
-    return isinstance(callback, EarlyStopping) and callback.wait_count >= callback.patience
+    return isinstance(callback, EarlyStopping) and callback.wait_count >= max(callback.patience, 1)

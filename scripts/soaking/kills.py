@@ -64,7 +64,7 @@ def soak(n: int, hours: float | None, seed: int) -> dict[str, Any]:
                     counts.update([kind, name] if kind == "kills" else [kind])
                 counts["trainings"] += 1
                 differences += [f"{name}: {what}" for what in chain.differences()]
-            print(f"{time.monotonic() - start:.0f} s: {dict(counts)}, {len(differences)} differences", flush=True)
+            print(f"{time.monotonic() - start:.0f} s: {dict(counts)}, {differences or 'no'} differences", flush=True)
     return {**counts, "differences": differences, "seconds": round(time.monotonic() - start)}
 
 

@@ -389,3 +389,20 @@ def test_a_run_in_the_home_folder_is_known_by_its_tilde(settings, tmp_path, monk
     append(Path(settings["data"]["path"]))
     evaluate_weights("~/run")
     assert "left out of the test split" in capsys.readouterr().out
+
+
+def test_a_project_that_was_moved_is_evaluated_and_resumed_from_its_new_place(settings, tmp_path, monkeypatch, capsys):
+    project = tmp_path / "there" / "project"
+    shutil.copytree(tmp_path / "data", project / "data")
+    monkeypatch.chdir(project)
+    settings["data"]["path"] = "data/train.csv"
+    metrics = zoo.train(settings, "runs/one")
+    shutil.move(project, tmp_path / "moved")
+    monkeypatch.chdir(tmp_path / "there")
+    with pytest.raises(UserError, match=r"there/project/data/train\.csv, which is not there; evaluate in the folder"):
+        evaluate_weights("../moved/runs/one")
+    monkeypatch.chdir(tmp_path / "moved")
+    assert evaluate_weights("runs/one")["test"] == metrics["test"]
+    assert "project/data/train.csv is not there; taking " in capsys.readouterr().out
+    Run(Path("runs/one")).metrics.unlink()
+    assert zoo.train({**settings, "resume": "auto"}, "runs/one")["test"] == metrics["test"]
