@@ -121,6 +121,20 @@ def test_a_schedule_is_the_same_whoever_follows_the_batches_after_a_resume(confi
     assert rates[0] == rates[1] and float(rates[1][2]) > 0
 
 
+def test_a_resume_with_larger_batches_goes_on_at_its_place_in_the_schedule(config, tmp_path):
+    """Where it counted the updates made, the rate was 0 for all that was left, and lookahead ran away."""
+    settings = config("model=fnn", "trainer=cpu", "trainer.max_epochs=2", "data.batch_size=16", "optim.lookahead=2")
+    zoo.train(settings, tmp_path / "run")
+    settings["trainer"]["max_epochs"], settings["data"]["batch_size"], settings["resume"] = 4, 128, "changed"
+    zoo.train(settings, tmp_path / "run")
+    zoo.train({**settings, "resume": None}, tmp_path / "whole")
+    rates, whole = (
+        [float(row["lr"]) for row in csv.DictReader((tmp_path / name / "metrics.csv").open())]
+        for name in ("run", "whole")
+    )
+    assert rates[2] == pytest.approx(whole[2]) and rates[2] > 0
+
+
 def test_steps_taken_at_once_change_nothing_and_resume_between_groups(config, tmp_path, monkeypatch):
     from lightning.pytorch.callbacks import Callback
 
@@ -727,6 +741,11 @@ def test_early_stopping_names_the_metrics_there_are(config, tmp_path):
     told = r"one of train/loss, val/accuracy, val/auroc, val/f1, val/loss; got val/acc"
     with pytest.raises(UserError, match=told):
         zoo.train(config("model=fnn", "trainer=debug"), tmp_path, [EarlyStopping("val/acc")])
+
+
+def test_more_batches_to_a_validation_than_there_are_end_in_one_message(config, tmp_path):
+    with pytest.raises(UserError, match=r"val_check_interval is at most the batches of an epoch: .*300.*"):
+        zoo.train(config("model=fnn", "trainer=debug", "+trainer.val_check_interval=300"), tmp_path)
 
 
 def test_early_stopping_without_patience_stops_at_the_first_epoch_that_is_no_better(config, tmp_path):

@@ -168,7 +168,7 @@ class Run:
         best = self.checkpoints / "best.ckpt"
         chosen = best if keep == "best" and is_sound(best) else newest(self.checkpoints)
         if chosen is None:
-            raise UserError(f"no epoch was trained in {self.folder}; raise trainer.max_epochs")
+            raise UserError(f"no epoch was trained in {self.folder}; raise trainer.max_epochs or trainer.max_time")
         return chosen
 
 

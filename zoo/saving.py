@@ -33,11 +33,12 @@ class Divergence(Callback):
         self._defined: set[str] = set()
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Set the optimiser's options as the config has them, where a checkpoint brought others; rates are lower for
-        each time that the training diverged."""
+        """Set the optimiser's options as the config has them, and the place in its schedule, where a checkpoint brought
+        others; rates are lower for each time that the training diverged."""
         module: Any = pl_module
         (optimizer,), (entry,) = trainer.optimizers, trainer.lr_scheduler_configs
         schedule: Any = entry.scheduler
+        schedule.last_epoch = module.n_done
         schedule.base_lrs = [options["initial_lr"] * self.rate**self.times for options in module.group_options]
         groups = zip(optimizer.param_groups, module.group_options, strict=True)
         for (group, options), lr, shape in zip(groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):

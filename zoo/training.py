@@ -275,6 +275,11 @@ def _trained(
             fix = f"{checkpoint} is of another model or optimiser; take back their settings, or give another run_dir"
         elif "Early stopping conditioned" in str(error):
             fix = str(error)
+        elif "`val_check_interval`" in str(error):
+            fix = (
+                "trainer.val_check_interval is at most the batches of an epoch: "
+                + str(error).partition(". ")[0].strip()
+            )
         elif "more than 1 value per channel" in str(error):
             fix = "BatchNorm cannot train on one sample; raise data.batch_size, or take another norm"
         elif (config["data"].get("augment") or {}).get("resize") and re.search("shapes|size", str(error)):

@@ -82,7 +82,7 @@ class Lookahead(Callback):
         def follow(*_: Any) -> None:
             self.n += 1
             if self.n % self.every == 0:
-                share = 1 - 0.95**self.every * (self.n / n_updates) ** 3
+                share = 1 - 0.95**self.every * min(self.n / n_updates, 1) ** 3
                 torch._foreach_lerp_(self.slow, fast, share)
                 torch._foreach_copy_(fast, self.slow)
 

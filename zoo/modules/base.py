@@ -260,8 +260,25 @@ class ZooModule(L.LightningModule):
         n_groups = int(self.trainer.estimated_stepping_batches)
         if self._data is None:
             return n_groups  # of one update each
-        a_group, an_epoch = (-(-n // self.accumulate) for n in (self._data.at_once, self._data.batches.n_taken))
+        a_group, an_epoch = self._updates
         return min(n_groups * a_group, self.trainer.max_epochs * an_epoch)
+
+    @property
+    def n_done(self) -> int:
+        """Updates up to where the training is, if all were made as they are now: after a resume with batches of another
+        size, or other data, the schedule goes on from the same place in the training."""
+        if self._data is None:
+            return self.trainer.global_step
+        a_group, an_epoch = self._updates
+        loop: Any = self.trainer.fit_loop
+        groups = loop.epoch_loop.batch_progress.current.processed % len(self._data.batches)
+        return loop.epoch_progress.current.processed * an_epoch + groups * a_group
+
+    @property
+    def _updates(self) -> tuple[int, int]:
+        """In a group, and in an epoch."""
+        a_group, an_epoch = (-(-n // self.accumulate) for n in (self._data.at_once, self._data.batches.n_taken))
+        return a_group, an_epoch
 
     def configure_callbacks(self) -> list[Callback]:
         """What follows the weights: their moving average, which validation and the release file then use, and
