@@ -647,6 +647,13 @@ def test_metrics_are_those_of_scikit_learn():
     assert task.decode(torch.eye(3)) == ["a", "b", "c"]
 
 
+def test_auroc_of_absent_classes_is_silent(recwarn):
+    metrics = create_task(DataSpec("made", "classification", {}, 5, class_names="abcde")).metrics()
+    metrics.update(torch.eye(5)[:3], torch.tensor([0, 1, 1]))
+    assert 0 < float(metrics.compute()["auroc"]) <= 1
+    assert not recwarn
+
+
 def test_auroc_does_not_depend_on_the_batches():
     """Logits that all lie in [0, 1] are logits still, in a batch of their own as among others."""
     from sklearn.metrics import roc_auc_score

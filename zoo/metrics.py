@@ -1,6 +1,7 @@
 """What is measured for each task, as torchmetrics' collections."""
 
 import math
+import warnings
 from collections.abc import Mapping
 
 import torch
@@ -55,7 +56,10 @@ class AUROC(MulticlassAUROC):
         """The mean so far."""
         n = torch.bincount(dim_zero_cat(self.target), minlength=self.num_classes)
         ranked = (n > 0) & (n < n.sum())
-        return super().compute()[ranked].mean() if ranked.any() else torch.full((), torch.nan, device=n.device)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of classes without samples, which are left out
+            scores = super().compute()
+        return scores[ranked].mean() if ranked.any() else torch.full((), torch.nan, device=n.device)
 
 
 def _collect(**metrics: Metric) -> MetricCollection:
