@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import test_tables
+import torch
 from test_own_tables import as_json, as_parquet
 from test_tables import N, kinds, refused, same
 
@@ -75,6 +76,21 @@ def test_fault_35_marks_hold_in_every_form_of_file(load, frame):
     assert [column.missing for column in wanted.spec.columns] == [False, True, True]
     same(load(as_parquet(marked), name="houses.parquet", missing=[-999, "none"]), wanted)
     same(load(as_json(marked), name="houses.jsonl", missing=[-999, "none"]), wanted)
+
+
+@pytest.mark.parametrize("mark", [-999, -999.0, "-999.00"])
+@pytest.mark.parametrize("written", ["-999", "-999.0", "-999,00", "-9.99E+02"])
+def test_fault_35_marks_that_are_numbers_hold_however_they_are_written(load, frame, mark, written):
+    """A mark of missing values that is a number is one by its value, in every column of numbers and in new rows; in
+    codes it is one as it is written."""
+    gaps = frame["size"].map("{:.1f}".format)
+    gaps[::5] = written
+    marked = frame.assign(size=gaps.str.replace(".", ",") if "," in written else gaps, code=["0999", "0101"] * (N // 2))
+    splits = load(marked.to_csv(index=False, sep=";"), missing=[mark, 999])
+    assert [column.missing for column in splits.spec.columns] == [True, False, False, False]
+    assert splits.spec.columns[0].range[0] > -900
+    row = frame.iloc[0].to_dict() | {"size": -999.0, "code": "0999"}
+    assert np.isnan(read_raw(splits.spec, row)[0]["numeric"][0, 0])
 
 
 def test_fault_35_cells_of_spaces_are_empty(load, frame):
@@ -190,6 +206,46 @@ def test_fault_35_amounts_that_cannot_be_read_are_no_silent_categories(load, fra
     load(frame.assign(weight=[f"{n},5" for n in range(N)]))
     assert "ignored, numbers that cannot be read, to be written such as 1234.5: 'weight'" in said()
     refused(load, frame.assign(sold=[f"{n},5" for n in range(N)]), "write amounts as numbers")
+
+
+def test_fault_35_numbers_or_dates_with_other_text_are_no_silent_categories(load, frame, said):
+    """Numbers and dates with so much other text that they are taken for categories are named, with the text."""
+    amounts, days = frame["size"].round(2).astype(str), pd.date_range("2024-01-01", periods=N).strftime("%Y-%m-%d")
+    cells = frame.assign(
+        lead=amounts.where(frame.index % 5 > 0, "<0.05"), day=days.where(frame.index % 5 > 0, "0000-00-00")
+    )
+    load(cells)
+    out = said()
+    assert "taken for categories: 'lead' ('<0.05'); write amounts as numbers alone" in out
+    assert "taken for categories: 'day' ('0000-00-00' to '2024-" in out and "; write dates in one form" in out
+    splits = load(cells, missing=["<0.05", "0000-00-00"])
+    assert (kinds(splits)["lead"], kinds(splits)["day"]) == ("numeric", "date")
+    load(frame.assign(floor=np.resize(["EG", "1", "2", "3"], N)))
+    assert "taken for categories" not in said()
+
+
+def test_fault_35_numbers_of_the_swiss_and_with_exponents(load, frame):
+    """A typographer's apostrophe may stand between thousands, and an exponent behind a decimal comma; times may have
+    parts of a second behind days first."""
+    values = (1000 * frame["size"]).round(2)
+    wanted = load(frame.assign(size=values)).train.columns["numeric"][:, 0]
+    for cells in ([f"{value:,.2f}".replace(",", "\u2019") for value in values], [f"{value:.9E}" for value in values]):
+        for sep, turned in ((",", cells), (";", [cell.replace(".", ",") for cell in cells])):
+            found = load(frame.assign(size=turned).to_csv(index=False, sep=sep))
+            assert torch.allclose(found.train.columns["numeric"][:, 0], wanted), turned[:3]
+    times = pd.date_range("2024-01-20", periods=N, freq="h").strftime("%d.%m.%Y %H:%M:%S.%f")
+    assert kinds(load(frame.assign(at=times)))["at"] == "date"
+
+
+def test_fault_35_what_is_not_seen_tells_nothing_apart(load, frame):
+    """Spaces without width, as web exports hold, make no difference in headings and around values."""
+    marks = [f"\u200b{city}\ufeff" if n % 2 else city for n, city in enumerate(frame.city)]
+    same(load(frame.assign(city=marks).rename(columns={"sold": "\u200bsold", "size": "si\u00adze"})), load(frame))
+
+
+def test_fault_35_classes_alone_are_stratified(load, frame):
+    """A split by classes of a number, most of whose rows would train as classes of their own, is refused."""
+    refused(load, frame, "goes by classes; 'size' is a number: data.split=random", target="size", split="stratified")
 
 
 def test_fault_35_labels_that_differ_in_spaces_or_capitals(load, frame, said):

@@ -21,8 +21,10 @@ def many(value: Any) -> list[Any]:
 
 
 def heading(value: object) -> str:
-    """A heading as all are compared: in one line, with single plain spaces, and its accents in one form (NFC)."""
-    return " ".join(unicodedata.normalize("NFC", str(value)).split())
+    """A heading as all are compared: in one line, with single plain spaces, its accents in one form (NFC), and without
+    what is not seen, such as a space without width."""
+    seen = "".join(one for one in str(value) if unicodedata.category(one) != "Cf")
+    return " ".join(unicodedata.normalize("NFC", seen).split())
 
 
 def as_written(value: Any, names: Iterable[str]) -> str:

@@ -260,7 +260,7 @@ def _decimal_comma(rows: list[_Row], delimiter: str) -> bool:
     distinct = sorted({value.strip() for row in rows for value in row.values})
     values = minus_first(pa.array(distinct, pa.string()))  # Arrow's patterns take linear time
     with_comma = values.filter(pc.match_substring_regex(values, DECIMAL_COMMA))
-    with_point = values.filter(pc.match_substring_regex(values, r"^[+-]?\d+\.\d+$"))
+    with_point = values.filter(pc.match_substring_regex(values, r"^[+-]?\d+\.\d+(?:[eE][+-]?\d+)?$"))
     if pc.any(pc.match_substring_regex(values, r"^[+-]?\d{1,3}(,\d{3})+[.,]\d+$")).as_py():  # 1,234,567 or 1,234.5
         return False
     if delimiter == ",":  # where 1,234 is rather 1234

@@ -44,7 +44,10 @@ def read_table(path: Path, reading: Reading = USUAL, *, keep: Path | None = None
     check_path(path)
     check_encoding(reading.encoding)
     try:
-        table = _read(path, reading) if keep is None else mapped(kept(keep, functools.partial(_stream, path, reading)))
+        if keep is None:
+            table = without_marks(_read(path, reading), reading.missing)
+        else:
+            table = mapped(kept(keep, functools.partial(_stream, path, reading)))
     except UnicodeDecodeError as error:
         raise undecodable(path, reading.encoding) from error
     except (pa.ArrowException, OSError, UnicodeError, *FAILURES) as error:
@@ -61,9 +64,9 @@ def read_table(path: Path, reading: Reading = USUAL, *, keep: Path | None = None
 def _read(path: Path, reading: Reading) -> pa.Table:
     form = table_form(path)
     if form == ".parquet":
-        return without_marks(_read_parquet(path), reading.missing)
+        return _read_parquet(path)
     if form in JSON_FORMS:
-        return without_marks(parse_json(path), reading.missing)
+        return parse_json(path)
     return read_text(path, reading.encoding, lambda dialect: parse_whole(path, dialect, reading))
 
 

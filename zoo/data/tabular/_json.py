@@ -51,5 +51,6 @@ def _parse(path: Path, lines: bytes) -> pa.Table:
         table = pa.json.read_json(pa.BufferReader(lines), pa.json.ReadOptions(block_size=len(lines) + 1))
     except pa.ArrowInvalid as error:
         raise UserError(f"a table in JSON has an object of values in each line, such as {{\"size\": 3.5}}; {path} has "
-                        f"not: {str(error).removeprefix('JSON parse error: ')}") from error  # fmt: skip
+                        f"not: {str(error).removeprefix('JSON parse error: ')}\nin pandas: frame.to_json(path, "
+                        "orient='records', lines=True); the values of a column are of one type") from error  # fmt: skip
     return table.rename_columns([heading(name) for name in table.column_names])

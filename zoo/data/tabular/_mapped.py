@@ -14,7 +14,7 @@ import pyarrow.parquet
 
 from zoo.data.cache import cache_folder, kept
 from zoo.data.stored import MappedRows, is_large
-from zoo.data.tabular._dialect import Dialect, Reading
+from zoo.data.tabular._dialect import USUAL, Dialect, Reading
 from zoo.data.tabular._encode import encode, table_inputs
 from zoo.data.tabular._json import json_blocks, json_schema
 from zoo.data.tabular._packed import BLOCK, opened, packing
@@ -24,7 +24,7 @@ from zoo.errors import UserError
 from zoo.files import write_whole
 from zoo.spec import Column
 
-VERSION = 2  # of what is kept; a new one makes every file anew
+VERSION = 3  # of what is kept; a new one makes every file anew
 SMALL_BLOCK = 1 << 20  # bytes of text that are parsed at once, and held; longer than most rows
 AT_ONCE = 1 << 20  # values of a block of rows
 PACKED = 5  # how many times larger a packed file becomes
@@ -87,10 +87,10 @@ def mapped(file: Path) -> pa.Table:
         return pa.ipc.open_file(source).read_all()
 
 
-def _write(file: IO[bytes], schema: pa.Schema, blocks: Iterable[pa.Table]) -> None:
+def _write(file: IO[bytes], schema: pa.Schema, blocks: Iterable[pa.Table], reading: Reading = USUAL) -> None:
     with pa.ipc.new_file(file, schema) as writer:
         for block in blocks:
-            writer.write_table(block)
+            writer.write_table(without_marks(block, reading.missing))
 
 
 def stream_parquet(path: Path, reading: Reading, keep: Path) -> None:
@@ -106,15 +106,13 @@ def stream_parquet(path: Path, reading: Reading, keep: Path) -> None:
             schema = pa.schema(fields, table.schema_arrow.metadata)
             batches = table.iter_batches(max(1, AT_ONCE // max(1, len(schema))))
             tables = (sound(pa.Table.from_batches([batch])).cast(schema) for batch in batches)
-            blocks = (without_marks(table, reading.missing) for table in tables)
-            write_whole(keep, lambda file: _write(file, schema, blocks))
+            write_whole(keep, lambda file: _write(file, schema, tables, reading))
 
 
 def stream_json(path: Path, reading: Reading, keep: Path) -> None:
     """Write the table of a file of JSON lines to `keep`."""
     schema = json_schema(path)
-    blocks = (without_marks(block, reading.missing) for block in json_blocks(path, schema))
-    write_whole(keep, lambda file: _write(file, schema, blocks))
+    write_whole(keep, lambda file: _write(file, schema, json_blocks(path, schema), reading))
 
 
 def sound(table: pa.Table) -> pa.Table:
@@ -144,7 +142,7 @@ def stream_text(path: Path, dialect: Dialect, reading: Reading, keep: Path) -> N
         kinds |= dict.fromkeys((*reading.text, *codes), pa.string())
         schema = pa.schema([(name, kinds[name]) for name in table.column_names])
         blocks = (with_points(_converted(block, schema, parse), dialect) for block in _blocks(table))
-        write_whole(keep, lambda file: _write(file, schema, blocks))
+        write_whole(keep, lambda file: _write(file, schema, blocks, reading))
 
 
 def _write_text(file: IO[bytes], path: Path, dialect: Dialect, reading: Reading, block_size: int) -> None:

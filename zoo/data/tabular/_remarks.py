@@ -15,8 +15,10 @@ from zoo.terminal import print
 MANY_ROWS = 20  # from here on, distinct values are told from those that happen to differ
 DENSE = 2.5  # numbers of rows, some of which are in other splits and files, span at most this many times their count
 WORDS_OF_TEXT = 4  # of a value, on average, from which on a column is free text
-AMOUNT = r"^[^\pL\d]{0,3}\d[\d.,' ]*(?:±[\d., ]*)?(\D{0,10})$"  # such as 12 kg, ~5 or 12±1
+AMOUNT = r"^[^\pL\d]{0,3}\d[\d.,'\x{2019} ]*(?:±[\d., ]*)?(\D{0,10})$"  # such as 12 kg, ~5 or 12±1
+DATE = r"^\d{1,4}([-./])\d{1,2}[-./]\d{1,4}($|\D)"  # such as 2024-12-31 or 31.12.2024 23:59
 UNITS = 3  # that one column of amounts has, at most
+MANY_NUMBERS = 20  # more in one column are amounts, even if there is other text
 EXACT = 1 << 53  # whole numbers from here on are merged by floats
 FAR = 30.0  # deviations from the median at which a target may be a mistake or a sum
 APART = 3.0  # times as far as all other rows
@@ -25,8 +27,12 @@ SCHEMA = "give its kind in a data.schema="
 CODES = f"read as text, as numbers would lose zeros or digits: {{}}; to read one as numbers, {SCHEMA}"
 CONVERTED = f"read as numbers: {{}}; to read one as text, {SCHEMA}"
 MIXED = "units are not told apart: {}; write a column in one unit"
-AMOUNTS = "taken for categories: {}; write amounts as numbers alone, such as 1234.5"
+AMOUNTS = (
+    "taken for categories: {}; write amounts as numbers alone, such as 1234.5, and name marks of missing values by "
+    "data.missing="
+)
 MERGED = "spaces around values and ways to write an accent do not tell categories apart: {}"
+MIXED_DATES = "taken for categories: {}; write dates in one form, and name marks of missing values by data.missing="
 CAPITALS = "values differ in capitals alone: {}; write them alike if they are one"
 
 
@@ -83,7 +89,8 @@ def code_in(array: pa.Array) -> str | None:
 
 
 def _amount(array: pa.Array) -> str | None:
-    """A value of a column of text that holds amounts: with their units, or with decimal commas in a file of points."""
+    """A value of a column of text that holds amounts: with their units, with decimal commas in a file of points, or
+    numbers with some other text among them."""
     if not is_text(array.type):
         return None
     distinct = as_text(array).unique().drop_null()
@@ -92,7 +99,10 @@ def _amount(array: pa.Array) -> str | None:
     units = pc.count_distinct(pc.replace_substring_regex(amounts, AMOUNT, r"\1")).as_py()
     with_comma = odd.filter(pa.array(~np.isnan(as_numbers(with_decimal_point(odd)))))
     found = amounts if 0 < units <= UNITS else with_comma
-    return found[0].as_py() if len(distinct) > 2 and len(found) > 0.9 * len(distinct) else None
+    if len(distinct) > 2 and len(found) > 0.9 * len(distinct):
+        return found[0].as_py()
+    n = len(distinct) - len(odd)
+    return odd[0].as_py() if odd and n > max(MANY_NUMBERS, len(odd)) else None
 
 
 # -- what was made of text
@@ -129,7 +139,16 @@ def _remarks(kind: str, array: pa.Array) -> Iterator[tuple[str, str]]:
     elif amount:
         yield AMOUNTS, repr(amount)
     if is_text(array.type):
+        yield from _mixed_dates(array)
         yield from merged(array)
+
+
+def _mixed_dates(array: pa.Array) -> Iterator[tuple[str, str]]:
+    distinct = as_text(array).unique().drop_null()
+    dates = distinct.filter(pc.match_substring_regex(distinct, DATE))
+    if len(distinct) > 2 and len(dates) > 0.9 * len(distinct):
+        ends = pc.min_max(distinct)
+        yield MIXED_DATES, f"{ends['min'].as_py()!r} to {ends['max'].as_py()!r}"
 
 
 def _converted(array: pa.Array) -> str | None:

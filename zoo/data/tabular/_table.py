@@ -21,7 +21,7 @@ from zoo.data.tabular._infer import class_codes, infer_columns, infer_task, list
 from zoo.data.tabular._mapped import keep_files, mapped_rows
 from zoo.data.tabular._remarks import remarks, say_far_rows, say_remarks
 from zoo.data.tabular._unusual import Unread, say_unusual
-from zoo.data.tabular._values import Place, as_table, extent, missing, plain, refuse, row_number
+from zoo.data.tabular._values import Place, as_table, extent, missing, plain, refuse, row_number, without_marks
 from zoo.errors import UserError, unknown
 from zoo.plain import yaml_of
 from zoo.spec import Column, DataSpec, Input, float_type
@@ -72,8 +72,8 @@ def table_splits(
     table = table.drop_columns([target])
     columns, ignored, dates = infer_columns(table, train, kinds or {}, max_categories, place)
     if not columns:
-        raise UserError(f"no column is left to learn '{target}' from; ignored are {listed(ignored)}\n"
-                        "give the kinds of some in a file and name it by data.schema=")  # fmt: skip
+        why = f"ignored are {listed(ignored)}\ngive the kinds of some in a file and name it by data.schema="
+        raise UserError(f"no column is left to learn '{target}' from; {why if ignored else 'it is the only one'}")
     task = task or infer_task(target, goal, train, place)
     values, fields = _target(target, goal, train, task, class_names, place)
     used = np.concatenate([train, val, test])
@@ -150,7 +150,8 @@ def read_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
         raise UserError(f"rows are {what}: {error}") from error
     given = [heading(name) for name in frame.columns]
     _check_there(spec.column_names, given, "the input")
-    return _encoded(spec, as_table(frame.loc[:, [name in spec.column_names for name in given]])), single
+    table = as_table(frame.loc[:, [name in spec.column_names for name in given]])
+    return _encoded(spec, without_marks(table, spec.reading.get("missing", ()))), single
 
 
 @PARTIAL.register("numeric")

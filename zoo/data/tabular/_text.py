@@ -95,7 +95,15 @@ def with_points(table: pa.Table, dialect: Dialect) -> pa.Table:
 
 def _each_text(table: pa.Table, convert: Callable[[pa.Array], pa.Array]) -> pa.Table:
     columns = {name: plain(table[name]) for name in table.column_names}
-    return pa.table({name: convert(array) if is_text(array.type) else array for name, array in columns.items()})
+    return pa.table({name: _of_distinct(array, convert) for name, array in columns.items()})
+
+
+def _of_distinct(array: pa.Array, convert: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """Text, each distinct value of which is converted once; other columns as they are."""
+    if not is_text(array.type):
+        return array
+    encoded = array.dictionary_encode()
+    return convert(encoded.dictionary).take(encoded.indices)
 
 
 def _codes(path: Path, dialect: Dialect, reading: Reading, columns: Sequence[str], beyond: Sequence[str]) -> list[str]:
@@ -207,7 +215,9 @@ def _refuse_ragged(path: Path, dialect: Dialect) -> None:
         first = dialect.delimiter.join(dialect.headings)
         line = "its first line" if dialect.headings_row == 1 else f"row {dialect.headings_row}"
         raise UserError(f"each row of {path} has {len(dialect.headings)} values, as the headings in {line} "
-                        f"({first:.40}), parted by {dialect.delimiter!r}; {', '.join(ragged)}")  # fmt: skip
+                        f"({first:.40}), parted by {dialect.delimiter!r}; {', '.join(ragged)}\n"
+                        "delete rows that are none of the table, give each column a heading, and quote values that "
+                        "hold the delimiter")  # fmt: skip
 
 
 def refuse_open_quote(path: Path, dialect: Dialect, table: pa.Table) -> None:

@@ -14,6 +14,7 @@ from zoo.errors import UserError
 
 WORDS = {"true": 1.0, "yes": 1.0, "t": 1.0, "y": 1.0, "false": 0.0, "no": 0.0, "f": 0.0, "n": 0.0}
 _GAPS = "\u00a0\u2009\u202f"  # spaces that do not break a line, as typesetters put between thousands
+_BETWEEN = f" '\u2019{_GAPS}"  # thousands, beside commas and dots
 MONEY = "\\p{Sc}|EUR|USD|GBP|CHF"
 _SPACE, _MONEY = f"[\\s{_GAPS}]*", f"(?:{MONEY})?"
 _BEFORE, _AFTER = f"^{_SPACE}([+-]?){_SPACE}{_MONEY}{_SPACE}", f"{_SPACE}(?:%|{_MONEY}){_SPACE}$"
@@ -23,8 +24,11 @@ NEGATIVE = {
     r"^([^()\d]*)\(([^()]*)\)([^()\d]*)$": r"-\1\2\3",  # (5), as accountants write it
     rf"^([^-]*\d){_SPACE}-([^\d-]*)$": r"-\1\2",  # 5-
 }
-THOUSANDS = f"^[+-]?\\d{{1,3}}([, '{_GAPS}]\\d{{2,3}})*[, '{_GAPS}]\\d{{3}}(\\.\\d+)?$"  # such as 1,234.5 or 1,23,456
-DECIMAL_COMMA = f"{_BEFORE}[+-]?(\\d+|[1-9]\\d{{0,2}}([. '{_GAPS}]\\d{{3}})+)(,\\d+)?{_AFTER}"  # such as 1.234,5
+THOUSANDS = f"^[+-]?\\d{{1,3}}([,{_BETWEEN}]\\d{{2,3}})*[,{_BETWEEN}]\\d{{3}}(\\.\\d+)?$"  # such as 1,234.5 or 1,23,456
+DECIMAL_COMMA = (  # such as 1.234,5 or 1,5E+03
+    f"{_BEFORE}[+-]?(\\d+|[1-9]\\d{{0,2}}([.{_BETWEEN}]\\d{{3}})+)(,\\d+(?:[eE][+-]?\\d+)?)?{_AFTER}"
+)
+UNSEEN = r"^[\s\p{Cf}]+|[\s\p{Cf}]+$"  # such as a space without width
 ZERO_LED = r"^\s*0\d+\s*$"
 LONG = r"^\s*-?\d{19,}\s*$"  # a whole number that may be beyond 64 bits
 CODE = r"^\s*(0\d+|\d{16,})\s*$"  # a whole number that is another as text than as a float
@@ -33,7 +37,7 @@ _DAYS = (
     *(day + year for day in ("%d.%m.", "%m/%d/", "%d/%m/", "%m-%d-", "%d-%m-") for year in ("%Y", "%y")),
     *(form.format(month) for form in ("%d-{}-%Y", "%d {} %Y", "{} %d, %Y") for month in ("%b", "%B")),
 )
-_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
 DATES = ("ISO8601", *(day + time for day in _DAYS for time in _TIMES))
 Place = Callable[[int], str]
 Refuse = Callable[[str, pa.Array, np.ndarray, Place, str], None]
@@ -109,12 +113,17 @@ def beyond_64_bits(column: pa.ChunkedArray) -> bool:
 
 
 def without_marks(table: pa.Table, marks: Sequence[str]) -> pa.Table:
-    """A table without the text and the numbers that are marks of missing values."""
-    for place, name in enumerate(table.column_names):
+    """A table without marks of missing values: without such text, and such numbers, however they are written."""
+    texts = pa.array(marks, pa.string())
+    for place, name in enumerate(table.column_names if marks else ()):
         column = plain(table[name])
-        if marks and (is_text(column.type) or is_number(column.type)):
-            marked = pc.is_in(as_text(column), pa.array(marks, pa.string()))
-            table = table.set_column(place, name, pc.if_else(marked, None, column))
+        if not (is_text(column.type) or is_number(column.type)):
+            continue
+        marked = np.isin(as_numbers(column), as_numbers(texts))
+        if is_text(column.type):
+            codes, same = pc.match_substring_regex(column, CODE), pc.is_in(as_text(column), texts)
+            marked = np.where(codes.fill_null(False), same, marked | same.to_numpy(zero_copy_only=False))
+        table = table.set_column(place, name, pc.if_else(pa.array(marked), None, column))
     return table
 
 
@@ -130,10 +139,13 @@ def counted(table: pa.Table, codes: Collection[str]) -> pa.Table:
 
 
 def as_text(array: pa.Array) -> pa.Array:
-    """Text without spaces around it and its accents in one form (NFC), null where missing. Whole numbers read alike as
-    integers and as floats."""
+    """Text without spaces around it, what is not seen at its ends, and its accents in one form (NFC), null where
+    missing. Whole numbers read alike as integers and as floats."""
     if is_text(array.type):
-        return pc.utf8_normalize(pc.utf8_trim_whitespace(array.cast(pa.string())), "NFC")
+        text = pc.utf8_trim_whitespace(array.cast(pa.string()))
+        if pc.all(pc.string_is_ascii(text)).as_py() is not False:
+            return text
+        return pc.utf8_normalize(pc.utf8_trim_whitespace(pc.replace_substring_regex(text, UNSEEN, "")), "NFC")
     text = array.cast(pa.string())
     if not pa.types.is_floating(array.type):
         return text
@@ -178,7 +190,7 @@ def only_numbers(
 def _number_of(text: pa.Array, words: Mapping[str, float]) -> pd.Series:
     bare = pc.replace_substring_regex(minus_first(text), SIGNS, r"\1\2")
     grouped = pc.match_substring_regex(bare, THOUSANDS)
-    text = pc.if_else(grouped, pc.replace_substring_regex(bare, f"[,' {_GAPS}]", ""), bare).to_pandas()
+    text = pc.if_else(grouped, pc.replace_substring_regex(bare, f"[,{_BETWEEN}]", ""), bare).to_pandas()
     return text.str.lower().map(words).astype("float64").fillna(pd.to_numeric(text, errors="coerce"))
 
 

@@ -124,6 +124,8 @@ def csv(
     if task == "classification":
         _check_classes(target, goal, own, place)
     split = split or _default_split(task, group, time)
+    if split == "stratified" and task == "regression":
+        raise UserError(f"split=stratified goes by classes; '{target}' is a number: data.split=random")
     parts = split_rows(
         split,
         _by(split, table, goal, group, time, own, place),
