@@ -58,3 +58,12 @@ def test_optim_keys_are_the_optimisers(name):
 def test_the_data_of_the_command_line_wins_in_either_order(config):
     for overrides in (("model=cnn/resnet", "data=cifar10"), ("data=cifar10", "model=cnn/resnet")):
         assert config(*overrides)["data"]["name"] == "cifar10"
+
+
+@pytest.mark.parametrize("path", ["2024", "007", "1e5", "true", "-3", "2024.txt", "power.csv"])
+def test_a_path_is_text_whatever_it_looks_like(config, path):
+    assert config("model=rnn", "data=text", f"data.path={path}")["data"]["path"] == path
+
+
+def test_no_path_is_null(config):
+    assert config("model=rnn", "data=text", "data.path=null")["data"]["path"] is None

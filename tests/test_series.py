@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import zoo
-from zoo.data.readers import read_raw
+from zoo.data.readers import read_labelled, read_raw
 from zoo.data.splits import each_value_once
 from zoo.errors import UserError
 from zoo.prediction import Predictor, predict_file
@@ -264,3 +264,19 @@ def test_times_in_any_form_order_the_steps_of_sequences_too(tmp_path, form, name
     for split in (splits.train, splits.val, splits.test):
         assert (split.columns["sequence"].diff(dim=1) == 1).all()
     assert (read_raw(splits.spec, tmp_path / "long.csv")[0]["sequence"].diff(dim=1) == 1).all()
+
+
+def test_all_windows_of_another_file_are_measured(tmp_path, capsys):
+    splits = load(tmp_path, panel(), series_id="unique_id")
+    other = panel("XYZ").assign(more=1)
+    other.loc[[3, 200], "y"] = np.nan
+    other[::-1].to_csv(tmp_path / "other.csv", index=False)
+    data = {"name": "series", "path": str(tmp_path / "other.csv")}
+    windows = read_labelled(splits.spec, data)
+    assert len(windows) == 3 * (N - 6 - 3 + 1)
+    assert windows.series.isnan().sum() == 2 and not windows.seen.isnan().any()
+    assert "2 missing values" in capsys.readouterr().out
+    assert len(read_labelled(splits.spec, {**data, "only": ["Y"]})) == N - 6 - 3 + 1
+    other[:8].to_csv(tmp_path / "other.csv", index=False)
+    with pytest.raises(UserError, match=r"looks back on 6 steps and forecasts 3; .* has 8: give a longer file"):
+        read_labelled(splits.spec, data)

@@ -37,6 +37,10 @@ def config(*words: str, **choices: Any) -> dict[str, Any]:
     return {**settings, "model": {**settings["model"], **choices}}
 
 
+PATHS = ("path", "test_path", "labels", "run_dir", "weights", "input", "output", "zoo_path")
+NO_TEXT = re.compile(r"[+-]?[.0-9][\w.+-]*|[+-]?inf|nan|true|false", re.IGNORECASE)
+
+
 def compose(*words: str) -> "DictConfig":
     """What Hydra makes of a model's name and settings as on the command line. Raises UserError as `config` does."""
     from hydra import compose, initialize_config_dir
@@ -58,7 +62,11 @@ def compose(*words: str) -> "DictConfig":
 
 
 def meant(override: str) -> str:
-    """`data.augment={}` as null, no augmentation: Hydra would join the empty list to the data set's own."""
+    """`data.augment={}` as null, no augmentation: Hydra would join the empty list to the data set's own; and a path
+    such as 2024 as text, which Hydra would take for a number or a truth value."""
+    key, _, value = override.partition("=")
+    if key.lstrip("+").rpartition(".")[2] in PATHS and NO_TEXT.fullmatch(value):
+        return f"{key}='{value}'"
     return "data.augment=null" if re.fullmatch(r"data\.augment=\{\s*\}", override) else override
 
 

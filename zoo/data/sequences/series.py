@@ -1,20 +1,22 @@
 """A series of the user's own, to be forecast: a table whose rows follow each other in time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from zoo.data import DATA, Facts
+from zoo.data import DATA, LABELLED, Facts
 from zoo.data.plain import many
 from zoo.data.sequences._files import cell_options
+from zoo.data.sequences._gaps import carry_forward
 from zoo.data.sequences._series import read_series
-from zoo.data.sequences._windows import series_splits
-from zoo.data.splits import Splits, check_shares
+from zoo.data.sequences._windows import WindowSplit, series_splits
+from zoo.data.splits import Split, Splits, check_shares
 from zoo.data.tabular._values import extent
 from zoo.errors import UserError
-from zoo.spec import Column, float_type
+from zoo.spec import Column, DataSpec, float_type
 from zoo.terminal import print
 
 FACTS = Facts(
@@ -88,18 +90,50 @@ def series(
     return splits
 
 
-def _check_measured(path: str, values: Sequence[np.ndarray], ends: Sequence[Sequence[int]]) -> None:
-    """Say how many values are missing; refuse if a column has none at all in a split."""
-    gaps = [np.isnan(one) for one in values]
-    n_missing = sum(int(one.sum()) for one in gaps)
-    splits = zip(*(np.split(one, end[:-1]) for one, end in zip(gaps, ends, strict=True)), strict=True)
-    if n_missing and any(np.concatenate(parts).all(0).any() for parts in splits):
-        raise UserError(f"{path}: a column has no value at all in a split; leave it out with data.columns=[...]")
-    if n_missing:
+@LABELLED.register("series")
+def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
+    """Every window of another file, as a model with `spec` was trained to read them."""
+    if "date_column" not in spec.reading:
+        raise UserError(f"data=series has series to forecast; this model does {spec.task}")
+    if data["path"] is None:
+        raise UserError("say which table to measure on: data=series data.path=<file>")
+    named = {"date_column": data.get("time"), **{name: data.get(name) for name in ("series_id", "only", "encoding")}}
+    reading = {**spec.reading, **{name: value for name, value in named.items() if value is not None}}
+    path, sequence = Path(data["path"]).expanduser(), spec.inputs["sequence"]
+    look_back, horizon = sequence.shape[0] or 0, spec.target.shape[0] or 0
+    frames = read_series(path, reading, spec.column_names, later=True).frames
+    if max(map(len, frames)) < look_back + horizon:
+        raise UserError(
+            f"the model looks back on {look_back} steps and forecasts {horizon}; {path} has {max(map(len, frames))}: "
+            "give a longer file"
+        )
+    values = [frame.to_numpy(np.float64) for frame in frames]
+    _say_missing(str(path), values)
+    series, seen = (
+        [torch.from_numpy(one.astype(sequence.dtype)) for one in some] for some in (values, map(carry_forward, values))
+    )
+    split = WindowSplit(series, look_back, horizon, seen)
+    if not len(split):
+        raise UserError(f"{path} has no measured value to forecast; give more")
+    print(f"{path}: all {len(split):,} windows")
+    return split
+
+
+def _say_missing(path: str, values: Sequence[np.ndarray]) -> None:
+    if n_missing := sum(int(np.isnan(one).sum()) for one in values):
         print(
             f"{path}: {n_missing:,} missing values are seen as the last value before them, and are no targets: errors "
             "are those of measured values alone"
         )
+
+
+def _check_measured(path: str, values: Sequence[np.ndarray], ends: Sequence[Sequence[int]]) -> None:
+    """Say how many values are missing; refuse if a column has none at all in a split."""
+    gaps = [np.isnan(one) for one in values]
+    splits = zip(*(np.split(one, end[:-1]) for one, end in zip(gaps, ends, strict=True)), strict=True)
+    if any(len(one := np.concatenate(parts)) and one.all(0).any() for parts in splits):
+        raise UserError(f"{path}: a column has no value at all in a split; leave it out with data.columns=[...]")
+    _say_missing(path, values)
 
 
 def _check_constant(columns: Sequence[str], values: np.ndarray) -> None:
