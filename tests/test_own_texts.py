@@ -309,6 +309,16 @@ def test_a_text_to_go_on_with_may_have_another_encoding(tmp_path):
     assert splits.spec.reading["alphabet"] == "".join(sorted(set("туман и дождь")))
 
 
+def test_all_of_another_text_is_measured(tmp_path, capsys):
+    write(tmp_path / "own.txt", "one two three " * 40)
+    write(tmp_path / "other.txt", "one four " * 3)
+    spec = zoo.load_data("text", path=str(tmp_path / "own.txt"), n_steps=8).spec
+    split = read_labelled(spec, {"name": "text", "path": str(tmp_path / "other.txt"), "n_steps": 8})
+    assert "all 27 characters, 6 of which were not in training's text" in capsys.readouterr().out
+    letters = np.array(["?", *spec.reading["alphabet"]])
+    assert "".join(letters[split.columns["target"].flatten()[:26]]) == ("one ?o?r " * 3)[1:]
+
+
 @pytest.mark.parametrize("columns", [["label", "review"], ["review", "label"]])
 def test_a_quote_that_swallows_rows_is_refused(tmp_path, columns):
     frame = reviews()

@@ -13,7 +13,7 @@ import numpy as np
 
 from zoo.data import LABELLED, PARTIAL, READERS
 from zoo.data.images import _images, imagefolder  # noqa: F401
-from zoo.data.sequences import _sequences, _texts, sequences, series, texts  # noqa: F401
+from zoo.data.sequences import _sequences, _texts, sequences, series, text, texts  # noqa: F401
 from zoo.data.splits import Batch, Split
 from zoo.data.tabular import _table  # noqa: F401
 from zoo.spec import DataSpec

@@ -177,13 +177,13 @@ def text_splits(
             target_name="the next character",
             **spec,
         ),
-        _chunks(train, n_steps),
-        _chunks(val, n_steps),
-        _chunks(test, n_steps),
+        chunks(train, n_steps),
+        chunks(val, n_steps),
+        chunks(test, n_steps),
     )
 
 
-def _chunks(stream: Tensor, n_steps: int) -> TensorSplit:
+def chunks(stream: Tensor, n_steps: int) -> TensorSplit:
     """Consecutive windows (n, n_steps) of a stream, and at each step the token that follows; the last is padded."""
     if len(stream) < 2:
         raise UserError("each split of a text has two characters at least; give a longer text")

@@ -1,14 +1,17 @@
 """A text of the user's own, to be predicted character by character."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from zoo.data import DATA, Facts
+from zoo.data import DATA, LABELLED, Facts
 from zoo.data.sequences._sequences import encode_text
 from zoo.data.sequences._texts import read_text
-from zoo.data.sequences._windows import text_splits
-from zoo.data.splits import Splits, check_shares
+from zoo.data.sequences._windows import chunks, text_splits
+from zoo.data.splits import Split, Splits, check_shares
 from zoo.data.tabular._dialect import check_encoding
 from zoo.errors import UserError
+from zoo.spec import DataSpec
 from zoo.terminal import print
 
 FACTS = Facts(
@@ -38,16 +41,33 @@ def text(
         val_share: share of the characters.
         test_share: share of the characters.
     """
-    if path is None:
-        raise UserError("say which text: data=text data.path=book.txt")
+    file = _path_of(path)
     check_shares(val_share, test_share)
     check_encoding(encoding)
-    whole = read_text(Path(path).expanduser(), encoding)
+    whole = read_text(file, encoding)
     middle, start = (round(len(whole) * share) for share in (1 - val_share - test_share, 1 - test_share))
     alphabet = "".join(sorted(set(whole[:middle])))
     stream = encode_text(alphabet, whole)
     unseen = int((stream == 0).sum())
     if unseen:
-        print(f"{path}: {unseen:,} characters after the training split do not occur in it, and count as one unknown")
+        print(f"{file}: {unseen:,} characters after the training split do not occur in it, and count as one unknown")
     parts = stream[:middle], stream[middle:start], stream[start:]
-    return text_splits(Path(path).stem, alphabet, *parts, n_steps, licence=FACTS.licence, source=Path(path).name)
+    return text_splits(file.stem, alphabet, *parts, n_steps, licence=FACTS.licence, source=file.name)
+
+
+@LABELLED.register("text")
+def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
+    """All of another text, as a model with `spec` was trained to read it."""
+    if spec.task != "language_modelling":
+        raise UserError(f"data=text has a text to go on with; this model does {spec.task}")
+    path, encoding = _path_of(data["path"]), data.get("encoding")
+    check_encoding(encoding)
+    stream = encode_text(spec.reading["alphabet"], read_text(path, encoding))
+    print(f"{path}: all {len(stream):,} characters, {int((stream == 0).sum()):,} of which were not in training's text")
+    return chunks(stream, data["n_steps"])
+
+
+def _path_of(path: str | None) -> Path:
+    if path is None:
+        raise UserError("say which text: data=text data.path=book.txt")
+    return Path(path).expanduser()
