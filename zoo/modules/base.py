@@ -257,11 +257,12 @@ class ZooModule(L.LightningModule):
     @property
     def n_updates(self) -> int:
         """Updates in the whole training, known once the data are."""
-        n_groups = int(self.trainer.estimated_stepping_batches)
+        trainer: Any = self.trainer
+        n_groups = int(trainer.estimated_stepping_batches)
         if self._data is None:
             return n_groups  # of one update each
         a_group, an_epoch = self._updates
-        return min(n_groups * a_group, self.trainer.max_epochs * an_epoch)
+        return min(n_groups * a_group, trainer.max_epochs * an_epoch)
 
     @property
     def n_done(self) -> int:
