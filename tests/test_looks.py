@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from test_imagefolder import folder_of
 
 import zoo
-from zoo.data.images._look import PUBLISHED, UNPLAIN, Look, look_of
+from zoo.data.images._look import PUBLISHED, UNPLAIN, Look, as_drawn, look_of
 from zoo.data.readers import read_labelled, read_raw
 from zoo.errors import UserError
 from zoo.prediction import predict_file
@@ -79,6 +79,40 @@ def test_pictures_on_paper_are_answered_as_the_pixels_are(digits, mnist5k):
         sheets.append(sheet)
     right = [np.mean([int(one) for one in digits.predict(raw)] == target.numpy()) for raw in (images, sheets)]
     assert right[1] >= right[0] - 0.02
+
+
+def on_canvas(image, *, side=280, at=(0.0, 0.0), levels=(0, 255)):
+    """A training image (1, height, width) enlarged on a plain canvas, moved, in other levels."""
+    moved = Image.fromarray(image[0].numpy()).resize((side, side))
+    moved = moved.transform(moved.size, Image.Transform.AFFINE, (1, 0, -at[0] * side, 0, 1, -at[1] * side))
+    low, high = levels
+    return Image.fromarray((low + np.asarray(moved, dtype=float) * (high - low) / 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    "kind", [{"at": (0.15, -0.15)}, {"levels": (60, 255)}, {"levels": (60, 255), "side": 28}, {"levels": (250, 90)}]
+)
+def test_drawings_out_of_place_or_on_grey_are_answered_as_the_pixels_are(digits, mnist5k, kind, capsys):
+    images, target = (mnist5k.test.columns[name][:100] for name in ("image", "target"))
+    pictures = [on_canvas(one, **kind) for one in images]
+    right = [np.mean([int(one) for one in digits.predict(raw)] == target.numpy()) for raw in (images, pictures)]
+    assert "100 pictures unlike those of training" in capsys.readouterr().out
+    assert right[1] >= right[0] - 0.03
+
+
+def test_drawings_that_fill_their_pictures_are_read_as_they_are(capsys):
+    """Clothes, as Fashion-MNIST has them, reach both edges; a speck inside is not taken for the drawing."""
+    cloth = np.full((50, 1, 28, 28), 200, np.uint8)
+    clothes = np.zeros_like(cloth)
+    for rows, columns in ((slice(28), slice(9, 19)), (slice(3, 25), slice(4, 27)), (slice(12, 14), slice(1, 3))):
+        clothes[:, :, rows, columns] = cloth[:, :, rows, columns]
+    look = look_of(clothes)
+    assert look is not None
+    for one in clothes[:5, 0]:
+        assert as_drawn(Image.fromarray(one).resize((100, 100)), look, 28, 28) == (None, "")
+        drawn, done = as_drawn(Image.fromarray(255 - one), look, 28, 28)
+        assert drawn is not None and "inverted" in done
+        assert abs(drawn.astype(float) - one).mean() < 25
 
 
 def test_a_folder_is_told_of_in_one_line(digits, tmp_path, capsys):

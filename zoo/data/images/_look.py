@@ -4,12 +4,13 @@ A photograph of a digit is dark ink on bright paper with wide margins; MNIST's a
 28 pixels. A model that has seen one kind alone answers the other wrongly and surely.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from zoo.errors import UserError
 from zoo.spec import DataSpec
@@ -17,6 +18,7 @@ from zoo.terminal import print
 
 INK = 64  # least distance of ink's values from the background's
 PLAIN = 16  # largest distance of the background's values from each other
+SLACK = 0.05  # of a picture's shorter side, by which ink may lie farther from its place than training's
 
 
 class Look(NamedTuple):
@@ -28,6 +30,7 @@ class Look(NamedTuple):
         sides: the longest side of the ink in pixels: the least, the median and the most of it.
         by_mass: whether the ink's centre of mass is what lies at `centre`, rather than the middle of its sides.
         centre: its place, down and across, in pixels.
+        spread: largest distance from it, down or across.
     """
 
     background: int
@@ -35,12 +38,13 @@ class Look(NamedTuple):
     sides: list[int]
     by_mass: bool
     centre: list[float]
+    spread: float
 
 
 # What `look_of` finds in the training splits of files that were written before their spec said it.
 PUBLISHED = {
-    "mnist": Look(0, 255, [15, 20, 20], True, [14.5, 14.5]),
-    "mnist5k": Look(0, 255, [17, 20, 20], True, [14.5, 14.5]),
+    "mnist": Look(0, 255, [15, 20, 20], True, [14.5, 14.5], 0.5),
+    "mnist5k": Look(0, 255, [17, 20, 20], True, [14.5, 14.5], 0.5),
 }
 UNPLAIN = "no drawing on a plain background is found, so that the answer is a guess"
 
@@ -63,9 +67,10 @@ def look_of(images: np.ndarray) -> Look | None:
         False: np.array([((top + bottom) / 2, (left + right) / 2) for top, bottom, left, right in boxes]),
     }
     by_mass = bool(places[True].std(0).sum() < places[False].std(0).sum())
-    centre = [round(float(place), 1) for place in places[by_mass].mean(0)]
-    peak = round(float(ink.max((1, 2)).mean()))
-    return Look(round(background), peak, [min(sides), round(float(np.median(sides))), max(sides)], by_mass, centre)
+    centre = places[by_mass].mean(0)
+    spread = round(float(abs(places[by_mass] - centre).max()), 1)
+    peak, sides = round(float(ink.max((1, 2)).mean())), [min(sides), round(float(np.median(sides))), max(sides)]
+    return Look(round(background), peak, sides, by_mass, [round(float(place), 1) for place in centre], spread)
 
 
 def look_in(spec: DataSpec) -> Look | None:
@@ -78,7 +83,7 @@ def look_in(spec: DataSpec) -> Look | None:
         look = Look(**said)
         levels, lengths = (look.background, look.peak), (*look.sides, *look.centre)
         sound = all(0 <= one <= 255 for one in levels) and all(0 < one <= max(shape[1:]) for one in lengths)
-        sound = sound and (len(look.sides), len(look.centre)) == (3, 2)
+        sound = sound and (len(look.sides), len(look.centre)) == (3, 2) and look.spread >= 0
     except TypeError:
         sound = False
     if not sound:
@@ -90,23 +95,34 @@ def as_drawn(image: Image.Image, look: Look, height: int, width: int) -> tuple[n
     """A grey picture as a drawing of that look (height, width), and what was done; None where it looks so already, or
     shows no drawing on a plain background, which is told."""
     same_size = image.size == (width, height)
-    values = np.asarray(image, dtype=np.float64)
-    if same_size and abs(np.median(_edge(values)) - look.background) <= INK:
+    fitted = image if same_size else ImageOps.fit(image, (width, height))
+    if _is_like(np.asarray(fitted, dtype=np.float64), look, is_sized=same_size):
         return None, ""
     if not same_size:
         image = image.copy()
         image.thumbnail((400, 400), Image.Resampling.BOX)
-        values = np.asarray(image, dtype=np.float64)
-    ink, is_bright = _drawn(values - _sheet(values))
+    values = np.asarray(image, dtype=np.float64)
+    ink, is_bright = _drawn(values - _sheet(values), may_touch=look.sides[2] >= min(height, width))
     if ink is None:
         return None, UNPLAIN
-    inverted = is_bright != (look.background < 128)
     top, bottom, left, right = _box(ink > 0)
-    share, usual = max(bottom - top, right - left) / min(values.shape), min(height, width)
-    if not inverted and (same_size or 0.8 * look.sides[0] / usual <= share <= 1.2 * look.sides[2] / usual):
-        return None, ""
-    done = ["inverted"] * inverted + [f"ink scaled to {look.sides[1]} of {max(height, width)} pixels, and centred"]
+    inverted = ["inverted"] * (is_bright != (look.background < 128))
+    done = [*inverted, f"ink scaled to {look.sides[1]} of {max(height, width)} pixels, and centred"]
     return _placed(ink[top:bottom, left:right], look, height, width), ", ".join(done)
+
+
+def _is_like(values: np.ndarray, look: Look, *, is_sized: bool) -> bool:
+    """Whether a picture of training's size has its background, and its size and place of ink; a file that has that size
+    already (`is_sized`) need not have these."""
+    ink = abs(values - look.background)
+    has_background = bool(abs(np.median(_edge(values)) - look.background) <= PLAIN)
+    if is_sized or not has_background or not (ink > INK).any():
+        return is_sized and has_background
+    top, bottom, left, right = _box(ink > INK)
+    place = _mass(ink) if look.by_mass else ((top + bottom) / 2, (left + right) / 2)
+    off = max(abs(one - usual) for one, usual in zip(place, look.centre, strict=True))
+    fits = 0.8 * look.sides[0] <= max(bottom - top, right - left) <= 1.2 * look.sides[2]
+    return fits and off <= look.spread + SLACK * min(values.shape)
 
 
 def say_done(done: Iterable[str]) -> None:
@@ -120,27 +136,30 @@ def _edge(values: np.ndarray) -> np.ndarray:
 
 
 def _sheet(values: np.ndarray) -> np.ndarray:
-    """The background of a picture: the smooth surface of second degree that most of its pixels lie near."""
+    """The background of a picture: the smooth surface of second degree that most of its pixels lie near, fitted to
+    some of them."""
     y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in values.shape), indexing="ij")
-    terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1).reshape(-1, 6)
-    flat = values.ravel()
-    sheet = np.full_like(flat, np.median(_edge(values)))
+    terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1)
+    every = math.ceil(max(values.shape) / 64)
+    some, levels = terms[::every, ::every].reshape(-1, 6), values[::every, ::every].ravel()
+    factors = np.array([np.median(_edge(values)), 0, 0, 0, 0, 0])
     reach = float(INK)
     for _ in range(6):
-        near = abs(flat - sheet) <= reach
-        if near.sum() < len(flat) / 4:
+        near = abs(levels - some @ factors) <= reach
+        if near.sum() < len(near) / 4:
             break
-        sheet = terms @ np.linalg.lstsq(terms[near], flat[near], rcond=None)[0]
+        factors = np.linalg.lstsq(some[near], levels[near], rcond=None)[0]
         reach = max(PLAIN, reach * 0.7)
-    return sheet.reshape(values.shape)
+    return terms @ factors
 
 
-def _drawn(rest: np.ndarray) -> tuple[np.ndarray | None, bool]:
+def _drawn(rest: np.ndarray, *, may_touch: bool) -> tuple[np.ndarray | None, bool]:
     """The ink in what differs from the background, from 0 to 1, and whether it is the brighter; None where there is no
-    such thing."""
+    such thing. What reaches beyond the picture is no drawing, unless it may touch the edges as training's do."""
     from scipy.ndimage import binary_dilation, label
 
-    noise = 1.5 * np.median(abs(rest))
+    far = abs(rest)
+    noise = 1.5 * np.median(far[far <= max(INK, far.min())])
     is_bright = bool(rest[rest > 5 * noise].sum() > -rest[rest < -5 * noise].sum())
     ink = (rest if is_bright else -rest).clip(min=0)
     strong = ink[ink > INK]
@@ -150,10 +169,11 @@ def _drawn(rest: np.ndarray) -> tuple[np.ndarray | None, bool]:
     parts, n = label(ink > 0.4 * peak, np.ones((3, 3)))
     sizes = np.bincount(parts.ravel(), minlength=n + 1)
     sizes[0] = 0
-    if inner := set(range(1, n + 1)) - set(_edge(parts).tolist()):  # what reaches beyond the picture is no drawing
-        sizes[[part for part in range(n + 1) if part not in inner]] = 0
+    touching = np.unique(_edge(parts))
+    if not may_touch and len(touching) < n + (0 in touching):
+        sizes[touching] = 0
     whole = np.isin(parts, np.flatnonzero(sizes > 0.05 * sizes.max()))
-    if whole.mean() > 0.6:
+    if not may_touch and whole.mean() > 0.6:
         return None, is_bright
     return np.where(binary_dilation(whole, np.ones((3, 3))), (ink / peak).clip(max=1), 0.0), is_bright
 
