@@ -1,6 +1,7 @@
 """Folders of a user's own pictures: from files to splits, and from a raw picture to an answer."""
 
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -625,3 +626,10 @@ def test_a_folder_behind_a_link_is_answered(tmp_path, runs):
     (tmp_path / "linked" / "more").symlink_to(tmp_path / "pictures")
     _, rows = predict_file(zoo.load(runs["cnn"]), tmp_path / "linked")
     assert [row[0] for row in rows] == ["more/blue/0.png", "more/green/0.png", "more/red/0.png"]
+
+
+def test_a_class_folder_whose_name_is_no_text_is_named(tmp_path):
+    folder_of(tmp_path / "a")
+    os.mkdir(os.fsencode(tmp_path / "a") + b"/caf\xe9")
+    with pytest.raises(UserError, match=r"text in UTF-8; .* has b'caf\\xe9'\nrename it"):
+        zoo.load_data("imagefolder", path=str(tmp_path / "a"))

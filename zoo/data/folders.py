@@ -63,8 +63,15 @@ def ending(name: str) -> str:
 
 
 def folders_in(folder: Path) -> list[str]:
-    """The names of the folders in a folder, and of links to folders, sorted."""
-    return [entry.name for entry in visible(folder) if entry.is_dir()]
+    """The names of the folders in a folder, and of links to folders, sorted. UserError for one that is no text."""
+    names = [entry.name for entry in visible(folder) if entry.is_dir()]
+    for name in names:
+        if any("\ud800" <= character <= "\udfff" for character in name):  # bytes that are none
+            raise UserError(
+                f"names of folders are text in UTF-8; {folder} has {os.fsencode(name)!r}\n"
+                "rename it, which convmv does for many"
+            )
+    return names
 
 
 def visible(folder: Path | str) -> list[os.DirEntry[str]]:
