@@ -70,6 +70,9 @@ def read_times(table: pa.Table, names: Sequence[str], place: Place, form: str | 
     if not names:
         return Times([], pd.RangeIndex(table.num_rows))
     columns = {name: plain(table[name]) for name in names}
+    if len(names) == len(_part_of_year(columns)):
+        index, form = _dates(" and ".join(names), _periods_of(columns), place, form)
+        return Times(list(names), index, form)
     if len(names) > 1 and {"year"} <= {name.lower() for name in names} <= set(UNITS):
         return Times(list(names), _from_parts(columns, place))
     clocks = [name for name in names if _is_clock(columns[name])]
@@ -97,7 +100,7 @@ def find_times(table: pa.Table, taken: Sequence[str], place: Place) -> tuple[lis
     dates = [name for name, column in columns.items() if name not in clocks and _is_date(column)]
     numbers = [name for name, column in columns.items() if is_number(column.type) and name not in clocks]
     parts = [name for name in numbers if name.lower() in UNITS]
-    whole = parts if {"year", "month"} <= {name.lower() for name in parts} else []  # together a date
+    whole = parts if {"year", "month"} <= {name.lower() for name in parts} else _part_of_year(columns)  # a date
     counted = [name for name in numbers if name not in whole and _is_counted(table, name, columns[name])]
     if not taken and len(counted) == len(numbers):
         counted = []  # else there is nothing left to forecast
@@ -151,6 +154,25 @@ def _with_clock(date: str, column: pa.Array, clocks: list[str], parts: list[str]
     index, _ = _dates(date, column, place, None, told=False)
     days = isinstance(index, pd.DatetimeIndex) and (index.dropna() == index.dropna().normalize()).all()
     return [date, *clock] if days else [date]
+
+
+def _part_of_year(columns: dict[str, pa.Array]) -> list[str]:
+    """The columns of a year and of its quarter, its week or its month's name, which are a date together; else none."""
+    year = [name for name in columns if name.lower() == "year"]
+    part = [name for name in columns if name.lower() in ("quarter", "week", "month")]
+    if len(year) != 1 or len(part) != 1 or (part[0].lower() == "month" and is_number(columns[part[0]].type)):
+        return []
+    return [*year, *part]
+
+
+def _periods_of(columns: dict[str, pa.Array]) -> pa.Array:
+    """Text such as 2020Q1, 2020-W05 or 2020 Jan of a column of years and one of their parts."""
+    year, part = _part_of_year(columns)
+    years, parts = as_text(columns[year]), as_text(columns[part])
+    if part.lower() == "month":
+        return pc.binary_join_element_wise(years, parts, " ")
+    parts = pc.utf8_lpad(pc.replace_substring_regex(parts, "^[qQwW]", ""), 2 if part.lower() == "week" else 1, "0")
+    return pc.binary_join_element_wise(years, parts, "-W" if part.lower() == "week" else "Q")
 
 
 def _from_parts(columns: dict[str, pa.Array], place: Place) -> pd.DatetimeIndex:
