@@ -122,6 +122,10 @@ def test_the_input_is_never_written_over(model, tmp_path, name):
         predict_file(model, source, output)
     assert path.read_bytes() == before
     check_output(tmp_path / "answers.csv", [path])
+    with pytest.raises(
+        UserError, match=r"the output is a file; .* is a folder: give a name in it, such as .*answers.csv"
+    ):
+        check_output(tmp_path, [path])
 
 
 def classes(*names: str) -> DataSpec:

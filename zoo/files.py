@@ -87,7 +87,12 @@ def _inert(cell: object) -> object:
 
 
 def check_output(output: Path, sources: Iterable[Path]) -> None:
-    """Raise UserError where `output`, which is to be written, is one of the files that it is made from, by any name."""
+    """Raise UserError where `output`, which is to be written, is a folder, or one of the files that it is made from, by
+    any name."""
+    if output.is_dir():
+        raise UserError(
+            f"the output is a file; {output} is a folder: give a name in it, such as {output / 'answers.csv'}"
+        )
     if output.exists() and any(source.exists() and output.samefile(source) for source in sources):
         raise UserError(
             f"the output is not written over what it is made from; {output} is one of those: give another name"

@@ -93,6 +93,19 @@ def test_fault_35_marks_that_are_numbers_hold_however_they_are_written(load, fra
     assert np.isnan(read_raw(splits.spec, row)[0]["numeric"][0, 0])
 
 
+def test_fault_35_new_files_may_hold_some_of_the_names_alone(load, frame, tmp_path):
+    """Names of classes and categories that look like numbers or truth values in a new file are the same names."""
+    named = frame.assign(sold=np.resize(["1.10", "1.20", "2.0rc"], N), city=np.resize(["True", "False", "?!"], N))
+    splits = load(named.astype({"rooms": "str"}))
+    new = named.assign(sold="1.20", city="True")
+    new.to_csv(tmp_path / "new.csv", index=False)
+    found = read_labelled(splits.spec, {"path": str(tmp_path / "new.csv")})
+    assert (found.columns["target"] == 1).all() and (found.columns["categorical"] == 3).all()
+    row = new.iloc[0].to_dict()
+    assert read_raw(splits.spec, row | {"city": True})[0]["categorical"].tolist() == [[3]]
+    assert read_raw(splits.spec, row | {"city": 1})[0]["categorical"].tolist() == [[0]]
+
+
 def test_fault_35_cells_of_spaces_are_empty(load, frame):
     """Cells of spaces alone are missing values, and marks may have spaces around them."""
     gaps = frame.astype({"size": "str"})

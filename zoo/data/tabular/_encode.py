@@ -15,9 +15,9 @@ from zoo.data.tabular._values import (
     Refuse,
     as_dates,
     as_table,
-    as_text,
     missing,
     only_numbers,
+    places_in,
     plain,
     refuse,
     row_number,
@@ -132,6 +132,5 @@ def _date_numbers(column: Column, array: pa.Array, form: str, place: Place, refu
 
 def _codes(column: Column, array: pa.Array) -> np.ndarray:
     """A column of categories, (n,) int64."""
-    categories = pa.array(column.categories, pa.string())
-    codes = pc.add(pc.index_in(as_text(array), categories), 1).fill_null(0).to_numpy().astype(np.int64)
-    return np.where(missing(array), len(categories) + 1, codes) if column.missing else codes
+    codes = pc.add(places_in(column.categories, array), 1).fill_null(0).to_numpy().astype(np.int64)
+    return np.where(missing(array), len(column.categories) + 1, codes) if column.missing else codes

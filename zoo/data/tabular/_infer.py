@@ -22,6 +22,7 @@ from zoo.data.tabular._values import (
     is_number,
     is_text,
     missing,
+    places_in,
     plain,
     refuse,
     since_1970,
@@ -109,9 +110,8 @@ def class_codes(
 
     Where names are given, the column holds names, or, which is said, whole numbers that start at 0: their places.
     """
-    text = as_text(column)
-    names = sort_texts(text.unique().drop_null()) if class_names is None else list(class_names)
-    codes = pc.index_in(text, pa.array(names, pa.string())).fill_null(-1).to_numpy().astype(np.int64)
+    names = sort_texts(as_text(column).unique().drop_null()) if class_names is None else list(class_names)
+    codes = places_in(names, column).fill_null(-1).to_numpy().astype(np.int64)
     known = ~missing(column)
     fix = "correct these rows"
     if pa.types.is_integer(column.type) and known.any() and (codes < 0).all() and not _are_numbers(names):

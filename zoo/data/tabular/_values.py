@@ -152,6 +152,20 @@ def as_text(array: pa.Array) -> pa.Array:
     return pc.if_else(array.is_null(nan_is_null=True), None, pc.replace_substring_regex(text, r"\.0$", ""))
 
 
+def places_in(names: Sequence[str], array: pa.Array) -> pa.Array:
+    """The place of each value among `names`, null where it is none of them. A number or a truth value is also that name
+    which a file of such values alone would hold in its place, such as 1.1 for 1.10."""
+    texts, values = pa.array(names, pa.string()), as_text(array)
+    places, meant = pc.index_in(values, texts), texts
+    if pa.types.is_boolean(array.type):
+        meant = pc.utf8_lower(texts)
+    elif is_number(array.type):
+        codes, numbers = pc.match_substring_regex(texts, CODE), as_text(pa.array(as_numbers(texts), from_pandas=True))
+        meant = pc.if_else(codes, texts, pc.coalesce(numbers, texts))
+    once = pc.count_distinct(meant).as_py() == len(names)
+    return pc.coalesce(places, pc.index_in(values, meant)) if once else places
+
+
 def as_numbers(array: pa.Array, words: Mapping[str, float] | None = None) -> np.ndarray:
     """Numbers (n,), NaN where missing, and where text is neither a number nor one of `words`. Text may have a sign of
     money or per cent, commas or spaces between thousands, and brackets or a minus behind for a minus before."""
