@@ -292,7 +292,7 @@ def test_a_table_of_numbers_is_regressed(tmp_path, cache):
     assert splits.train.columns["target"].shape == (9, 1)
     assert set(splits.train.columns["target"].flatten().tolist()) <= {1.5, 2.0, 2.5}
     table_of(root)
-    with pytest.raises(UserError, match="finite numbers; got blue"):
+    with pytest.raises(UserError, match="finite numbers, such as 2.5; got blue"):
         zoo.load_data("imagefolder", labels=str(table), task="regression")
 
 
@@ -633,3 +633,11 @@ def test_a_class_folder_whose_name_is_no_text_is_named(tmp_path):
     os.mkdir(os.fsencode(tmp_path / "a") + b"/caf\xe9")
     with pytest.raises(UserError, match=r"text in UTF-8; .* has b'caf\\xe9'\nrename it"):
         zoo.load_data("imagefolder", path=str(tmp_path / "a"))
+
+
+def test_a_table_of_images_without_headings_loses_no_row(tmp_path):
+    root = folder_of(tmp_path / "a")
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(f"{path},{path.parent.name}" for path in image_files(root)))
+    with pytest.raises(UserError, match=r"begins with a file, .*; write headings above it, such as file,label"):
+        zoo.load_data("imagefolder", labels=str(table))

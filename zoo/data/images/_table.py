@@ -31,6 +31,8 @@ def list_table(table: Path, root: Path | None, target: str | None, encoding: str
     root = table.parent if root is None else root
     split = next((name for name, column in columns.items() if name != target and _holds_splits(column)), None)
     path, label = _path_and_label([name for name in columns if name != split], target)
+    if is_image(path):
+        raise UserError(f"{table} begins with a file, {path}; write headings above it, such as file,label")
     splits = [""] * len(columns[path])
     if split is not None:
         splits = list(map(_split, columns[split]))

@@ -188,7 +188,10 @@ def _numbers(names: np.ndarray) -> np.ndarray:
     numbers = pd.to_numeric(pd.Series(names), errors="coerce").to_numpy(dtype=np.float64)
     wrong = [str(name) for name in names[np.isnan(numbers) | too_large(numbers)][:5]]
     if wrong:
-        raise UserError(f"regression takes labels that are finite numbers; got {', '.join(wrong)}")
+        raise UserError(
+            f"regression takes labels that are finite numbers, such as 2.5; got {'; '.join(wrong)}\n"
+            "write a point for a comma, and leave out rows without a number"
+        )
     return numbers[:, None]
 
 
