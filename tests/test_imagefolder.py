@@ -292,7 +292,7 @@ def test_a_table_of_numbers_is_regressed(tmp_path, cache):
     assert splits.train.columns["target"].shape == (9, 1)
     assert set(splits.train.columns["target"].flatten().tolist()) <= {1.5, 2.0, 2.5}
     table_of(root)
-    with pytest.raises(UserError, match="finite numbers, such as 2.5; got blue"):
+    with pytest.raises(UserError, match=r"finite numbers, such as 2\.5; got blue"):
         zoo.load_data("imagefolder", labels=str(table), task="regression")
 
 
@@ -641,3 +641,12 @@ def test_a_table_of_images_without_headings_loses_no_row(tmp_path):
     table.write_text("\n".join(f"{path},{path.parent.name}" for path in image_files(root)))
     with pytest.raises(UserError, match=r"begins with a file, .*; write headings above it, such as file,label"):
         zoo.load_data("imagefolder", labels=str(table))
+
+
+@pytest.mark.parametrize("contents", ["[]", '{"rows": [0]}', '{"rows": 1, "shape": [1]}', "{"])
+def test_a_cache_that_says_something_else_is_made_anew(tmp_path, monkeypatch, contents):
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    root = str(folder_of(tmp_path / "a"))
+    whole = zoo.load_data("imagefolder", path=root).test[0]["image"]
+    next((tmp_path / "cache" / "imagefolder").glob("*/contents.json")).write_text(contents)
+    assert torch.equal(zoo.load_data("imagefolder", path=root).test[0]["image"], whole)

@@ -117,7 +117,7 @@ def _is_whole(folder: Path) -> bool:
     try:
         found = json.loads((folder / "contents.json").read_text())
         return (folder / "pixels").stat().st_size == len(found["rows"]) * math.prod(found["shape"])
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
