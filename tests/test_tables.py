@@ -360,6 +360,8 @@ def test_bad_options(load, frame, tmp_path):
     refused(load, frame, "data.group=", split="group")
     refused(load, frame, "'ownr'", group="ownr")
     refused(load, frame, "got 0.5 and 0.6", val_share=0.5, test_share=0.6)
+    refused(load, frame, "got 0.2 and None", test_share=None)
+    refused(load, frame, "got 0.2 and 0.2", val_share="0.2")
     for fold, n_folds in ((5, 5), ("x", 5), (0.0, 5), (0, 1), (0, 99)):
         refused(load, frame, f"got n_folds={n_folds} and fold={fold}", fold=fold, n_folds=n_folds)
     refused(load, frame, "data.test_path", fold=0, test_path="later.csv")

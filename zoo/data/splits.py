@@ -197,7 +197,8 @@ def _mixed(numbers: np.ndarray) -> np.ndarray:
 
 def check_shares(val_share: float, test_share: float) -> None:
     """Raise UserError unless the shares leave something for each split."""
-    if not (val_share > 0 and test_share > 0 and val_share + test_share < 1):
+    shares = (val_share, test_share)
+    if not (all(isinstance(share, int | float) and share > 0 for share in shares) and sum(shares) < 1):
         raise UserError(
             f"data.val_share and data.test_share are above 0, and below 1 together; got {val_share} and {test_share}"
         )

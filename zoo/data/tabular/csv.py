@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from zoo.data import DATA, Facts
 from zoo.data.plain import all_as_written, as_written, heading, texts
-from zoo.data.splits import Splits, sample_keys, say_twins
+from zoo.data.splits import Splits, check_shares, sample_keys, say_twins
 from zoo.data.tabular._dialect import Reading, usual_marks
 from zoo.data.tabular._files import check_path, row_with, without_index
 from zoo.data.tabular._infer import infer_task, read_dates
@@ -96,6 +96,7 @@ def csv(
                         f"quote a heading that is null: {QUOTED}")  # fmt: skip
     if test_path and fold is not None:
         raise UserError("data.fold tests on rows of data.path, data.test_path on those of another file: leave out one")
+    check_shares(val_share, test_share)
     if max_categories < 1:
         raise UserError(f"data.max_categories is at least 1; got {max_categories}")
     if task not in (None, *TASKS.values()):
