@@ -24,7 +24,7 @@ from conftest import ROOT, SHORT
 import zoo
 from zoo import pretrained
 from zoo.auto import batch_work, fit_machine
-from zoo.checkpoint import newest
+from zoo.checkpoint import SafeCheckpointIO, newest
 from zoo.data.module import ZooDataModule
 from zoo.data.splits import Splits
 from zoo.errors import UserError
@@ -73,7 +73,7 @@ def test_the_release_file_alone_gives_the_same_metrics(runs, family, tmp_path):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_checkpoints_load_without_code(runs, family):
     for path in (runs[family] / "checkpoints").glob("*.ckpt"):
-        content = torch.load(path, weights_only=True)
+        content = SafeCheckpointIO().load_checkpoint(path)
         assert content["hyper_parameters"]["model"]["name"].startswith(family)
         assert isinstance(content["hyper_parameters"]["optim"], dict)
 
@@ -86,7 +86,7 @@ def test_a_module_is_rebuilt_from_its_checkpoint_alone(runs):
 
 
 def weights_of(folder):
-    return torch.load(newest(folder / "checkpoints"), weights_only=True)
+    return SafeCheckpointIO().load_checkpoint(newest(folder / "checkpoints"))
 
 
 def test_a_history_has_no_metrics_of_epochs_that_were_not_validated(config, tmp_path):

@@ -20,14 +20,13 @@ FORMULA = ("=", "+", "-", "@", "\t")  # begin what a spreadsheet runs
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", re.IGNORECASE)
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object], seal: Callable[[Path], object] | None = None) -> None:
+def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file so that `path` is always either the old content or the new, on disk. A link stays
     one; to a device or a pipe it is just written.
 
     Args:
         path: of the file; its folder is made where it is missing.
         write: called with the open file.
-        seal: called with the path of the written file just before that takes its place.
 
     Raises:
         OSError: when the disk is full or the folder read-only; `path` is then as it was.
@@ -42,8 +41,6 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object], seal: Callable
     try:
         with open(temporary, "xb") as file:
             _write(file, write, path)
-        if seal:
-            seal(temporary)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -57,13 +54,12 @@ def _write(file: IO[bytes], write: Callable[[IO[bytes]], object], path: Path) ->
         write(file)
         file.flush()
         os.fsync(file.fileno())
-    except (OSError, RuntimeError) as error:  # torch.save has a RuntimeError for a write that failed
-        cause = error if isinstance(error, OSError) else error.__context__
-        if not isinstance(cause, OSError) or cause.errno is None:
+    except OSError as error:
+        if error.errno is None:
             raise
         n, free = os.fstat(file.fileno()).st_size, shutil.disk_usage(path.parent).free
-        told = f"{os.strerror(cause.errno)} after {n:,} bytes, {free:,} are free; the file from before is as it was"
-        raise OSError(cause.errno, told, str(path)) from error
+        told = f"{os.strerror(error.errno)} after {n:,} bytes, {free:,} are free; the file from before is as it was"
+        raise OSError(error.errno, told, str(path)) from error
 
 
 def write_text(path: Path, text: str) -> None:

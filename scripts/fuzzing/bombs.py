@@ -3,6 +3,7 @@
 import binascii
 import gzip
 import io
+import json
 import os
 import pickle
 import struct
@@ -46,6 +47,18 @@ def pickles() -> list[bytes]:
     for name in ("../data.pkl", "/tmp/data.pkl", "archive/../../data.pkl"):
         contents.append(_archive({name: contents[0]}))
     return [*contents, nested().encode(), b"(" * 100_000, b"\x80\x02" + b"]" * 100_000 + b"."]
+
+
+def structures() -> list[str]:
+    """Structures of a checkpoint that are nested deeply, name what is not there, or claim tensors beyond its bytes."""
+    whole = {"$tensor": "state_dict.weight", "dtype": "float32", "shape": [2, 3], "strides": [3, 1]}
+    claims: list[dict[str, Any]] = [
+        *({"shape": [1 << 40], "strides": [0]}, {"strides": [1 << 40, 1]}, {"strides": [-1, 1]}, {"shape": [6]}),
+        *({"dtype": "load"}, {"dtype": "qint8"}, {"dtype": "float64"}, {"$tensor": "elsewhere"}, {"$tensor": []}),
+    ]
+    trees = [{"a": {**whole, **claim}} for claim in claims]
+    others = [{"a": {"$code": "os.system"}}, {"a": {"$items": [[[], 1]]}}, {"a": {"$state": 1}}, {"$float": "x"}, 5, []]
+    return [nested(), "{" * 9, '{"a": ' + "9" * 100_000 + "}", *map(json.dumps, [*trees, *others])]
 
 
 def header(valid: bytes) -> bytes:

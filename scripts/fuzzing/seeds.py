@@ -7,7 +7,9 @@ import hashlib
 import io
 import json
 import lzma
-import pickle
+import math
+import tempfile
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,13 @@ import torch
 from PIL import Image
 
 from zoo import pretrained
+from zoo.checkpoint import SEAL, UNKNOWN, SafeCheckpointIO
 from zoo.data.sequences._sequences import sequence_inputs, token_inputs
 from zoo.data.tabular._encode import table_inputs
 from zoo.models import create_model
 from zoo.models.model import Model
 from zoo.spec import Column, DataSpec, Input
+from zoo.tree import flatten
 
 _COLUMNS = [
     Column("a", missing=True),
@@ -91,15 +95,33 @@ def card(path: Path) -> dict[str, Any]:
     return {"name": "model", **header, "sha256": hashlib.sha256(content).hexdigest(), "metrics": metrics}
 
 
-def checkpoints() -> list[bytes]:
-    """Of torch's two formats, and pickles as they are."""
-    state = {"epoch": 1, "state_dict": {"weight": torch.ones(2, 3)}, "states": [None, 0.5, "x", {"a": (1, 2)}]}
-    contents = []
-    for new in (True, False):
-        file = io.BytesIO()
-        torch.save(state, file, _use_new_zipfile_serialization=new)
-        contents.append(file.getvalue())
-    return [*contents, *(pickle.dumps({"a": [1, "x", 0.5]}, protocol) for protocol in (0, 2, 5))]
+def checkpoint() -> tuple[bytes, dict[str, Any]]:
+    """A checkpoint, and the structure that it holds beside its tensors."""
+    weights = torch.arange(6.0).view(2, 3)
+    states = [None, 0.5, math.inf, "x", {1: (1, 2)}, weights.t(), torch.tensor(1j)]
+    content = {"epoch": 1, "state_dict": OrderedDict(weight=weights), "states": states}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "one.ckpt"
+        SafeCheckpointIO().save_checkpoint(content, path)
+        return path.read_bytes(), json.loads(flatten(content)[0])
+
+
+def sealed(content: bytes) -> bytes:
+    """A checkpoint of any content, under a hash that holds if there is a place for it."""
+    seal = SEAL.match(content)
+    if not seal:
+        return content
+    start, end = content[: seal.start(2)], content[seal.end(2) :]
+    return start + hashlib.sha256(start + UNKNOWN.encode() + end).hexdigest().encode() + end
+
+
+def restructured(content: bytes, structure: str) -> bytes:
+    """A checkpoint with another structure, in JSON or not, under a hash that holds."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"]["structure"] = structure
+    text = json.dumps(header).encode()
+    return sealed(len(text).to_bytes(8, "little") + text + content[end:])
 
 
 def packed() -> list[bytes]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from zoo.checkpoint import SafeCheckpointIO
 from zoo.data.splits import Batch
 from zoo.errors import UserError
 from zoo.models import create_model
@@ -67,6 +68,14 @@ class ZooModule(L.LightningModule):
         self.accumulate, self.on_its_own, self.sharded = 1, False, False
         self.loss, self.val_losses = MeanLoss(), [MeanLoss()]
         self.distillation: Distillation | None = None
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, map_location: Any = None, **_: Any) -> Self:  # type: ignore[override]
+        """Build the module that a checkpoint is of, with its weights; Lightning's own would unpickle the file."""
+        checkpoint = SafeCheckpointIO().load_checkpoint(checkpoint_path, map_location)
+        module = cls(**checkpoint["hyper_parameters"])
+        module.load_state_dict(checkpoint["state_dict"])
+        return module
 
     def stack(self, models: Sequence[Model]) -> None:
         """Train several models at once; a batch then holds one batch for each, in turn."""

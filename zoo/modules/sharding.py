@@ -1,5 +1,7 @@
 """Fully sharded data parallel: weights, gradients and the optimiser's states in parts, one on each device."""
 
+from typing import Any
+
 import torch
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import nn
@@ -12,6 +14,25 @@ class Sharded(ModelParallelStrategy):
 
     def __init__(self) -> None:
         super().__init__(save_distributed_checkpoint=False)
+
+    def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = None) -> dict[str, Any]:
+        """Read a checkpoint as every other strategy does, where Lightning's own would unpickle it, and give each
+        process its part of the weights and of the optimiser's states."""
+        from torch.distributed.checkpoint.state_dict import (
+            StateDictOptions,
+            set_model_state_dict,
+            set_optimizer_state_dict,
+        )
+        from torch.distributed.fsdp import FullyShardedDataParallel, OptimStateKeyType
+
+        checkpoint = self.checkpoint_io.load_checkpoint(self.broadcast(checkpoint_path))
+        assert self.model is not None
+        options = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True)
+        set_model_state_dict(self.model, checkpoint.pop("state_dict"), options=options)
+        (optimizer,), (numbered,) = self.optimizers, checkpoint["optimizer_states"]
+        named = FullyShardedDataParallel.rekey_optim_state_dict(numbered, OptimStateKeyType.PARAM_NAME, self.model)
+        set_optimizer_state_dict(self.model, optimizer, named, options=options)
+        return checkpoint
 
 
 def shard(network: nn.Module) -> None:
