@@ -81,6 +81,19 @@ def test_the_script_starts_its_processes(config, script, tmp_path):
     assert_same(tmp_path / "one", tmp_path / "two")
 
 
+@pytest.mark.long
+def test_a_training_goes_on_with_another_strategy_and_its_optimisers_state(config, tmp_path):
+    settings = ("model=fnn", "data.batch_size=37", "optim=adamw", "optim.schedule.name=constant", "resume=changed")
+
+    def train(folder, strategy, n_epochs):
+        train_twice(config(*settings, *TWO_PROCESSES, f"trainer={strategy}", f"trainer.max_epochs={n_epochs}"), folder)
+
+    train(tmp_path / "one", "ddp", 3)
+    for n_epochs, strategy in enumerate(("ddp", "fsdp", "ddp"), 1):
+        train(tmp_path / "mixed", strategy, n_epochs)
+    assert_same(tmp_path / "one", tmp_path / "mixed")
+
+
 @pytest.mark.parametrize("setting", ["optim.ema=0.9", "optim.lookahead=5", "optim=muon", "optim.sam=0.05"])
 def test_what_needs_whole_weights_is_refused(config, tmp_path, monkeypatch, setting):
     monkeypatch.setenv("LOCAL_RANK", "0")  # as a launcher does, so that Lightning starts no process

@@ -1,11 +1,13 @@
 """Fully sharded data parallel: weights, gradients and the optimiser's states in parts, one on each device."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import nn
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+from torch.optim import Optimizer
 
 
 class Sharded(ModelParallelStrategy):
@@ -23,16 +25,30 @@ class Sharded(ModelParallelStrategy):
             set_model_state_dict,
             set_optimizer_state_dict,
         )
-        from torch.distributed.fsdp import FullyShardedDataParallel, OptimStateKeyType
 
         checkpoint = self.checkpoint_io.load_checkpoint(self.broadcast(checkpoint_path))
         assert self.model is not None
+        state, (optimizer,), (moments,) = checkpoint.pop("state_dict"), self.optimizers, checkpoint["optimizer_states"]
+        if _shapes(state) != _shapes(self.model.state_dict()):
+            raise RuntimeError("loading state_dict: names or shapes are others")  # as `Module.load_state_dict` says
         options = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True)
-        set_model_state_dict(self.model, checkpoint.pop("state_dict"), options=options)
-        (optimizer,), (numbered,) = self.optimizers, checkpoint["optimizer_states"]
-        named = FullyShardedDataParallel.rekey_optim_state_dict(numbered, OptimStateKeyType.PARAM_NAME, self.model)
-        set_optimizer_state_dict(self.model, optimizer, named, options=options)
+        set_model_state_dict(self.model, state, options=options)
+        set_optimizer_state_dict(self.model, optimizer, _by_name(moments, self.model, optimizer), options=options)
         return checkpoint
+
+
+def _shapes(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in state.items()}
+
+
+def _by_name(state: Mapping[str, Any], model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
+    """An optimiser's state with the names of weights in place of their numbers, which count them group by group."""
+    numbers = [number for group in state["param_groups"] for number in group["params"]]
+    names = {weight: name for name, weight in model.named_parameters()}
+    ordered = [names[weight] for group in optimizer.param_groups for weight in group["params"]]
+    name_of = dict(zip(numbers, ordered, strict=True))
+    groups = [{**group, "params": [name_of[number] for number in group["params"]]} for group in state["param_groups"]]
+    return {"state": {name_of[number]: part for number, part in state["state"].items()}, "param_groups": groups}
 
 
 def shard(network: nn.Module) -> None:
