@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from zoo.data.folders import ending
-from zoo.data.plain import as_written, texts
+from zoo.data.options import as_written, texts
 from zoo.data.stored import check_room
 from zoo.data.tabular._dialect import Reading, check_encoding, undecodable, usual_marks
 from zoo.errors import UserError, unknown

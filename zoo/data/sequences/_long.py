@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.data.plain import all_as_written, as_written
+from zoo.data.options import all_as_written, as_written
 from zoo.data.sequences._files import Sequences
 from zoo.data.sequences._times import find_times, read_times
 from zoo.data.tabular._infer import read_dates

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from zoo.data.plain import all_as_written, texts
+from zoo.data.options import all_as_written, texts
 from zoo.data.sequences._files import cells_of
 from zoo.data.sequences._gaps import carry_forward
 from zoo.data.sequences._panel import find_ids, series_ids

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from zoo.data import PARTIAL, READERS
 from zoo.data.folders import ending, files_in
-from zoo.data.plain import as_written
+from zoo.data.options import as_written
 from zoo.data.sequences._files import Sequences, cells_of, decoded
 from zoo.data.sequences._long import named_column
 from zoo.data.sequences._recordings import read_each, sorted_files

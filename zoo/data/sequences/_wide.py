@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.data.plain import all_as_written
+from zoo.data.options import all_as_written
 from zoo.data.sequences._files import Sequences, cells_of, decoded, without_padding
 from zoo.data.sequences._long import USUAL, named_column, read_long
 from zoo.data.tabular._dialect import MISSING

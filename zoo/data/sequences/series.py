@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from zoo.data import DATA, LABELLED, Facts
-from zoo.data.plain import many
+from zoo.data.options import many
 from zoo.data.sequences._files import cell_options
 from zoo.data.sequences._gaps import carry_forward
 from zoo.data.sequences._series import read_series

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.data.plain import heading, many, reads_as
+from zoo.data.options import heading, many, reads_as
 from zoo.data.tabular._packed import opened
 from zoo.data.tabular._values import (
     DECIMAL_COMMA,

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from zoo.data.cache import kept
-from zoo.data.plain import heading
+from zoo.data.options import heading
 from zoo.data.tabular._dialect import (
     MARKS,
     USUAL,

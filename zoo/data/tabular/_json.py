@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.json
 
-from zoo.data.plain import heading
+from zoo.data.options import heading
 from zoo.data.tabular._packed import BLOCK, check_unpacked, opened
 from zoo.data.tabular._values import beyond_64_bits
 from zoo.errors import UserError

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from zoo.data import LABELLED, PARTIAL, READERS
-from zoo.data.plain import heading
+from zoo.data.options import heading
 from zoo.data.splits import Batch, Split, Splits, TensorSplit, say_unread
 from zoo.data.stored import stored_split
 from zoo.data.tabular._dialect import Reading

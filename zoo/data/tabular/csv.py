@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zoo.data import DATA, Facts
-from zoo.data.plain import all_as_written, as_written, heading, texts
+from zoo.data.options import all_as_written, as_written, heading, texts
 from zoo.data.splits import Splits, check_shares, sample_keys, say_twins
 from zoo.data.tabular._dialect import Reading, usual_marks
 from zoo.data.tabular._files import check_path, row_with, without_index

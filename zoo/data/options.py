@@ -1,4 +1,4 @@
-"""Plain values, as people write them on the command line."""
+"""Options of a data set as the command line gives them: lists, and headings that yaml reads as something else."""
 
 import contextlib
 import unicodedata
