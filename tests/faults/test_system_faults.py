@@ -14,6 +14,7 @@ import pytest
 import zoo
 from zoo import system
 from zoo.data import cache
+from zoo.errors import UserError
 
 NONE = tempfile.gettempdir() + "/none"
 
@@ -126,6 +127,15 @@ def test_fault_28_an_unguarded_script_where_processes_are_not_forked(tmp_path):
     assert done.stdout.split()[0] == "384"
     assert 'under `if __name__ == "__main__":`; data.num_workers=0' in done.stderr.splitlines()[-1]
     assert "memory" not in done.stderr.splitlines()[-2]
+
+
+def test_fault_28_slurm_tasks_that_nothing_starts(config, monkeypatch, tmp_path):
+    """A job of SLURM's with --ntasks, whose script starts one process without srun, ends in Lightning's line."""
+    job = {"JOB_ID": 77, "JOB_NAME": "train", "NTASKS": 4, "PROCID": 0, "LOCALID": 0, "NODEID": 0, "NNODES": 1}
+    for name, value in {**job, "JOB_NODELIST": "localhost"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+    with pytest.raises(UserError, match=r"`--ntasks=4`.*`--ntasks-per-node=4`"):
+        zoo.train(config("model=fnn", "trainer=cpu", "trainer.max_epochs=1"), tmp_path)
 
 
 def test_fault_34_a_temporary_folder_of_somebody_else(monkeypatch, tmp_path):
