@@ -28,7 +28,9 @@ def cache_place(path: Path) -> Path:
     of another user's stands in the way."""
     if _can_write(path.parent) or not path.is_relative_to(cache_folder()):
         return path
-    return own_cache_folder() / path.relative_to(cache_folder())
+    own = own_cache_folder() / path.relative_to(cache_folder())
+    own.parent.mkdir(parents=True, exist_ok=True)
+    return own
 
 
 def _can_write(folder: str | Path) -> bool:

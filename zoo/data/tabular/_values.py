@@ -1,5 +1,6 @@
 """One column of a table as numbers, text or dates, whatever it comes as; and the refusal of cells that are none."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -145,7 +146,9 @@ def as_text(array: pa.Array) -> pa.Array:
         text = pc.utf8_trim_whitespace(array.cast(pa.string()))
         if pc.all(pc.string_is_ascii(text)).as_py() is not False:
             return text
-        return pc.utf8_normalize(pc.utf8_trim_whitespace(pc.replace_substring_regex(text, UNSEEN, "")), "NFC")
+        seen = pc.utf8_trim_whitespace(pc.replace_substring_regex(text, UNSEEN, "")).dictionary_encode()
+        composed = [unicodedata.normalize("NFC", one) for one in seen.dictionary.to_pylist()]  # Arrow 25 decomposes
+        return pa.array(composed, pa.string()).take(seen.indices)
     text = array.cast(pa.string())
     if not pa.types.is_floating(array.type):
         return text
