@@ -88,7 +88,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["windows", "macos"])
 def test_fault_28_another_system(tmp_path, name):
     """Without what Windows and macOS lack (control groups, POSIX locks, signals, users) a model trains and loads."""
@@ -116,7 +116,7 @@ zoo.train(zoo.config("model=fnn", "trainer=cpu", "trainer.max_epochs=1", "data.n
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_fault_28_an_unguarded_script_where_processes_are_not_forked(tmp_path):
     """Where processes are not forked, an unguarded script reads images; data.num_workers ends in how to guard it."""
     script = tmp_path / "script.py"
