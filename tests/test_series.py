@@ -240,6 +240,14 @@ def test_a_time_that_is_there_twice_is_told_by_its_row(tmp_path):
         load(tmp_path, autumn)
 
 
+def test_cells_are_told_by_their_row_in_any_encoding(tmp_path):
+    frame = table(date=HOURS).astype({"power": object})
+    frame.loc[5, "power"] = "much"
+    frame.to_csv(tmp_path / "own.csv", index=False, encoding="utf-16-le")
+    with pytest.raises(UserError, match=r"column 'power' holds numbers; there is 'much' in row 7 of own.csv"):
+        zoo.load_data("series", path=str(tmp_path / "own.csv"), encoding="utf-16-le", columns=["power"])
+
+
 def test_an_id_named_as_an_answer_keeps_its_column(tmp_path):
     frame = panel().rename(columns={"unique_id": "y", "y": "step"})
     model = predictor(load(tmp_path, frame, series_id="y"))

@@ -15,7 +15,7 @@ from zoo.data.sequences._gaps import carry_forward
 from zoo.data.sequences._panel import find_ids, series_ids
 from zoo.data.sequences._times import Times, find_times, read_times
 from zoo.data.tabular._files import place_in, read_table, table_index, without_index
-from zoo.data.tabular._values import counted, is_number, only_numbers, plain, refuse, too_large
+from zoo.data.tabular._values import Place, counted, is_number, only_numbers, plain, refuse, too_large
 from zoo.errors import UserError, unknown
 from zoo.spec import DataSpec
 from zoo.terminal import print
@@ -77,10 +77,10 @@ def read_series(
     names = _channels(path, table, [*times, *ids, *(others if columns is None else [])], columns)
     read = read_times(table, times, place, reading.get("date_form"))
     codes, series = series_ids(table, ids, place) if ids else (np.zeros(table.num_rows, int), [()])
-    _refuse_double(path, table, read, codes, ids, others)
+    _refuse_double(path, table, read, codes, ids, others, place)
     if columns is None:
         _say(path, table, times, [*others, *ids], names)
-    frame = pd.DataFrame({name: _numbers(path, name, plain(table[name])) for name in names}, index=read.values)
+    frame = pd.DataFrame({name: _numbers(name, plain(table[name]), place) for name in names}, index=read.values)
     found = {"date_column": times[0] if len(times) == 1 else times or None, "date_form": read.form}
     if not ids:
         return Series(_in_time([frame], path, times), None, found)
@@ -145,15 +145,20 @@ def _say(path: Path, table: pa.Table, times: Sequence[str], others: Sequence[str
     print(f"{path}: forecasts {', '.join(names[:8])}{' and more' * (len(names) > 8)}, {order}{more}")
 
 
-def _numbers(path: Path, name: str, column: pa.Array) -> np.ndarray:
-    place = place_in(path)
+def _numbers(name: str, column: pa.Array, place: Place) -> np.ndarray:
     values = only_numbers(column, f"column '{name}' holds numbers", place, "correct it there")
     refuse(f"column '{name}' holds finite numbers", column, too_large(values), place, "correct it there")
     return values
 
 
 def _refuse_double(
-    path: Path, table: pa.Table, read: Times, codes: np.ndarray, ids: Sequence[str], others: Sequence[str]
+    path: Path,
+    table: pa.Table,
+    read: Times,
+    codes: np.ndarray,
+    ids: Sequence[str],
+    others: Sequence[str],
+    place: Place,
 ) -> None:
     """Raise UserError where a series has a time twice, and say where the table holds several series."""
     twice = pd.MultiIndex.from_arrays([codes, read.values]).duplicated()
@@ -163,7 +168,7 @@ def _refuse_double(
     days = dates and (read.values == pd.DatetimeIndex(read.values).normalize()).all()  # to which a clock may belong
     found = None if ids else find_ids(table, [*read.names, *others], read.values)
     if found:
-        raise _several(path, table, *found, days=read.names[0] if days else None)
+        raise _several(path, table, *found, place, days=read.names[0] if days else None)
     fix = ["leave the second one out"]
     if not ids:
         fix.append("name the column of ids, if these are several series: data.series_id=")
@@ -173,13 +178,13 @@ def _refuse_double(
         fix.append("where clocks are put back, write times with their offset: 2024-10-27 02:00+01:00")
     rule = f"a series has a row for each time once, in '{' and '.join(read.names)}'"
     times = pa.array(read.values.astype(str).to_numpy(dtype=object))
-    refuse(rule, times, twice, place_in(path), "; or ".join(fix))
+    refuse(rule, times, twice, place, "; or ".join(fix))
 
 
-def _several(path: Path, table: pa.Table, ids: Sequence[str], n: int, *, days: str | None) -> UserError:
+def _several(path: Path, table: pa.Table, ids: Sequence[str], n: int, place: Place, *, days: str | None) -> UserError:
     """The ways out where a table holds `n` series by its columns `ids`, or by a count of the hours of its `days`."""
     option = ids[0] if len(ids) == 1 else f"[{','.join(ids)}]"
-    one = "/".join(series_ids(table, ids, place_in(path))[1][0])
+    one = "/".join(series_ids(table, ids, place)[1][0])
     counted = days and len(ids) == 1 and is_number(plain(table[ids[0]]).type)
     return UserError(
         f"{path} holds {n:,} series by '{' and '.join(ids)}', as its times repeat\n"
