@@ -114,7 +114,7 @@ def is_large(n_bytes: float) -> bool:
     return SHARE * n_bytes > free_memory()
 
 
-def check_room(n_bytes: float, what: Path | str) -> None:
-    """Raise UserError where so many bytes, which `what` says that it holds, are more than the free memory."""
+def check_room(n_bytes: float, what: Path | str, fix: str = "free some, or give less data") -> None:
+    """Raise UserError where `what` takes more bytes than the free memory has."""
     if n_bytes > free_memory():
-        raise UserError(f"{what} says that it holds {n_bytes / 1e9:.1f} GB, and {free_memory() / 1e9:.1f} GB are free")
+        raise UserError(f"{what} takes {n_bytes / 1e9:.1f} GB of memory, {free_memory() / 1e9:.1f} GB are free\n{fix}")

@@ -125,8 +125,8 @@ def _decoded(folder: Path, paths: Sequence[Path], digests: Sequence[str]) -> Sto
     """The store that `_decode` left in `folder`."""
     found = json.loads((folder / "contents.json").read_text())
     found["shape"] = tuple(found["shape"])
-    some = ([of[row] for row in found["rows"]] for of in (paths, digests))
-    return Store(next(some), **found, digests=next(some), pixels=folder / "pixels")
+    found["paths"], found["digests"] = ([of[row] for row in found["rows"]] for of in (paths, digests))
+    return Store(**found, pixels=folder / "pixels")
 
 
 def common_shape(headers: Sequence[Header], size: Size, channels: int | None) -> Shape:

@@ -10,9 +10,7 @@ import pyarrow as pa
 from zoo.data.folders import walk
 from zoo.data.images._folder import SPLITS, Listing, is_image, refuse
 from zoo.data.tabular._dialect import check_encoding, undecodable
-from zoo.data.tabular._files import read_table
-from zoo.data.tabular._json import JSON_FORMS
-from zoo.data.tabular._packed import table_form
+from zoo.data.tabular._files import is_text_file, read_table
 from zoo.data.tabular._text import read_cells
 from zoo.errors import UserError, unknown
 from zoo.terminal import print
@@ -49,8 +47,7 @@ def _read_table(table: Path, encoding: str | None) -> dict[str, list[str]]:
     """The columns by their headings, as text."""
     try:
         check_encoding(encoding)
-        is_text = table_form(table) not in (".parquet", *JSON_FORMS)
-        rows = read_cells(table, encoding) if is_text else read_table(table)
+        rows = read_cells(table, encoding) if is_text_file(table) else read_table(table)
     except UnicodeDecodeError as error:
         raise undecodable(table, encoding) from error
     except (UserError, pa.ArrowException, ValueError, OSError, EOFError) as error:
@@ -98,7 +95,7 @@ def _split(word: str) -> str:
 def _labels(column: Sequence[str], heading: str, table: Path) -> list[str]:
     """The labels without spaces around them; what is odd about them is refused or said."""
     labels = [label.strip() for label in column]
-    blank = [f"{number}" for number, label in enumerate(labels, 2) if not label]
+    blank = [str(number) for number, label in enumerate(labels, 2) if not label]
     refuse(blank, f"every row of {table} has a label", "row {}", f"fill column {heading}, or leave the row out")
     if n := sum(label != given for label, given in zip(labels, column, strict=True)):
         print(f"spaces around labels are left out, in {n:,} rows of {table.name}")

@@ -104,18 +104,19 @@ def read_samples(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> S
     encoding = reading.get("encoding")
     if path.is_dir():
         return _of_files(path, labelled, encoding)
-    if labelled or ending(path.name) not in ENDINGS or _is_table(path, reading):
+    if labelled or ending(path.name) not in ENDINGS:
         return _of_table(path, reading, labelled)
     text = read_text(path, encoding)
+    if _has_heading(text, reading.get("text")):
+        return _of_table(path, reading, labelled)
     texts = [text] if reading.get("files") else text.removesuffix("\n").split("\n")
     return Sequences(texts, None, [f"line {number}" for number in range(1, len(texts) + 1)], [])
 
 
-def _is_table(path: Path, reading: Mapping[str, Any]) -> bool:
-    """Whether a .txt file has the column of texts among its headings."""
-    first, *_ = read_text(path, reading.get("encoding")).splitlines() or [""]
-    column = reading.get("text")
-    return column is not None and column in (heading.strip('" ') for heading in re.split("[,;\t|]", first))
+def _has_heading(text: str, column: str | None) -> bool:
+    """Whether a text is a table whose headings, in its first line, have the column of texts among them."""
+    first, *_ = text.splitlines() or [""]
+    return column in (name.strip('" ') for name in re.split(f"[{re.escape(DELIMITERS)}]", first))
 
 
 def _of_files(folder: Path, labelled: bool, encoding: str | None) -> Sequences:

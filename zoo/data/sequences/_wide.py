@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from zoo.data.options import all_as_written
 from zoo.data.sequences._files import Sequences, cells_of, decoded, without_padding
 from zoo.data.sequences._long import USUAL, named_column, read_long
-from zoo.data.tabular._dialect import MISSING
+from zoo.data.tabular._dialect import DELIMITERS, MISSING
 from zoo.data.tabular._files import place_in, read_table, table_index, without_index
 from zoo.data.tabular._infer import date_forms
 from zoo.data.tabular._packed import opened
@@ -176,7 +176,7 @@ def _without_headings(path: Path, reading: Mapping[str, Any]) -> pa.Table | None
         return None
     with opened(path) as file:
         lines = [file.readline().decode("utf-8-sig", "replace").strip("\r\n ") for _ in range(2)]
-    mark = next((one for one in "\t;|," if one in lines[0]), None)
+    mark = next((one for one in DELIMITERS if one in lines[0]), None)
     comma = mark != "," and "," in lines[0]
     cells, below = ([cell.strip('" ') for cell in _pointed(line, comma).split(mark)] for line in lines)
     if reading.get("headings") is None and not _are_values(cells, below):

@@ -136,5 +136,5 @@ def _alphabet(texts: Sequence[str], most: int) -> str:
 
 
 def _encoded(alphabet: str, texts: Sequence[str]) -> Batch:
-    check_room(8 * len(texts) * max(map(len, texts)), "this set of texts, padded,")
+    check_room(8 * len(texts) * max(map(len, texts)), "this set of texts, padded,", "lower data.max_chars")
     return encode_texts(alphabet, texts)

@@ -112,9 +112,14 @@ def without_index(table: pa.Table, index: Iterable[str], named: Collection[str])
     return table.drop_columns(index)
 
 
+def is_text_file(path: Path) -> bool:
+    """Whether a file holds its table as text with delimiters, rather than as Parquet or JSON lines."""
+    return table_form(path) not in (".parquet", *JSON_FORMS)
+
+
 def mark_at(path: Path, reading: Reading, column: str, row: int) -> str | None:
     """The mark that the file has in a row where a value is missing, if it is one of the usual marks; from 0."""
-    if table_form(path) in (".parquet", *JSON_FORMS):
+    if not is_text_file(path):
         return None
     mark = raw_cell(path, tell_dialect(path, reading.encoding), column, row)
     return mark if mark in MARKS else None
@@ -122,8 +127,7 @@ def mark_at(path: Path, reading: Reading, column: str, row: int) -> str | None:
 
 def row_with(path: Path, reading: Reading, name: str) -> int | None:
     """The first row, of the top ones of a text file, that has a value."""
-    text = table_form(path) not in (".parquet", *JSON_FORMS)
-    return row_of_text_with(path, reading.encoding, name) if text else None
+    return row_of_text_with(path, reading.encoding, name) if is_text_file(path) else None
 
 
 def place_in(path: Path, encoding: str | None = None) -> Place:
@@ -131,8 +135,7 @@ def place_in(path: Path, encoding: str | None = None) -> Place:
 
     @functools.cache
     def first() -> int:
-        form = table_form(path)
-        return 1 if form in (".parquet", *JSON_FORMS) else 1 + tell_dialect(path, encoding or "latin-1").headings_row
+        return 1 + (tell_dialect(path, encoding or "latin-1").headings_row if is_text_file(path) else 0)
 
     return lambda row: f"row {row + first()} of {path.name}"
 

@@ -1,4 +1,4 @@
-"""A table of the user's own, as CSV (any dialect, also packed) or Parquet: data=csv data.path=... data.target=..."""
+"""A table of the user's own, as CSV of any dialect, JSON lines or Parquet: data=csv data.path=... data.target=..."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
