@@ -13,8 +13,6 @@ from typing import Any, NoReturn
 from zoo import settings
 
 CONF = str(settings.CONF)
-training_config = settings.config  # the name it had before it was the package's
-
 LONGEST = 200  # bytes of a folder's name, of which file systems take 255
 
 
@@ -360,9 +358,7 @@ def _chosen_model() -> bool:
 
 def _options(group: str) -> list[str]:
     own = [Path(folder) for flag, folder in itertools.pairwise(sys.argv) if flag == "--config-dir"]
-    folders = [Path(CONF), *own]
-    paths = [(path, folder / group) for folder in folders for path in (folder / group).rglob("*.yaml")]
-    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path, folder in paths)
+    return settings.options(group, own)
 
 
 def _settings(config_name: str) -> list[str]:

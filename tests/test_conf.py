@@ -63,6 +63,7 @@ def test_the_data_of_the_command_line_wins_in_either_order(config):
 @pytest.mark.parametrize("path", ["2024", "007", "1e5", "true", "-3", "2024.txt", "power.csv"])
 def test_a_path_is_text_whatever_it_looks_like(config, path):
     assert config("model=rnn", "data=text", f"data.path={path}")["data"]["path"] == path
+    assert config("model=rnn", f"finetune={path}")["finetune"] == path
 
 
 def test_no_path_is_null(config):

@@ -95,7 +95,9 @@ def group_steps(
     module.on_its_own = (
         isinstance(trainer.strategy, SingleDeviceStrategy)
         and getattr(trainer.precision_plugin, "scaler", None) is None
-        and (isinstance(every, float) and every == 1 and trainer.max_steps == -1)
+        and isinstance(every, float)
+        and every == 1
+        and trainer.max_steps == -1
         and not any(_follows_batches(callback) for callback in callbacks)
     )
     seconds = 1e-3 + work / PER_SECOND

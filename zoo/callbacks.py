@@ -147,8 +147,8 @@ class EarlyStopping(LightningsEarlyStopping):
     """Lightning's, which stops when a metric no longer improves, and knows for each metric which way is better.
 
     Args:
-        monitor: "val/loss", "train/loss", or "val/" and a metric of the task.
-        mode: "min" or "max", where the metric is a further one, or to overrule.
+        monitor: "val/loss", "train/loss", or a metric of the task, such as "val/accuracy".
+        mode: "min" or "max", which a metric that another callback logs needs; None is what the metric itself says.
         options: as of Lightning's.
     """
 

@@ -87,7 +87,8 @@ def checkpoints(folder: Path) -> list[Path]:
 
 def newest(folder: Path) -> Path | None:
     """The newest sound checkpoint in `folder`, or None where there is none."""
-    for path in sorted(checkpoints(folder), key=lambda path: _number(path) > 0):  # first those without, to tell
+    # those without a number come first, to be told of although a sound one follows
+    for path in sorted(checkpoints(folder), key=lambda path: _number(path) > 0):
         _refuse_pickle(path)
         if is_sound(path):
             return path

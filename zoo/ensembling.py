@@ -29,7 +29,7 @@ def ensemble(weights: Sequence[Path], output: Path) -> dict[str, Any]:
         UserError: for fewer than two files, files of other models, data or splits, ensembles, and files that `zoo.load`
             refuses.
     """
-    check_output(output, weights)
+    check_output(output, weights, "ensemble.safetensors")
     loaded = [load_file(path) for path in weights]
     if len(loaded) < 2:
         raise UserError(f"an ensemble has two trained models or more; there are {len(loaded)}")

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and their hash."""
+"""Files written whole or not at all, where they may be written, and their hash."""
 
 import csv
 import hashlib
@@ -82,13 +82,11 @@ def _inert(cell: object) -> object:
     return f"'{cell}" if cell.startswith(FORMULA) and not NUMBER.fullmatch(cell) else cell
 
 
-def check_output(output: Path, sources: Iterable[Path]) -> None:
+def check_output(output: Path, sources: Iterable[Path], example: str = "answers.csv") -> None:
     """Raise UserError where `output`, which is to be written, is a folder, or one of the files that it is made from, by
-    any name."""
+    any name. `example` is a name to give it."""
     if output.is_dir():
-        raise UserError(
-            f"the output is a file; {output} is a folder: give a name in it, such as {output / 'answers.csv'}"
-        )
+        raise UserError(f"the output is a file; {output} is a folder: give a name in it, such as {output / example}")
     if output.exists() and any(source.exists() and output.samefile(source) for source in sources):
         raise UserError(
             f"the output is not written over what it is made from; {output} is one of those: give another name"

@@ -11,6 +11,9 @@ import yaml
 
 from zoo.errors import UserError
 
+# settings that name a file or a folder
+PATHS = ("path", "test_path", "zoo_path", "schema", "labels", "finetune", "teacher")
+
 
 class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
@@ -40,9 +43,6 @@ def read_yaml(path: Path) -> Any:
         return yaml_value(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is not yaml of plain values: {str(error).splitlines()[0]}") from error
-
-
-PATHS = ("path", "schema", "labels", "finetune", "teacher")  # settings that name a file or a folder
 
 
 def paths_in(section: Mapping[str, Any]) -> dict[str, str]:

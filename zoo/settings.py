@@ -1,10 +1,12 @@
 """Every setting of a training, composed from conf/ as the command line does."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UserError, unknown
+from zoo.plain import PATHS
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -37,7 +39,7 @@ def config(*words: str, **choices: Any) -> dict[str, Any]:
     return {**settings, "model": {**settings["model"], **choices}}
 
 
-PATHS = ("path", "test_path", "labels", "run_dir", "weights", "input", "output", "zoo_path")
+TEXTS = (*PATHS, "run_dir", "weights", "input", "output")  # settings that are paths, of a config or of a command
 NO_TEXT = re.compile(r"[+-]?[.0-9][\w.+-]*|[+-]?inf|nan|true|false", re.IGNORECASE)
 
 
@@ -47,16 +49,15 @@ def compose(*words: str) -> "DictConfig":
     from hydra.errors import HydraException, MissingConfigException
 
     overrides = [meant(word) if "=" in word or word.startswith("~") else f"model={word}" for word in words]
-    own = [
-        Path(word.partition("=")[2]).expanduser().resolve() / "conf" for word in words if word.startswith("zoo_path=")
-    ]
+    paths = [word.removeprefix("zoo_path=") for word in words if word.startswith("zoo_path=")]
+    own = [Path(path).expanduser().resolve() / "conf" for path in paths]
     overrides += [f"hydra.searchpath=[file://{folder}]" for folder in own if folder.is_dir()]
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             return compose("train", overrides)
     except MissingConfigException as error:
         group, _, name = str(error.missing_cfg_file).partition("/")
-        raise unknown(group, name, _names(group)) from error
+        raise unknown(group, name, options(group, own)) from error
     except HydraException as error:
         raise UserError("\n".join(line for line in str(error).splitlines() if line.strip())) from error
 
@@ -65,11 +66,13 @@ def meant(override: str) -> str:
     """`data.augment={}` as null, no augmentation: Hydra would join the empty list to the data set's own; and a path
     such as 2024 as text, which Hydra would take for a number or a truth value."""
     key, _, value = override.partition("=")
-    if key.lstrip("+").rpartition(".")[2] in PATHS and NO_TEXT.fullmatch(value):
+    if key.lstrip("+").rpartition(".")[2] in TEXTS and NO_TEXT.fullmatch(value):
         return f"{key}='{value}'"
     return "data.augment=null" if re.fullmatch(r"data\.augment=\{\s*\}", override) else override
 
 
-def _names(group: str) -> list[str]:
-    folder = CONF / group
-    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
+def options(group: str, own: Iterable[Path] = ()) -> list[str]:
+    """The names of a section's files, in conf/ and in the user's `own` folders of its form."""
+    folders = [folder / group for folder in (CONF, *own)]
+    paths = [(path, folder) for folder in folders for path in folder.rglob("*.yaml")]
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path, folder in paths)

@@ -169,7 +169,7 @@ def contents(folder: Path) -> dict[str, Any]:
     }
     for path in folder.rglob("*"):
         name = str(path.relative_to(folder))
-        if path.is_dir() or (path.parent.name == "checkpoints" and path.suffix in (".ckpt", ".sha256")):
+        if path.is_dir() or (path.parent.name == "checkpoints" and path.suffix == ".ckpt"):
             continue
         if path.name == "metrics.csv":
             found[name] = [

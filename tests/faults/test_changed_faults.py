@@ -38,7 +38,8 @@ def append(path: Path, n: int = 3) -> None:
 @pytest.fixture
 def settings(config, tmp_path):
     """Of a short training on a table in a folder of its own."""
-    path = table(tmp_path / "data" / "train.csv") if (tmp_path / "data").mkdir() is None else None
+    (tmp_path / "data").mkdir()
+    path = table(tmp_path / "data" / "train.csv")
     return config("model=fnn", "data=csv", f"data.path={path}", "data.target=y", "trainer=cpu", "trainer.max_epochs=2")
 
 
