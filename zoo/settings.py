@@ -26,7 +26,8 @@ def config(*words: str, **choices: Any) -> dict[str, Any]:
         choices: the model's own.
 
     Raises:
-        UserError: for a name or a setting that there is not, with the nearest.
+        UserError: for a name or a choice that there is not, with the nearest, and for any other setting that there is
+            not.
     """
     from omegaconf import OmegaConf
 
