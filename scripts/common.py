@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from zoo import settings
 
 CONF = str(settings.CONF)
+training_config = settings.config  # its name before it was the package's, which scripts of others import
 LONGEST = 200  # bytes of a folder's name, of which file systems take 255
 
 

@@ -45,6 +45,12 @@ def test_a_config_has_every_setting_and_what_is_given():
     assert config == zoo.config("model=fnn", "model.width=64", "data=wine", "trainer.max_epochs=3")
 
 
+def test_scripts_of_others_find_the_config_by_its_old_name():
+    from common import training_config
+
+    assert training_config("model=fnn") == zoo.config("fnn")
+
+
 @pytest.mark.parametrize(
     ("words", "choices", "message"),
     [
