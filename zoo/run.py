@@ -113,8 +113,9 @@ class Run:
 
     def _prepare(self, config: Mapping[str, Any]) -> None:
         """Remove what a killed training left, see that this one may go on from what there is, and note its config."""
-        for folder in (self.folder, self.checkpoints, *self.folder.glob("seed=*")):
-            tidy(folder)
+        for run in (self, *map(Run, self.folder.glob("seed=*"))):
+            tidy(run.folder)
+            tidy(run.checkpoints)
         begun = self.metrics.exists() or any(self.checkpoints.glob("*.ckpt"))
         if begun and config["resume"] is None:
             raise UserError(

@@ -41,8 +41,8 @@ def test_fault_01_killed_at_any_moment(family, tmp_path):
 def test_fault_01_half_written_files_of_seeds_are_removed(config, tmp_path):
     """What a kill leaves in the folders of several seeds is gone after the next start."""
     settings = ("model=fnn", "seeds=[0,1]", "trainer.max_epochs=1", "resume=auto")
-    for folder in ("seed=0", "seed=1", "checkpoints"):
-        (tmp_path / folder).mkdir()
+    for folder in ("seed=0", "seed=1/checkpoints", "checkpoints"):
+        (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / ".model.safetensors.abc.zoo-tmp").touch()
     zoo.train_seeds(config(*settings), tmp_path)
     assert not list(tmp_path.rglob("*.zoo-tmp"))
