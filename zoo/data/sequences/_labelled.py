@@ -12,14 +12,17 @@ import torch
 from torch import Tensor
 
 from zoo.data.sequences._files import Sequences
+from zoo.data.sequences._pairs import no_path
 from zoo.data.sequences._sequences import checked, first_places, sequence_inputs
 from zoo.data.splits import Batch, Splits, TensorSplit, carve
 from zoo.data.tabular._infer import infer_task, sort_texts
 from zoo.data.tabular._remarks import merged, say_remarks
 from zoo.data.tabular._values import as_numbers, as_text, extent, is_text, missing, refuse, too_large
-from zoo.errors import UserError
+from zoo.errors import UserError, unknown
 from zoo.spec import Column, DataSpec, Input, float_type
 from zoo.terminal import print
+
+TASKS = ("classification", "regression")
 
 
 class Divided(NamedTuple):
@@ -50,6 +53,17 @@ class Divided(NamedTuple):
         train, val, test = self.rows
         fields = {"reading": self.parts[0].reading, **self.fields, **spec}
         return Splits(DataSpec(**fields), whole[0].subset(train), whole[0].subset(val), whole[-1].subset(test))
+
+
+def check_options(name: str, path: str | None, task: str | None, **counts: int) -> None:
+    """Raise UserError unless data=`name` has a path, a task that there is, and counts from 1."""
+    if not path:
+        raise no_path(name)
+    if task not in (None, *TASKS):
+        raise unknown("task (data.task)", task, TASKS)
+    for option, count in counts.items():
+        if not (type(count) is int and count >= 1):
+            raise UserError(f"data.{option} is a whole number from 1; got {count}")
 
 
 def divide(

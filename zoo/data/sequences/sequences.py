@@ -8,8 +8,8 @@ from typing import Any
 from zoo.data import DATA, LABELLED, Facts
 from zoo.data.sequences._files import Sequences, cell_options
 from zoo.data.sequences._formats import read_file
-from zoo.data.sequences._labelled import divide, measured_split, sequence_splits
-from zoo.data.sequences._pairs import find_pair, measured_path, no_path, set_name
+from zoo.data.sequences._labelled import check_options, divide, measured_split, sequence_splits
+from zoo.data.sequences._pairs import find_pair, measured_path, set_name
 from zoo.data.sequences._sequences import as_trained, cut
 from zoo.data.sequences._sound import check_sound
 from zoo.data.sequences._wide import LAYOUTS
@@ -17,7 +17,6 @@ from zoo.data.splits import Split, Splits, check_shares, sample_keys, say_twins
 from zoo.errors import UserError, unknown
 from zoo.spec import DataSpec
 
-TASKS = ("classification", "regression")
 FACTS = Facts(
     task="any",
     rows="as found; 60 / 20 / 20 % where there is no test file",
@@ -79,7 +78,10 @@ def sequences(
     """
     check_shares(val_share, test_share)
     check_sound(n_mels=n_mels, window=window, hop=hop)
-    _check_options(path, task, layout, max_steps=max_steps, rate=rate)
+    counts = {"max_steps": max_steps, "rate": rate}
+    check_options("sequences", path, task, **{name: n for name, n in counts.items() if n is not None})
+    if layout not in (None, *LAYOUTS):
+        raise unknown("layout of a table (data.layout)", layout, LAYOUTS)
     train_path, tested = find_pair(Path(path or "").expanduser(), test_path)
     reading: dict[str, Any] = {"id": id, "time": time, "target": target, "channels_first": channels_first}
     cells = cell_options(missing, not_missing, encoding)
@@ -125,15 +127,3 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
 def _read(path: Path, reading: Mapping[str, Any], max_steps: int | None) -> Sequences:
     part = read_file(path, reading, labelled=True)
     return replace(part, values=cut(part.values, max_steps))
-
-
-def _check_options(path: str | None, task: str | None, layout: str | None, **counts: int | None) -> None:
-    if not path:
-        raise no_path("sequences")
-    if task not in (None, *TASKS):
-        raise unknown("task (data.task)", task, TASKS)
-    if layout not in (None, *LAYOUTS):
-        raise unknown("layout of a table (data.layout)", layout, LAYOUTS)
-    for name, count in counts.items():
-        if not (count is None or (type(count) is int and count >= 1)):
-            raise UserError(f"data.{name} is a whole number from 1; got {count}")

@@ -11,17 +11,16 @@ import numpy as np
 
 from zoo.data import DATA, LABELLED, Facts
 from zoo.data.sequences._files import Sequences, cell_options
-from zoo.data.sequences._labelled import divide, measured_split
-from zoo.data.sequences._pairs import find_pair, measured_path, no_path, set_name
+from zoo.data.sequences._labelled import check_options, divide, measured_split
+from zoo.data.sequences._pairs import find_pair, measured_path, set_name
 from zoo.data.sequences._sequences import encode_texts, token_inputs
 from zoo.data.sequences._texts import as_trained, cut, read_samples, without_empty
 from zoo.data.splits import Batch, Split, Splits, check_shares, sample_keys, say_twins
 from zoo.data.stored import check_room
-from zoo.errors import UserError, unknown
+from zoo.errors import UserError
 from zoo.spec import DataSpec
 from zoo.terminal import print
 
-TASKS = ("classification", "regression")
 FACTS = Facts(
     task="any",
     rows="as found; 60 / 20 / 20 % where there is no test file",
@@ -69,7 +68,7 @@ def texts(
         split_seed: of the splits.
     """
     check_shares(val_share, test_share)
-    _check_options(path, task, max_chars=max_chars, max_alphabet=max_alphabet)
+    check_options("texts", path, task, max_chars=max_chars, max_alphabet=max_alphabet)
     train_path, tested = find_pair(Path(path or "").expanduser(), test_path)
     cells = cell_options(missing, not_missing, encoding)
     reading = {"text": text, "target": target, "headings": headings, **cells}
@@ -106,16 +105,6 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     path, reading = measured_path(data, "texts"), {**spec.reading, **named}
     part = _read(path, reading, spec.reading["max_chars"])
     return measured_split(spec, part, lambda part: as_trained(spec, part.values))
-
-
-def _check_options(path: str | None, task: str | None, **counts: int) -> None:
-    if not path:
-        raise no_path("texts")
-    if task not in (None, *TASKS):
-        raise unknown("task (data.task)", task, TASKS)
-    for name, count in counts.items():
-        if not (type(count) is int and count >= 1):
-            raise UserError(f"data.{name} is a whole number from 1; got {count}")
 
 
 def _read(path: Path, reading: Mapping[str, Any], max_chars: int) -> Sequences:
