@@ -14,6 +14,7 @@ from conftest import ROOT
 from test_scripts import in_this_process
 
 import zoo
+from zoo.data.cache import cache_folder
 from zoo.modules import ZooModule
 
 pytestmark = pytest.mark.slow
@@ -130,6 +131,8 @@ def test_fault_22_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
     assert in_this_process("evaluate", ["weights=~/run", "run_dir=~/measured"], monkeypatch) == 0
     assert {"run", "answers.csv", "measured"} <= {path.name for path in (tmp_path / "home").iterdir()}
     assert len(zoo.load("~/run").predict(Path("~/rows.csv"))) == 100
+    monkeypatch.setenv("ZOO_CACHE", "~/kept")
+    assert cache_folder() == tmp_path / "home" / "kept"
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 

@@ -11,10 +11,16 @@ from zoo.files import TEMPORARY
 from zoo.system import own_temporary_folder
 
 
+def named_folder(variable: str) -> Path | None:
+    """The folder that a variable of the environment names, such as ZOO_DATA; None where it names none."""
+    name = os.environ.get(variable)
+    return Path(name).expanduser() if name else None
+
+
 def cache_folder() -> Path:
     """A folder for fetched and unpacked files: ZOO_CACHE, else this user's own."""
-    shared = os.environ.get("ZOO_CACHE")
-    return Path(shared) if shared and _can_write(shared) else own_cache_folder()
+    shared = named_folder("ZOO_CACHE")
+    return shared if shared and _can_write(shared) else own_cache_folder()
 
 
 def own_cache_folder() -> Path:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from zoo.data.cache import cache_folder, cache_place, kept, own_cache_folder
+from zoo.data.cache import cache_folder, cache_place, kept, named_folder, own_cache_folder
 from zoo.errors import UserError
 from zoo.terminal import print
 
@@ -95,8 +95,8 @@ def _learned(cache: Path, name: str) -> str | None:
 
 
 def _own(name: str) -> Path | None:
-    own = os.environ.get("ZOO_DATA")
-    return Path(own) / name if own else None
+    own = named_folder("ZOO_DATA")
+    return own / name if own else None
 
 
 def _as_it_is(path: Path) -> bytes:
@@ -106,7 +106,7 @@ def _as_it_is(path: Path) -> bytes:
 
 
 def _advice(name: str, sha256: str | None, urls: Sequence[str]) -> str:
-    own = Path(os.environ.get("ZOO_DATA") or "<folder>")
+    own = named_folder("ZOO_DATA") or Path("<folder>")
     published = own / (_beside(name, urls[0]) if urls else name)
     form = f"as it is or as .gz or .xz, at {own / name}" if sha256 else f"as published, at {published}"
     return f"put the file, {form} and set ZOO_DATA to {own}"
@@ -119,8 +119,8 @@ def _beside(name: str, url: str) -> str:
 
 def _places(name: str, urls: Sequence[str], cache: Path) -> list[Path]:
     """The files at hand that may hold the content; first those that need no unpacking."""
-    own = os.environ.get("ZOO_DATA")
-    folders = [*([Path(own)] if own else []), cache, own_cache_folder()]
+    own = named_folder("ZOO_DATA")
+    folders = [*([own] if own else []), cache, own_cache_folder()]
     packed = [*(name + suffix for suffix in UNPACK), *(_beside(name, url) for url in urls)]
     paths = [folder / name for folder in folders] + [folder / form for folder in folders for form in packed]
     return [path for path in dict.fromkeys(paths) if os.path.isfile(path)]

@@ -2,12 +2,11 @@
 
 import importlib.util
 import json
-import os
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-from zoo.data.cache import cache_folder, kept
+from zoo.data.cache import cache_folder, kept, named_folder
 from zoo.data.files import read
 from zoo.data.sequences._labelled import divide, sequence_splits
 from zoo.data.sequences._ts import parse_ts
@@ -32,7 +31,7 @@ def archive_file(name: str, file: str) -> bytes:
     Raises:
         UserError: when there is no such set, or it is neither at hand nor to be fetched.
     """
-    own = Path(os.environ.get("ZOO_DATA") or "<folder>") / name / file
+    own = (named_folder("ZOO_DATA") or Path("<folder>")) / name / file
     (package,) = importlib.util.find_spec("aeon").submodule_search_locations  # type: ignore[union-attr, misc]
     inside = Path(package) / "datasets" / "data" / name / file
     if inside.is_file():

@@ -1,7 +1,6 @@
 """Any table of OpenML by its number: `data=openml data.id=31`. J. Vanschoren et al., "OpenML", 2013."""
 
 import json
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from zoo.data import DATA, Facts
-from zoo.data.cache import cache_folder
+from zoo.data.cache import cache_folder, named_folder
 from zoo.data.splits import Splits
 from zoo.data.tabular._rows import split_rows
 from zoo.data.tabular._table import table_splits
@@ -78,7 +77,7 @@ def _fetch(id: int, target: str | None) -> Any:
     """What scikit-learn gives for a table; from ZOO_DATA if it is there, else from the cache or the network."""
     from sklearn.datasets import fetch_openml
 
-    own = Path(os.environ.get("ZOO_DATA") or "<folder>")
+    own = named_folder("ZOO_DATA") or Path("<folder>")
     home = own if (own / "openml" / TOLD.format("", id)).is_file() else cache_folder()
     is_fetched = not (home / "openml" / TOLD.format("", id)).is_file()
     if not is_fetched:
