@@ -28,8 +28,8 @@ def main() -> None:
 
 def run(name: str, settings: dict[str, Path]) -> None:
     """Measure a suite, print its table, and write what `settings` ask for."""
-    from zoo.errors import unknown
-    from zoo.summary import columns
+    from zoo.core.errors import unknown
+    from zoo.report.text import columns
 
     if name not in SUITES:
         raise unknown("suite", name, SUITES)
@@ -54,7 +54,7 @@ def machine() -> str:
     import lightning
     import torch
 
-    from zoo.system import hardware
+    from zoo.core.system import hardware
 
     gpu = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
     versions = [f"{name} {module.__version__}" for name, module in (("torch", torch), ("lightning", lightning))]

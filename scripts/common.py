@@ -76,7 +76,7 @@ def outcome(error: BaseException, config_name: str | None = None, config: Any = 
         config_name: the file in conf/, where the command line itself may be wrong.
         config: what was composed, where that is known.
     """
-    from zoo.errors import LOST, DivergedError, InterruptedTraining, LostProcessError, UserError
+    from zoo.core.errors import LOST, DivergedError, InterruptedTraining, LostProcessError, UserError
 
     if isinstance(error, DivergedError):
         return 3, str(error)
@@ -92,7 +92,7 @@ def outcome(error: BaseException, config_name: str | None = None, config: Any = 
 
 def end(code: int, message: str) -> None:
     """Print at most five lines and end the process."""
-    from zoo.terminal import print
+    from zoo.core.console import print
 
     print("\n".join(message.strip().splitlines()[:5]), file=sys.stderr)
     sys.exit(code)
@@ -104,7 +104,7 @@ def parsed(words: Iterable[str], kinds: Mapping[str, Callable[[str], Any]]) -> d
     Raises:
         UserError: for a key that there is not, and text for a number.
     """
-    from zoo.errors import UserError, unknown
+    from zoo.core.errors import UserError, unknown
 
     values: dict[str, Any] = {}
     for key, _, value in (word.partition("=") for word in words):
@@ -131,7 +131,7 @@ def _readable(argument: str) -> str:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
-    from zoo.errors import UserError
+    from zoo.core.errors import UserError
 
     key, equals, value = argument.partition("=")
     if not equals:
@@ -166,7 +166,7 @@ def _flags_first(words: Iterable[str]) -> list[str]:
     """
     from hydra._internal.utils import get_args_parser
 
-    from zoo.errors import UserError
+    from zoo.core.errors import UserError
 
     def refuse(message: str) -> NoReturn:
         raise UserError(f"{message}; flags are -m, for a sweep, and --help; settings are written key=value")
@@ -205,7 +205,7 @@ def _name_jobs() -> None:
 
 def _private(key: str) -> bool:
     """Whether what a setting holds may be a secret or a path."""
-    from zoo.plain import is_path
+    from zoo.core.paths import is_path
 
     return key.startswith("logger.") or is_path(key.rpartition(".")[2], "")
 
@@ -231,7 +231,7 @@ def check_types(config_name: str, config: Any) -> None:
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
-    from zoo.errors import UserError
+    from zoo.core.errors import UserError
 
     hydra = HydraConfig.get()
     choices = [entry for entry in hydra.overrides.task if entry.split("=")[0].lstrip("+~") in hydra.runtime.choices]
@@ -270,7 +270,7 @@ def explain(error: BaseException, config_name: str | None, config: Any = None) -
     from hydra.errors import HydraException, MissingConfigException
     from omegaconf.errors import OmegaConfBaseException
 
-    from zoo.errors import unknown
+    from zoo.core.errors import unknown
 
     text = [line for line in str(error).splitlines() if line.strip()]
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
@@ -336,8 +336,8 @@ def _install(text: str) -> str:
 
 def _wrong_name(config_name: str) -> str | None:
     """What is wrong with the command line's settings: one that is not there, or none where one is needed."""
+    from zoo.core.errors import unknown
     from zoo.data.augment import AUGMENTATIONS
-    from zoo.errors import unknown
 
     settings = _settings(config_name)
     given = [argument for argument in sys.argv[1:] if "=" in argument]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common import exit_codes
 
-from zoo.terminal import print
+from zoo.core.console import print
 
 
 def main() -> None:
@@ -23,9 +23,9 @@ def main() -> None:
 
 def run(runs: Path, output: Path) -> None:
     """Write the file and print its metrics."""
-    from zoo.ensembling import ensemble
-    from zoo.run import finished_runs
-    from zoo.summary import columns, measured
+    from zoo.core.run_folder import finished_runs
+    from zoo.inference.ensembling import ensemble
+    from zoo.report.text import columns, measured
 
     weights = [run.weights for run in finished_runs(runs)]
     card = ensemble(weights, output)

@@ -4,12 +4,12 @@ from typing import Any
 
 from common import main
 
-from zoo.terminal import print
+from zoo.core.console import print
 
 
 def run(config: dict[str, Any], _: Any) -> None:
-    from zoo.evaluation import evaluate_weights
-    from zoo.summary import metrics_table
+    from zoo.inference.evaluation import evaluate_weights
+    from zoo.report.text import metrics_table
 
     metrics = evaluate_weights(
         config["weights"],

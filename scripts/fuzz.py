@@ -2,8 +2,8 @@
 
 cases=100000 of each target; seed=0 of what is drawn; minutes= that a target may take, none by default.
 output=FILE.json also writes the figures there, beside those of other targets.
-A case is a valid input with edits, or of `training`, settings that are right one by one. It must end well or with
-zoo.errors.UserError, in ten seconds of work and two gigabytes, run no code, and write nowhere but in its own folder.
+A case is a valid input with edits, or of `training`, settings that are right one by one. It must end well or with a
+UserError, in ten seconds of work and two gigabytes, run no code, and write nowhere but in its own folder.
 Exits with 1 where one does not, and prints it, as small as still fails.
 """
 
@@ -40,7 +40,7 @@ def run(
     """Fuzz each target in a process of its own, print a table, and write it where `output` says after each target."""
     from fuzzing.cases import TARGETS
 
-    from zoo.errors import unknown
+    from zoo.core.errors import unknown
 
     for name in names:
         if name not in TARGETS:
@@ -79,7 +79,7 @@ def _in_process(name: str, cases: int, seed: int, minutes: float | None) -> dict
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    from zoo.summary import columns
+    from zoo.report.text import columns
 
     names = ("target", "cases", "refused", "accepted", "seconds", "megabytes", "violations")
     counted = [{**row, "violations": len(row["violations"])} for row in rows]

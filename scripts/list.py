@@ -4,7 +4,7 @@ import argparse
 
 from common import exit_codes
 
-from zoo.terminal import print
+from zoo.core.console import print
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def main() -> None:
 def data_table(names: list[str]) -> str:
     """A line for each data set, with what is known of it before it is read."""
     from zoo.data import Facts, facts
-    from zoo.summary import columns
+    from zoo.report.text import columns
 
     unknown = Facts("-", "-", "-", "-", "-", "-")
     known = {name: facts(name) or unknown for name in names}

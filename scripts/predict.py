@@ -6,18 +6,18 @@ from typing import Any
 
 from common import main
 
-from zoo.terminal import print
+from zoo.core.console import print
 
 N_SHOWN = 10
 
 
 def run(config: dict[str, Any], _: Any) -> None:
     import zoo
+    from zoo.core.errors import UserError
+    from zoo.core.files import check_output
     from zoo.data.sequences._texts import read_text
-    from zoo.errors import UserError
-    from zoo.files import check_output
-    from zoo.prediction import choose_device, predict_file
-    from zoo.summary import columns, spelled
+    from zoo.inference.predictor import choose_device, predict_file
+    from zoo.report.text import columns, spelled
 
     if config["weights"] is None or config["input"] is None:
         raise UserError("say which weights and which input: weights=runs/first input=new.csv")

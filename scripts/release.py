@@ -12,7 +12,7 @@ def main() -> None:
     parser.add_argument("runs", type=Path, help="folder with one finished run a seed, as -m seed=0,1,2 leaves it")
     parser.add_argument("--ensemble", action="store_true", help="the file is all runs together, not the best one")
     arguments = parser.parse_args()
-    from zoo.release import release
+    from zoo.inference.cards import release
 
     with exit_codes():
         print(f"wrote {release(arguments.name, arguments.runs, together=arguments.ensemble)}")

@@ -78,7 +78,7 @@ def suite(end: str) -> None:
     """
     from licences import requirements
 
-    from zoo.errors import UserError
+    from zoo.core.errors import UserError
 
     counts = Counter(outcome for _, outcome in _outcomes(*(f"--deselect={test}" for test in OF_PAGES)))
     if counts["failed"]:

@@ -32,8 +32,8 @@ def main() -> None:
 
 def reproduce(name: str, words: Sequence[str]) -> bool:
     """Train, print the comparison, and give whether all is within what the card states."""
-    from zoo.pretrained import is_ensemble, load_card
-    from zoo.release import compare, compare_together, finished, same_weights
+    from zoo.inference.cards import compare, compare_together, finished, same_weights
+    from zoo.inference.pretrained import is_ensemble, load_card
 
     card = load_card(name)
     options = {
@@ -66,7 +66,7 @@ def _trained(name: str, seeds: Sequence[int], run_dir: str) -> Path:
 
 
 def _seeds(text: str, published: Sequence[int]) -> list[int]:
-    from zoo.errors import UserError
+    from zoo.core.errors import UserError
 
     try:
         return list(published) if text == "all" else [int(part) for part in text.split(",")]
@@ -75,7 +75,7 @@ def _seeds(text: str, published: Sequence[int]) -> list[int]:
 
 
 def _table(compared: Sequence[Any], n: int) -> str:
-    from zoo.summary import columns, number
+    from zoo.report.text import columns, number
 
     header = ("", "card's mean", "std", "file", f"now, n={n}", "difference", "allowed", "")
     rows = [

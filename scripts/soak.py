@@ -36,7 +36,7 @@ def run(what: str, words: list[str]) -> None:
     """Soak, print what came of it, and write it where `docs` says."""
     import importlib
 
-    from zoo.errors import unknown
+    from zoo.core.errors import unknown
 
     if what not in KINDS:
         raise unknown("soak", what, KINDS)

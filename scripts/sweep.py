@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 
-from zoo.terminal import print
+from zoo.core.console import print
 
 
 class Summary(Callback):
@@ -21,8 +21,8 @@ class Summary(Callback):
 
     def on_multirun_start(self, config: Any, **_: Any) -> None:
         """Forget the failures of the last time."""
-        from zoo.run import is_first
-        from zoo.summary import FAILED
+        from zoo.core.processes import is_first
+        from zoo.report.sweep import FAILED
 
         for path in Path(config.hydra.sweep.dir).rglob(FAILED) if is_first() else ():
             path.unlink()
@@ -31,9 +31,9 @@ class Summary(Callback):
         """Tell and note a failure; a signal ends the whole sweep."""
         from common import end, outcome
 
-        from zoo.errors import InterruptedTraining
-        from zoo.run import is_first
-        from zoo.summary import note_failure
+        from zoo.core.errors import InterruptedTraining
+        from zoo.core.processes import is_first
+        from zoo.report.sweep import note_failure
 
         if job_return.status is not JobStatus.FAILED:
             return
@@ -51,8 +51,8 @@ class Summary(Callback):
 
     def on_multirun_end(self, config: Any, **_: Any) -> None:
         """Write and print the table, and end as the first job that failed."""
-        from zoo.run import is_first
-        from zoo.summary import exit_code, write_summary
+        from zoo.core.processes import is_first
+        from zoo.report.sweep import exit_code, write_summary
 
         if is_first():
             print(write_summary(config.hydra.sweep.dir), flush=True)

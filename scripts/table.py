@@ -28,14 +28,14 @@ def main() -> None:
 def table() -> str:
     """A row a card, as Markdown."""
     import zoo
-    from zoo.pretrained import load_card
+    from zoo.inference.pretrained import load_card
 
     return HEAD + "".join(row(load_card(name)) for name in zoo.list_pretrained())
 
 
 def row(card: dict[str, Any]) -> str:
-    from zoo.pretrained import is_ensemble
-    from zoo.tasks import TASKS
+    from zoo.inference.pretrained import is_ensemble
+    from zoo.tasks.base import TASKS
 
     metric = TASKS.get(card["spec"]["task"]).score
     score = card["metrics"]["test"][metric]

@@ -4,7 +4,7 @@ from typing import Any
 
 from common import main
 
-from zoo.terminal import print
+from zoo.core.console import print
 
 
 def run(config: dict[str, Any], composed: Any) -> float | None:
@@ -12,7 +12,8 @@ def run(config: dict[str, Any], composed: Any) -> float | None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.utils import instantiate
 
-    from zoo.summary import metrics_table, write_summary
+    from zoo.report.sweep import write_summary
+    from zoo.report.text import metrics_table
     from zoo.training import train, train_seeds
 
     callbacks = list(instantiate(composed.callbacks).values())

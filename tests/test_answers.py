@@ -9,12 +9,12 @@ import pytest
 import torch
 
 import zoo
+from zoo.core.errors import UserError
+from zoo.core.files import check_output
+from zoo.core.spec import Column, DataSpec, Input
 from zoo.data.splits import NamedBatch
-from zoo.errors import UserError
-from zoo.files import check_output
-from zoo.prediction import Predictor, predict_file
-from zoo.spec import Column, DataSpec, Input
-from zoo.summary import number, spelled
+from zoo.inference.predictor import Predictor, predict_file
+from zoo.report.text import number, spelled
 from zoo.tasks import create_task
 
 N = 40

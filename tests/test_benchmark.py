@@ -9,7 +9,7 @@ import pytest
 from benchmarks import _case, _cases, _measure, _page, _throughput, cnn, data, engine, growth, latency, startup
 
 import zoo
-from zoo.errors import UserError
+from zoo.core.errors import UserError
 
 KEYS = ["name", "ours", "reference", "unit", "ratio", "range", "goal"]
 

@@ -10,10 +10,11 @@ from safetensors import safe_open
 from torch import nn
 
 import zoo
-from zoo import checkpoint as module
-from zoo.checkpoint import SafeCheckpointIO, checkpoints, is_sound, newest
-from zoo.errors import UserError
-from zoo.modules import FNNModule
+from zoo.core import checkpoint_file as module
+from zoo.core.checkpoint_file import checkpoints, is_sound, newest
+from zoo.core.errors import UserError
+from zoo.engine.checkpoint_io import SafeCheckpointIO
+from zoo.engine.families import FNNModule
 
 IO = SafeCheckpointIO()
 VALUES = {

@@ -7,8 +7,9 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from zoo.modules.optim import OPTIMIZERS, OPTIONAL, SCHEDULES
-from zoo.trainer import OWN_KEYS
+from zoo.engine.trainer import OWN_KEYS
+from zoo.optim.factory import OPTIMIZERS, OPTIONAL
+from zoo.optim.schedules import SCHEDULES
 
 CONF = ROOT / "conf"
 CHOICES = [

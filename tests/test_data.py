@@ -12,15 +12,16 @@ import yaml
 from conftest import AT_HAND, NEED_FILES, ROOT, ready_data
 
 import zoo
+from zoo.core.errors import UserError
+from zoo.core.spec import DataSpec
 from zoo.data import DATA
 from zoo.data.augment import AUGMENTATIONS, augment
-from zoo.data.augment._trivial import CHANGES, _equalize
-from zoo.data.module import EpochBatches, ZooDataModule, mix
+from zoo.data.augment.trivial import CHANGES, _equalize
+from zoo.data.batches import EpochBatches, mix
+from zoo.data.module import ZooDataModule
 from zoo.data.splits import TensorSplit, batches, carve
-from zoo.data.tabular._rows import split_rows
-from zoo.errors import UserError
+from zoo.data.tables._rows import split_rows
 from zoo.models.layers import Moments
-from zoo.spec import DataSpec
 
 every_set = pytest.mark.parametrize("name", zoo.list_data())
 every_data = pytest.mark.parametrize("name", ready_data())

@@ -19,9 +19,9 @@ from conftest import ROOT
 from lightning.fabric.strategies.launchers import subprocess_script
 
 import zoo
-from zoo.checkpoint import newest
-from zoo.processes import _watch_parent, lost_process, watch_processes
-from zoo.run import is_first
+from zoo.core.checkpoint_file import newest
+from zoo.core.processes import is_first
+from zoo.engine.processes import _watch_parent, lost_process, watch_processes
 
 CLUSTER = ROOT / "scripts" / "cluster"
 PATH = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
@@ -150,7 +150,7 @@ def ends(monkeypatch, capsys):
     def end(code):
         raise Ended(code)
 
-    monkeypatch.setattr("zoo.processes.GRACE", 0)
+    monkeypatch.setattr("zoo.engine.processes.GRACE", 0)
     monkeypatch.setattr("os._exit", end)
 
     def call(function, *args):

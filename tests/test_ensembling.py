@@ -5,11 +5,11 @@ import pytest
 import torch
 
 import zoo
-from zoo.ensembling import ensemble
-from zoo.errors import UserError
-from zoo.evaluation import evaluate_weights
-from zoo.release import compare_together
-from zoo.run import finished_runs
+from zoo.core.errors import UserError
+from zoo.core.run_folder import finished_runs
+from zoo.inference.cards import compare_together
+from zoo.inference.ensembling import ensemble
+from zoo.inference.evaluation import evaluate_weights
 
 SHORT = ("trainer=cpu", "trainer.max_epochs=2")
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 import zoo
-from zoo.errors import UserError
-from zoo.explanation import _heat, filter_pictures, filters, heat_maps, heat_pictures
+from zoo.core.errors import UserError
+from zoo.core.spec import Input
+from zoo.inference.explanation import _heat, filter_pictures, filters, heat_maps, heat_pictures
 from zoo.models.ensemble import Ensemble
-from zoo.spec import Input
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_many_images_are_explained_in_parts_and_within_no_grad(digits, monkeypat
     model, images = digits
     with torch.no_grad():
         whole = heat_maps(model, images[:5], classes=range(5))
-    monkeypatch.setattr("zoo.prediction.n_at_once", lambda sample: 2)
+    monkeypatch.setattr("zoo.inference.predictor.n_at_once", lambda sample: 2)
     np.testing.assert_allclose(heat_maps(model, images[:5], classes=range(5)), whole, atol=1e-5)
 
 

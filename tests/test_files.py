@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from zoo.data import files
-from zoo.errors import UserError
-from zoo.files import write_text
+from zoo.core.errors import UserError
+from zoo.core.files import write_text
+from zoo.data.sources import download as files
 
 CONTENT = b"published bytes" * 100
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

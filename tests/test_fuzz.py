@@ -10,7 +10,7 @@ from fuzzing.cases import TARGETS, fuzz
 from fuzzing.guard import Guard, Violation
 
 import zoo
-from zoo.spec import DataSpec
+from zoo.core.spec import DataSpec
 from zoo.tasks import create_task
 
 CASES = {"overrides": 5, "series": 40, "csv": 60, "card": 50, "image": 100, "training": 10}

@@ -12,16 +12,16 @@ from test_images import broken, plain
 from torch.utils.data import DataLoader
 
 import zoo
+from zoo.core.errors import UserError
 from zoo.data import facts, stored
-from zoo.data.folders import files_in
 from zoo.data.images import _processes, _store
 from zoo.data.images._folder import image_files
 from zoo.data.images._pixels import read_pixels
 from zoo.data.readers import read_labelled, read_raw
+from zoo.data.sources.folders import files_in
 from zoo.data.splits import TensorSplit, batches, collate
-from zoo.errors import UserError
-from zoo.evaluation import evaluate_weights
-from zoo.prediction import predict_file
+from zoo.inference.evaluation import evaluate_weights
+from zoo.inference.predictor import predict_file
 
 COLOURS = {"blue": (20, 30, 220), "green": (10, 200, 40), "red": (230, 20, 30)}
 

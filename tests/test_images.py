@@ -13,8 +13,8 @@ from conftest import NEED_FILES
 from PIL import Image
 
 import zoo
+from zoo.core.errors import UserError
 from zoo.data.images._pixels import pixels, read_header, read_pixels
-from zoo.errors import UserError
 
 # Standard sets, from small files of the published form
 

@@ -17,12 +17,12 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 import zoo
+from zoo.core.errors import UserError
 from zoo.data import stored
+from zoo.data.columns.values import plain
+from zoo.data.formats.tables import read_table
 from zoo.data.splits import TensorSplit, collate
-from zoo.data.tabular import _mapped
-from zoo.data.tabular._files import read_table
-from zoo.data.tabular._values import plain
-from zoo.errors import UserError
+from zoo.data.tables import _mapped
 
 MIB = 1 << 20
 CELLS = (

@@ -8,9 +8,9 @@ from conftest import ready_data
 
 import zoo
 import zoo.training
+from zoo.core.spec import IGNORED
 from zoo.data.module import load_section
 from zoo.models import check_fit
-from zoo.spec import IGNORED
 from zoo.tasks import create_task
 
 N_TRAIN, N_TEST, N_STEPS = 3000, 500, 80

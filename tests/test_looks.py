@@ -10,11 +10,11 @@ from PIL import Image, ImageDraw, ImageFont
 from test_imagefolder import folder_of
 
 import zoo
+from zoo.core.errors import UserError
+from zoo.core.spec import DataSpec
 from zoo.data.images._look import PUBLISHED, UNPLAIN, Look, as_drawn, look_of
 from zoo.data.readers import read_labelled, read_raw
-from zoo.errors import UserError
-from zoo.prediction import predict_file
-from zoo.spec import DataSpec
+from zoo.inference.predictor import predict_file
 
 
 @pytest.fixture(scope="module")

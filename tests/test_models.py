@@ -9,15 +9,15 @@ import yaml
 from conftest import ROOT
 
 import zoo
-from zoo.errors import UserError
-from zoo.files import sha256_of
+from zoo.core.errors import UserError
+from zoo.core.files import sha256_of
+from zoo.core.spec import DataSpec, Input
+from zoo.inference.cards import probe_inputs
 from zoo.models import MODELS
 from zoo.models.cnn._layers import Convolution
 from zoo.models.cnn.convnext import Block
 from zoo.models.cnn.fast import FastCNN, Residual
 from zoo.models.cost import multiply_adds
-from zoo.release import probe_inputs
-from zoo.spec import DataSpec, Input
 from zoo.tasks import create_task
 
 SPECS = {
@@ -98,7 +98,7 @@ def test_a_batch_equals_its_rows(name):
 
 @every_model
 def test_save_and_load_is_bitwise_equal(name, tmp_path):
-    from zoo.pretrained import load_file, save_file
+    from zoo.inference.weights_file import load_file, save_file
 
     model, inputs = build(name).eval(), probe_inputs(spec_of(name), 3)
     save_file(tmp_path / "m.safetensors", model, {"model": {"name": name}, "spec": spec_of(name).to_json()})

@@ -10,9 +10,9 @@ import torch
 from test_sequences import SOUND, sizes, tone, write
 
 import zoo
+from zoo.core.errors import UserError
+from zoo.core.spec import DataSpec
 from zoo.data.readers import read_raw
-from zoo.errors import UserError
-from zoo.spec import DataSpec
 
 
 def curves(n=40, seed=0):

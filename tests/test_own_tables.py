@@ -12,10 +12,10 @@ import test_tables
 from test_tables import N, kinds, refused, same
 
 import zoo
+from zoo.core.errors import UserError
+from zoo.data.formats import dialect as _dialect
 from zoo.data.readers import read_raw
-from zoo.data.tabular import _dialect
-from zoo.data.tabular._table import read_labelled
-from zoo.errors import UserError
+from zoo.data.tables._table import read_labelled
 
 # Fixtures of other files
 frame, load = test_tables.frame, test_tables.load

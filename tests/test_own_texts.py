@@ -8,12 +8,12 @@ import pytest
 from test_sequences import sizes, write
 
 import zoo
-from zoo.data.keys import split_keys
+from zoo.core.errors import UserError
+from zoo.core.spec import DataSpec
+from zoo.data.fingerprints import split_keys
 from zoo.data.readers import read_file, read_labelled, read_raw
-from zoo.errors import UserError
-from zoo.evaluation import check_same_kind
-from zoo.prediction import predict_file
-from zoo.spec import DataSpec
+from zoo.inference.evaluation import check_same_kind
+from zoo.inference.predictor import predict_file
 
 WORDS = ("cold", "fog", "rain", "wind", "warm")
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 import zoo
-from zoo.errors import UserError
+from zoo.core.errors import UserError
 
 FROM_WHEEL = """
 import zoo

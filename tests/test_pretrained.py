@@ -10,10 +10,11 @@ import pytest
 import torch
 
 import zoo
-from zoo.errors import UserError
-from zoo.evaluation import VIEWS, evaluate, evaluate_weights
-from zoo.pretrained import CARDS, WEIGHTS, load_card
-from zoo.release import verify
+from zoo.core.errors import UserError
+from zoo.inference.cards import verify
+from zoo.inference.evaluation import VIEWS, evaluate, evaluate_weights
+from zoo.inference.pretrained import load_card
+from zoo.inference.weights_file import CARDS, WEIGHTS
 
 LARGE = ("mnist", "cifar10")
 

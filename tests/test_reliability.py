@@ -6,7 +6,7 @@ import pytest
 import reliability
 import soak
 
-from zoo.errors import UserError
+from zoo.core.errors import UserError
 
 
 def test_every_fault_has_a_test_with_its_promise():

@@ -12,13 +12,14 @@ import torch
 import yaml
 
 import zoo
+from zoo.core.spec import Column, DataSpec, Input
 from zoo.data.splits import Splits, TensorSplit
-from zoo.evaluation import evaluate
-from zoo.explanation import filters
-from zoo.prediction import Predictor
-from zoo.report import write_report
-from zoo.spec import Column, DataSpec, Input
-from zoo.summary import metrics_table, write_summary
+from zoo.inference.evaluation import evaluate
+from zoo.inference.explanation import filters
+from zoo.inference.predictor import Predictor
+from zoo.report.page import write_report
+from zoo.report.sweep import write_summary
+from zoo.report.text import metrics_table
 
 HISTORY = "epoch,step,lr,train/loss,val/loss,val/accuracy,val/rmse,seconds\n"
 ROWS = ["1,10,0.1,2.0,,,,0.5\n", "2,20,0.05,1.0,1.5,0.5,60.0,0.5\n", "3,30,0.0,0.5,1.2,0.75,50.0,0.5\n"]

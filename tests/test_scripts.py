@@ -12,7 +12,7 @@ import yaml
 from conftest import ROOT
 
 import zoo
-from zoo.release import Comparison
+from zoo.inference.cards import Comparison
 
 pytestmark = pytest.mark.slow
 
@@ -239,7 +239,7 @@ DATA = '''
 import torch
 from zoo.data import DATA
 from zoo.data.splits import Splits, TensorSplit
-from zoo.spec import DataSpec, Input
+from zoo.core.spec import DataSpec, Input
 
 @DATA.register("circle")
 def circle(*, n: int = 900) -> Splits:

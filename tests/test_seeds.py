@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import zoo
-from zoo.errors import InterruptedTraining, UserError
-from zoo.models.stacked import Stacked
+from zoo.core.errors import InterruptedTraining, UserError
+from zoo.engine.stacked import Stacked
 
 SETTINGS = {
     "fnn": ("model=fnn", "trainer.max_epochs=6", "optim.ema=0.9", "optim.clip=0.5"),

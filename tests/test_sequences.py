@@ -13,6 +13,8 @@ import pytest
 import torch
 
 import zoo
+from zoo.core.errors import UserError
+from zoo.core.spec import DataSpec, Input
 from zoo.data import DATA
 from zoo.data.readers import read_raw
 from zoo.data.sequences import _archive
@@ -20,8 +22,6 @@ from zoo.data.sequences._gaps import fill_gaps
 from zoo.data.sequences._sequences import encode_text
 from zoo.data.sequences._sound import log_mel, mel_filters
 from zoo.data.sequences._ts import read_ts
-from zoo.errors import UserError
-from zoo.spec import DataSpec, Input
 
 NEED_FILES = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="set ZOO_DATA to a folder with the sets")
 SOUND = {"rate": 8000, "n_mels": 20, "window": 25.0, "hop": 10.0}

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 import zoo
+from zoo.core.errors import UserError
 from zoo.data.readers import read_labelled, read_raw
 from zoo.data.splits import each_value_once
-from zoo.errors import UserError
-from zoo.prediction import Predictor, predict_file
+from zoo.inference.predictor import Predictor, predict_file
 
 N = 120
 VALUES = np.sin(np.arange(N) / 4).round(3)

@@ -14,11 +14,12 @@ import torch
 from sklearn.model_selection import train_test_split
 
 import zoo
-from zoo.data import facts, files
+from zoo.core.errors import UserError
+from zoo.data import facts
+from zoo.data.sources import download as files
 from zoo.data.splits import sample_keys
-from zoo.data.tabular import adult, california, covertype
-from zoo.data.tabular._sklearn import random_split
-from zoo.errors import UserError
+from zoo.data.tables import adult, california, covertype
+from zoo.data.tables._sklearn import random_split
 
 NEED_FILES = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="set ZOO_DATA to a folder with the large sets")
 BUNDLED = {

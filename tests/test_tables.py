@@ -10,13 +10,13 @@ import torch
 import yaml
 
 import zoo
+from zoo.core.errors import UserError
+from zoo.core.spec import Column, DataSpec
+from zoo.data.formats.tables import read_table
 from zoo.data.readers import read_labelled, read_raw
-from zoo.data.tabular._files import read_table
-from zoo.data.tabular._rows import split_rows
-from zoo.data.tabular._table import encode, schema_yaml, table_inputs, table_splits
-from zoo.errors import UserError
-from zoo.evaluation import evaluate_weights
-from zoo.spec import Column, DataSpec
+from zoo.data.tables._rows import split_rows
+from zoo.data.tables._table import encode, schema_yaml, table_inputs, table_splits
+from zoo.inference.evaluation import evaluate_weights
 
 N = 60
 

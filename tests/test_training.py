@@ -22,23 +22,26 @@ import yaml
 from conftest import ROOT, SHORT
 
 import zoo
-from zoo import pretrained
-from zoo.auto import batch_work, fit_machine
-from zoo.checkpoint import SafeCheckpointIO, newest
+from zoo.core.checkpoint_file import newest
+from zoo.core.errors import UserError
+from zoo.core.spec import DataSpec, Input
 from zoo.data.module import ZooDataModule
 from zoo.data.splits import Splits
-from zoo.errors import UserError
-from zoo.evaluation import evaluate_weights
+from zoo.engine.checkpoint_io import SafeCheckpointIO
+from zoo.engine.distillation import Distillation
+from zoo.engine.families import ZooModule, create_module
+from zoo.engine.resources import batch_work, fit_machine
+from zoo.engine.trainer import quick_steps
+from zoo.inference import weights_file as pretrained
+from zoo.inference.evaluation import evaluate_weights
 from zoo.models.cost import multiply_adds
-from zoo.modules import ZooModule, create_module
-from zoo.modules.average import Lookahead
-from zoo.modules.distillation import Distillation
-from zoo.modules.muon import Muon, orthogonal
-from zoo.modules.optim import OPTIMIZERS, OPTIONAL, SCHEDULES, create_optimizer, create_schedule
-from zoo.modules.sharpness import at_worst
-from zoo.spec import DataSpec, Input
-from zoo.tasks import TASKS, create_task
-from zoo.trainer import quick_steps
+from zoo.optim.averaging import Lookahead
+from zoo.optim.factory import OPTIMIZERS, OPTIONAL, create_optimizer
+from zoo.optim.muon import Muon, orthogonal
+from zoo.optim.schedules import SCHEDULES, create_schedule
+from zoo.optim.sharpness import at_worst
+from zoo.tasks import create_task
+from zoo.tasks.base import TASKS
 
 FAMILIES = ("fnn", "cnn", "rnn")
 
@@ -79,7 +82,7 @@ def test_checkpoints_load_without_code(runs, family):
 
 
 def test_a_module_is_rebuilt_from_its_checkpoint_alone(runs):
-    from zoo.modules import CNNModule
+    from zoo.engine.families import CNNModule
 
     module = CNNModule.load_from_checkpoint(newest(runs["cnn"] / "checkpoints"), weights_only=True)
     assert module.hparams["model"]["name"] == "cnn/small"
@@ -98,7 +101,7 @@ def test_a_history_has_no_metrics_of_epochs_that_were_not_validated(config, tmp_
 def test_a_schedule_is_the_same_whoever_follows_the_batches_after_a_resume(config, tmp_path):
     from lightning.pytorch.callbacks import Callback
 
-    from zoo.errors import InterruptedTraining
+    from zoo.core.errors import InterruptedTraining
 
     class Stop(Callback):
         def on_train_epoch_end(self, trainer, *args):
@@ -139,7 +142,7 @@ def test_steps_taken_at_once_change_nothing_and_resume_between_groups(config, tm
     from lightning.pytorch.callbacks import Callback
 
     import zoo.data.module as module
-    from zoo.errors import InterruptedTraining
+    from zoo.core.errors import InterruptedTraining
 
     class Follow(Callback):
         """Asks for every batch, so that none is grouped."""
@@ -696,7 +699,7 @@ def test_map_style_data_sets_train_too(config, tmp_path):
 
     import lightning as L
 
-    from zoo.modules import create_module
+    from zoo.engine.families import create_module
 
     splits = zoo.load_data("wine")
     items = Splits(splits.spec, *(Items(split) for split in (splits.train, splits.val, splits.test)))
@@ -743,7 +746,7 @@ def test_early_stopping_knows_which_way_a_metric_is_better(config, data, monitor
 
 
 def test_early_stopping_names_the_metrics_there_are(config, tmp_path):
-    from zoo.callbacks import EarlyStopping
+    from zoo.engine.early_stopping import EarlyStopping
 
     told = r"one of train/loss, val/accuracy, val/auroc, val/f1, val/loss; got val/acc"
     with pytest.raises(UserError, match=told):
@@ -756,7 +759,7 @@ def test_more_batches_to_a_validation_than_there_are_end_in_one_message(config, 
 
 
 def test_early_stopping_without_patience_stops_at_the_first_epoch_that_is_no_better(config, tmp_path):
-    from zoo.callbacks import EarlyStopping
+    from zoo.engine.early_stopping import EarlyStopping
 
     settings = config("model=fnn", "trainer=cpu", "trainer.max_epochs=30", "optim.lr=0.05")
     zoo.train(settings, tmp_path, [EarlyStopping("val/loss", patience=0)])
@@ -766,7 +769,7 @@ def test_early_stopping_without_patience_stops_at_the_first_epoch_that_is_no_bet
 
 def test_a_training_whose_score_rises_is_not_stopped(config, tmp_path):
     """As it was after its second epoch, where a fall counted as better."""
-    from zoo.callbacks import EarlyStopping
+    from zoo.engine.early_stopping import EarlyStopping
 
     settings = ("model=fnn", "trainer.max_epochs=6", "optim.lr=0.0003")
     zoo.train(config(*settings), tmp_path, [EarlyStopping("val/auroc", patience=2)])
@@ -788,7 +791,7 @@ def test_every_metric_says_which_way_is_better(name):
 
 @pytest.mark.parametrize(("work", "alone"), [(10**5, True), (10**9, False)])
 def test_small_models_train_on_one_thread_and_in_32_bits(monkeypatch, work, alone):
-    monkeypatch.setattr("zoo.auto._has_fast_bf16", lambda on_cpu: True)
+    monkeypatch.setattr("zoo.engine.resources._has_fast_bf16", lambda on_cpu: True)
     chosen = fit_machine({"accelerator": "cpu", "precision": "auto", "threads": "auto"}, work)
     assert chosen["threads"] == (1 if alone else torch.get_num_threads())
     assert chosen["precision"] == ("32" if alone else "bf16-mixed")

@@ -8,8 +8,8 @@ from test_own_sequences import as_csv, curves
 from test_sequences import sizes, write
 
 import zoo
+from zoo.core.errors import UserError
 from zoo.data.readers import read_labelled, read_raw
-from zoo.errors import UserError
 
 N_STEPS = 9
 

@@ -9,13 +9,13 @@ import torch
 from conftest import NEED_FILES
 
 import zoo
-from zoo.data.keys import split_keys
+from zoo.core.errors import UserError
+from zoo.core.spec import IGNORED
+from zoo.data.fingerprints import split_keys
 from zoo.data.sequences._windows import WindowSplit, series_splits, text_splits
 from zoo.data.splits import batches, each_value_once
-from zoo.errors import UserError
-from zoo.evaluation import evaluate
-from zoo.prediction import Predictor
-from zoo.spec import IGNORED
+from zoo.inference.evaluation import evaluate
+from zoo.inference.predictor import Predictor
 from zoo.tasks import create_task
 
 SERIES = torch.arange(60.0).view(30, 2)

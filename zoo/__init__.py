@@ -2,16 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
+from zoo.core.errors import UserError
+from zoo.core.plugins import add_path
+from zoo.core.spec import DataSpec, Input
 from zoo.data import list_data, load_data
-from zoo.errors import UserError
-from zoo.extension import add_path
+from zoo.inference.pretrained import list_pretrained, load
 from zoo.models import create_model, list_models
-from zoo.pretrained import list_pretrained, load
-from zoo.spec import DataSpec, Input
 
 if TYPE_CHECKING:
-    from zoo.evaluation import evaluate
-    from zoo.prediction import Predictor
+    from zoo.inference.evaluation import evaluate
+    from zoo.inference.predictor import Predictor
     from zoo.settings import config
     from zoo.training import train, train_seeds
 
@@ -33,9 +33,9 @@ __all__ = [
     "train_seeds",
 ]
 _HEAVY = {
-    "Predictor": "zoo.prediction",
+    "Predictor": "zoo.inference.predictor",
     "config": "zoo.settings",
-    "evaluate": "zoo.evaluation",
+    "evaluate": "zoo.inference.evaluation",
     "train": "zoo.training",
     "train_seeds": "zoo.training",
 }

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import UserError, unknown
-from zoo.plain import PATHS
+from zoo.core.errors import UserError, unknown
+from zoo.core.paths import PATHS
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

@@ -18,31 +18,47 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
-from zoo.auto import batch_work, fill_auto, fit_machine, group_steps
-from zoo.callbacks import BestOfEach, DataNoted, History
-from zoo.checkpoint import SafeCheckpointIO, is_sound
-from zoo.data.keys import ORDER, Keys, fingerprints, keys_of, read_keys, seen_before, seen_by, told_changes, write_keys
+from zoo.core.checkpoint_file import is_sound
+from zoo.core.console import print
+from zoo.core.errors import DivergedError, UserError, unknown
+from zoo.core.files import write_text
+from zoo.core.paths import last_part, map_paths
+from zoo.core.plugins import is_added
+from zoo.core.processes import is_first, say
+from zoo.core.run_folder import Run
+from zoo.core.spec import DataSpec
+from zoo.core.system import hardware
+from zoo.data.fingerprints import (
+    ORDER,
+    Keys,
+    fingerprints,
+    keys_of,
+    read_keys,
+    seen_before,
+    seen_by,
+    told_changes,
+    write_keys,
+)
 from zoo.data.module import ZooDataModule, load_section, loader_options
 from zoo.data.splits import Splits, batches, each_value_once
-from zoo.errors import DivergedError, UserError, unknown
-from zoo.evaluation import check_same_kind, evaluate
-from zoo.extension import is_added
-from zoo.files import write_text
+from zoo.engine.best_of_each import BestOfEach
+from zoo.engine.checkpoint_io import SafeCheckpointIO
+from zoo.engine.data_guard import DataNoted
+from zoo.engine.distillation import Distillation
+from zoo.engine.families import ZooModule, create_module
+from zoo.engine.history import History
+from zoo.engine.processes import lost_process
+from zoo.engine.resources import batch_work, fill_auto, fit_machine
+from zoo.engine.speed.step_groups import group_steps
+from zoo.engine.trainer import Config, check_trainer, create_trainer, describe_device, quick_steps
+from zoo.inference.evaluation import check_same_kind, evaluate
+from zoo.inference.predictor import Predictor
+from zoo.inference.pretrained import list_pretrained, load
+from zoo.inference.provenance import held_out, place_of, tell_seen
+from zoo.inference.weights_file import finetune as load_into
+from zoo.inference.weights_file import save_file
 from zoo.models.model import Model
-from zoo.modules import ZooModule, create_module
-from zoo.modules.distillation import Distillation
-from zoo.origin import held_out, place_of, tell_seen
-from zoo.plain import last_part, map_paths
-from zoo.prediction import Predictor
-from zoo.pretrained import finetune as load_into
-from zoo.pretrained import list_pretrained, load, save_file
-from zoo.processes import lost_process
-from zoo.report import write_report
-from zoo.run import Run, is_first, say
-from zoo.spec import DataSpec
-from zoo.system import hardware
-from zoo.terminal import print
-from zoo.trainer import Config, check_trainer, create_trainer, describe_device, quick_steps
+from zoo.report.page import write_report
 
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy", "scikit-learn")
 REQUIRED = ("model", "data", "optim", "trainer")

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.auto import batch_work, fit_machine
 from zoo.data.module import ZooDataModule, loader_options
 from zoo.data.splits import Splits, TensorSplit, each_value_once
-from zoo.modules import ZooModule, create_module
+from zoo.engine.families import ZooModule, create_module
+from zoo.engine.resources import batch_work, fit_machine
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import zoo
 from benchmarks._case import Case, create_case
+from zoo.core.spec import DataSpec, Input
 from zoo.data.splits import Splits, TensorSplit
 from zoo.models import create_model
 from zoo.models.model import Model
-from zoo.spec import DataSpec, Input
 
 
 def compose(*overrides: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Measure:
     @property
     def row(self) -> dict[str, Any]:
         """Plain values: the medians and their ratio, and the range of ours."""
-        from zoo.summary import number
+        from zoo.report.text import number
 
         ours, reference = statistics.median(self.ours), statistics.median(self.reference)
         sign = ">=" if self.unit.endswith("/s") else "<="
@@ -48,7 +48,7 @@ class Measure:
     @property
     def cells(self) -> list[str]:
         """The row as text."""
-        from zoo.summary import number
+        from zoo.report.text import number
 
         return [number(value) if isinstance(value, float) else value or "" for value in self.row.values()]
 

@@ -30,7 +30,7 @@ def inference(case: "Case", n_rounds: int = 3, n_most: int = 5000) -> Measure:
     import torch
 
     from benchmarks._case import zoo_module
-    from zoo.prediction import Predictor
+    from zoo.inference.predictor import Predictor
 
     names = [*case.splits.spec.inputs]
     columns = [column[:n_most].to(case.device) for column in case.columns("train")[:-1]]

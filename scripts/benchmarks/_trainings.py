@@ -20,8 +20,9 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from benchmarks._case import Case, zoo_data, zoo_module
 from benchmarks._measure import now
-from zoo.auto import batch_work, group_steps
-from zoo.trainer import create_trainer, quick_steps
+from zoo.engine.resources import batch_work
+from zoo.engine.speed.step_groups import group_steps
+from zoo.engine.trainer import create_trainer, quick_steps
 
 Epoch = Callable[[], Iterator[list[Tensor]]]
 

@@ -81,8 +81,8 @@ def mnist_to(accuracy: float, reference: Sequence[float], goal: float) -> Measur
 
 def cifar10_to(accuracy: float, weights: str, aim: float) -> Measure:
     """Seconds of fitting of a pretrained file, which takes too long to make anew."""
-    from zoo.evaluation import evaluate_weights
-    from zoo.pretrained import load_card
+    from zoo.inference.evaluation import evaluate_weights
+    from zoo.inference.pretrained import load_card
 
     card = load_card(weights)
     views = evaluate_weights(weights, tta=TTA)["test tta"]["accuracy"]
@@ -143,8 +143,8 @@ def draw(figure: "Figure", _: object) -> None:
     """Accuracy against parameters: the pretrained files, and what others publish."""
     from matplotlib.ticker import EngFormatter
 
-    from zoo.figures import BLUE, INK
-    from zoo.pretrained import is_ensemble, list_pretrained, load_card
+    from zoo.inference.pretrained import is_ensemble, list_pretrained, load_card
+    from zoo.report.charts import BLUE, INK
 
     figure.set_size_inches(9, 3.6)
     for ax, (data, others) in zip(figure.subplots(1, len(ANCHORS)), ANCHORS.items(), strict=True):

@@ -25,7 +25,7 @@ def measure() -> Iterator[Measure]:
 def epochs(name: str, train: Any) -> Iterator[Measure]:
     """Batches of 128 from tensors, without and with augmentation."""
     from zoo.data.augment import augment
-    from zoo.data.module import EpochBatches
+    from zoo.data.batches import EpochBatches
 
     def epoch(augmentations: dict[str, Any]) -> None:
         for index in EpochBatches(len(train), 128, [0]):

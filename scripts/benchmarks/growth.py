@@ -104,7 +104,7 @@ def draw(figure: "Figure", measures: Sequence[Growth]) -> None:
     """A small log-log chart for each exponent, the fitted line dashed over the points it was fitted to."""
     from matplotlib.ticker import EngFormatter, LogLocator
 
-    from zoo.figures import BLUE, INK
+    from zoo.report.charts import BLUE, INK
 
     figure.set_size_inches(9, 4.4)
     charts = figure.subplots(2, -(-len(measures) // 2), squeeze=False).T.flat

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 NAMES = ("fnn/mlp.breast_cancer", "cnn/small.mnist5k", "rnn/lstm.japanese_vowels")
 FIRST_ANSWER = """
 import sys, time
-import numpy, torch, lightning, zoo.prediction
-described = next(iter(zoo.pretrained.load_card(sys.argv[1])["spec"]["inputs"].values()))
+import numpy, torch, lightning, zoo.inference.predictor
+described = next(iter(zoo.inference.pretrained.load_card(sys.argv[1])["spec"]["inputs"].values()))
 raw = numpy.zeros([size or 20 for size in described["shape"]], described["dtype"])
 start = time.perf_counter()
 zoo.load(sys.argv[1]).predict(raw)
@@ -60,7 +60,7 @@ def answer(name: str, n: int, n_rounds: int) -> Measure:
 def samples(name: str, n: int) -> tuple["Batch", Any]:
     """Test samples of a pretrained file's data, again and again up to `n`: as a batch, and as a user has them."""
     import zoo
-    from zoo.pretrained import load_card
+    from zoo.inference.pretrained import load_card
 
     spec = load_card(name)["spec"]
     test: Any = zoo.load_data(spec["name"]).test

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import UserError
+from zoo.core.errors import UserError
 
 SECONDS = 10.0  # of processors that a case may take
 WAITING = 60.0  # seconds of the clock

@@ -19,14 +19,15 @@ import pyarrow.parquet
 import torch
 from PIL import Image
 
-from zoo import pretrained
-from zoo.checkpoint import SEAL, UNKNOWN, SafeCheckpointIO
+from zoo.core.checkpoint_file import SEAL, UNKNOWN
+from zoo.core.serialization import flatten
+from zoo.core.spec import Column, DataSpec, Input
 from zoo.data.sequences._sequences import sequence_inputs, token_inputs
-from zoo.data.tabular._encode import table_inputs
+from zoo.data.tables._encode import table_inputs
+from zoo.engine.checkpoint_io import SafeCheckpointIO
+from zoo.inference import weights_file as pretrained
 from zoo.models import create_model
 from zoo.models.model import Model
-from zoo.spec import Column, DataSpec, Input
-from zoo.tree import flatten
 
 _COLUMNS = [
     Column("a", missing=True),

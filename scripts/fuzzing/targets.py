@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 import zoo
 from fuzzing import bombs, seeds, settings, words
 from fuzzing.edits import edit_bytes, edit_tree, edited, nested, tree_edits
+from zoo.core.spec import DataSpec
 from zoo.data.readers import read_raw
-from zoo.spec import DataSpec
 
 
 class Target(NamedTuple):
@@ -83,7 +83,7 @@ def release(folder: Path) -> Target:
 
 def card(folder: Path) -> Target:
     """The card of a pretrained file: its text, or what it says."""
-    from zoo import pretrained
+    from zoo.inference import weights_file as pretrained
 
     valid = seeds.card(folder / "model.safetensors")
 
@@ -117,7 +117,7 @@ def spec(_: Path) -> Target:
 
 def checkpoint(folder: Path) -> Target:
     """A checkpoint: its bytes, or its structure; the hash in it holds."""
-    from zoo.checkpoint import SafeCheckpointIO
+    from zoo.engine.checkpoint_io import SafeCheckpointIO
 
     path = folder / "step=1.ckpt"
     valid, structure = seeds.checkpoint()
@@ -236,7 +236,7 @@ def overrides(folder: Path) -> Target:
     """A command line, as a script reads it, to the point where its work would begin."""
     import common
 
-    from zoo.errors import UserError
+    from zoo.core.errors import UserError
 
     def run(arguments: Sequence[str]) -> None:
         try:
@@ -257,8 +257,8 @@ def overrides(folder: Path) -> Target:
 def training(folder: Path) -> Target:
     """Settings of a short training, each right by itself, and of its continuation. What it leaves says its metrics."""
     import zoo
-    from zoo.errors import DivergedError, UserError
-    from zoo.evaluation import evaluate_weights
+    from zoo.core.errors import DivergedError, UserError
+    from zoo.inference.evaluation import evaluate_weights
     from zoo.training import train, train_seeds
 
     starts, run_dir = settings.starts(folder), folder / "run"

@@ -20,12 +20,13 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
-from zoo.checkpoint import SafeCheckpointIO, checkpoints
-from zoo.files import TEMPORARY
+from zoo.core.checkpoint_file import checkpoints
+from zoo.core.files import TEMPORARY
+from zoo.engine.checkpoint_io import SafeCheckpointIO
 from zoo.settings import compose, config
 
 Config = Mapping[str, Any]
-WARM = ("zoo.training", "zoo.report", "matplotlib.backends.backend_agg", "sklearn.datasets", "torchmetrics")
+WARM = ("zoo.training", "zoo.report.page", "matplotlib.backends.backend_agg", "sklearn.datasets", "torchmetrics")
 SAVING = ("os.rename", "os.remove")  # what a save is made of beside opening a temporary file, as the interpreter tells
 EVERYTHING = (
     "trainer.save_every=0",

@@ -13,11 +13,11 @@ from test_imagefolder import folder_of
 from test_own_sequences import as_npz, curves
 
 import zoo
-from zoo.data.keys import fingerprints, keys_of, split_keys, unseen
+from zoo.core.errors import UserError
+from zoo.core.run_folder import Run
+from zoo.data.fingerprints import fingerprints, keys_of, split_keys, unseen
 from zoo.data.splits import TensorSplit, row_keys
-from zoo.errors import UserError
-from zoo.evaluation import evaluate_weights
-from zoo.run import Run
+from zoo.inference.evaluation import evaluate_weights
 
 N = 200
 
@@ -283,7 +283,7 @@ def test_an_ensemble_of_runs_knows_where_their_data_are(settings, tmp_path):
     for seed in (0, 1):
         zoo.train({**settings, "seed": seed}, tmp_path / str(seed))
     weights = [tmp_path / str(seed) / "model.safetensors" for seed in (0, 1)]
-    from zoo.ensembling import ensemble
+    from zoo.inference.ensembling import ensemble
 
     assert ensemble(weights, tmp_path / "both.safetensors")["fingerprints"]
     append(Path(settings["data"]["path"]))
@@ -308,7 +308,7 @@ def test_a_run_to_finetune_that_knows_what_is_held_out_is_noted(settings, tmp_pa
 )
 def test_fault_07_a_strange_card(runs, tmp_path, config_of_card):
     """A card that lacks what an evaluation needs, or holds something else, ends it in one message."""
-    from zoo.pretrained import load_file, save_file
+    from zoo.inference.weights_file import load_file, save_file
 
     model, _, card = load_file(runs["fnn"] / "model.safetensors")
     save_file(tmp_path / "odd.safetensors", model, {**card, "config": config_of_card})
@@ -320,7 +320,7 @@ def test_fault_07_a_strange_card(runs, tmp_path, config_of_card):
 
 @pytest.mark.parametrize("told", [None, 3, [], {"test": 3}, {"test": {}}, {"other": {"n": 1}}])
 def test_strange_fingerprints_end_in_one_message_or_in_none(runs, tmp_path, told):
-    from zoo.pretrained import load_file, save_file
+    from zoo.inference.weights_file import load_file, save_file
 
     model, _, card = load_file(runs["fnn"] / "model.safetensors")
     save_file(tmp_path / "odd.safetensors", model, {**card, "fingerprints": told})

@@ -14,8 +14,8 @@ from conftest import ROOT
 from test_scripts import in_this_process
 
 import zoo
-from zoo.data.cache import cache_folder
-from zoo.modules import ZooModule
+from zoo.data.sources.cache import cache_folder
+from zoo.engine.families import ZooModule
 
 pytestmark = pytest.mark.slow
 MISTAKES = {

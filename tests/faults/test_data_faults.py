@@ -29,16 +29,16 @@ from test_sequences import sizes, tone, write
 from test_tables import N, refused, same
 
 import zoo
-from zoo.data import cache as cache_module
-from zoo.data import files
+from zoo.core.errors import UserError
 from zoo.data.images import _processes
 from zoo.data.readers import read_raw
 from zoo.data.sequences._archive import archive_file
 from zoo.data.sequences._sound import read_sound
+from zoo.data.sources import cache as cache_module
+from zoo.data.sources import download as files
 from zoo.data.splits import batches
-from zoo.data.tabular import openml
-from zoo.data.tabular._table import encode
-from zoo.errors import UserError
+from zoo.data.tables import openml
+from zoo.data.tables._table import encode
 
 # Fixtures of other files
 cache = test_imagefolder.cache

@@ -8,8 +8,8 @@ from test_distributed import ONE_PROCESS, SETTINGS, TWO_PROCESSES, assert_same, 
 from test_scripts import in_this_process
 
 import zoo
-from zoo.evaluation import evaluate_weights
-from zoo.modules import ZooModule
+from zoo.engine.families import ZooModule
+from zoo.inference.evaluation import evaluate_weights
 
 
 @pytest.mark.long

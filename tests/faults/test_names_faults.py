@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 import zoo
-from zoo.errors import UserError
-from zoo.files import write_csv
-from zoo.prediction import predict_file
-from zoo.summary import columns
-from zoo.terminal import HIDDEN, visible
+from zoo.core.console import HIDDEN, visible
+from zoo.core.errors import UserError
+from zoo.core.spreadsheets import write_csv
+from zoo.inference.predictor import predict_file
+from zoo.report.text import columns
 
 ROOT = Path(zoo.__file__).parent.parent
 EVIL = "\x1b[2J\x9b31m\u202e<script>=1"
@@ -74,5 +74,5 @@ def test_fault_32_all_that_is_printed_is_made_visible():
     for path in (ROOT / "zoo").rglob("*.py"):
         text = path.read_text()
         names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-        shown = re.search(r"^from zoo\.terminal import .*\bprint\b", text, re.MULTILINE)
-        assert "print" not in names or shown or path.name == "terminal.py", f"{path}: from zoo.terminal import print"
+        shown = re.search(r"^from zoo\.core\.console import .*\bprint\b", text, re.MULTILINE)
+        assert "print" not in names or shown or path.name == "console.py", f"{path}: import print of zoo.core.console"

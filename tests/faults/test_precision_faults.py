@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 
 import zoo
+from zoo.core.spec import DataSpec, float_type
 from zoo.data import load_data
 from zoo.data.readers import read_labelled
 from zoo.data.stored import StoredSplit
-from zoo.evaluation import evaluate_weights
-from zoo.prediction import predict_file
-from zoo.spec import DataSpec, float_type
+from zoo.inference.evaluation import evaluate_weights
+from zoo.inference.predictor import predict_file
 
 OFFSET = 3e7
 QUICK = ("trainer=cpu", "trainer.max_epochs=2", "trainer.precision=32-true")
@@ -41,7 +41,7 @@ def table_file(folder: Path, inputs: float, target: float) -> Path:
     return path
 
 
-def trained(config, folder: Path, *overrides: str) -> tuple[dict, "zoo.prediction.Predictor"]:
+def trained(config, folder: Path, *overrides: str) -> tuple[dict, "zoo.inference.predictor.Predictor"]:
     metrics = zoo.train(config(*overrides, *QUICK), folder)
     return metrics, zoo.load(folder)
 
@@ -118,7 +118,7 @@ def test_fault_29_a_table_with_offsets_is_learnt_as_without(config, tmp_path, mo
 
 def test_fault_29_several_seeds_and_ensembles_keep_the_offset(config, tmp_path):
     """Several seeds at once, ensembles and students learn a table with offsets as one model does."""
-    from zoo.ensembling import ensemble
+    from zoo.inference.ensembling import ensemble
     from zoo.training import train_seeds
 
     options = ("model=fnn", "data=csv", "data.target=height", f"data.path={table_file(tmp_path, 1.7e9, OFFSET)}")

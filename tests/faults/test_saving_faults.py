@@ -17,11 +17,12 @@ from lightning.pytorch.callbacks import Callback
 from soaking.kills import Chain, attempt, config_of, contents, differences
 
 import zoo
-from zoo.checkpoint import SafeCheckpointIO, checkpoints, is_sound, newest
-from zoo.errors import DivergedError, InterruptedTraining, UserError
-from zoo.files import write_text, write_whole
-from zoo.pretrained import load_file, save_file
-from zoo.run import Run
+from zoo.core.checkpoint_file import checkpoints, is_sound, newest
+from zoo.core.errors import DivergedError, InterruptedTraining, UserError
+from zoo.core.files import write_text, write_whole
+from zoo.core.run_folder import Run
+from zoo.engine.checkpoint_io import SafeCheckpointIO
+from zoo.inference.weights_file import load_file, save_file
 
 FAMILIES = ("fnn", "cnn", "rnn")
 
@@ -125,7 +126,8 @@ def test_fault_02_a_second_sigint_ends_at_once(tmp_path):
 FULL = """
 import os, sys, torch
 from pathlib import Path
-from zoo.checkpoint import SafeCheckpointIO, is_sound
+from zoo.engine.checkpoint_io import SafeCheckpointIO
+from zoo.core.checkpoint_file import is_sound
 io, path = SafeCheckpointIO(), Path(sys.argv[1]) / "best.ckpt"
 io.save_checkpoint({"weights": torch.zeros(1000)}, path)
 try:

@@ -9,8 +9,8 @@ from test_own_sequences import as_csv, as_npy, as_npz, as_ts, curves
 from test_sequences import sizes, tone, write
 
 import zoo
+from zoo.core.errors import UserError
 from zoo.data.readers import read_file, read_labelled, read_raw
-from zoo.errors import UserError
 
 recordings = test_own_sequences.recordings
 

@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 import zoo
-from zoo import system
-from zoo.data import cache
-from zoo.errors import UserError
+from zoo.core import system
+from zoo.core.errors import UserError
+from zoo.data.sources import cache
 
 NONE = tempfile.gettempdir() + "/none"
 

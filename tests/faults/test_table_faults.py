@@ -14,10 +14,10 @@ from test_own_tables import as_json, as_parquet
 from test_tables import N, kinds, refused, same
 
 import zoo
+from zoo.data.columns.values import as_numbers, as_text, with_decimal_point
+from zoo.data.formats import dialect as _dialect
 from zoo.data.readers import read_raw
-from zoo.data.tabular import _dialect
-from zoo.data.tabular._table import read_labelled
-from zoo.data.tabular._values import as_numbers, as_text, with_decimal_point
+from zoo.data.tables._table import read_labelled
 
 # Fixtures of other files
 frame, load = test_tables.frame, test_tables.load

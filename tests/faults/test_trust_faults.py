@@ -4,10 +4,10 @@ import pytest
 import yaml
 
 import zoo
-from zoo.errors import UserError
-from zoo.plain import read_yaml, yaml_of
-from zoo.run import Run
-from zoo.summary import write_summary
+from zoo.core.errors import UserError
+from zoo.core.plain_yaml import read_yaml, yaml_of
+from zoo.core.run_folder import Run
+from zoo.report.sweep import write_summary
 
 BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
 

@@ -9,9 +9,9 @@ from test_models import SPECS, build, spec_of
 from test_scripts import in_this_process
 
 import zoo
-from zoo.evaluation import evaluate_weights
-from zoo.modules import ZooModule
-from zoo.release import probe_inputs
+from zoo.engine.families import ZooModule
+from zoo.inference.cards import probe_inputs
+from zoo.inference.evaluation import evaluate_weights
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 FAMILIES = tuple(SPECS)
@@ -62,7 +62,7 @@ def test_compiled_equals_eager(config, tmp_path):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_step_waits_for_nothing(config, tmp_path, family):
     """Once warm, an epoch's steps ask the device for no value."""
-    import zoo.modules.base as base
+    import zoo.engine.module as base
 
     step = base.ZooModule.training_step
 
@@ -85,7 +85,7 @@ def test_a_run_goes_on_across_devices(config, tmp_path):
 
     from lightning.pytorch.callbacks import Callback
 
-    from zoo.errors import InterruptedTraining
+    from zoo.core.errors import InterruptedTraining
 
     class Stop(Callback):
         def on_train_epoch_end(self, trainer, *args):

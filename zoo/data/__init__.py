@@ -3,28 +3,32 @@
 import ast
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zoo.errors import UserError, unknown
-from zoo.registry import Registry
+from zoo.core.errors import UserError, unknown
+from zoo.core.registry import Registry
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
 
+    from zoo.core.spec import DataSpec
     from zoo.data.splits import Batch, Split, Splits
-    from zoo.spec import DataSpec
 
-DATA: "Registry[Callable[..., Splits]]" = Registry("data", __name__)
+FOLDER = Path(__file__).parent
+DATA: "Registry[Callable[..., Splits]]" = Registry("data", "DATA", FOLDER)
 # By the name of an input: raw input of the user's as a batch for a trained model, see `zoo.data.readers`.
-READERS: "Registry[Callable[[DataSpec, Any], tuple[Batch, bool]]]" = Registry("kind of input")
+READERS: "Registry[Callable[[DataSpec, Any], tuple[Batch, bool]]]" = Registry("kind of input", "READERS", FOLDER)
 # By the name of an input: what can be read of a file, and the mask of these samples among all, or None
 # for all; the others are said.
-PARTIAL: "Registry[Callable[[DataSpec, Path], tuple[Batch, np.ndarray | None]]]" = Registry("reader of files in part")
+PARTIAL: "Registry[Callable[[DataSpec, Path], tuple[Batch, np.ndarray | None]]]" = Registry(
+    "reader of files in part", "PARTIAL", FOLDER
+)
 # By the name of a data set that reads a user's file: the labelled samples of another such file, from a config's data
 # section, as a trained model's spec has them.
-LABELLED: "Registry[Callable[[DataSpec, Mapping[str, Any]], Split]]" = Registry("reader of labelled samples")
+LABELLED: "Registry[Callable[[DataSpec, Mapping[str, Any]], Split]]" = Registry(
+    "reader of labelled samples", "LABELLED", FOLDER
+)
 
 
 class Facts(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 
 from yaml import YAMLError
 
-from zoo.plain import yaml_value
+from zoo.core.plain_yaml import yaml_value
 
 
 def texts(value: Any) -> list[str]:

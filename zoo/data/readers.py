@@ -2,7 +2,7 @@
 
 A reader takes the model's spec and what the user gives, a path among it, and returns the batch, the samples as first
 axis of each tensor, and whether it was a single sample. It raises UserError for input the model cannot take. Readers
-stand beside the data sets of their kind, whose conversions they share, and register when they are imported here.
+stand beside the data sets of their kind, whose conversions they share.
 """
 
 from collections.abc import Mapping
@@ -11,12 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from zoo.core.spec import DataSpec
 from zoo.data import LABELLED, PARTIAL, READERS
-from zoo.data.images import _images, imagefolder  # noqa: F401
-from zoo.data.sequences import _sequences, _texts, sequences, series, text, texts  # noqa: F401
 from zoo.data.splits import Batch, Split
-from zoo.data.tabular import _table  # noqa: F401
-from zoo.spec import DataSpec
 
 
 def read_raw(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:

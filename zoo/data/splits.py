@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
-from zoo.errors import UserError
-from zoo.spec import DataSpec
-from zoo.terminal import print
+from zoo.core.console import print
+from zoo.core.errors import UserError
+from zoo.core.spec import DataSpec
 
 Batch = dict[str, Tensor]
 AT_ONCE = 2**25  # values of a batch that is only read

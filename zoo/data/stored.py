@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from zoo.data.cache import kept
+from zoo.core.errors import UserError
+from zoo.core.system import free_memory
+from zoo.data.sources.cache import kept
 from zoo.data.splits import AT_ONCE, Batch, TensorSplit, joined_keys, row_keys
-from zoo.errors import UserError
-from zoo.system import free_memory
 
 IN_MEMORY = 1 << 30  # bytes of a stored set that are kept in memory, at most
 SHARE = 4  # a set that takes more than one part in so many of the free memory is large

@@ -1,17 +1,18 @@
 """Every architecture, by name: `family/architecture`, one file each."""
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import UserError, unknown
-from zoo.registry import Registry
-from zoo.spec import DataSpec
+from zoo.core.errors import UserError, unknown
+from zoo.core.registry import Registry
+from zoo.core.spec import DataSpec
 
 if TYPE_CHECKING:
     from zoo.models.layers import Network
     from zoo.models.model import Model
 
-MODELS: "Registry[type[Network]]" = Registry("model", __name__, lambda path: f"{path.parent.name}/{path.stem}")
+MODELS: "Registry[type[Network]]" = Registry("model", "MODELS", Path(__file__).parent)
 
 _ABSENT: dict[str, Any] = {"n_numeric": 0, "n_channels": 0, "cardinalities": ()}  # sizes of inputs that need not be
 

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import UserError
-from zoo.registry import Registry
-from zoo.spec import DataSpec, Input
+from zoo.core.errors import UserError
+from zoo.core.registry import Registry
+from zoo.core.spec import DataSpec, Input
 
-ACTIVATIONS: Registry[type[nn.Module]] = Registry("activation")
+ACTIVATIONS: Registry[type[nn.Module]] = Registry("activation", "ACTIVATIONS")
 for _name, _activation in {
     "identity": nn.Identity,
     "sigmoid": nn.Sigmoid,
@@ -28,7 +28,7 @@ for _name, _activation in {
 }.items():
     ACTIVATIONS.register(_name)(_activation)
 
-NORMS_1D: Registry[type[nn.Module]] = Registry("norm")
+NORMS_1D: Registry[type[nn.Module]] = Registry("norm", "NORMS_1D")
 for _name, _norm in {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}.items():
     NORMS_1D.register(_name)(_norm)
 

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zoo.core.spec import DataSpec
 from zoo.models.layers import Network, Preprocess
-from zoo.spec import DataSpec
 
 
 class Model(nn.Module):

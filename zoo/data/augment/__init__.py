@@ -9,10 +9,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from zoo.data.augment import _colour, _geometry, _mixing, _noise, _trivial  # noqa: F401  they register theirs
-from zoo.data.augment._registry import AUGMENTATIONS
+from zoo.core.errors import UserError
+from zoo.data.augment.registry import AUGMENTATIONS
 from zoo.data.splits import Batch
-from zoo.errors import UserError
 
 __all__ = ["AUGMENTATIONS", "augment"]
 

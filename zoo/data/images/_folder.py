@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from zoo.data.folders import ending, files_in, folders_in, say_other_kinds, say_passed, visible, walk
+from zoo.core.console import print
+from zoo.core.errors import UserError, unknown
 from zoo.data.images._pixels import EXTENSIONS
-from zoo.errors import UserError, unknown
-from zoo.terminal import print
+from zoo.data.sources.folders import ending, files_in, folders_in, say_other_kinds, say_passed, visible, walk
 
 SPLITS = {
     "train": "train",

@@ -10,13 +10,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from zoo.core.errors import UserError
+from zoo.core.spec import DataSpec, Input
 from zoo.data import READERS, Facts
 from zoo.data.images._folder import image_files
 from zoo.data.images._look import Look, look_in, look_of, say_done
 from zoo.data.images._pixels import Shape, alike, read_alike
 from zoo.data.splits import Batch, Splits, TensorSplit, carve
-from zoo.errors import UserError
-from zoo.spec import DataSpec, Input
 
 Labelled = tuple[np.ndarray, np.ndarray]  # images (n, channels, height, width) in uint8, classes (n,)
 

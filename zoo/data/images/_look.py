@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from zoo.errors import UserError
-from zoo.spec import DataSpec
-from zoo.terminal import print
+from zoo.core.console import print
+from zoo.core.errors import UserError
+from zoo.core.spec import DataSpec
 
 INK = 64  # least distance of ink's values from the background's
 PLAIN = 16  # largest distance of the background's values from each other

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from zoo.core.errors import UserError
 from zoo.data.images._kinds import kind_of
 from zoo.data.images._look import Look, as_drawn
-from zoo.errors import UserError
 
 Shape = tuple[int, int, int]  # channels (1 or 3), height, width
 

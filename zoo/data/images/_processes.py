@@ -11,8 +11,8 @@ from typing import Any
 
 from joblib.externals.loky import get_reusable_executor
 
-from zoo.errors import UserError
-from zoo.system import n_cores
+from zoo.core.errors import UserError
+from zoo.core.system import n_cores
 
 CHUNK = 32  # files a process takes at a time
 

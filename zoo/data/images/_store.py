@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from zoo.data.cache import cache_folder, kept
+from zoo.core.errors import UserError
 from zoo.data.images._look import Look
 from zoo.data.images._pixels import Header, Shape, read_alike, read_digest, read_header
 from zoo.data.images._processes import in_processes
+from zoo.data.sources.cache import cache_folder, kept
 from zoo.data.splits import TensorSplit
 from zoo.data.stored import MappedRows, StoredSplit, stored_split
-from zoo.errors import UserError
 
 VERSION = 4  # of the conversion; a new one makes every cache anew
 Size = int | Sequence[int] | None

@@ -7,13 +7,13 @@ from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
-from zoo.data.folders import walk
+from zoo.core.console import print
+from zoo.core.errors import UserError, unknown
+from zoo.data.formats.delimited import read_cells
+from zoo.data.formats.dialect import check_encoding, undecodable
+from zoo.data.formats.tables import is_text_file, read_table
 from zoo.data.images._folder import SPLITS, Listing, is_image, refuse
-from zoo.data.tabular._dialect import check_encoding, undecodable
-from zoo.data.tabular._files import is_text_file, read_table
-from zoo.data.tabular._text import read_cells
-from zoo.errors import UserError, unknown
-from zoo.terminal import print
+from zoo.data.sources.folders import walk
 
 PATHS = (
     *("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "image_name", "img"),

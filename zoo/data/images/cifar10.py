@@ -4,8 +4,8 @@ A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 """
 
 from zoo.data import DATA, Facts
-from zoo.data.files import read
 from zoo.data.images._images import Labelled, cifar_records, image_spec, with_validation
+from zoo.data.sources.download import read
 from zoo.data.splits import Splits
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"

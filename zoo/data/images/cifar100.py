@@ -3,11 +3,11 @@
 A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 """
 
+from zoo.core.errors import unknown
 from zoo.data import DATA, Facts
-from zoo.data.files import read
 from zoo.data.images._images import Labelled, cifar_records, image_spec, with_validation
+from zoo.data.sources.download import read
 from zoo.data.splits import Splits
-from zoo.errors import unknown
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"
 MD5 = "03b5dce01913d631647c71ecec9e9cb8"  # of the archive

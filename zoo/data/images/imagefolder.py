@@ -12,17 +12,17 @@ import numpy as np
 import pandas as pd
 import torch
 
+from zoo.core.console import print
+from zoo.core.errors import UserError, unknown
+from zoo.core.spec import DataSpec, Input, float_type
 from zoo.data import DATA, LABELLED, Facts
+from zoo.data.columns.values import extent, too_large
 from zoo.data.images._folder import Listing, existing, list_folder
 from zoo.data.images._images import image_spec, with_look
 from zoo.data.images._look import look_in, say_done
 from zoo.data.images._store import Size, Store, open_store
 from zoo.data.images._table import list_table
 from zoo.data.splits import Split, Splits, carve, check_shares, say_twins
-from zoo.data.tabular._values import extent, too_large
-from zoo.errors import UserError, unknown
-from zoo.spec import DataSpec, Input, float_type
-from zoo.terminal import print
 
 FACTS = Facts(
     task="any",

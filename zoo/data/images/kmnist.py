@@ -1,8 +1,8 @@
 """Kuzushiji-MNIST: 70,000 cursive Japanese characters in MNIST's form. T. Clanuwat et al., arXiv 1812.01718."""
 
 from zoo.data import DATA, Facts
-from zoo.data.files import read
 from zoo.data.images._images import idx_splits, image_spec
+from zoo.data.sources.download import read
 from zoo.data.splits import Splits
 
 URL = "http://codh.rois.ac.jp/kmnist/dataset/kmnist/"

@@ -1,8 +1,8 @@
 """MNIST: 70,000 handwritten digits, the official 60,000 / 10,000. Y. LeCun et al., Proc. IEEE 1998."""
 
 from zoo.data import DATA, Facts
-from zoo.data.files import read
 from zoo.data.images._images import idx_splits, image_spec
+from zoo.data.sources.download import read
 from zoo.data.splits import Splits
 
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")

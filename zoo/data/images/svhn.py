@@ -8,8 +8,8 @@ import io
 import numpy as np
 
 from zoo.data import DATA, Facts
-from zoo.data.files import read
 from zoo.data.images._images import Labelled, image_spec, with_validation
+from zoo.data.sources.download import read
 from zoo.data.splits import Splits
 
 URL = "http://ufldl.stanford.edu/housenumbers/"

@@ -6,13 +6,13 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from zoo.data.cache import cache_folder, kept, named_folder
-from zoo.data.files import read
+from zoo.core.console import print
+from zoo.core.errors import UserError, unknown
 from zoo.data.sequences._labelled import divide, sequence_splits
 from zoo.data.sequences._ts import parse_ts
+from zoo.data.sources.cache import cache_folder, kept, named_folder
+from zoo.data.sources.download import read
 from zoo.data.splits import Splits
-from zoo.errors import UserError, unknown
-from zoo.terminal import print
 
 HOST = "https://zenodo.org"
 

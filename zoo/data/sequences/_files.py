@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from zoo.data.folders import ending
+from zoo.core.console import print
+from zoo.core.errors import UserError, unknown
+from zoo.data.formats.dialect import Reading, check_encoding, undecodable, usual_marks
 from zoo.data.options import as_written, texts
+from zoo.data.sources.folders import ending
 from zoo.data.stored import check_room
-from zoo.data.tabular._dialect import Reading, check_encoding, undecodable, usual_marks
-from zoo.errors import UserError, unknown
-from zoo.terminal import print
 
 FIELDS = {
     "values": ("sequence", "sequences", "X", "x", "data"),

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from zoo.core.errors import UserError, no_file
+from zoo.data.formats.packed import FAILURES
 from zoo.data.sequences._files import Sequences, read_arrays
 from zoo.data.sequences._recordings import read_recordings
 from zoo.data.sequences._sound import SUFFIXES
 from zoo.data.sequences._ts import read_ts
 from zoo.data.sequences._wide import read_sequence_table
-from zoo.data.tabular._packed import FAILURES
-from zoo.errors import UserError, no_file
 
 TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", "")
 FORMATS = (".ts", ".npz", ".npy", *TABLES)

@@ -11,16 +11,16 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from zoo.core.console import print
+from zoo.core.errors import UserError, unknown
+from zoo.core.spec import Column, DataSpec, Input, float_type
+from zoo.data.columns.infer import infer_task, sort_texts
+from zoo.data.columns.remarks import merged, say_remarks
+from zoo.data.columns.values import as_numbers, as_text, extent, is_text, missing, refuse, too_large
 from zoo.data.sequences._files import Sequences
 from zoo.data.sequences._pairs import no_path
 from zoo.data.sequences._sequences import checked, first_places, sequence_inputs
 from zoo.data.splits import Batch, Splits, TensorSplit, carve
-from zoo.data.tabular._infer import infer_task, sort_texts
-from zoo.data.tabular._remarks import merged, say_remarks
-from zoo.data.tabular._values import as_numbers, as_text, extent, is_text, missing, refuse, too_large
-from zoo.errors import UserError, unknown
-from zoo.spec import Column, DataSpec, Input, float_type
-from zoo.terminal import print
 
 TASKS = ("classification", "regression")
 

@@ -9,13 +9,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zoo.core.console import print
+from zoo.core.errors import UserError, unknown
+from zoo.data.columns.infer import read_dates
+from zoo.data.columns.values import Place, as_numbers, as_text, is_number, missing, only_numbers, plain, refuse
 from zoo.data.options import all_as_written, as_written
 from zoo.data.sequences._files import Sequences
 from zoo.data.sequences._times import find_times, read_times
-from zoo.data.tabular._infer import read_dates
-from zoo.data.tabular._values import Place, as_numbers, as_text, is_number, missing, only_numbers, plain, refuse
-from zoo.errors import UserError, unknown
-from zoo.terminal import print
 
 USUAL = {
     "id": ("id", "sequence", "sequence_id", "series", "series_id", "sample", "sample_id", "case", "case_id"),

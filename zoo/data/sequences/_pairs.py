@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.data.folders import ending, folders_in
+from zoo.core.console import print
+from zoo.core.errors import UserError
 from zoo.data.images._folder import SPLITS
 from zoo.data.sequences._formats import FORMATS
-from zoo.errors import UserError
-from zoo.terminal import print
+from zoo.data.sources.folders import ending, folders_in
 
 
 def set_name(path: str | None) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.data.tabular._values import Place, as_text, is_text, missing, plain, refuse
+from zoo.data.columns.values import Place, as_text, is_text, missing, plain, refuse
 
 USUAL = ("unique_id", "id", "series", "series_id", "item_id", "item", "sensor", "station", "store", "meter", "site")
 FEW = 0.125  # distinct values to a row: columns of numbers with more are not taken for ids

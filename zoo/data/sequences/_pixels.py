@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from zoo.core.spec import Column, DataSpec
 from zoo.data import load_data
 from zoo.data.sequences._sequences import sequence_inputs
 from zoo.data.splits import Splits, TensorSplit
-from zoo.spec import Column, DataSpec
 
 
 def pixel_splits(name: str, n_val: int, split_seed: int, order: Sequence[int] | None = None) -> Splits:

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from zoo.data.folders import ending, files_in, folders_in, say_other_kinds
+from zoo.core.console import print
+from zoo.core.errors import UserError
+from zoo.core.files import sha256_of
 from zoo.data.sequences._files import Sequences
 from zoo.data.sequences._sound import SUFFIXES, band_names, log_mel, read_sound
-from zoo.errors import UserError
-from zoo.files import sha256_of
-from zoo.terminal import print
+from zoo.data.sources.folders import ending, files_in, folders_in, say_other_kinds
 
 T = TypeVar("T")
 

@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from zoo.core.console import print
+from zoo.core.errors import UserError
+from zoo.core.spec import DataSpec, Input
 from zoo.data import PARTIAL, READERS
-from zoo.data.folders import ending
+from zoo.data.columns.unusual import FAR
 from zoo.data.sequences._files import load_arrays, without_padding
 from zoo.data.sequences._formats import read_file
 from zoo.data.sequences._gaps import carry_forward, fill_gaps
 from zoo.data.sequences._series import last_windows
+from zoo.data.sources.folders import ending
 from zoo.data.splits import Batch, NamedBatch, say_unread
-from zoo.data.tabular._unusual import FAR
-from zoo.errors import UserError
-from zoo.spec import DataSpec, Input
-from zoo.terminal import print
 
 LARGEST = 8e9  # bytes that padded sequences may take
 

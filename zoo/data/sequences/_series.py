@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from zoo.core.console import print
+from zoo.core.errors import UserError, unknown
+from zoo.core.spec import DataSpec
+from zoo.data.columns.values import Place, counted, is_number, only_numbers, plain, refuse, too_large
+from zoo.data.formats.tables import place_in, read_table, table_index, without_index
 from zoo.data.options import all_as_written, texts
 from zoo.data.sequences._files import cells_of
 from zoo.data.sequences._gaps import carry_forward
 from zoo.data.sequences._panel import find_ids, series_ids
 from zoo.data.sequences._times import Times, find_times, read_times
-from zoo.data.tabular._files import place_in, read_table, table_index, without_index
-from zoo.data.tabular._values import Place, counted, is_number, only_numbers, plain, refuse, too_large
-from zoo.errors import UserError, unknown
-from zoo.spec import DataSpec
-from zoo.terminal import print
 
 GROWTH = 2.0  # rows, filled gaps among them, for each row of the file: more are not filled in
 CALENDAR = {

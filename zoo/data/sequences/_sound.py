@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zoo.core.errors import UserError
 from zoo.data.stored import check_room
-from zoo.errors import UserError
 
 # of what libsndfile reads, but for MATLAB's files and samples without a header
 SUFFIXES = (

@@ -11,20 +11,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zoo.core.console import print
+from zoo.core.errors import UserError, no_file, unknown
+from zoo.core.spec import DataSpec
 from zoo.data import PARTIAL, READERS
-from zoo.data.folders import ending, files_in
+from zoo.data.columns.values import as_text, is_text, plain
+from zoo.data.formats.dialect import DELIMITERS
+from zoo.data.formats.tables import place_in, read_table
 from zoo.data.options import as_written
 from zoo.data.sequences._files import Sequences, cells_of, decoded
 from zoo.data.sequences._long import named_column
 from zoo.data.sequences._recordings import read_each, sorted_files
 from zoo.data.sequences._sequences import encode_texts, first_places
+from zoo.data.sources.folders import ending, files_in
 from zoo.data.splits import Batch, say_unread
-from zoo.data.tabular._dialect import DELIMITERS
-from zoo.data.tabular._files import place_in, read_table
-from zoo.data.tabular._values import as_text, is_text, plain
-from zoo.errors import UserError, no_file, unknown
-from zoo.spec import DataSpec
-from zoo.terminal import print
 
 ENDINGS = (".txt",)
 

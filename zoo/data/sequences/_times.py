@@ -9,9 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.data.sequences._panel import possible_ids
-from zoo.data.tabular._infer import date_forms
-from zoo.data.tabular._values import (
+from zoo.core.console import print
+from zoo.core.errors import UserError
+from zoo.data.columns.infer import date_forms
+from zoo.data.columns.values import (
     DATES,
     Place,
     as_dates,
@@ -24,8 +25,7 @@ from zoo.data.tabular._values import (
     plain,
     refuse,
 )
-from zoo.errors import UserError
-from zoo.terminal import print
+from zoo.data.sequences._panel import possible_ids
 
 USUAL = (
     *("time", "timestamp", "stamp", "date", "datetime", "ds", "ts", "t", "step", "epoch", "unix", "unixtime"),

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from zoo.core.console import print
+from zoo.core.errors import UserError
+from zoo.data.formats.packed import opened
 from zoo.data.sequences._files import Sequences, decoded, without_padding
 from zoo.data.sequences._long import times_of
-from zoo.data.tabular._packed import opened
-from zoo.errors import UserError
-from zoo.terminal import print
 
 FORM = "a line is 1.5,2,3:label, with a colon after each channel"
 STEP = re.compile(r"\(([^()]*),([^(),]*)\)")  # (time,value)

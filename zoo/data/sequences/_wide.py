@@ -12,16 +12,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zoo.core.console import print
+from zoo.core.errors import UserError, unknown
+from zoo.data.columns.infer import date_forms
+from zoo.data.columns.values import Place, as_dates, as_numbers, counted, is_text, missing, only_numbers, plain
+from zoo.data.formats.dialect import DELIMITERS, MISSING
+from zoo.data.formats.packed import opened
+from zoo.data.formats.tables import place_in, read_table, table_index, without_index
 from zoo.data.options import all_as_written
 from zoo.data.sequences._files import Sequences, cells_of, decoded, without_padding
 from zoo.data.sequences._long import USUAL, named_column, read_long
-from zoo.data.tabular._dialect import DELIMITERS, MISSING
-from zoo.data.tabular._files import place_in, read_table, table_index, without_index
-from zoo.data.tabular._infer import date_forms
-from zoo.data.tabular._packed import opened
-from zoo.data.tabular._values import Place, as_dates, as_numbers, counted, is_text, missing, only_numbers, plain
-from zoo.errors import UserError, unknown
-from zoo.terminal import print
 
 FEWEST = 3  # numbered columns that are the steps of a sequence
 LAYOUTS = ("long", "wide")

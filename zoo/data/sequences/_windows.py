@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zoo.core.errors import UserError
+from zoo.core.spec import IGNORED, Column, DataSpec, Input
 from zoo.data.sequences._gaps import carry_forward
 from zoo.data.splits import Batch, Splits, TensorSplit
-from zoo.errors import UserError
-from zoo.spec import IGNORED, Column, DataSpec, Input
 
 
 class WindowSplit(TensorSplit):

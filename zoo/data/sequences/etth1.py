@@ -11,8 +11,8 @@ import pandas as pd
 import torch
 
 from zoo.data import DATA, Facts
-from zoo.data.files import read
 from zoo.data.sequences._windows import series_splits
+from zoo.data.sources.download import read
 from zoo.data.splits import Splits
 
 URL = "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/1d16c8f4f943/ETT-small/ETTh1.csv"

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from zoo.core.errors import UserError, unknown
+from zoo.core.spec import Column, DataSpec
 from zoo.data import DATA, Facts
-from zoo.data.cache import cache_folder
-from zoo.data.files import fetched, read
 from zoo.data.sequences._sequences import pad, sequence_inputs
 from zoo.data.sequences._sound import band_names, check_sound, log_mel, read_sound
+from zoo.data.sources.cache import cache_folder
+from zoo.data.sources.download import fetched, read
 from zoo.data.splits import Splits, TensorSplit
-from zoo.errors import UserError, unknown
-from zoo.spec import Column, DataSpec
 
 URL = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/26eb9aaf76e8.tar.gz"
 WAVES_SHA256 = "ddb17656a0bca4c5ddace082be188ca630516dc2ef1110afe3c4e9cc71173de4"  # of all recordings, sorted by name

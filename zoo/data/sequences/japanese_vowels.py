@@ -6,10 +6,10 @@ files of the UEA archive that come inside aeon, with the official split of 270 /
 
 from dataclasses import replace
 
+from zoo.core.spec import Column
 from zoo.data import DATA, Facts
 from zoo.data.sequences._archive import archive_splits
 from zoo.data.splits import Splits
-from zoo.spec import Column
 
 FACTS = Facts(
     task="classification",

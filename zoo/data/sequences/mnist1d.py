@@ -9,10 +9,10 @@ import functools
 import numpy as np
 import torch
 
+from zoo.core.spec import Column, DataSpec
 from zoo.data import DATA, Facts
 from zoo.data.sequences._sequences import sequence_inputs
 from zoo.data.splits import Splits, TensorSplit, carve, row_keys
-from zoo.spec import Column, DataSpec
 
 TEMPLATES = (
     (5, 6, 6.5, 6.75, 7, 7, 7, 7, 6.75, 6.5, 6, 5),

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from zoo.core.errors import UserError, unknown
+from zoo.core.spec import DataSpec
 from zoo.data import DATA, LABELLED, Facts
 from zoo.data.sequences._files import Sequences, cell_options
 from zoo.data.sequences._formats import read_file
@@ -14,8 +16,6 @@ from zoo.data.sequences._sequences import as_trained, cut
 from zoo.data.sequences._sound import check_sound
 from zoo.data.sequences._wide import LAYOUTS
 from zoo.data.splits import Split, Splits, check_shares, sample_keys, say_twins
-from zoo.errors import UserError, unknown
-from zoo.spec import DataSpec
 
 FACTS = Facts(
     task="any",

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from zoo.core.console import print
+from zoo.core.errors import UserError
+from zoo.core.spec import Column, DataSpec, float_type
 from zoo.data import DATA, LABELLED, Facts
+from zoo.data.columns.values import extent
 from zoo.data.options import many
 from zoo.data.sequences._files import cell_options
 from zoo.data.sequences._gaps import carry_forward
 from zoo.data.sequences._series import read_series
 from zoo.data.sequences._windows import WindowSplit, series_splits
 from zoo.data.splits import Split, Splits, check_shares
-from zoo.data.tabular._values import extent
-from zoo.errors import UserError
-from zoo.spec import Column, DataSpec, float_type
-from zoo.terminal import print
 
 FACTS = Facts(
     task="forecasting",

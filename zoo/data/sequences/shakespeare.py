@@ -5,9 +5,9 @@ split; validation is the end of the rest.
 """
 
 from zoo.data import DATA, Facts
-from zoo.data.files import read
 from zoo.data.sequences._sequences import encode_text
 from zoo.data.sequences._windows import text_splits
+from zoo.data.sources.download import read
 from zoo.data.splits import Splits
 
 URL = "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b/data/tinyshakespeare/input.txt"

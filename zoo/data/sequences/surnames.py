@@ -10,11 +10,11 @@ import unicodedata
 import numpy as np
 import torch
 
+from zoo.core.spec import DataSpec
 from zoo.data import DATA, Facts
-from zoo.data.files import read
 from zoo.data.sequences._sequences import encode_texts, token_inputs
+from zoo.data.sources.download import read
 from zoo.data.splits import Splits, TensorSplit, carve
-from zoo.spec import DataSpec
 
 URL = "https://raw.githubusercontent.com/spro/practical-pytorch/c520c52e68e9/data/names/{}.txt"
 SHA256 = {

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from zoo.core.console import print
+from zoo.core.errors import UserError
+from zoo.core.spec import DataSpec
 from zoo.data import DATA, LABELLED, Facts
+from zoo.data.formats.dialect import check_encoding
 from zoo.data.sequences._sequences import encode_text
 from zoo.data.sequences._texts import read_text
 from zoo.data.sequences._windows import chunks, text_splits
 from zoo.data.splits import Split, Splits, check_shares
-from zoo.data.tabular._dialect import check_encoding
-from zoo.errors import UserError
-from zoo.spec import DataSpec
-from zoo.terminal import print
 
 FACTS = Facts(
     task="language_modelling",

@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from zoo.core.console import print
+from zoo.core.errors import UserError
+from zoo.core.spec import DataSpec
 from zoo.data import DATA, LABELLED, Facts
 from zoo.data.sequences._files import Sequences, cell_options
 from zoo.data.sequences._labelled import check_options, divide, measured_split
@@ -17,9 +20,6 @@ from zoo.data.sequences._sequences import encode_texts, token_inputs
 from zoo.data.sequences._texts import as_trained, cut, read_samples, without_empty
 from zoo.data.splits import Batch, Split, Splits, check_shares, sample_keys, say_twins
 from zoo.data.stored import check_room
-from zoo.errors import UserError
-from zoo.spec import DataSpec
-from zoo.terminal import print
 
 FACTS = Facts(
     task="any",

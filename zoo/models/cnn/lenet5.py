@@ -9,11 +9,11 @@ pixels on each side, so that 28 become 32.
 
 from torch import Tensor, nn
 
+from zoo.core.registry import Registry
 from zoo.models import MODELS
 from zoo.models.layers import ACTIVATIONS, Network
-from zoo.registry import Registry
 
-POOLS: Registry[type[nn.Module]] = Registry("pool")
+POOLS: Registry[type[nn.Module]] = Registry("pool", "POOLS")
 POOLS.register("avg")(nn.AvgPool2d)
 POOLS.register("max")(nn.MaxPool2d)
 

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import UserError, unknown
-from zoo.files import sha256_of
+from zoo.core.errors import UserError, unknown
+from zoo.core.files import sha256_of
 from zoo.models import MODELS
 from zoo.models.layers import Network
 

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.registry import Registry
+from zoo.core.registry import Registry
 
-POOLINGS: Registry[type["Pooling"]] = Registry("pooling")
+POOLINGS: Registry[type["Pooling"]] = Registry("pooling", "POOLINGS")
 
 
 class Pooling(nn.Module):

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import UserError
+from zoo.core.errors import UserError
 from zoo.models.layers import Network, OneHot, join, valid_steps
 from zoo.models.rnn._pooling import POOLINGS
 

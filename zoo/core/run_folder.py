@@ -1,0 +1,189 @@
+"""One run folder: its files, whose it is, and the checkpoint to go on from."""
+
+import contextlib
+import errno
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from zoo.core.checkpoint_file import checkpoints, is_sound, newest, tidy
+from zoo.core.console import print
+from zoo.core.errors import UserError
+from zoo.core.files import write_text
+from zoo.core.paths import absolute, found, map_paths
+from zoo.core.plain_yaml import read_yaml, yaml_of
+from zoo.core.processes import is_first
+
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system that has none
+# settings that change nothing of what is learned
+MAY_DIFFER = {"run_dir", "resume", "zoo_path", "data.num_workers", "trainer.save_every", "trainer.n_checkpoints"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """The files of one run folder."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def history(self) -> Path:
+        return self.folder / "metrics.csv"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.json"
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / "model.safetensors"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        return self.checkpoints / "samples.npz"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @contextlib.contextmanager
+    def claim(self, config: Mapping[str, Any]) -> Iterator[Path | None]:
+        """Make the folder this training's, as long as the context lasts, and find the checkpoint to go on from.
+
+        Raises:
+            UserError: when it cannot be written, is in use, holds another run, or has no such checkpoint.
+        """
+        if not is_first():
+            yield self._checkpoint(config["resume"])
+            return
+        with self._locked(), self._as_it_was():
+            self._prepare(config)
+            yield self._checkpoint(config["resume"])
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the folder, made if it is not there, against other processes and threads, until the process ends at the
+        latest. The lock's file stays, as removing it would let two in.
+
+        Raises:
+            UserError: when another training holds it, or it cannot be written.
+        """
+        lock = FileLock(self.checkpoints / ".lock", timeout=0)
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout as error:
+            raise UserError(f"run_dir={self.folder} is in use by another training; give another run_dir") from error
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise UserError(
+                    f"cannot write run_dir={self.folder}: {error.strerror}; give another run_dir"
+                ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextlib.contextmanager
+    def _as_it_was(self) -> Iterator[None]:
+        """Put back the config and the metrics that the folder holds, where a training is refused before its first
+        checkpoint."""
+        files, paths = checkpoints(self.checkpoints), [self.config, *self._all_metrics()]
+        before = {path: path.read_text() for path in paths if path.exists()}
+        try:
+            yield
+        except UserError:
+            if checkpoints(self.checkpoints) == files:
+                for path, text in before.items():
+                    write_text(path, text)
+            raise
+
+    def _all_metrics(self) -> list[Path]:
+        """Those of a training, and of each of several seeds."""
+        return [self.metrics, *self.folder.glob("seed=*/metrics.json")]
+
+    def _prepare(self, config: Mapping[str, Any]) -> None:
+        """Remove what a killed training left, see that this one may go on from what there is, and note its config."""
+        for run in (self, *map(Run, self.folder.glob("seed=*"))):
+            tidy(run.folder)
+            tidy(run.checkpoints)
+        begun = self.metrics.exists() or any(self.checkpoints.glob("*.ckpt"))
+        if begun and config["resume"] is None:
+            raise UserError(
+                f"run_dir={self.folder} holds a run already; add resume=auto to go on, or give another run_dir"
+            )
+        changes = self._changes(config) if begun else []
+        if changes and config["resume"] != "changed":
+            raise UserError(
+                f"run_dir={self.folder} holds a run of another config; resume=changed goes on all the same\n"
+                + "\n".join([*changes[:2], f"and {len(changes) - 2} more"] if len(changes) > 3 else changes)
+            )
+        if changes:
+            print("\n".join(["going on with other settings", *changes]), flush=True)
+            for metrics in self._all_metrics():
+                metrics.unlink(missing_ok=True)
+        self.write_config(config)
+
+    def _changes(self, config: Mapping[str, Any]) -> list[str]:
+        """Which settings differ from those of the run that the folder holds, in words."""
+        before = dict(flat(map_paths(self.read_config(), found) if self.config.exists() else {}))
+        now = dict(flat(map_paths(config, absolute)))
+        keys = sorted({*before, *now} - MAY_DIFFER)
+        different = [key for key in keys if before.get(key) != now.get(key)]
+        return [f"{key}: {before.get(key)} before, {now.get(key)} now" for key in different]
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        """Write what a training is told, with paths that hold from any folder."""
+        write_text(self.config, yaml_of(map_paths(config, absolute)))
+
+    def read_config(self) -> Mapping[str, Any]:
+        """What the training was told; UserError where the file holds something else."""
+        config = read_yaml(self.config)
+        if not isinstance(config, Mapping):
+            raise UserError(f"{self.config} is no config of a training: it holds {config!r:.80}")
+        return config
+
+    def _checkpoint(self, resume: str | None) -> Path | None:
+        if resume is None:
+            return None
+        if resume in ("auto", "changed"):
+            return newest(self.checkpoints)
+        path = Path(str(resume)).expanduser()
+        if not path.is_file():
+            raise UserError(
+                f"resume={resume}: there is no such checkpoint; resume=auto takes the newest of the run folder"
+            )
+        return path
+
+    def chosen(self, keep: str) -> Path:
+        """The checkpoint that becomes the release file: "best" or "last", which is the newest that is sound."""
+        best = self.checkpoints / "best.ckpt"
+        chosen = best if keep == "best" and is_sound(best) else newest(self.checkpoints)
+        if chosen is None:
+            raise UserError(f"no epoch was trained in {self.folder}; raise trainer.max_epochs or trainer.max_time")
+        return chosen
+
+
+def finished_runs(folder: Path) -> list[Run]:
+    """The finished trainings in a folder and in all below it."""
+    runs = [Run(path.parent) for path in sorted(folder.rglob("metrics.json"))]
+    return [run for run in runs if run.config.exists()]  # what an evaluation leaves has none
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of nested mappings, under dotted keys; an empty mapping is one too."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,60 @@
+"""Changing colours."""
+
+import torch
+from torch import Tensor
+
+from zoo.data.augment.registry import AUGMENTATIONS
+from zoo.data.splits import Batch
+
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
+
+
+@AUGMENTATIONS.register("colour")
+def colour(batch: Batch, *, brightness: float = 0.0, contrast: float = 0.0, saturation: float = 0.0) -> Batch:
+    """Multiply each image's brightness, its distance from its mean, and its distance from grey by random factors.
+
+    Args:
+        batch: with `image` (batch, channels, height, width).
+        brightness, contrast, saturation: largest change of the factor, from 1; it is never below 0.
+    """
+    image = batch["image"].float()
+    for change, blend in (
+        (brightness, change_brightness),
+        (contrast, change_contrast),
+        (saturation, change_saturation),
+    ):
+        if change:
+            image = blend(image, (1 + change * uniform(image)).clamp(min=0))
+    return {**batch, "image": image}
+
+
+def uniform(image: Tensor) -> Tensor:
+    """A number from -1 to 1 for each image, (batch, 1, 1, 1)."""
+    return torch.rand(len(image), 1, 1, 1, device=image.device) * 2 - 1
+
+
+def blend(image: Tensor, other: Tensor | float, factor: Tensor) -> Tensor:
+    """`other` at factor 0, the image at 1, and beyond it at more."""
+    return (other + (image - other) * factor).clamp(0, 255)
+
+
+def grey(image: Tensor) -> Tensor:
+    """Luminance, or the mean of other channels, (batch, 1, height, width)."""
+    if image.shape[1] != 3:
+        return image.mean(1, keepdim=True)
+    return sum(share * channel for share, channel in zip(LUMA, image.split(1, dim=1), strict=True))
+
+
+def change_brightness(image: Tensor, factor: Tensor) -> Tensor:
+    """From black at factor 0 to the image at 1 and beyond."""
+    return blend(image, 0.0, factor)
+
+
+def change_contrast(image: Tensor, factor: Tensor) -> Tensor:
+    """From the image's mean grey at factor 0 to the image at 1 and beyond."""
+    return blend(image, grey(image).mean((2, 3), keepdim=True), factor)
+
+
+def change_saturation(image: Tensor, factor: Tensor) -> Tensor:
+    """From grey at factor 0 to the image at 1 and beyond."""
+    return blend(image, grey(image), factor)

@@ -1,0 +1,61 @@
+"""Parts of the input lost or disturbed."""
+
+import torch
+from torch import Tensor
+
+from zoo.data.augment.registry import AUGMENTATIONS
+from zoo.data.splits import Batch
+
+
+@AUGMENTATIONS.register("noise")
+def noise(batch: Batch, *, name: str, std: float) -> Batch:
+    """Add Gaussian noise of deviation `std`, in the input's own units, to the input `name`."""
+    values = batch[name] if batch[name].is_floating_point() else batch[name].float()
+    return {**batch, name: values + std * torch.randn_like(values)}
+
+
+@AUGMENTATIONS.register("cutout")
+def cutout(batch: Batch, *, size: int = 8) -> Batch:
+    """Replace a square at a random place of each image, a part of which may lie outside, by the image's mean (T.
+    DeVries, G. Taylor, arXiv 1708.04552).
+
+    Args:
+        batch: with `image` (batch, channels, height, width).
+        size: of the square's sides, in pixels.
+    """
+    image = batch["image"].float()
+    side = torch.full((len(image),), float(size), device=image.device)
+    return {**batch, "image": torch.where(box(image, side, side), image.mean((2, 3), keepdim=True), image)}
+
+
+@AUGMENTATIONS.register("erase")
+def erase(batch: Batch, *, p: float = 0.5, largest: float = 0.33) -> Batch:
+    """Replace a rectangle of random size, shape and place by random pixels (Z. Zhong et al., arXiv 1708.04896).
+    Deviation: a part of it may lie outside of the image.
+
+    Args:
+        batch: with `image` (batch, channels, height, width).
+        p: share of images that this is done to.
+        largest: share of an image's area that a rectangle may have; the smallest is 0.02.
+    """
+    image = batch["image"].float()
+    n, _, h, w = image.shape
+    area, log_ratio, chosen = torch.rand(3, n, device=image.device)
+    area = (0.02 + (largest - 0.02) * area) * h * w * (chosen < p)
+    ratio = 0.3 ** (2 * log_ratio - 1)  # of height to width, 0.3 to 3.3
+    lost = box(image, (area * ratio).sqrt(), (area / ratio).sqrt())
+    return {**batch, "image": torch.where(lost, torch.rand_like(image) * 255, image)}
+
+
+def box(image: Tensor, height: Tensor, width: Tensor) -> Tensor:
+    """Where a box of each image lies, whose centre is at a random place within it: (batch, 1, h, w), true or false.
+
+    Args:
+        image: (batch, channels, h, w).
+        height, width: of each box, in pixels, (batch,).
+    """
+    n, _, h, w = image.shape
+    y, x = torch.rand(2, n, 1, device=image.device)
+    rows = (torch.arange(h, device=image.device) + 0.5 - y * h).abs() < height[:, None] / 2  # (batch, h)
+    columns = (torch.arange(w, device=image.device) + 0.5 - x * w).abs() < width[:, None] / 2
+    return rows[:, None, :, None] & columns[:, None, None, :]

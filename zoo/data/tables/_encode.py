@@ -1,0 +1,136 @@
+"""The columns of a table as the tensors of a batch, by what is known of each column."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from torch import Tensor
+
+from zoo.core.spec import Column, Input, float_type
+from zoo.data.columns.values import (
+    WORDS,
+    Place,
+    Refuse,
+    as_dates,
+    as_table,
+    missing,
+    only_numbers,
+    places_in,
+    plain,
+    refuse,
+    row_number,
+    since_1970,
+    too_large,
+)
+
+DATE_PARTS = ("days since 1970", "month", "day of the week", "hour")  # the numbers that a date becomes
+
+
+def table_inputs(columns: Sequence[Column]) -> dict[str, Input]:
+    """The inputs that `columns` become: "numeric", "categorical" or both."""
+    n_numeric = len(number_names(columns))
+    categorical = [column for column in columns if column.kind == "categorical"]
+    cardinalities = tuple(1 + len(column.categories) + column.missing for column in categorical)
+    inputs = {
+        "numeric": Input(
+            (n_numeric,), float_type(*(column.range for column in columns)), axes=("n_numeric",), scaled_axis=0
+        ),
+        "categorical": Input((len(cardinalities),), "int64", ("n_categorical",), cardinalities=cardinalities),
+    }
+    return {name: an_input for name, an_input in inputs.items() if an_input.shape != (0,)}
+
+
+def number_names(columns: Sequence[Column]) -> list[str]:
+    """What each entry of "numeric" is."""
+    return [name for column in columns for name in numbers_of(column)]
+
+
+def numbers_of(column: Column) -> list[str]:
+    """What the entries of "numeric" are that a column becomes; none for categories."""
+    if column.kind == "categorical":
+        return []
+    date = column.kind == "date"
+    names = [f"{column.name}: {part}" for part in DATE_PARTS] if date else [column.name]
+    return [*names, f"{column.name} is missing"] if column.missing else names
+
+
+def category(column: Column, code: int) -> str:
+    """The category of a code of `encode`, as text."""
+    return ["not seen in training", *column.categories, "missing"][code]
+
+
+def encode(
+    columns: Sequence[Column],
+    frame: pd.DataFrame | pa.Table,
+    *,
+    dates: Mapping[str, str] | None = None,
+    place: Place = row_number,
+    refuse: Refuse = refuse,
+) -> dict[str, Tensor]:
+    """The rows of a table as tensors, those there are of:
+
+    numeric, float32 or float64 (n, n_numeric): a number or boolean as it is, NaN where missing; a date as days since
+    1970, month, day of the week (Monday is 0) and hour; each followed by a 0 or 1 for "is missing", if training has
+    missing values.
+    categorical, int64 (n, n_categorical): 0 for a value that training has not seen, 1.. for the categories in order,
+    and one more for "is missing", if training has missing values.
+
+    Args:
+        columns: what becomes of each column, in the order of the tensors.
+        frame: has these columns among its own.
+        dates: the form of columns whose dates are text, where it is not ISO 8601.
+        place: how messages name a row.
+        refuse: called with the cells that cannot be read; what it lets pass is NaN or infinite.
+
+    Raises:
+        UserError: for text among numbers, what is no date among dates, and infinity, with the cells.
+    """
+    table, dtype = as_table(frame), float_type(*(column.range for column in columns))
+    values: list[np.ndarray] = []
+    codes: list[np.ndarray] = []
+    for column in columns:
+        array = plain(table[column.name])
+        if column.kind == "categorical":
+            codes.append(_codes(column, array))
+            continue
+        date = column.kind == "date"
+        form = (dates or {}).get(column.name, "ISO8601")
+        parts = _date_numbers(column, array, form, place, refuse) if date else [numbers(column, array, place, refuse)]
+        parts += [missing(array)] if column.missing else []
+        with np.errstate(over="ignore"):
+            values += [part.astype(dtype) for part in parts]
+    tensors = {"numeric": values, "categorical": codes}
+    return {name: torch.from_numpy(np.stack(arrays, axis=1)) for name, arrays in tensors.items() if arrays}
+
+
+def numbers(column: Column, array: pa.Array, place: Place, refuse: Refuse = refuse) -> np.ndarray:
+    """A column of numbers or booleans, (n,) float64."""
+    rule = f"every value of column '{column.name}' is a number"
+    fix = f"correct the value, name a mark of missing values by data.missing=, or make '{column.name}' categorical"
+    values = only_numbers(array, rule, place, fix, WORDS if column.kind == "boolean" else None, refuse)
+    refuse(
+        f"{rule} below 3e38",
+        array,
+        too_large(values),
+        place,
+        "correct the value, or leave it empty",
+    )
+    return values
+
+
+def _date_numbers(column: Column, array: pa.Array, form: str, place: Place, refuse: Refuse) -> list[np.ndarray]:
+    """A column of dates as the numbers of `DATE_PARTS`, each (n,) float64."""
+    days = as_dates(array, form)
+    example = pd.Timestamp("2024-12-31").strftime("%Y-%m-%d" if form == "ISO8601" else form)
+    rule = f"every value of column '{column.name}' is a date, such as {example}"
+    refuse(rule, array, days.isna().to_numpy() & ~missing(array), place, "write all dates in one form")
+    return [part.to_numpy(np.float64) for part in (since_1970(days), days.dt.month, days.dt.dayofweek, days.dt.hour)]
+
+
+def _codes(column: Column, array: pa.Array) -> np.ndarray:
+    """A column of categories, (n,) int64."""
+    codes = pc.add(places_in(column.categories, array), 1).fill_null(0).to_numpy().astype(np.int64)
+    return np.where(missing(array), len(column.categories) + 1, codes) if column.missing else codes

@@ -1,0 +1,253 @@
+"""What the tables share: from the columns of a table to the tensors of a batch, in training and for new rows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from zoo.core.console import print
+from zoo.core.errors import UserError, unknown
+from zoo.core.plain_yaml import yaml_of
+from zoo.core.spec import Column, DataSpec, Input, float_type
+from zoo.data import LABELLED, PARTIAL, READERS
+from zoo.data.columns.infer import class_codes, infer_columns, infer_task, listed
+from zoo.data.columns.remarks import remarks, say_far_rows, say_remarks
+from zoo.data.columns.unusual import Unread, say_unusual
+from zoo.data.columns.values import Place, as_table, extent, missing, plain, refuse, row_number, without_marks
+from zoo.data.formats.dialect import Reading
+from zoo.data.formats.tables import place_in, read_table
+from zoo.data.options import heading
+from zoo.data.splits import Batch, Split, Splits, TensorSplit, say_unread
+from zoo.data.stored import stored_split
+from zoo.data.tables._encode import encode, numbers, table_inputs
+from zoo.data.tables._mapped import keep_files, mapped_rows
+
+
+def table_splits(
+    name: str,
+    frame: pd.DataFrame | pa.Table,
+    target: str,
+    *,
+    train: np.ndarray,
+    val: np.ndarray,
+    test: np.ndarray,
+    kinds: Mapping[str, str] | None = None,
+    task: str | None = None,
+    class_names: Sequence[str] | None = None,
+    max_categories: int = 1000,
+    reading: Mapping[str, Any] | None = None,
+    place: Place = row_number,
+    keep: Path | None = None,
+    **spec: Any,
+) -> Splits:
+    """The splits of a table.
+
+    Args:
+        name: of the data set.
+        frame: all rows, as a DataFrame or an Arrow table.
+        target: the heading of what is predicted.
+        train, val, test: the rows of each split, from 0.
+        kinds: of columns: "numeric", "boolean", "categorical", "date" or "ignore". The others' are inferred from the
+            training rows, and those that say nothing (constant, double, an id) are ignored, in one line.
+        task: "classification" or "regression"; None infers it, and says so.
+        class_names: the classes in their order, which the target holds; None sorts them.
+        max_categories: of one column; the rarest beyond that count as not seen.
+        reading: further entries of the spec's `reading`.
+        place: how messages name a row.
+        keep: the file of the cache that `frame` is mapped from; the splits lie beside it. None keeps them in memory.
+        spec: further fields of the DataSpec.
+
+    Raises:
+        UserError: for a column that cannot be read as its kind, and where there is nothing to learn from or to learn.
+    """
+    table = as_table(frame)
+    if target not in table.column_names:
+        raise unknown("column", target, table.column_names)
+    goal = plain(table[target])
+    table = table.drop_columns([target])
+    columns, ignored, dates = infer_columns(table, train, kinds or {}, max_categories, place)
+    if not columns:
+        why = f"ignored are {listed(ignored)}\ngive the kinds of some in a file and name it by data.schema="
+        raise UserError(f"no column is left to learn '{target}' from; {why if ignored else 'it is the only one'}")
+    task = task or infer_task(target, goal, train, place)
+    values, fields = _target(target, goal, train, task, class_names, place)
+    used = np.concatenate([train, val, test])
+    kind = "categorical" if task == "classification" else "numeric"
+    say_remarks(remarks(target, kind, goal.take(pa.array(used))))
+    if task == "regression":
+        say_far_rows(target, values.numpy()[:, 0], table, used, place)
+    found = {"ignored": ignored, "dates": dates}
+    part = _parts(columns, table, values, dates=dates, place=place, keep=keep)
+    return Splits(
+        DataSpec(
+            name=name,
+            task=task,
+            inputs=table_inputs(columns),
+            columns=columns,
+            reading={**(reading or {}), **{key: value for key, value in found.items() if value}},
+            **({"target_name": target} | fields | spec),
+        ),
+        train=part(train),
+        val=part(val),
+        test=part(test),
+    )
+
+
+def _parts(
+    columns: Sequence[Column],
+    table: pa.Table,
+    target: Tensor,
+    *,
+    dates: Mapping[str, str] | None,
+    place: Place,
+    keep: Path | None,
+) -> Callable[[np.ndarray], Split]:
+    """What gives rows of a table as a split; arguments as of `table_splits`."""
+    if keep is None:
+        return TensorSplit(**encode(columns, table, dates=dates, place=place), target=target).subset
+    rows = mapped_rows(columns, table, dates=dates, place=place, keep=keep)
+    return lambda index: stored_split(index, target[index], **rows)
+
+
+def _target(
+    name: str, column: pa.Array, train: np.ndarray, task: str, class_names: Sequence[str] | None, place: Place
+) -> tuple[Tensor, dict[str, Any]]:
+    """The target of every row, and what the spec says of it."""
+    if task == "classification":
+        codes, names = class_codes(name, column, class_names, place)
+        if len(np.unique(codes[train])) < 2:
+            raise UserError(f"two classes at least are to be told apart; '{name}' is always '{names[codes[train[0]]]}'")
+        return torch.from_numpy(codes), {"n_outputs": len(names), "class_names": names}
+    values = numbers(Column(name), column, place)
+    low, high = extent(values[train])
+    if low == high:
+        raise UserError(f"there is nothing to learn: '{name}' is {low:g} in every training row")
+    an_output = Input((1,), float_type((low, high)), scaled_axis=0)
+    return torch.from_numpy(values.astype(an_output.dtype)[:, None]), {"n_outputs": 1, "target": an_output}
+
+
+@READERS.register("numeric")
+@READERS.register("categorical")
+def read_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
+    """One row or several as a batch, and whether it was one.
+
+    Args:
+        spec: names the columns. They may come in any order, with others among them.
+        raw: a dict by column name, of values or of lists; a list of such dicts; a DataFrame, or a Series that is one
+            row; an array (n_columns,) or (n, n_columns) where all columns are numbers; or the path of a file.
+    """
+    if isinstance(raw, Path):
+        return _encoded(spec, _as_in_training(spec, raw)[0], place_in(raw, spec.reading.get("encoding"))), False
+    try:
+        frame, single = _frame(spec, raw)
+    except (TypeError, ValueError, RuntimeError) as error:
+        what = "a dict of values or of equally long columns, a DataFrame or an array of numbers"
+        raise UserError(f"rows are {what}: {error}") from error
+    given = [heading(name) for name in frame.columns]
+    _check_there(spec.column_names, given, "the input")
+    table = as_table(frame.loc[:, [name in spec.column_names for name in given]])
+    return _encoded(spec, without_marks(table, spec.reading.get("missing", ()))), single
+
+
+@PARTIAL.register("numeric")
+@PARTIAL.register("categorical")
+def read_readable(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray]:
+    """The rows of a file without cells that cannot be read, as a batch, and the mask (n,) of these among all rows;
+    the others are said."""
+    table = _as_in_training(spec, path)[0]
+    unread = Unread(len(table))
+    batch = _encoded(spec, table, place_in(path, spec.reading.get("encoding")), unread)
+    say_unread(unread.rows, unread.why, "rows")
+    return {name: values[~unread.rows] for name, values in batch.items()}, ~unread.rows
+
+
+def _encoded(spec: DataSpec, table: pa.Table, place: Place = row_number, unread: Unread | None = None) -> Batch:
+    """New rows as a batch; what is unlike training in them is said."""
+    _check_there(spec.column_names, table.column_names, "the input")
+    if not len(table):
+        raise UserError("there are no rows in this input")
+    batch = encode(spec.columns, table, dates=spec.reading.get("dates"), place=place, refuse=unread or refuse)
+    rows = np.ones(len(table), dtype=bool) if unread is None else ~unread.rows
+    say_unusual(spec.columns, table, batch, rows, place)
+    return batch
+
+
+def _check_there(names: Sequence[str], given: Sequence[str], where: str) -> None:
+    """Raise UserError, with the nearest name, unless all columns are among those given."""
+    for name in names:
+        if name not in given:
+            raise UserError(f"{where} lacks a column: {unknown('column', name, given)}")
+
+
+def _as_in_training(
+    spec: DataSpec, path: Path, cache: bool | str = False, encoding: str | None = None
+) -> tuple[pa.Table, Path | None]:
+    """The table of a file, and the file of the cache it is mapped from, if it is."""
+    text = [column.name for column in spec.columns if column.kind == "categorical"]
+    reading = Reading(text, **{name: spec.reading[name] for name in Reading._fields if name in spec.reading})
+    reading = reading._replace(encoding=encoding or reading.encoding)
+    (keep,) = keep_files([path], cache, reading)
+    return read_table(path, reading, keep=keep), keep
+
+
+@LABELLED.register("csv")
+def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
+    """All rows of another file whose target is known, as a model with `spec` was trained to read them."""
+    if data["path"] is None:
+        raise UserError("say which table to measure on: data=csv data.path=<file>")
+    path, target = Path(data["path"]).expanduser(), spec.target_name
+    encoding = data.get("encoding") or spec.reading.get("encoding")
+    table, keep = _as_in_training(spec, path, data.get("cache", "auto"), encoding)
+    _check_there((target, *spec.column_names), table.column_names, str(path))
+    goal, place, classes = plain(table[target]), place_in(path, encoding), spec.class_names
+    known = np.flatnonzero(~missing(goal))
+    if not len(known):
+        raise UserError(f"no row of {path} has a value of '{target}' to measure with")
+    if classes:
+        values, _ = class_codes(target, goal, classes, place)
+    else:
+        amounts = numbers(Column(target), goal, place)
+        say_far_rows(target, amounts, table, known, place)
+        values = amounts[:, None].astype(spec.target.dtype)
+    print(f"{path.name}: all {len(known):,} rows whose '{target}' is known")
+    dates = spec.reading.get("dates")
+    part = _parts(spec.columns, table, torch.from_numpy(values), dates=dates, place=place, keep=keep)
+    return part(known)
+
+
+def _frame(spec: DataSpec, raw: Any) -> tuple[pd.DataFrame, bool]:
+    """Rows in memory as a DataFrame, and whether it was a single row."""
+    if isinstance(raw, pd.DataFrame):
+        return raw, False
+    if isinstance(raw, pd.Series | Mapping):
+        values = {name: np.asarray(value) if isinstance(value, Tensor) else value for name, value in raw.items()}
+        single = all(np.ndim(value) == 0 for value in values.values())
+        return pd.DataFrame([values] if single else values), single
+    if isinstance(raw, Sequence) and raw and all(isinstance(row, Mapping) for row in raw):
+        return pd.DataFrame(list(raw)), False
+    return _array_frame(spec, raw)
+
+
+def _array_frame(spec: DataSpec, raw: Any) -> tuple[pd.DataFrame, bool]:
+    names = spec.column_names
+    if any(column.kind not in ("numeric", "boolean") for column in spec.columns):
+        raise UserError("rows with text or dates are given by name: as a dict, a DataFrame or a file; columns: "
+                        f"{listed(names)}")  # fmt: skip
+    rows = np.asarray(raw, dtype=np.float64)
+    single = rows.ndim == 1
+    rows = rows[None] if single else rows
+    if rows.ndim != 2 or rows.shape[1] != len(names) or not len(rows):
+        raise UserError(f"a row here has {len(names)} numbers; got an array of shape {rows.shape}")
+    return pd.DataFrame(rows, columns=names), single
+
+
+def schema_yaml(spec: DataSpec) -> str:
+    """The target and the kinds of all columns as yaml, to be corrected and read back by `data.schema=`."""
+    kinds = {column.name: column.kind for column in spec.columns}
+    kinds |= dict.fromkeys(spec.reading.get("ignored", ()), "ignore")
+    return yaml_of({"target": spec.target_name, "columns": kinds}, allow_unicode=True)

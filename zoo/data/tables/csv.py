@@ -1,0 +1,241 @@
+"""A table of the user's own, as CSV of any dialect, JSON lines or Parquet: data=csv data.path=... data.target=..."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zoo.core.console import print
+from zoo.core.errors import UserError, unknown
+from zoo.core.plain_yaml import read_yaml
+from zoo.data import DATA, Facts
+from zoo.data.columns.infer import infer_task, read_dates
+from zoo.data.columns.values import Place, as_numbers, as_text, is_number, missing, plain, refuse
+from zoo.data.formats.dialect import Reading, usual_marks
+from zoo.data.formats.tables import check_path, row_with, without_index
+from zoo.data.options import all_as_written, as_written, heading, texts
+from zoo.data.splits import Splits, check_shares, sample_keys, say_twins
+from zoo.data.tables._own import found, read_own
+from zoo.data.tables._rows import split_rows
+from zoo.data.tables._table import schema_yaml, table_splits
+
+FACTS = Facts(
+    task="any",
+    rows="those of the file",
+    inputs="numeric and categorical, as the columns are",
+    licence="the user's own data",
+    source="a file of the user's",
+)
+SPLITS = ("random", "stratified", "group", "time")
+TASKS = {"numeric": "regression", "categorical": "classification", "boolean": "classification"}  # by the target's kind
+QUOTED = "\"data.target='null'\""
+FEWEST = 10  # rows of a table
+
+
+@DATA.register("csv")
+def csv(
+    *,
+    path: str | None = None,
+    target: str | None = None,
+    task: str | None = None,
+    test_path: str | None = None,
+    schema: str | None = None,
+    ignore: Sequence[str] | None = None,
+    split: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    val_share: float = 0.2,
+    test_share: float = 0.2,
+    split_seed: int = 0,
+    fold: int | None = None,
+    n_folds: int = 5,
+    max_categories: int = 1000,
+    missing: Sequence[str] | None = None,
+    not_missing: Sequence[str] | None = None,
+    encoding: str | None = None,
+    cache: bool | str = "auto",
+) -> Splits:
+    """A table with headings in its first line. What is inferred and what is left out is said, in one line each.
+
+    Args:
+        path: a .csv, .tsv, .txt, .jsonl or .parquet file, also packed as .gz, .bz2, .xz or .zip.
+        target: heading of the column to predict. Rows without its value are left out.
+        task: "classification" or "regression"; None infers it.
+        test_path: a file with the rows to test on; None cuts them off `path`.
+        schema: a yaml file such as a run's schema.yaml, with `columns: {heading: kind}` for those not to be inferred;
+            a kind is numeric, boolean, categorical, date or ignore. `target:` in it stands in for the option.
+        ignore: headings of columns to leave out.
+        split: "random", "stratified", "group" or "time"; None is group or time if such a column is given, else
+            stratified for classes and random for numbers.
+        group: column whose equal values stay in one split, such as a patient. Not an input unless the schema says so.
+        time: column by which the latest rows test. Not an input unless the schema says so.
+        val_share: share of the rows of `path` that validate.
+        test_share: share of the rows of `path` that test.
+        split_seed: of the split.
+        fold: test on this one of `n_folds` parts, from 0; None makes no folds.
+        n_folds: parts.
+        max_categories: of one column; the rarest beyond that count as not seen.
+        missing: marks of missing values, beside the empty cell, NA, ?, - and the like.
+        not_missing: of these usual marks, those that are values in columns of text, such as NA for North America.
+        encoding: of files that are not UTF-8, such as shift_jis or cp1251; None is Windows-1252.
+        cache: stream the files once into mapped files of the cache folder, and hold only single columns in memory;
+            "auto" does where they take more than a quarter of the free memory.
+
+    Raises:
+        UserError: for options that do not fit, and a file that is no table or does not hold what it is said to.
+    """
+    given = _schema(schema)
+    target = given.get("target") if target is None else target
+    if path is None or target is None:
+        raise UserError("data=csv needs data.path=<file> and data.target=<heading of the column to predict>\n"
+                        f"quote a heading that is null: {QUOTED}")  # fmt: skip
+    if test_path and fold is not None:
+        raise UserError("data.fold tests on rows of data.path, data.test_path on those of another file: leave out one")
+    check_shares(val_share, test_share)
+    if max_categories < 1:
+        raise UserError(f"data.max_categories is at least 1; got {max_categories}")
+    if task not in (None, *TASKS.values()):
+        raise unknown("task of a table", task, set(TASKS.values()))
+    text = [heading(one) for one, kind in given["columns"].items() if kind == "categorical"]
+    reading = Reading(text, texts(missing), usual_marks(not_missing), None if encoding is None else str(encoding))
+    name, paths = Path(path).name, [Path(one).expanduser() for one in (path, test_path) if one]
+    table, n_own, place, mark, index, keep = read_own(paths, reading, cache)
+    names = table.column_names
+    quote = "" if isinstance(target, str) else f"\nquote a heading that is a number or a truth value: {QUOTED}"
+    target = as_written(target, names)
+    if target not in names:
+        raise _no_target(target, names, paths[0], reading, quote)
+    group, time = (None if one is None else as_written(one, names) for one in (group, time))
+    kinds = dict.fromkeys(filter(None, (group, time)), "ignore")
+    kinds |= {as_written(one, names): kind for one, kind in given["columns"].items()}
+    kinds |= dict.fromkeys(all_as_written(ignore, names), "ignore")
+    task = task or TASKS.get(kinds.pop(target, ""))
+    table = without_index(table, index, {target, *kinds})
+    goal = plain(table[target])
+    rows = _known(target, goal, place, mark, reading.not_missing)
+    own = rows[rows < n_own]
+    if len(own) < FEWEST:
+        raise UserError(f"there are {FEWEST} rows at least to learn from; {path} has {len(own)} with a '{target}'")
+    task = task or infer_task(target, goal, own, place)
+    if task == "classification":
+        _check_classes(target, goal, own, place)
+    split = split or _default_split(task, group, time)
+    if split == "stratified" and task == "regression":
+        raise UserError(f"split=stratified goes by classes; '{target}' is a number: data.split=random")
+    parts = split_rows(
+        split,
+        _by(split, table, goal, group, time, own, place),
+        val_share=val_share,
+        test_share=None if test_path else test_share,
+        split_seed=split_seed,
+        fold=fold,
+        n_folds=n_folds,
+    )
+    train, val, test = (own[part] for part in parts)
+    test = rows[rows >= n_own] if test_path else test
+    splits = table_splits(
+        name.split(".")[0],
+        table,
+        target,
+        train=train,
+        val=val,
+        test=test,
+        kinds=kinds,
+        task=task,
+        max_categories=max_categories,
+        reading={what: value for what, value in reading._asdict().items() if value and what != "text"},
+        place=place,
+        keep=keep,
+        licence=FACTS.licence,
+        source=FACTS.source,
+    )
+    counts = Counter(column.kind for column in splits.spec.columns)
+    print(f"{name}: {len(train):,} / {len(val):,} / {len(test):,} rows to train, validate and test, split: {split}; "
+          f"columns: {', '.join(f'{n:,} {kind}' for kind, n in counts.items())}")  # fmt: skip
+    say_twins(*map(sample_keys, (splits.train, splits.val, splits.test)))
+    return replace(splits, files={"schema.yaml": schema_yaml(splits.spec)})
+
+
+def _schema(path: str | None) -> dict[str, Any]:
+    if path is None:
+        return {"columns": {}}
+    file = Path(path).expanduser()
+    check_path(file)
+    values = read_yaml(file)
+    if not isinstance(values, Mapping) or not isinstance(values.get("columns", {}), Mapping):
+        raise UserError(f"data.schema={path} holds `columns:` with a line `heading: kind` for each; got {values!r:.80}")
+    for key in values:
+        if key not in ("target", "columns"):
+            raise unknown(f"entry of {path}", key, ("target", "columns"))
+    return {"columns": {}, **values}
+
+
+def _no_target(target: str, names: Sequence[str], path: Path, reading: Reading, quote: str) -> UserError:
+    row = row_with(path, reading, target)
+    hint = f"\nrow {row} has it: if it is the headings, delete the rows above it, or begin each of them with #"
+    where = f" (headings: first line of {path}, parted by comma, semicolon, tab or |)"
+    return UserError(f"{unknown('column', target, names)}{where}{hint if row else ''}{quote}")
+
+
+def _known(
+    target: str, goal: pa.Array, place: Place, mark: Callable[[str, int], str | None], not_missing: Sequence[str]
+) -> np.ndarray:
+    """The rows whose target is known; the others are left out, and said."""
+    without = missing(goal)
+    if without.any():
+        rows = np.flatnonzero(without)
+        first, marked = ", ".join(place(int(row)) for row in rows[:3]), mark(target, int(rows[0]))
+        values = ",".join(f"'{one}'" for one in (*not_missing, marked))
+        hint = f', marked {marked!r}; if that is a value: "data.not_missing=[{values}]"' if marked else ""
+        print(f"left out, '{target}' missing: {len(rows):,} of {len(goal):,} rows ({first}, ...){hint}")
+    return np.flatnonzero(~without)
+
+
+def _check_classes(target: str, goal: pa.Array, rows: np.ndarray, place: Place) -> None:
+    known = goal.take(pa.array(rows))
+    n = pc.count_distinct(known).as_py()
+    if 2 * n > len(known):
+        odd = np.isnan(as_numbers(known))
+        one = int(np.argmax(odd))  # the first that is no number, if there is one
+        fix = "write amounts as numbers without text" if odd.any() else "say data.task=regression if these are amounts"
+        raise UserError(f"classes have two rows each at least, on average; '{target}' has {n:,} different values in "
+                        f"{len(known):,} rows, such as {known[one].as_py()!r} in {place(int(rows[one]))}\n"
+                        f"{fix}, or predict another column")  # fmt: skip
+
+
+def _default_split(task: str, group: str | None, time: str | None) -> str:
+    if group or time:
+        return "group" if group else "time"
+    return "stratified" if task == "classification" else "random"
+
+
+def _by(
+    split: str,
+    table: pa.Table,
+    goal: pa.Array,
+    group: str | None,
+    time: str | None,
+    rows: np.ndarray,
+    place: Place,
+) -> np.ndarray:
+    """What the split goes by: a number for each of `rows`."""
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
+    name = {"group": group, "time": time}.get(split)
+    if split in ("group", "time") and name is None:
+        raise UserError(f"data.split={split} needs the column: data.{split}=<heading>")
+    column = goal if name is None else plain(found(table, name))
+    empty = missing(column)
+    refuse(
+        f"each row has its {split}, '{name}'", column, empty & np.isin(np.arange(len(empty)), rows), place, "fill it in"
+    )
+    if split == "time" and is_number(column.type):
+        return as_numbers(column)[rows]
+    if split == "time":
+        return read_dates(str(name), column, place).to_numpy()[rows]
+    return as_text(column).dictionary_encode().indices.fill_null(-1).to_numpy()[rows]

@@ -1,0 +1,31 @@
+"""Digits: handwritten digits as 64 counts of inked pixels, 0 to 16. 1,797 rows."""
+
+from zoo.data import DATA, Facts
+from zoo.data.splits import Splits
+from zoo.data.tables._sklearn import sklearn_splits
+
+FACTS = Facts(
+    task="classification",
+    rows="1,077 / 360 / 360",
+    inputs="64 numbers",
+    licence="CC BY 4.0",
+    source="E. Alpaydin, C. Kaynak, UCI Machine Learning Repository, 1998; in scikit-learn",
+)
+
+
+@DATA.register("digits")
+def digits(*, split_seed: int = 0, fold: int | None = None, n_folds: int = 5) -> Splits:
+    """1,077 / 360 / 360 rows of 64 numbers, ten classes; or one of `n_folds` folds as test split."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return sklearn_splits(
+        "digits",
+        bunch,
+        FACTS,
+        target="digit",
+        split_seed=split_seed,
+        fold=fold,
+        n_folds=n_folds,
+        classes=bunch.target_names,
+    )

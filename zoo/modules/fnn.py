@@ -1,8 +1,0 @@
-"""Feedforward networks on tables."""
-
-from zoo.modules.base import MODULES, ZooModule
-
-
-@MODULES.register("fnn")
-class FNNModule(ZooModule):
-    """Trains a feedforward network; batches hold `numeric` (batch, n_numeric). The shared step is all it needs."""

@@ -1,0 +1,175 @@
+"""report.html: what a training learnt and where it still errs, on one page that needs no network."""
+
+import csv
+import inspect
+import math
+import shlex
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from zoo.core.files import write_text
+from zoo.core.plain_yaml import yaml_of
+from zoo.core.run_folder import Run
+from zoo.data import DATA
+from zoo.data.splits import Splits
+from zoo.inference.predictor import Predictor
+from zoo.report.charts import Points, curves, table
+from zoo.report.sections import FINDINGS
+from zoo.report.text import facts, measured
+from zoo.tasks.base import TASKS
+
+Values = Mapping[str, Any]
+
+MEANINGS = {
+    "loss": "what training lowers, here without label smoothing and class weights",
+    "accuracy": "share of right answers",
+    "f1": "harmonic mean of precision and recall, averaged over the classes",
+    "auroc": "chance that a sample of a class ranks above one of another class; 0.5 is guessing",
+    "mse_scaled": "mean squared error of values standardised by the training split, as the literature gives it",
+    "mae_scaled": "mean absolute error of values standardised by the training split",
+    "mse": "mean squared error, in the series' own units",
+    "nats": "cross entropy of the next character; e to its power is how many characters it wavers between",
+    "bits": "cross entropy of the next character in bits: what the model would compress the text to",
+    "rmse": "root mean squared error, in the target's units; large errors weigh most",
+    "mae": "mean absolute error, in the target's units",
+    "r2": "share of the target's variance that is explained; 0 is answering the mean, 1 is perfect",
+}
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; --line: #8884; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
+h1 {{ font-size: 1.7rem; margin: 0; }}
+h2 {{ font-size: 1.2rem; margin: 2.5rem 0 .3rem; border-bottom: 1px solid var(--line); }}
+p {{ max-width: 46rem; margin: .4rem 0 1rem; }}
+.scroll, pre {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
+th, td {{ padding: .15rem 1rem .15rem 0; text-align: left; vertical-align: top; }}
+th {{ font-weight: 600; border-bottom: 1px solid var(--line); }}
+dl {{ display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; }}
+dt, small {{ opacity: .7; }}
+dd {{ margin: 0; overflow-wrap: anywhere; }}
+.grid {{ display: flex; flex-wrap: wrap; gap: .75rem; align-items: start; }}
+figure {{ margin: 0; max-width: 100%; }}
+.card {{ border: 1px solid var(--line); border-radius: .3rem; padding: .5rem; font-size: .85rem; }}
+.card > * {{ display: block; margin-bottom: .3rem; }}
+.card td {{ padding: 0 .8rem 0 0; }}
+.card td + td {{ padding: 0 0 0 .5rem; text-align: right; }}
+svg {{ max-width: 100%; height: auto; }}
+svg text {{ font-family: inherit !important; }}
+pre {{ background: #8881; padding: .7rem 1rem; border-radius: .3rem; font-size: .85rem; line-height: 1.4; }}
+summary {{ cursor: pointer; }}
+</style>
+<h1>{title}</h1>
+{body}
+</html>
+"""
+
+
+def write_report(
+    run: Run,
+    config: Values,
+    splits: Splits,
+    metrics: Values,
+    predictor: Predictor,
+    outputs: Tensor,
+    targets: Tensor,
+) -> None:
+    """Write `run.report`, one HTML file that needs nothing else.
+
+    Args:
+        run: whose files to read and write.
+        config: plain values, as the run was trained with.
+        splits: the data; samples of the test split are shown.
+        metrics: what metrics.json will hold.
+        predictor: the trained model.
+        outputs: on the test split, logits (n, n_classes) or values in the target's units (n, n_outputs).
+        targets: classes (n,) or values (n, n_outputs).
+    """
+    task = splits.spec.task
+    sections = (
+        _results(splits, metrics),
+        _learning(_history(run.history), predictor.task.score, metrics["epoch"]),
+        FINDINGS.get(task)(predictor, splits, outputs, targets) if task in FINDINGS.names() else "",
+        _usage(config, splits),
+    )
+    title = escape(f"{config['model']['name']} on {splits.spec.name}")
+    write_text(run.report, PAGE.format(title=title, body="\n".join(sections)))
+
+
+def _results(splits: Splits, metrics: Values) -> str:
+    header, *rows = measured(metrics)
+    sizes = [f"{len(split):,}" for split in (splits.train, splits.val, splits.test)]  # type: ignore[arg-type]
+    known = {
+        **facts(metrics),
+        "samples": "{} to train, {} to validate, {} to test".format(*sizes),
+        "data": f"{splits.spec.source or splits.spec.name} (licence: {splits.spec.licence or 'not stated'})",
+    }
+    listed = "".join(f"<dt>{name}<dd>{escape(fact)}" for name, fact in known.items())
+    return f"""<h2>Results</h2>
+<p>The test split was read once, after training: quote its column.</p>
+{table((*header, ""), [(*row, MEANINGS.get(row[0], "")) for row in rows])}<dl>{listed}</dl>"""
+
+
+def _history(path: Path) -> dict[str, Points]:
+    """Each column of metrics.csv as (epoch, value) points, without the epochs that lack a value."""
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {
+        name: [(float(row["epoch"]), float(row[name])) for row in rows if row[name] and math.isfinite(float(row[name]))]
+        for name in rows[0]
+    }
+
+
+def _learning(history: Mapping[str, Points], score: str, epoch: int) -> str:
+    charts = {
+        "loss": {"training": "train/loss", "validation": "val/loss"},
+        f"validation {score}": {"validation": f"val/{score}"},
+        "learning rate": {"learning rate": "lr"},
+    }
+    drawn = ""
+    for label, names in charts.items():
+        lines = {legend: history[name] for legend, name in names.items() if history.get(name)}
+        drawn += f"<figure>{curves(label, lines, epoch)}</figure>" if lines else ""
+    return f"""<h2>Learning curves</h2>
+<p>Both losses should fall; validation loss that rises while training loss still falls is overfitting. Training loss is
+the mean over an epoch, with the config's dropout and augmentation, so it may lie above validation loss. The dashed line
+marks the epoch whose weights were kept.</p><div class="grid">{drawn}</div>"""
+
+
+def _usage(config: Values, splits: Splits) -> str:
+    data = config["data"]
+    registered = data.get("reader", data["name"])
+    defaults = inspect.signature(DATA.get(registered)).parameters
+    given = {f"data.{key}": data[key] for key in data if key in defaults and data[key] != defaults[key].default}
+    own = config.get("zoo_path")
+    choices = {"model": config["model"]["name"], "data": registered, **given, "seed": config["seed"]}
+    choices |= {"zoo_path": own} if own else {}
+    command = shlex.join(["python", "scripts/train.py", *(f"{key}={value}" for key, value in choices.items())])
+    name, raw = next(iter(splits.spec.inputs.items()))
+    shape = " x ".join(str(size or axis) for size, axis in zip(raw.shape, raw.axes, strict=True))
+    add = f"zoo.add_path({own!r})\n" if own else ""
+    exactly = (
+        f"from pathlib import Path\n\nimport zoo\nfrom zoo.core.plain_yaml import read_yaml\n\n{add}"
+        "config = read_yaml(Path('config.yaml'))\nzoo.train(config | {'resume': None}, 'again')"
+    )
+    call = TASKS.get(splits.spec.task).call
+    load = f"import zoo\n\n{add}model = zoo.load('model.safetensors')\n{call}  # {name}: {shape}, {raw.dtype}"
+    return f"""<h2>Use it</h2><p>In the folder of this report. The file holds the preprocessing too, so it takes raw
+input:</p>{_code(load)}
+<h2>Repeat it</h2><p>With the defaults of this model and data:</p>{_code(command)}
+<p>With every setting of this run, callbacks and loggers aside, in the folder of this report:</p>{_code(exactly)}
+<details><summary>All settings (config.yaml)</summary>
+{_code(yaml_of(dict(config)))}</details>"""
+
+
+def _code(text: str) -> str:
+    return f"<pre>{escape(text)}</pre>"

@@ -1,0 +1,81 @@
+"""Metrics as plain text for a terminal."""
+
+import math
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo.core.console import visible
+
+Values = Mapping[str, Any]
+ONE_LINE = str.maketrans({"\n": "\\n", "\t": "\\t"})
+
+
+def number(value: float | None, spread: float = 1000.0) -> str:
+    """Four significant digits, of large numbers also four of their `spread`; a dash for what is not there or finite."""
+    if value is None or not math.isfinite(value):
+        return "-"
+    decimals = 3 - math.floor(math.log10(max(spread, 1e-3))) if spread < 1000 else 0
+    return f"{value:,.{decimals}f}" if abs(value) >= 1000 else f"{value:#.4g}"
+
+
+def spelled(values: Sequence[Any]) -> list[str]:
+    """A column as text: numbers with four significant digits, and more where those would not tell large ones apart."""
+    numbers = [value for value in values if isinstance(value, float) and math.isfinite(value)] or [0.0]
+    largest, spread = max(map(abs, numbers)), max(numbers) - min(numbers)
+    digits = 4 + max(0, int(math.log10(largest / (spread or 1.0)))) if largest > 1 else 4
+    return [f"{value:.{digits}g}" if isinstance(value, float) else str(value) for value in values]
+
+
+def measured(metrics: Values) -> list[tuple[str, ...]]:
+    """A header and a line for each metric, with a column for each split that was measured."""
+    splits = [key for split in ("train", "val", "test") for key in (split, f"{split} tta") if key in metrics]
+    names = metrics[splits[-1]]
+    return [("", *splits), *((name, *(number(metrics[split].get(name)) for split in splits)) for name in names)]
+
+
+def facts(metrics: Values) -> dict[str, str]:
+    """What else is known of a run, by name."""
+    known = {
+        "weights": metrics.get("weights"),
+        "data": metrics.get("data"),
+        "parameters": f"{metrics['n_parameters']:,}",
+        "epoch used": metrics.get("epoch"),
+        "seconds": ", ".join(f"{value:,.1f} {name}" for name, value in metrics["seconds"].items()),
+        "seed": metrics.get("seed"),
+        "device": metrics["device"],
+        "peak GiB": metrics.get("peak_gpu_gib"),
+    }
+    return {name: str(fact) for name, fact in known.items() if fact is not None}
+
+
+def metrics_table(metrics: Values, run_dir: str | Path | None) -> str:
+    """What was measured, as plain text; at most 100 wide where the folder's name allows.
+
+    Args:
+        metrics: what metrics.json holds.
+        run_dir: the folder it was written to, if any.
+    """
+    header, *rows = measured(metrics)
+    lines = [
+        textwrap.fill(fact, 98, initial_indent=f"{name:<12}", subsequent_indent=" " * 12, break_long_words=False)
+        for name, fact in facts(metrics).items()
+    ]
+    names = ("report.html", "model.safetensors", "metrics.json")
+    files = [Path(run_dir, name) for name in names] if run_dir is not None else []
+    written = [f"{'' if i else 'files':<12}{path}" for i, path in enumerate(filter(Path.exists, files))]
+    return "\n".join([columns(header, rows), *lines, *written])
+
+
+def columns(header: Sequence[str], rows: Iterable[Sequence[str]], n_left: int = 1) -> str:
+    """Text in columns: the first `n_left` aligned left, the others right. A cell is one line."""
+    lines = [[visible(cell).translate(ONE_LINE) for cell in line] for line in (header, *rows)]
+    widths = [max(12 * (i == 0), *map(len, column)) for i, column in enumerate(zip(*lines, strict=True))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i < n_left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
