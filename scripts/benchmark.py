@@ -11,7 +11,7 @@ import platform
 import sys
 from pathlib import Path
 
-from common import exit_codes, parsed
+from zoo.cli.common import exit_codes, parsed
 
 SUITES = sorted(path.stem for path in (Path(__file__).parent / "benchmarks").glob("[!_]*.py"))
 SETTINGS = {"output": Path, "docs": Path}

@@ -7,8 +7,7 @@ RUNS is a folder with finished runs of one model on one data set, such as
 import argparse
 from pathlib import Path
 
-from common import exit_codes
-
+from zoo.cli.common import exit_codes
 from zoo.core.console import print
 
 

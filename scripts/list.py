@@ -2,8 +2,7 @@
 
 import argparse
 
-from common import exit_codes
-
+from zoo.cli.common import exit_codes
 from zoo.core.console import print
 
 

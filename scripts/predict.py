@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from common import main
-
+from zoo.cli.common import main
 from zoo.core.console import print
 
 N_SHOWN = 10

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common import exit_codes, parsed
-from common import main as compose
+from zoo.cli.common import exit_codes, parsed
+from zoo.cli.common import main as compose
 
 FILE = "ensemble.safetensors"
 

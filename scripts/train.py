@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from common import main
-
+from zoo.cli.common import main
 from zoo.core.console import print
 
 

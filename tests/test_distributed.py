@@ -14,11 +14,11 @@ import pandas as pd
 import psutil
 import pytest
 import torch
-from common import outcome
 from conftest import ROOT
 from lightning.fabric.strategies.launchers import subprocess_script
 
 import zoo
+from zoo.cli.common import outcome
 from zoo.core.checkpoint_file import newest
 from zoo.core.processes import is_first
 from zoo.engine.processes import _watch_parent, lost_process, watch_processes

@@ -1,4 +1,4 @@
-"""Damaged inputs of every kind are refused, as scripts/fuzz.py shows at length; its guard sees what is forbidden."""
+"""Damaged inputs of every kind are refused, as tests/fuzzing shows at length; its guard sees what is forbidden."""
 
 import os
 import pickle
@@ -69,7 +69,7 @@ def test_the_guard_sees_what_the_code_has_caught(tmp_path):
     ],
 )
 def test_what_was_found(change, rule):
-    """Cases that scripts/fuzz.py came upon in its 100,000: half a pair of UTF-16, and outputs that fit no target."""
+    """Cases that the fuzzer came upon in its 100,000: half a pair of UTF-16, and outputs that fit no target."""
     spec = zoo.load_data("diabetes").spec.to_json()
     change(spec)
     with pytest.raises(zoo.UserError, match=rule):

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-import reliability
-import soak
+from maintain import reliability
+from soaking import run as soak
 
 from zoo.core.errors import UserError
 
@@ -16,7 +16,7 @@ def test_every_fault_has_a_test_with_its_promise():
 
 
 def test_the_page_is_up_to_date():
-    assert reliability.PAGE.read_text() == reliability.page(), "run python scripts/reliability.py"
+    assert reliability.PAGE.read_text() == reliability.page(), "run python scripts/maintain/reliability.py"
 
 
 @pytest.mark.long

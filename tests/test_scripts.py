@@ -45,7 +45,7 @@ def test_a_sweep_of_many_settings_is_named_by_what_differs_wherever_its_flag_sta
 
 def excluded(words, monkeypatch):
     """The settings that a sweep's folders are not named by, and whether they are named by numbers."""
-    common = importlib.import_module("common")
+    common = importlib.import_module("zoo.cli.common")
     monkeypatch.setattr(sys, "argv", ["train.py", *words])
     common._name_jobs()
     (keys,) = [word.partition("=")[2] for word in sys.argv if "exclude_keys" in word] or [""]
@@ -213,7 +213,7 @@ def test_list_is_told_apart_by_pattern(script):
 
 
 def test_the_readmes_table_is_up_to_date(script):
-    done = script("table", "--check")
+    done = script("maintain/table", "--check")
     assert done.code == 0, done.err
 
 

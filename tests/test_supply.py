@@ -4,7 +4,7 @@ import json
 import re
 
 from conftest import ROOT
-from licences import left_out, requirements
+from maintain.licences import left_out, requirements
 from packaging.utils import canonicalize_name
 
 ENTRY = re.compile(r"^([\w.-]+)==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)

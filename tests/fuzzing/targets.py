@@ -83,7 +83,7 @@ def release(folder: Path) -> Target:
 
 def card(folder: Path) -> Target:
     """The card of a pretrained file: its text, or what it says."""
-    from zoo.inference import weights_file as pretrained
+    from zoo.inference import pretrained
 
     valid = seeds.card(folder / "model.safetensors")
 

@@ -1,4 +1,4 @@
-"""Damage everything that the zoo reads, and see it refused: python scripts/fuzz.py [target ...] [key=value ...].
+"""Damage everything that the zoo reads, and see it refused: python tests/fuzzing/run.py [target ...] [key=value ...].
 
 cases=100000 of each target; seed=0 of what is drawn; minutes= that a target may take, none by default.
 output=FILE.json also writes the figures there, beside those of other targets.
@@ -18,7 +18,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from common import exit_codes, parsed
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # of the package that this file is in
+
+from zoo.cli.common import exit_codes, parsed
 
 SETTINGS = {"cases": int, "seed": int, "minutes": float, "output": str}
 VERSIONS = ("torch", "safetensors", "numpy", "pandas", "pyarrow", "pillow", "soundfile", "hydra-core", "PyYAML")
@@ -39,7 +41,6 @@ def run(
 ) -> list[dict[str, Any]]:
     """Fuzz each target in a process of its own, print a table, and write it where `output` says after each target."""
     from fuzzing.cases import TARGETS
-
     from zoo.core.errors import unknown
 
     for name in names:

@@ -1,4 +1,4 @@
-"""Kill trainings, or let them run long: python scripts/soak.py kills|memory [key=value ...].
+"""Kill trainings, or let them run long: python tests/soaking/run.py kills|memory [key=value ...].
 
 kills [n=300] [hours=] [seed=0]: kills trainings of each family, and of several seeds, with SIGKILL at random moments,
     each second time inside a save, resumes them until they end, and compares what they leave with an unbroken
@@ -10,11 +10,16 @@ docs=FOLDER also writes the figures there, as <what>.json, and of memory a pictu
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
-from benchmark import machine
-from common import exit_codes, parsed
+ROOT = Path(__file__).resolve().parents[2]
+sys.path += [str(ROOT / "tests"), str(ROOT / "scripts")]
+
+from benchmark import machine  # noqa: E402
+
+from zoo.cli.common import exit_codes, parsed  # noqa: E402
 
 KINDS: dict[str, dict[str, Any]] = {
     "kills": {"n": 300, "hours": None, "seed": 0, "docs": None},

@@ -13,12 +13,12 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "licences.md"
 HEAD = """# Licences
 
 The zoo itself is under the MIT licence. The licences of packages are those that their own metadata state, on Linux.
-`python scripts/licences.py` writes this page.
+`python scripts/maintain/licences.py` writes this page.
 
 """
 
@@ -29,7 +29,7 @@ def main() -> None:
     if not parser.parse_args().check:
         PAGE.write_text(page())
     elif names := left_out():
-        sys.exit(f"docs/licences.md leaves out {', '.join(names)}: run python scripts/licences.py")
+        sys.exit(f"docs/licences.md leaves out {', '.join(names)}: run python scripts/maintain/licences.py")
 
 
 def left_out() -> list[str]:

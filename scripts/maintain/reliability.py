@@ -1,9 +1,9 @@
-"""Prove what docs/reliability.md promises: python scripts/reliability.py [prove|oldest|newest].
+"""Prove what docs/reliability.md promises: python scripts/maintain/reliability.py [prove|oldest|newest].
 
 With prove it first runs the tests of all faults; with oldest or newest the whole suite, in an environment of the
 oldest or newest versions that pyproject.toml allows (SECURITY.md says how to make one). Then, as without, it writes
-the page from the tests' docstrings, from what came of them when they last ran, and from the figures of scripts/soak.py
-and scripts/fuzz.py in docs/reliability/.
+the page from the tests' docstrings, from what came of them when they last ran, and from the figures of
+tests/soaking/run.py and tests/fuzzing/run.py in docs/reliability/.
 """
 
 import argparse
@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from common import exit_codes
+from zoo.cli.common import exit_codes
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "scripts"))
 FIGURES, PAGE = ROOT / "docs" / "reliability", ROOT / "docs" / "reliability.md"
 NAME = re.compile(r"test_fault_(\d\d)_\w+")
 ENDS = ("oldest", "newest")
@@ -76,8 +77,7 @@ def suite(end: str) -> None:
     Raises:
         UserError: a test failed.
     """
-    from licences import requirements
-
+    from maintain.licences import requirements
     from zoo.core.errors import UserError
 
     counts = Counter(outcome for _, outcome in _outcomes(*(f"--deselect={test}" for test in OF_PAGES)))
@@ -111,7 +111,8 @@ def page() -> str:
 
 def _head() -> Iterator[str]:
     yield "# What is promised, and when it was last proved\n"
-    yield "Written by `python scripts/reliability.py`; `python scripts/reliability.py prove` runs the tests anew."
+    command = "python scripts/maintain/reliability.py"
+    yield f"Written by `{command}`; `{command} prove` runs the tests anew."
     yield "The tests are in tests/faults; `pytest -m faults` runs them all.\n"
 
 
@@ -132,9 +133,9 @@ def _kills() -> Iterator[str]:
     if told:
         yield "## Killed at random\n"
         yield (
-            f"`python scripts/soak.py kills docs=docs/reliability`: {told['kills']} times a training was killed with "
-            f"SIGKILL, {told['inside a save']} of them inside a save, and {told['trainings']} trainings came to their "
-            f"end by resuming, in {told['seconds']:,} s. Files that differed from the unbroken training's: "
+            f"`python tests/soaking/run.py kills docs=docs/reliability`: {told['kills']} times a training was killed "
+            f"with SIGKILL, {told['inside a save']} of them inside a save, and {told['trainings']} trainings came to "
+            f"their end by resuming, in {told['seconds']:,} s. Files that differed from the unbroken training's: "
             f"{len(told['differences'])}."
         )
         yield f"\nOn: {told['machine']}\n"
@@ -144,7 +145,7 @@ def _memory() -> Iterator[str]:
     told = _figures("memory")
     if told:
         yield "## Memory of long trainings\n"
-        yield "`python scripts/soak.py memory docs=docs/reliability`, each training in a process of its own:\n"
+        yield "`python tests/soaking/run.py memory docs=docs/reliability`, each training in a process of its own:\n"
         yield "| training | steps | MiB at the end | MiB a 1,000 steps | run folder MiB |"
         yield "| --- | --- | --- | --- | --- |"
         for name, entry in told["trainings"].items():
@@ -159,8 +160,8 @@ def _fuzz() -> Iterator[str]:
     told = _figures("fuzz")
     if told:
         yield "## Damaged files, overrides, and settings together\n"
-        yield "`python scripts/fuzz.py output=docs/reliability/fuzz.json`: violations are crashes, hangs, code run,"
-        yield "writes elsewhere, two gigabytes and more:\n"
+        yield "`python tests/fuzzing/run.py output=docs/reliability/fuzz.json`: violations are crashes, hangs, code"
+        yield "run, writes elsewhere, two gigabytes and more:\n"
         yield "| target | cases | refused | accepted | seconds | violations |\n| --- | --- | --- | --- | --- | --- |"
         for row in told["targets"]:
             numbers = [f"{row[key]:,}" for key in ("cases", "refused", "accepted", "seconds")]
@@ -176,7 +177,7 @@ def _ranges() -> Iterator[str]:
     told = _figures("ranges")
     if told:
         yield "## The ends of the ranges of versions\n"
-        yield "The whole suite, by `python scripts/reliability.py oldest` and `newest`:\n"
+        yield "The whole suite, by `python scripts/maintain/reliability.py oldest` and `newest`:\n"
         yield "| end | passed | skipped | versions |\n| --- | --- | --- | --- |"
         for end in filter(told.get, ENDS):
             row = told[end]

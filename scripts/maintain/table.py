@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-README = Path(__file__).resolve().parent.parent / "README.md"
-START, END = "<!-- table: written by scripts/table.py -->\n", "<!-- end of table -->"
+README = Path(__file__).resolve().parents[2] / "README.md"
+START, END = "<!-- table: written by scripts/maintain/table.py -->\n", "<!-- end of table -->"
 HEAD = """| weights | test score: this file | mean ± deviation (seeds) | parameters | size | fitting | trained on |
 |---|---|---|---|---|---|---|
 """
@@ -21,7 +21,7 @@ def main() -> None:
     _, _, after = rest.partition(END)
     new = before + START + table() + END + after
     if check and new != text:
-        sys.exit("README.md is out of date: run python scripts/table.py")
+        sys.exit("README.md is out of date: run python scripts/maintain/table.py")
     README.write_text(new)
 
 

@@ -1,9 +1,9 @@
-"""Make a pretrained file and its card of finished runs: python scripts/release.py NAME RUNS."""
+"""Make a pretrained file and its card of finished runs: python scripts/maintain/release.py NAME RUNS."""
 
 import argparse
 from pathlib import Path
 
-from common import exit_codes
+from zoo.cli.common import exit_codes
 
 
 def main() -> None:

@@ -29,8 +29,7 @@ class Summary(Callback):
 
     def on_job_end(self, config: Any, job_return: JobReturn, **_: Any) -> None:
         """Tell and note a failure; a signal ends the whole sweep."""
-        from common import end, outcome
-
+        from zoo.cli.common import end, outcome
         from zoo.core.errors import InterruptedTraining
         from zoo.core.processes import is_first
         from zoo.report.sweep import note_failure

@@ -1,1 +1,0 @@
-"""What scripts/soak.py runs, a file for each kind."""

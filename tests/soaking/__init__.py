@@ -1,0 +1,1 @@
+"""What tests/soaking/run.py runs, a file for each kind."""
