@@ -1,5 +1,6 @@
-"""Every registered architecture, on a spec of its family."""
+"""Every registered architecture, on every kind of data that it takes."""
 
+import dataclasses
 import inspect
 import re
 
@@ -17,21 +18,23 @@ from zoo.models import MODELS
 from zoo.models.cnn._layers import Convolution
 from zoo.models.cnn.convnext import Block
 from zoo.models.cnn.fast import FastCNN, Residual
+from zoo.models.cnn.inception_time import MaskedBatchNorm
 from zoo.models.cost import multiply_adds
+from zoo.models.rnn._recurrent import Recurrent
 from zoo.tasks import create_task
 
 SPECS = {
-    "fnn": DataSpec(
+    "table": DataSpec(
         "table", "classification", {"numeric": Input((6,), "float32", ("n_numeric",), 0)}, 3, class_names="abc"
     ),
-    "cnn": DataSpec(
+    "images": DataSpec(
         "images",
         "classification",
         {"image": Input((3, 28, 28), "uint8", ("in_channels", "image_height", "image_width"), 0)},
         3,
         class_names="abc",
     ),
-    "rnn": DataSpec(
+    "sequences": DataSpec(
         "sequences",
         "classification",
         {"sequence": Input((None, 4), "float32", ("time", "n_channels"), 1), "lengths": Input((), "int64")},
@@ -39,12 +42,14 @@ SPECS = {
         class_names="abc",
     ),
 }
-RECURRENT = zoo.list_models("rnn/*")
+READ_SEQUENCES = zoo.list_models(spec=SPECS["sequences"])
+RECURRENT = [name for name in READ_SEQUENCES if issubclass(MODELS.get(name), Recurrent)]
 POOLINGS = ("last", "mean", "max", "attention")
 
 
 def spec_of(name):
-    return SPECS[name.split("/")[0]]
+    """The data that a model takes."""
+    return next(spec for spec in SPECS.values() if name in zoo.list_models(spec=spec))
 
 
 def build(name, **kwargs):
@@ -57,7 +62,7 @@ every_model = pytest.mark.parametrize("name", zoo.list_models())
 
 @every_model
 @pytest.mark.parametrize("n", [1, 5])
-def test_shapes(name, n):
+def test_an_output_and_features_for_each_sample(name, n):
     model, inputs = build(name).eval(), probe_inputs(spec_of(name), n)
     assert model(**inputs).shape == (n, 3)
     assert model.features(**inputs).shape[0] == n
@@ -73,7 +78,7 @@ def test_every_parameter_gets_a_finite_gradient(name):
 
 
 @every_model
-def test_overfits_one_batch(name):
+def test_every_model_overfits_one_batch(name):
     model, inputs = build(name), probe_inputs(spec_of(name), 6)
     inputs = {key: value.clamp(min=5) if key == "lengths" else value for key, value in inputs.items()}
     target, task = torch.tensor([0, 1, 2, 0, 1, 2]), create_task(spec_of(name))
@@ -97,7 +102,7 @@ def test_a_batch_equals_its_rows(name):
 
 
 @every_model
-def test_save_and_load_is_bitwise_equal(name, tmp_path):
+def test_a_saved_model_loads_bit_for_bit(name, tmp_path):
     from zoo.inference.weights_file import load_file, save_file
 
     model, inputs = build(name).eval(), probe_inputs(spec_of(name), 3)
@@ -108,35 +113,58 @@ def test_save_and_load_is_bitwise_equal(name, tmp_path):
 
 
 @every_model
-def test_yaml_spells_every_keyword_with_its_default(name):
+def test_the_yaml_spells_every_keyword_with_its_default(name):
     section = yaml.safe_load((ROOT / "conf" / "model" / f"{name}.yaml").read_text())["model"]
     assert section.pop("name") == name
     assert section == MODELS.get(name).defaults()
 
 
 @every_model
-def test_documented(name):
+def test_model_and_module_have_docstrings(name):
     network = MODELS.get(name)
     assert inspect.getdoc(inspect.getmodule(network))
     assert inspect.getdoc(network)
 
 
+def padded_and_alone(model):
+    """Outputs for sequences padded to one length with large values, and for each sequence alone."""
+    sequence, lengths = torch.full((3, 12, 4), 1e3), torch.tensor([8, 5, 1])
+    for index, length in enumerate(lengths):
+        sequence[index, :length] = torch.randn(length, 4)
+    alone = [
+        model(sequence=sequence[i : i + 1, :length], lengths=lengths[i : i + 1]) for i, length in enumerate(lengths)
+    ]
+    return model(sequence=sequence, lengths=lengths), torch.cat(alone)
+
+
+@pytest.mark.parametrize("name", READ_SEQUENCES)
+def test_padding_never_changes_an_output(name):
+    torch.testing.assert_close(*padded_and_alone(build(name).eval()), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", READ_SEQUENCES)
+def test_padding_never_changes_what_is_learnt(name):
+    """Outputs in training mode, gradients and statistics are equal whatever the padding holds, and at any length."""
+    torch.manual_seed(0)
+    sequence, lengths = torch.randn(3, 8, 4), torch.tensor([8, 5, 2])
+    steps = torch.arange(12)[:, None]
+    longer = torch.cat([sequence, torch.randn(3, 4, 4)], 1).where(steps < lengths[:, None, None], 1e3)
+    one, other = build(name), build(name)
+    outputs = [model(sequence=x, lengths=lengths) for model, x in ((one, sequence), (other, longer))]
+    torch.testing.assert_close(*outputs, rtol=1e-4, atol=1e-5)
+    for output in outputs:
+        output.square().sum().backward()
+    for theirs, ours in zip(one.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(other.state_dict(), one.state_dict(), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", RECURRENT)
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_padding_never_changes_an_output(name, pooling, bidirectional):
+def test_padding_never_changes_a_pooled_output(name, pooling, bidirectional):
     model = build(name, pooling=pooling, bidirectional=bidirectional, depth=2).eval()
-    inputs = probe_inputs(spec_of(name), 3)
-    lengths = torch.tensor([8, 5, 1])
-    padded = torch.cat([inputs["sequence"], torch.full((3, 4, 4), 1e3)], dim=1)
-    for index, length in enumerate(lengths):
-        padded[index, length:] = 1e3
-    together = model(sequence=padded, lengths=lengths)
-    alone = [
-        model(sequence=inputs["sequence"][i : i + 1, :length], lengths=lengths[i : i + 1])
-        for i, length in enumerate(lengths)
-    ]
-    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(*padded_and_alone(model), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", RECURRENT)
@@ -167,7 +195,7 @@ def test_bidirectional_step_is_refused():
 
 @pytest.mark.parametrize(("depth", "parameters"), [(20, 269_722), (32, 464_154), (44, 658_586), (56, 853_018)])
 def test_resnet_has_the_published_size(depth, parameters):
-    spec = SPECS["cnn"]
+    spec = SPECS["images"]
     spec = DataSpec("cifar10", spec.task, {"image": Input((3, 32, 32), "uint8", spec.inputs["image"].axes, 0)}, 10)
     model = zoo.create_model("cnn/resnet", spec, depth=depth)
     assert sum(p.numel() for p in model.network.parameters()) == parameters
@@ -187,7 +215,7 @@ def test_resnet_has_the_published_size(depth, parameters):
 )
 def test_the_others_have_the_published_size(name, kwargs, millions):
     with torch.device("meta"):
-        model = zoo.create_model(f"cnn/{name}", SPECS["cnn"], **kwargs)
+        model = zoo.create_model(f"cnn/{name}", SPECS["images"], **kwargs)
     assert sum(p.numel() for p in model.network.parameters()) / 1e6 == pytest.approx(millions, abs=0.06)
 
 
@@ -196,7 +224,7 @@ def test_the_others_have_the_published_size(name, kwargs, millions):
 )
 def test_networks_of_torchvision_read_small_images(architecture):
     model = build("cnn/torchvision", architecture=architecture).eval()
-    assert model(**probe_inputs(SPECS["cnn"], 2)).shape == (2, 3)
+    assert model(**probe_inputs(SPECS["images"], 2)).shape == (2, 3)
 
 
 @pytest.fixture
@@ -265,6 +293,23 @@ def test_weights_of_torchvision_that_cannot_be_had_have_a_place(fetched_from, tm
         build("cnn/torchvision", pretrained=True).network.fit([])
 
 
+def test_masked_statistics_are_those_of_the_valid_steps():
+    torch.manual_seed(0)
+    x, valid = torch.randn(3, 5, 7), torch.arange(7) < torch.tensor([7, 3, 1])[:, None, None]
+    ours, theirs = MaskedBatchNorm(5), torch.nn.BatchNorm1d(5)
+    steps = x.movedim(1, 2)[valid[:, 0]]  # (11, 5)
+    torch.testing.assert_close(ours(x, valid).movedim(1, 2)[valid[:, 0]], theirs(steps))
+    torch.testing.assert_close(ours.running_mean, theirs.running_mean)
+    torch.testing.assert_close(ours.running_var, theirs.running_var)
+
+
+def test_a_convolution_refuses_targets_of_each_step():
+    step = Input((None,), "int64", ("time",))
+    spec = dataclasses.replace(SPECS["sequences"], task="language_modelling", target=step)
+    with pytest.raises(UserError, match="each step has a target; take model=rnn"):
+        zoo.create_model("cnn/inception_time", spec)
+
+
 def test_lenet5_has_the_published_layers():
     shapes = [tuple(p.shape) for p in build("cnn/lenet5").parameters() if p.dim() > 1]
     assert shapes == [(6, 3, 5, 5), (16, 6, 5, 5), (120, 400), (84, 120), (3, 84)]
@@ -284,20 +329,22 @@ def test_mlp_residual_and_norms(norm, kind):
 @pytest.mark.parametrize(
     ("name", "data", "kwargs", "message"),
     [
-        ("cnn/smal", "cnn", {}, "cnn/small"),
-        ("cnn/small", "cnn", {"wdth": 3}, "width"),
-        ("cnn/small", "rnn", {}, "takes image; data sequences offers sequence, lengths"),
-        ("fnn/mlp", "fnn", {"activation": "rleu"}, "relu"),
-        ("fnn/mlp", "fnn", {"depth": 0}, "at least 1"),
-        ("fnn/mlp", "fnn", {"dropout": float("nan")}, "finite number"),
-        ("cnn/resnet", "cnn", {"depth": 21}, "6 n"),
-        ("cnn/vgg", "cnn", {"depth": 12}, "11, 13, 16 or 19"),
-        ("cnn/wide_resnet", "cnn", {"depth": 20}, "6 n"),
-        ("cnn/densenet", "cnn", {"growth": 0}, "growth is above 0"),
-        ("cnn/convnext", "cnn", {"depth": 8}, "multiple of 6"),
-        ("cnn/torchvision", "cnn", {"architecture": "resnet81"}, "resnet18"),
-        ("cnn/torchvision", "cnn", {"architecture": "inception_v3"}, "28 by 28"),
-        ("rnn/gru", "rnn", {"pooling": "lats"}, "last"),
+        ("cnn/smal", "images", {}, "cnn/small"),
+        ("cnn/small", "images", {"wdth": 3}, "width"),
+        ("cnn/small", "sequences", {}, "takes image; data sequences offers sequence, lengths"),
+        ("fnn/mlp", "table", {"activation": "rleu"}, "relu"),
+        ("fnn/mlp", "table", {"depth": 0}, "at least 1"),
+        ("fnn/mlp", "table", {"dropout": float("nan")}, "finite number"),
+        ("cnn/resnet", "images", {"depth": 21}, "6 n"),
+        ("cnn/vgg", "images", {"depth": 12}, "11, 13, 16 or 19"),
+        ("cnn/wide_resnet", "images", {"depth": 20}, "6 n"),
+        ("cnn/densenet", "images", {"growth": 0}, "growth is above 0"),
+        ("cnn/convnext", "images", {"depth": 8}, "multiple of 6"),
+        ("cnn/torchvision", "images", {"architecture": "resnet81"}, "resnet18"),
+        ("cnn/torchvision", "images", {"architecture": "inception_v3"}, "28 by 28"),
+        ("rnn/gru", "sequences", {"pooling": "lats"}, "last"),
+        ("cnn/inception_time", "sequences", {"kernel": 40}, "kernel is odd, such as 39; got 40"),
+        ("cnn/inception_time", "images", {}, "takes sequence, lengths; data images offers image"),
     ],
 )
 def test_mistakes_name_the_fix(name, data, kwargs, message):

@@ -16,6 +16,10 @@ SETTINGS = {
         *("model=cnn", "trainer.max_epochs=1", "~data.augment.warp", "data.batch_size=750", "trainer.keep=best"),
         "trainer.precision=32-true",  # "auto" rounds to 16 bits on some processors
     ),
+    "cnn, over sequences of many lengths": (
+        *("model=cnn/inception_time", "model.width=4", "trainer.max_epochs=1", "data.augment.noise=null"),
+        *("data.batch_size=81", "trainer.precision=32-true"),
+    ),
 }
 
 

@@ -89,7 +89,7 @@ def test_each_token_is_followed_by_its_target_once():
     assert torch.equal(train["tokens"].flatten()[1:299], train["target"].flatten()[:298])
 
 
-@pytest.mark.parametrize("name", zoo.list_models("rnn/*"))
+@pytest.mark.parametrize("name", zoo.list_models(spec=text().spec))
 def test_an_evaluation_carries_the_state_over_the_whole_text(name):
     splits = text(length=2100)
     torch.manual_seed(0)
@@ -108,7 +108,7 @@ def test_an_evaluation_carries_the_state_over_the_whole_text(name):
     assert metrics["bits"] == pytest.approx(nats / math.log(2), abs=1e-5)
 
 
-@pytest.mark.parametrize("name", zoo.list_models("rnn/*"))
+@pytest.mark.parametrize("name", zoo.list_models(spec=text().spec))
 def test_a_language_model_never_looks_ahead_and_steps_alike(name):
     splits = text()
     model = zoo.create_model(name, splits.spec, width=8).eval()

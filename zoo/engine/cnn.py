@@ -1,8 +1,8 @@
-"""Convolutional networks on images."""
+"""Convolutional networks, over images or sequences."""
 
 from zoo.engine.module import MODULES, ZooModule
 
 
 @MODULES.register("cnn")
 class CNNModule(ZooModule):
-    """Trains a convolutional network; batches hold `image` (batch, channels, height, width)."""
+    """Trains a convolutional network."""

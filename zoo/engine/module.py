@@ -92,8 +92,17 @@ class ZooModule(L.LightningModule):
         return model
 
     def inputs(self, batch: Batch) -> Batch:
-        """The batch less its target, as the model takes it."""
-        return {name: value for name, value in batch.items() if name != "target"}
+        """The inputs of a batch, without the steps that are padding in every sequence.
+
+        On a GPU these steps stay: to know the longest sequence would wait for all work under way.
+        """
+        inputs = {name: value for name, value in batch.items() if name != "target"}
+        lengths = inputs.get("lengths")
+        if lengths is None or lengths.is_cuda:
+            return inputs
+        longest = int(lengths.max())
+        padded = [name for name, value in self.task.spec.inputs.items() if value.shape[:1] == (None,)]
+        return {name: value[:, :longest] if name in padded else value for name, value in inputs.items()}
 
     def on_fit_start(self) -> None:
         """Bring a teacher to the student's device."""

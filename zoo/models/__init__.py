@@ -17,9 +17,9 @@ MODELS: "Registry[type[Network]]" = Registry("model", "MODELS", Path(__file__).p
 _ABSENT: dict[str, Any] = {"n_numeric": 0, "n_channels": 0, "cardinalities": ()}  # sizes of inputs that need not be
 
 
-def list_models(pattern: str = "*") -> list[str]:
-    """Names of the architectures that match a shell pattern, such as "cnn/*"."""
-    return MODELS.names(pattern)
+def list_models(pattern: str = "*", *, spec: DataSpec | None = None) -> list[str]:
+    """List the architectures that match a shell pattern, such as "cnn/*", and that fit the data of `spec`, if given."""
+    return [name for name in MODELS.names(pattern) if spec is None or not _misfit(name, spec)]
 
 
 def create_model(name: str, spec: DataSpec, **kwargs: Any) -> "Model":
@@ -57,8 +57,8 @@ def check_fit(name: str, spec: DataSpec) -> None:
     """Raise UserError unless data set and model speak of the same inputs and sizes."""
     problem = _misfit(name, spec)
     if problem:
-        fitting = [other for other in MODELS.names() if not _misfit(other, spec)]
-        raise UserError(f"{problem}\nmodels that fit data={spec.name}: {', '.join(fitting) or 'none'}")
+        fitting = ", ".join(list_models(spec=spec)) or "none"
+        raise UserError(f"{problem}\nmodels that fit data={spec.name}: {fitting}")
 
 
 def _misfit(name: str, spec: DataSpec) -> str | None:
