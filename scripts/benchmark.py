@@ -28,11 +28,11 @@ def main() -> None:
 
 def run(name: str, settings: dict[str, Path]) -> None:
     """Measure a suite, print its table, and write what `settings` ask for."""
-    from zoo.core.errors import unknown
+    from zoo.core.errors import unknown_name
     from zoo.report.text import columns
 
     if name not in SUITES:
-        raise unknown("suite", name, SUITES)
+        raise unknown_name("suite", name, SUITES)
     suite = importlib.import_module(f"benchmarks.{name}")
     print(machine(), flush=True)
     measures = []

@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from zoo.cli.common import exit_codes
-from zoo.core.console import print
+from zoo.core.console import echo
 
 
 def main() -> None:
@@ -29,8 +29,8 @@ def run(runs: Path, output: Path) -> None:
     weights = [run.weights for run in finished_runs(runs)]
     card = ensemble(weights, output)
     header, *rows = measured(card["metrics"])
-    print(columns(header, rows))
-    print(f"{len(weights)} models in {output}")
+    echo(columns(header, rows))
+    echo(f"{len(weights)} models in {output}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from typing import Any
 
 from zoo.cli.common import main
-from zoo.core.console import print
+from zoo.core.console import echo
 
 
 def run(config: dict[str, Any], _: Any) -> None:
@@ -18,7 +18,7 @@ def run(config: dict[str, Any], _: Any) -> None:
         run_dir=config["run_dir"],
         tta=config["tta"],
     )
-    print(metrics_table(metrics, config["run_dir"]))
+    echo(metrics_table(metrics, config["run_dir"]))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import argparse
 
 from zoo.cli.common import exit_codes
-from zoo.core.console import print
+from zoo.core.console import echo
 
 
 def main() -> None:
@@ -26,11 +26,11 @@ def main() -> None:
         if arguments.zoo_path:
             zoo.add_path(arguments.zoo_path)
         if kind == "data":
-            print(data_table(zoo.list_data(pattern)))
+            echo(data_table(zoo.list_data(pattern)))
             return
         for title, (setting, names) in kinds.items():
             if kind in (None, title):
-                print(f"{title} ({setting})", *(names(pattern) or ["none match"]), sep="\n  ")
+                echo(f"{title} ({setting})", *(names(pattern) or ["none match"]), sep="\n  ")
 
 
 def data_table(names: list[str]) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from zoo.cli.common import main
-from zoo.core.console import print
+from zoo.core.console import echo
 
 
 def run(config: dict[str, Any], composed: Any) -> float | None:
@@ -22,12 +22,12 @@ def run(config: dict[str, Any], composed: Any) -> float | None:
     config["run_dir"] = HydraConfig.get().runtime.output_dir
     if config["seeds"] is not None:
         several = train_seeds(config, config["run_dir"], callbacks, loggers)
-        print(write_summary(config["run_dir"]))
+        echo(write_summary(config["run_dir"]))
         return sum(metrics["val"]["loss"] for metrics in several) / len(several)
     metrics = train(config, config["run_dir"], callbacks, loggers)
     if not metrics:
         return None  # a process other than the first
-    print(metrics_table(metrics, config["run_dir"]))
+    echo(metrics_table(metrics, config["run_dir"]))
     return metrics["val"]["loss"]
 
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import zoo
+from zoo.core.atomic_files import check_output_path
 from zoo.core.errors import UserError
-from zoo.core.files import check_output
 from zoo.core.spec import Column, DataSpec, Input
 from zoo.data.splits import NamedBatch
 from zoo.inference.predictor import Predictor, predict_file
@@ -121,11 +121,11 @@ def test_the_input_is_never_written_over(model, tmp_path, name):
     with pytest.raises(UserError, match="over what it is made from"):
         predict_file(model, source, output)
     assert path.read_bytes() == before
-    check_output(tmp_path / "answers.csv", [path])
+    check_output_path(tmp_path / "answers.csv", [path])
     with pytest.raises(
         UserError, match=r"the output is a file; .* is a folder: give a name in it, such as .*answers.csv"
     ):
-        check_output(tmp_path, [path])
+        check_output_path(tmp_path, [path])
 
 
 def classes(*names: str) -> DataSpec:

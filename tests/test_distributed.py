@@ -20,7 +20,7 @@ from lightning.fabric.strategies.launchers import subprocess_script
 import zoo
 from zoo.cli.common import outcome
 from zoo.core.checkpoint_file import newest
-from zoo.core.processes import is_first
+from zoo.core.rank_zero import is_rank_zero
 from zoo.engine.processes import _watch_parent, lost_process, watch_processes
 
 CLUSTER = ROOT / "scripts" / "cluster"
@@ -133,7 +133,7 @@ def test_one_process_is_the_first(monkeypatch, variables, first):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert is_first() == first
+    assert is_rank_zero() == first
 
 
 # -- a process that is killed

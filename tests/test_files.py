@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from zoo.core.atomic_files import write_text
 from zoo.core.errors import UserError
-from zoo.core.files import write_text
-from zoo.data.sources import download as files
+from zoo.data.sources import published
 
 CONTENT = b"published bytes" * 100
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -105,20 +105,20 @@ def test_own_files_are_read_packed_or_not(folders, suffix, pack):
     own, cache = folders
     (own / f"set.bin{suffix}").write_bytes(pack(CONTENT))
     own.chmod(0o555)
-    assert files.read("set.bin", SHA256, []) == CONTENT
+    assert published.read_data_file("set.bin", SHA256, []) == CONTENT
     assert (cache / "set.bin").exists() == bool(suffix)  # unpacked once
-    assert files.read("set.bin", SHA256, []) == CONTENT
+    assert published.read_data_file("set.bin", SHA256, []) == CONTENT
 
 
 def test_a_file_that_is_wanted_packed_stays_so(folders):
     (folders[0] / "set.bin.gz").write_bytes(PACKED)
-    assert files.read("set.bin.gz", hashlib.sha256(PACKED).hexdigest(), []) == PACKED
+    assert published.read_data_file("set.bin.gz", hashlib.sha256(PACKED).hexdigest(), []) == PACKED
 
 
 def test_another_file_of_the_same_name_is_refused(folders):
     (folders[0] / "set.bin").write_bytes(b"something else")
     with pytest.raises(UserError, match="not the published file"):
-        files.read("set.bin", SHA256, [])
+        published.read_data_file("set.bin", SHA256, [])
 
 
 @pytest.mark.parametrize("harm", [lambda packed: packed[:-10], lambda packed: packed[:40] + b"x" + packed[41:]])
@@ -127,16 +127,16 @@ def test_a_damaged_packed_file_is_refused(folders, suffix, pack, harm):
     path = folders[0] / f"set.bin{suffix}"
     path.write_bytes(harm(pack(CONTENT)))
     with pytest.raises(UserError, match=f"{path}: (the file is damaged|not the published file)"):
-        files.read("set.bin", SHA256, [])
+        published.read_data_file("set.bin", SHA256, [])
 
 
 def test_a_damaged_cache_heals(folders, server, capsys):
-    assert files.read("set.bin", SHA256, [server.url("whole")]) == CONTENT
+    assert published.read_data_file("set.bin", SHA256, [server.url("whole")]) == CONTENT
     for path in (folders[1] / "set.bin", folders[1] / "downloads" / "set.bin.gz"):
         path.write_bytes(path.read_bytes()[:-3])
-    assert files.read("set.bin", SHA256, [server.url("whole")]) == CONTENT
-    assert "passed over" in capsys.readouterr().out
-    assert files.read("set.bin", SHA256, []) == CONTENT
+    assert published.read_data_file("set.bin", SHA256, [server.url("whole")]) == CONTENT
+    assert "skipped" in capsys.readouterr().out
+    assert published.read_data_file("set.bin", SHA256, []) == CONTENT
 
 
 def test_what_cannot_be_kept_is_still_read(folders, monkeypatch, capsys):
@@ -145,22 +145,22 @@ def test_what_cannot_be_kept_is_still_read(folders, monkeypatch, capsys):
 
     (folders[0] / "set.bin.gz").write_bytes(PACKED)
     monkeypatch.setattr(os, "replace", full)
-    assert files.read("set.bin", SHA256, []) == CONTENT
-    assert "not kept" in capsys.readouterr().out
+    assert published.read_data_file("set.bin", SHA256, []) == CONTENT
+    assert "not cached" in capsys.readouterr().out
     assert [path.suffix for path in folders[1].iterdir()] == [".lock"]
 
 
 def test_a_bomb_is_not_unpacked(folders, monkeypatch):
-    monkeypatch.setattr(files, "LARGEST", 1 << 20)
+    monkeypatch.setattr(published, "MAX_UNPACKED", 1 << 20)
     (folders[0] / "set.bin.gz").write_bytes(gzip.compress(bytes(5 << 20)))
     with pytest.raises(UserError, match="unpacks to more than"):
-        files.read("set.bin", SHA256, [])
+        published.read_data_file("set.bin", SHA256, [])
 
 
 @pytest.mark.parametrize("kind", ["whole", "endless", "rangeless"])
 def test_fetching_is_once(folders, server, kind):
     for _ in range(2):
-        assert files.read("set.bin", SHA256, [server.url(kind)]) == CONTENT
+        assert published.read_data_file("set.bin", SHA256, [server.url(kind)]) == CONTENT
     assert server.requests == [(kind, None)]
     assert not list(folders[1].rglob("*.part"))
 
@@ -177,12 +177,12 @@ def test_fetching_is_once(folders, server, kind):
 )
 def test_what_an_earlier_download_left(folders, server, left, kind, requests):
     part_of(folders, left)
-    assert files.read("set.bin", SHA256, [server.url(kind)]) == CONTENT
+    assert published.read_data_file("set.bin", SHA256, [server.url(kind)]) == CONTENT
     assert server.requests == [(kind, wanted) for wanted in requests]
 
 
 def fetch(url):
-    return files.read("set.bin", SHA256, [url]) == CONTENT
+    return published.read_data_file("set.bin", SHA256, [url]) == CONTENT
 
 
 def test_processes_that_fetch_at_once_fetch_once(folders, server):
@@ -196,9 +196,9 @@ def test_of_an_archive_one_member_is_read_and_nothing_written(folders, server, k
     members = {"../set.bin": b"a trick", "/set.bin": b"a trick", "folder/set.bin": CONTENT}
     server.contents["archive"] = archive(kind, members)
     url = server.url("archive", f"set.{kind}")
-    assert files.read("one/set.bin", SHA256, [url], member="folder/set.bin") == CONTENT
+    assert published.read_data_file("one/set.bin", SHA256, [url], member="folder/set.bin") == CONTENT
     with pytest.raises(UserError, match=r"no absent|no item named 'absent'"):
-        files.read("one/other.bin", SHA256, [url], member="absent")
+        published.read_data_file("one/other.bin", SHA256, [url], member="absent")
     written = {str(path.relative_to(folders[1])) for path in folders[1].rglob("*") if path.is_file()}
     assert {name for name in written if not name.endswith(".lock")} <= {"one/set.bin", f"downloads/one/set.{kind}"}
 
@@ -208,24 +208,25 @@ def test_an_own_archive_is_read(folders):
     (folders[0] / "one").mkdir()
     (folders[0] / "one" / "set.tgz").write_bytes(packed)
     for hashes in ({"sha256": SHA256}, {"sha256": None, "packed": f"sha256:{hashlib.sha256(packed).hexdigest()}"}):
-        assert files.read("one/set.bin", urls=["http://x/set.tgz"], member="folder/set.bin", **hashes) == CONTENT
+        url = "http://x/set.tgz"
+        assert published.read_data_file("one/set.bin", urls=[url], member="folder/set.bin", **hashes) == CONTENT
 
 
 def test_the_hash_of_the_packed_file_will_do(folders, server):
     with pytest.raises(UserError, match=r"its md5 is .*, not 00"):
-        files.read("set.bin", None, [server.url("whole")], packed="md5:00")
+        published.read_data_file("set.bin", None, [server.url("whole")], packed="md5:00")
     for _ in range(2):
-        assert files.read("set.bin", None, [server.url("whole")], packed=MD5) == CONTENT
+        assert published.read_data_file("set.bin", None, [server.url("whole")], packed=MD5) == CONTENT
     assert len(server.requests) == 2
 
 
 def test_another_wrapping_of_the_published_content_will_do(folders, server):
     (folders[0] / "set.bin.gz").write_bytes(gzip.compress(CONTENT, 1, mtime=99))  # another header
-    assert files.read("set.bin", SHA256, [server.url("whole")]) == CONTENT
+    assert published.read_data_file("set.bin", SHA256, [server.url("whole")]) == CONTENT
     with pytest.raises(UserError, match="not the published file; its md5"):  # nothing tells what is in it
-        files.read("set.bin", None, [], packed=MD5)
+        published.read_data_file("set.bin", None, [], packed=MD5)
 
 
 def test_a_file_that_is_published_unpacked_is_checked_by_its_own_hash(folders):
     (folders[0] / "set.bin").write_bytes(CONTENT)
-    assert files.read("set.bin", None, ["http://x/set.bin"], packed=f"sha256:{SHA256}") == CONTENT
+    assert published.read_data_file("set.bin", None, ["http://x/set.bin"], packed=f"sha256:{SHA256}") == CONTENT

@@ -14,11 +14,11 @@ from torch.utils.data import DataLoader
 import zoo
 from zoo.core.errors import UserError
 from zoo.data import facts, stored
+from zoo.data.folders import list_files
 from zoo.data.images import _processes, _store
 from zoo.data.images._folder import image_files
 from zoo.data.images._pixels import read_pixels
 from zoo.data.readers import read_labelled, read_raw
-from zoo.data.sources.folders import files_in
 from zoo.data.splits import TensorSplit, batches, collate
 from zoo.inference.evaluation import evaluate_weights
 from zoo.inference.predictor import predict_file
@@ -617,7 +617,7 @@ def test_links_in_a_circle_end_and_a_file_counts_once(tmp_path, capsys):
     found = [str(file.relative_to(root / "blue")) for file in image_files(root / "blue")]
     assert found == ["0.png", "1.png", "x/0.png", "x/1.png"]
     assert capsys.readouterr().out.startswith("not followed, as what they lead to is found without: 3 links, such as ")
-    assert len(files_in(root)) == 8  # a and b lead nowhere
+    assert len(list_files(root)) == 8  # a and b lead nowhere
 
 
 def test_a_folder_behind_a_link_is_answered(tmp_path, runs):

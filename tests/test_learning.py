@@ -8,7 +8,7 @@ from conftest import ready_data
 
 import zoo
 import zoo.training
-from zoo.core.spec import IGNORED
+from zoo.core.spec import IGNORE_INDEX
 from zoo.data.module import load_section
 from zoo.models import check_fit
 from zoo.tasks import create_task
@@ -35,8 +35,8 @@ def answer_without_a_model(splits):
         scale.fit(splits.train.each_value_once())
         last = splits.test.columns["sequence"][:, -1:].expand_as(target)
         return (scale.scale_target(last) - scale.scale_target(target)).square().mean()
-    shares = torch.bincount(train[train != IGNORED], minlength=spec.n_outputs) + 1
-    return -(shares / shares.sum()).log()[target[target != IGNORED]].mean()
+    shares = torch.bincount(train[train != IGNORE_INDEX], minlength=spec.n_outputs) + 1
+    return -(shares / shares.sum()).log()[target[target != IGNORE_INDEX]].mean()
 
 
 def family_of(spec):

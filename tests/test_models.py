@@ -10,8 +10,8 @@ import yaml
 from conftest import ROOT
 
 import zoo
+from zoo.core.atomic_files import sha256_of
 from zoo.core.errors import UserError
-from zoo.core.files import sha256_of
 from zoo.core.spec import DataSpec, Input
 from zoo.inference.cards import probe_inputs
 from zoo.models import MODELS

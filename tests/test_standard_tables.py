@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 import zoo
 from zoo.core.errors import UserError
 from zoo.data import facts
-from zoo.data.sources import download as files
+from zoo.data.sources import published
 from zoo.data.splits import sample_keys
 from zoo.data.tables import adult, california, covertype
 from zoo.data.tables._sklearn import random_split
@@ -111,7 +111,7 @@ def test_california_columns_are_scikit_learns(tmp_path):
 @NEED_FILES
 def test_california_has_the_published_split(tmp_path):
     splits = load("california")
-    content = files.read("california_housing/cal_housing.data", california.SHA256, [])
+    content = published.read_data_file("california_housing/cal_housing.data", california.SHA256, [])
     bunch = as_sklearn_derives(content, tmp_path)
     target = bunch.target[:, None].astype(np.float32)
     rest, test = train_test_split(np.arange(20640), test_size=0.2, random_state=0)

@@ -10,7 +10,7 @@ from conftest import NEED_FILES
 
 import zoo
 from zoo.core.errors import UserError
-from zoo.core.spec import IGNORED
+from zoo.core.spec import IGNORE_INDEX
 from zoo.data.fingerprints import split_keys
 from zoo.data.sequences._windows import WindowSplit, series_splits, text_splits
 from zoo.data.splits import batches, each_value_once
@@ -84,7 +84,7 @@ def test_forecasts_are_measured_scaled_and_in_units():
 
 def test_each_token_is_followed_by_its_target_once():
     train = text().train.columns
-    valid = train["target"] != IGNORED
+    valid = train["target"] != IGNORE_INDEX
     assert valid.sum() == 299
     assert torch.equal(train["tokens"].flatten()[1:299], train["target"].flatten()[:298])
 
@@ -160,7 +160,9 @@ def test_etth1_is_split_as_in_the_literature():
 @NEED_FILES
 def test_shakespeare_is_split_as_in_the_literature():
     splits = zoo.load_data("shakespeare")
-    counts = [int((split.columns["target"] != IGNORED).sum()) + 1 for split in (splits.train, splits.val, splits.test)]
+    counts = [
+        int((split.columns["target"] != IGNORE_INDEX).sum()) + 1 for split in (splits.train, splits.val, splits.test)
+    ]
     assert counts == [948_085, 55_769, 111_540]
     assert splits.spec.n_outputs == 66
 

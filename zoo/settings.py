@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.core.errors import UserError, unknown
-from zoo.core.paths import PATHS
+from zoo.core.config_paths import PATH_SETTINGS
+from zoo.core.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -36,11 +36,17 @@ def config(*words: str, **choices: Any) -> dict[str, Any]:
     settings: Any = OmegaConf.to_container(OmegaConf.masked_copy(composed, sections), resolve=True)
     for name in choices:
         if name not in settings["model"]:
-            raise unknown(f"choice of model {settings['model']['name']}", name, set(settings["model"]) - {"name"})
+            raise unknown_name(f"choice of model {settings['model']['name']}", name, set(settings["model"]) - {"name"})
     return {**settings, "model": {**settings["model"], **choices}}
 
 
-TEXTS = (*PATHS, "run_dir", "weights", "input", "output")  # settings that are paths, of a config or of a command
+TEXTS = (
+    *PATH_SETTINGS,
+    "run_dir",
+    "weights",
+    "input",
+    "output",
+)  # settings that are paths, of a config or of a command
 NO_TEXT = re.compile(r"[+-]?[.0-9][\w.+-]*|[+-]?inf|nan|true|false", re.IGNORECASE)
 
 
@@ -58,7 +64,7 @@ def compose(*words: str) -> "DictConfig":
             return compose("train", overrides)
     except MissingConfigException as error:
         group, _, name = str(error.missing_cfg_file).partition("/")
-        raise unknown(group, name, options(group, own)) from error
+        raise unknown_name(group, name, options(group, own)) from error
     except HydraException as error:
         raise UserError("\n".join(line for line in str(error).splitlines() if line.strip())) from error
 

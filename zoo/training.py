@@ -18,13 +18,13 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
+from zoo.core.atomic_files import write_text
 from zoo.core.checkpoint_file import is_sound
-from zoo.core.console import print
-from zoo.core.errors import DivergedError, UserError, unknown
-from zoo.core.files import write_text
-from zoo.core.paths import last_part, map_paths
+from zoo.core.config_paths import base_name, map_paths
+from zoo.core.console import echo
+from zoo.core.errors import DivergedError, UserError, unknown_name
 from zoo.core.plugins import is_added
-from zoo.core.processes import is_first, say
+from zoo.core.rank_zero import is_rank_zero, rank_zero_print
 from zoo.core.run_folder import Run
 from zoo.core.spec import DataSpec
 from zoo.core.system import hardware
@@ -101,8 +101,8 @@ def train(
     run = Run(Path(run_dir).expanduser())
     with run.claim(config) as checkpoint, _threads_kept():
         if run.metrics.exists():
-            say(f"{run.folder} is finished already")
-            return json.loads(run.metrics.read_text()) if is_first() else {}
+            rank_zero_print(f"{run.folder} is finished already")
+            return json.loads(run.metrics.read_text()) if is_rank_zero() else {}
         fitted = _fit(run, config, [config["seed"]], checkpoint, callbacks, loggers)
         return {} if fitted is None else _release(run, fitted, 0)
 
@@ -132,7 +132,7 @@ def train_seeds(
     runs = [Run(whole.folder / f"seed={seed}") for seed in seeds]
     with whole.claim(config) as checkpoint, _threads_kept():
         if all(run.metrics.exists() for run in runs):
-            print(f"{whole.folder} is finished already")
+            echo(f"{whole.folder} is finished already")
             return [json.loads(run.metrics.read_text()) for run in runs]
         fitted = _fit(whole, config, seeds, checkpoint, callbacks, loggers)
         assert fitted is not None  # there is one process
@@ -147,7 +147,7 @@ def _checked(config: Config, seeds: Sequence[Any]) -> Config:
     """A config with every section, its keys and trainer section known to be right, as are the seeds."""
     for key in config:
         if key not in (*REQUIRED, *DEFAULTS):
-            raise unknown("setting", key, [*REQUIRED, *DEFAULTS])
+            raise unknown_name("setting", key, [*REQUIRED, *DEFAULTS])
     for key in REQUIRED:
         if key not in config:
             raise UserError(f"a training needs the sections {', '.join(REQUIRED)}; {key} is missing\n{WHOLE}")
@@ -200,9 +200,9 @@ def _fit(
 ) -> Fitted | None:
     """Train for all seeds, and take each model's best or last weights; None in processes other than the first."""
     start = time.perf_counter()
-    with contextlib.redirect_stdout(sys.stdout if is_first() else None):  # what a reader says, it says once
+    with contextlib.redirect_stdout(sys.stdout if is_rank_zero() else None):  # what a reader says, it says once
         splits = load_section(config["data"])
-    for name, text in splits.files.items() if is_first() else ():
+    for name, text in splits.files.items() if is_rank_zero() else ():
         write_text(run.folder / name, text)
     splits, noted = _data_of(run, config, splits, checkpoint)
     config = fill_auto(config, len(splits.train))  # type: ignore[arg-type]
@@ -251,7 +251,7 @@ def _allow(config: Config, checkpoint: Path, changes: str) -> None:
             f"{line}\ngive it back as it was, or give another run_dir; resume=changed goes on all the same, and "
             "measures on what was not seen"
         )
-    say(f"going on all the same: {line}; which epoch is best is told anew")
+    rank_zero_print(f"going on all the same: {line}; which epoch is best is told anew")
 
 
 def _trained(
@@ -272,7 +272,7 @@ def _trained(
     torch.set_num_threads(on_machine["trainer"]["threads"])
     trainer = create_trainer(run.folder, on_machine, module, callbacks, loggers, diverged)
     group_steps(trainer, module, data, callbacks, work)
-    say(f"training {config['model']['name']} on {splits.spec.name}, {describe_device(trainer)}, "
+    rank_zero_print(f"training {config['model']['name']} on {splits.spec.name}, {describe_device(trainer)}, "
         f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}")  # fmt: skip
     try:
         with quick_steps():
@@ -281,7 +281,7 @@ def _trained(
         if config["trainer"]["rollback"] is None or error.times == ROLLBACKS:
             raise
         best = run.checkpoints / "best.ckpt"
-        say(f"{str(error).splitlines()[0]}; back to it, with a lower rate for the {error.times + 1}. time")
+        rank_zero_print(f"{str(error).splitlines()[0]}; back to it, with a lower rate for the {error.times + 1}. time")
         checkpoint = best if is_sound(best) else None
         return _trained(run, config, seeds, splits, checkpoint, callbacks, loggers, error.times + 1)
     except (ValueError, RuntimeError) as error:
@@ -318,7 +318,7 @@ def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:
         models[-1].fit(each_value_once(splits.train), batches(splits.train))
         if start is not None:
             left = load_into(models[-1], splits.spec, start, config["finetune"])
-            say(f"weights from {config['finetune']}" + (f", but new: {', '.join(left)}" if left else ""))
+            rank_zero_print(f"weights from {config['finetune']}" + (f", but new: {', '.join(left)}" if left else ""))
     if len(models) > 1:
         modules[0].stack(models)
     modules[0].distillation = _distillation(splits, config["data"], **config["distill"])
@@ -360,7 +360,7 @@ def _release(run: Run, fitted: Fitted, index: int) -> dict[str, Any]:
     """The release file of one model, and from that, as a user loads it, its metrics and report."""
     seed, splits, trainer = fitted.seeds[index], fitted.splits, fitted.trainer
     config = {key: value for key, value in fitted.config.items() if key != "seeds"} | {"seed": seed}
-    named = map_paths(config, lambda path: path if path in list_pretrained() else last_part(path))
+    named = map_paths(config, lambda path: path if path in list_pretrained() else base_name(path))
     model = fitted.module.model_of(index)
     card = {
         "model": dict(config["model"]),

@@ -35,7 +35,7 @@ from zoo.data.readers import read_raw
 from zoo.data.sequences._archive import archive_file
 from zoo.data.sequences._sound import read_sound
 from zoo.data.sources import cache as cache_module
-from zoo.data.sources import download as files
+from zoo.data.sources import published
 from zoo.data.splits import batches
 from zoo.data.tables import openml
 from zoo.data.tables._table import encode
@@ -288,7 +288,9 @@ def test_fault_11_recordings_of_other_rates_and_in_stereo(tmp_path):
 def test_fault_12_no_network(folders):
     """Without a network the message names each address and where to put the file."""
     with pytest.raises(UserError, match=f"refused(.|\n)*put the file.*{folders[0]}") as error:
-        files.read("set.bin", SHA256, ["http://127.0.0.1:9/set.bin.gz", "http://127.0.0.1:9/other/set.bin.gz"])
+        published.read_data_file(
+            "set.bin", SHA256, ["http://127.0.0.1:9/set.bin.gz", "http://127.0.0.1:9/other/set.bin.gz"]
+        )
     assert len(str(error.value).splitlines()) == 4
 
 
@@ -296,7 +298,7 @@ def test_fault_12_each_mirror_fails(folders, server):
     """Where each mirror fails, by a wrong hash or a cut, the message says why, and nothing is taken as complete."""
     server.contents["wrong"] = gzip.compress(b"something else")
     with pytest.raises(UserError) as error:
-        files.read("set.bin", SHA256, [server.url("none"), server.url("wrong"), server.url("cut")])
+        published.read_data_file("set.bin", SHA256, [server.url("none"), server.url("wrong"), server.url("cut")])
     _, none, wrong, cut, advice = str(error.value).splitlines()
     assert "none" in none and "404" in none
     assert "wrong" in wrong and "not the published file" in wrong
@@ -309,15 +311,15 @@ def test_fault_12_each_mirror_fails(folders, server):
 def test_fault_12_the_next_mirror_is_tried(folders, server, bad):
     """After a mirror that has no file, another file, an empty or a cut one, the next is asked."""
     server.contents |= {"wrong": gzip.compress(b"something else"), "empty": b""}
-    assert files.read("set.bin", SHA256, [server.url(bad), server.url("whole")]) == PUBLISHED
+    assert published.read_data_file("set.bin", SHA256, [server.url(bad), server.url("whole")]) == PUBLISHED
     assert [kind for kind, _ in server.requests] == [bad, "whole"]
 
 
 def test_fault_12_a_cut_download_goes_on(folders, server):
     """A download that was cut goes on where it stopped, and counts as complete only by its hash."""
     with pytest.raises(UserError, match="ended after"):
-        files.read("set.bin", SHA256, [server.url("cut")])
-    assert files.read("set.bin", SHA256, [server.url("cut")]) == PUBLISHED
+        published.read_data_file("set.bin", SHA256, [server.url("cut")])
+    assert published.read_data_file("set.bin", SHA256, [server.url("cut")]) == PUBLISHED
     assert server.requests == [("cut", None), ("cut", "bytes=30-")]
 
 
@@ -438,7 +440,7 @@ def test_fault_27_folders_of_equal_names_sizes_and_times(tmp_path, cache):
 
 
 def make_and_die(path):
-    cache_module.kept(path, lambda place: (place.write_text("half"), os.kill(os.getpid(), signal.SIGKILL)))
+    cache_module.cached(path, lambda place: (place.write_text("half"), os.kill(os.getpid(), signal.SIGKILL)))
 
 
 def test_fault_01_a_kill_while_a_cache_is_made_leaves_nothing(tmp_path):
@@ -453,9 +455,9 @@ def test_fault_01_a_kill_while_a_cache_is_made_leaves_nothing(tmp_path):
     def make(place):
         assert [path.name for path in tmp_path.glob("*.zoo-tmp")] == ["made.zoo-tmp"]
         place.write_text("whole")
-        cache_module.kept(tmp_path / "other", lambda place: place.write_text("also"))
+        cache_module.cached(tmp_path / "other", lambda place: place.write_text("also"))
 
-    assert cache_module.kept(made, make).read_text() == "whole"
+    assert cache_module.cached(made, make).read_text() == "whole"
     assert {path.name for path in tmp_path.iterdir() if path.suffix != ".lock"} == {"made", "other"}
 
 
@@ -503,15 +505,15 @@ def test_fault_31_unpacked_data_are_checked_once_the_packed_file_was(folders, ca
     there, its content is known and a changed one is refused."""
     own = folders[0] / "set.bin"
     own.write_bytes(b"what anybody wrote")
-    assert files.read("set.bin", None, [], packed=PACKED_MD5) == b"what anybody wrote"
-    assert "set.bin is taken as it is, unchecked" in capsys.readouterr().out
+    assert published.read_data_file("set.bin", None, [], packed=PACKED_MD5) == b"what anybody wrote"
+    assert "set.bin is used unchecked" in capsys.readouterr().out
     own.with_name("set.bin.gz").write_bytes(PACKED)
-    assert files.read("set.bin", None, [], packed=PACKED_MD5) == PUBLISHED
+    assert published.read_data_file("set.bin", None, [], packed=PACKED_MD5) == PUBLISHED
     own.with_name("set.bin.gz").unlink()
     with pytest.raises(UserError, match=r"set.bin: not the published file"):
-        files.read("set.bin", None, [], packed=PACKED_MD5)
+        published.read_data_file("set.bin", None, [], packed=PACKED_MD5)
     own.write_bytes(PUBLISHED)
-    assert files.read("set.bin", None, [], packed=PACKED_MD5) == PUBLISHED
+    assert published.read_data_file("set.bin", None, [], packed=PACKED_MD5) == PUBLISHED
     assert "taken as it is" not in capsys.readouterr().out
 
 
@@ -522,7 +524,7 @@ def test_fault_31_a_changed_set_of_the_archives_is_passed_over(folders, capsys):
     content = archive_file("BasicMotions", "BasicMotions_TEST.ts")
     write(folders[0] / "BasicMotions" / "BasicMotions_TEST.ts", content.replace(b"Running\n", b"Walking\n"))
     assert torch.equal(zoo.load_data("ucr", name="BasicMotions").test.columns["target"], whole)
-    assert "passed over" in capsys.readouterr().out
+    assert "skipped" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("place", ["own", "cache"])
@@ -534,7 +536,7 @@ def test_fault_31_a_fetched_set_of_the_archives_that_was_changed(folders, record
     path = folders[0] / "Beef" if place == "own" else folders[1] / "downloads" / "Beef"
     write(path / "Beef_TEST.ts", content)
     assert test_sequences.load("ucr", name="Beef").test.columns["target"].tolist() == [1, 0, 1, 0]
-    assert ("passed over" in capsys.readouterr().out) == (place == "own")
+    assert ("skipped" in capsys.readouterr().out) == (place == "own")
 
 
 @pytest.mark.filterwarnings("ignore:Invalid cache")

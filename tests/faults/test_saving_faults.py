@@ -17,9 +17,9 @@ from lightning.pytorch.callbacks import Callback
 from soaking.kills import Chain, attempt, config_of, contents, differences
 
 import zoo
+from zoo.core.atomic_files import write_atomically, write_text
 from zoo.core.checkpoint_file import checkpoints, is_sound, newest
 from zoo.core.errors import DivergedError, InterruptedTraining, UserError
-from zoo.core.files import write_text, write_whole
 from zoo.core.run_folder import Run
 from zoo.engine.checkpoint_io import SafeCheckpointIO
 from zoo.inference.weights_file import load_file, save_file
@@ -164,7 +164,7 @@ def test_fault_03_a_write_that_fails_leaves_the_old_file(tmp_path):
         raise OSError("unplugged")
 
     with pytest.raises(OSError, match="unplugged"):
-        write_whole(path, fail)
+        write_atomically(path, fail)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -141,7 +141,7 @@ def test_fault_28_slurm_tasks_that_nothing_starts(config, monkeypatch, tmp_path)
 def test_fault_34_a_temporary_folder_of_somebody_else(monkeypatch, tmp_path):
     """The cache of last resort, in the temporary folder, is this user's alone; else a new one takes its place."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    find = system.own_temporary_folder.__wrapped__
+    find = system.private_temporary_folder.__wrapped__
     own = find("zoo")
     assert find("zoo") == own
     assert stat.S_IMODE(own.stat().st_mode) == 0o700

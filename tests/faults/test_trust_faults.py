@@ -5,8 +5,8 @@ import yaml
 
 import zoo
 from zoo.core.errors import UserError
-from zoo.core.plain_yaml import read_yaml, yaml_of
 from zoo.core.run_folder import Run
+from zoo.core.safe_yaml import read_yaml, to_yaml
 from zoo.report.sweep import write_summary
 
 BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
@@ -28,7 +28,7 @@ def test_fault_33_a_config_made_to_harm(config, runs, tmp_path, text):
 def test_fault_33_what_is_written_twice_needs_no_alias(tmp_path):
     """Yaml of the zoo's own has no aliases, so that it is read back."""
     shared = [0.9, 0.999]
-    (tmp_path / "config.yaml").write_text(yaml_of({"a": shared, "b": {"c": shared}}))
+    (tmp_path / "config.yaml").write_text(to_yaml({"a": shared, "b": {"c": shared}}))
     assert "&" not in (tmp_path / "config.yaml").read_text()
     assert read_yaml(tmp_path / "config.yaml") == {"a": shared, "b": {"c": shared}}
     assert yaml.safe_load((tmp_path / "config.yaml").read_text()) == {"a": shared, "b": {"c": shared}}

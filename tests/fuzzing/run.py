@@ -41,11 +41,11 @@ def run(
 ) -> list[dict[str, Any]]:
     """Fuzz each target in a process of its own, print a table, and write it where `output` says after each target."""
     from fuzzing.cases import TARGETS
-    from zoo.core.errors import unknown
+    from zoo.core.errors import unknown_name
 
     for name in names:
         if name not in TARGETS:
-            raise unknown("target", name, TARGETS)
+            raise unknown_name("target", name, TARGETS)
     rows: list[dict[str, Any]] = []
     for name in names or TARGETS:
         versions = {package: version(package) for package in VERSIONS}

@@ -20,8 +20,8 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
+from zoo.core.atomic_files import TEMPORARY_SUFFIX
 from zoo.core.checkpoint_file import checkpoints
-from zoo.core.files import TEMPORARY
 from zoo.engine.checkpoint_io import SafeCheckpointIO
 from zoo.settings import compose, config
 
@@ -149,7 +149,7 @@ def _train(config: Config, folder: str, event: int) -> None:
     left = [event]
 
     def count(name: str, arguments: tuple[Any, ...]) -> None:
-        if name in SAVING or (name == "open" and str(arguments[0]).endswith(TEMPORARY)):
+        if name in SAVING or (name == "open" and str(arguments[0]).endswith(TEMPORARY_SUFFIX)):
             left[0] -= 1
             if left[0] == 0:
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -41,10 +41,10 @@ def run(what: str, words: list[str]) -> None:
     """Soak, print what came of it, and write it where `docs` says."""
     import importlib
 
-    from zoo.core.errors import unknown
+    from zoo.core.errors import unknown_name
 
     if what not in KINDS:
-        raise unknown("soak", what, KINDS)
+        raise unknown_name("soak", what, KINDS)
     options = {**KINDS[what], **parsed(words, {key: TYPES[key] for key in KINDS[what]})}
     docs = options.pop("docs")
     module = importlib.import_module(f"soaking.{what}")

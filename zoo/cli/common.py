@@ -75,12 +75,12 @@ def outcome(error: BaseException, config_name: str | None = None, config: Any = 
         config_name: the file in conf/, where the command line itself may be wrong.
         config: what was composed, where that is known.
     """
-    from zoo.core.errors import LOST, DivergedError, InterruptedTraining, LostProcessError, UserError
+    from zoo.core.errors import EXIT_LOST_PROCESS, DivergedError, InterruptedTraining, LostProcessError, UserError
 
     if isinstance(error, DivergedError):
         return 3, str(error)
     if isinstance(error, LostProcessError):
-        return LOST, str(error)
+        return EXIT_LOST_PROCESS, str(error)
     if isinstance(error, InterruptedTraining):
         return 128 + error.signum, str(error)
     if isinstance(error, KeyboardInterrupt):
@@ -91,9 +91,9 @@ def outcome(error: BaseException, config_name: str | None = None, config: Any = 
 
 def end(code: int, message: str) -> None:
     """Print at most five lines and end the process."""
-    from zoo.core.console import print
+    from zoo.core.console import echo
 
-    print("\n".join(message.strip().splitlines()[:5]), file=sys.stderr)
+    echo("\n".join(message.strip().splitlines()[:5]), file=sys.stderr)
     sys.exit(code)
 
 
@@ -103,12 +103,12 @@ def parsed(words: Iterable[str], kinds: Mapping[str, Callable[[str], Any]]) -> d
     Raises:
         UserError: for a key that there is not, and text for a number.
     """
-    from zoo.core.errors import UserError, unknown
+    from zoo.core.errors import UserError, unknown_name
 
     values: dict[str, Any] = {}
     for key, _, value in (word.partition("=") for word in words):
         if key not in kinds:
-            raise unknown("setting", key, kinds)
+            raise unknown_name("setting", key, kinds)
         try:
             values[key] = kinds[key](_at_home(value))
         except ValueError:
@@ -204,7 +204,7 @@ def _name_jobs() -> None:
 
 def _private(key: str) -> bool:
     """Whether what a setting holds may be a secret or a path."""
-    from zoo.core.paths import is_path
+    from zoo.core.config_paths import is_path
 
     return key.startswith("logger.") or is_path(key.rpartition(".")[2], "")
 
@@ -269,7 +269,7 @@ def explain(error: BaseException, config_name: str | None, config: Any = None) -
     from hydra.errors import HydraException, MissingConfigException
     from omegaconf.errors import OmegaConfBaseException
 
-    from zoo.core.errors import unknown
+    from zoo.core.errors import unknown_name
 
     text = [line for line in str(error).splitlines() if line.strip()]
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
@@ -278,7 +278,7 @@ def explain(error: BaseException, config_name: str | None, config: Any = None) -
             kind, _, name = name.partition("/")
             package = f"hydra-{name.split('_')[0]}-{kind}"
             return f"no {kind} '{name}' is installed; there are: {', '.join(error.options)}\n{_install(package)}"
-        return str(unknown(group, name, _options(group)))
+        return str(unknown_name(group, name, _options(group)))
     missing = _missing_package(error)
     if missing:
         return f"{missing}\n{_install(missing)}"
@@ -335,7 +335,7 @@ def _install(text: str) -> str:
 
 def _wrong_name(config_name: str) -> str | None:
     """What is wrong with the command line's settings: one that is not there, or none where one is needed."""
-    from zoo.core.errors import unknown
+    from zoo.core.errors import unknown_name
     from zoo.data.augment import AUGMENTATIONS
 
     settings = _settings(config_name)
@@ -346,7 +346,7 @@ def _wrong_name(config_name: str) -> str | None:
         if added and added[0] not in settings and added[1] in AUGMENTATIONS.names():
             return f"this data has no {added[0]} of its own; a plus before it adds it: +{argument}"
         if key not in settings and not key.startswith("hydra"):
-            return str(unknown("setting", key, settings))
+            return str(unknown_name("setting", key, settings))
     if config_name == "train" and not _chosen_model():
         return "say which model: model=" + " or ".join(name for name in _options("model") if "/" not in name)
     return None

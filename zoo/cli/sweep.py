@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 
-from zoo.core.console import print
+from zoo.core.console import echo
 
 
 class Summary(Callback):
@@ -21,17 +21,17 @@ class Summary(Callback):
 
     def on_multirun_start(self, config: Any, **_: Any) -> None:
         """Forget the failures of the last time."""
-        from zoo.core.processes import is_first
+        from zoo.core.rank_zero import is_rank_zero
         from zoo.report.sweep import FAILED
 
-        for path in Path(config.hydra.sweep.dir).rglob(FAILED) if is_first() else ():
+        for path in Path(config.hydra.sweep.dir).rglob(FAILED) if is_rank_zero() else ():
             path.unlink()
 
     def on_job_end(self, config: Any, job_return: JobReturn, **_: Any) -> None:
         """Tell and note a failure; a signal ends the whole sweep."""
         from zoo.cli.common import end, outcome
         from zoo.core.errors import InterruptedTraining
-        from zoo.core.processes import is_first
+        from zoo.core.rank_zero import is_rank_zero
         from zoo.report.sweep import note_failure
 
         if job_return.status is not JobStatus.FAILED:
@@ -43,18 +43,18 @@ class Summary(Callback):
         if code == 1:
             traceback.print_exception(error)
         folder = Path(config.hydra.runtime.output_dir)
-        print(f"{folder} failed: {message}", file=sys.stderr, flush=True)
-        if is_first():
+        echo(f"{folder} failed: {message}", file=sys.stderr, flush=True)
+        if is_rank_zero():
             note_failure(folder, config.hydra.job.num, code, message)
         job_return.status, job_return.return_value = JobStatus.COMPLETED, math.inf
 
     def on_multirun_end(self, config: Any, **_: Any) -> None:
         """Write and print the table, and end as the first job that failed."""
-        from zoo.core.processes import is_first
+        from zoo.core.rank_zero import is_rank_zero
         from zoo.report.sweep import exit_code, write_summary
 
-        if is_first():
-            print(write_summary(config.hydra.sweep.dir), flush=True)
+        if is_rank_zero():
+            echo(write_summary(config.hydra.sweep.dir), flush=True)
             code = exit_code(config.hydra.sweep.dir)
             if code:
                 sys.exit(code)

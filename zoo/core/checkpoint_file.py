@@ -23,9 +23,9 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from zoo.core.console import print
+from zoo.core.atomic_files import TEMPORARY_SUFFIX, write_atomically
+from zoo.core.console import echo
 from zoo.core.errors import UserError
-from zoo.core.files import TEMPORARY, write_whole
 from zoo.core.serialization import DTYPES, flatten, unflatten
 
 FORMAT = "checkpoint 1"
@@ -43,7 +43,7 @@ def write_checkpoint(path: Path, checkpoint: dict[str, Any]) -> None:
     folder; what is neither plain nor a tensor is refused, with its place."""
     number = 1 + max(map(_number, path.parent.glob("*.ckpt")), default=0)
     structure, tensors = flatten(checkpoint)
-    write_whole(path, lambda file: _write(file, number, structure, tensors))
+    write_atomically(path, lambda file: _write(file, number, structure, tensors))
 
 
 def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
@@ -84,13 +84,13 @@ def newest(folder: Path) -> Path | None:
         _refuse_pickle(path)
         if is_sound(path):
             return path
-        print(f"skipping {path}: its hash does not hold")
+        echo(f"skipping {path}: its hash does not hold")
     return None
 
 
 def tidy(folder: Path) -> None:
     """Remove the half-written files that a killed training left in `folder`."""
-    for path in folder.glob(f".*{TEMPORARY}"):
+    for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
         path.unlink()
 
 

@@ -8,22 +8,22 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
-HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _waiting: ContextVar[Counter[str] | None] = ContextVar("waiting", default=None)  # lines of a block that joins them
 
 
-def visible(text: str) -> str:
+def printable(text: str) -> str:
     """Text with its control characters, but for tabs and ends of lines, and half characters as escapes.
 
-    >>> visible("a" + chr(27) + "[2J")
+    >>> printable("a" + chr(27) + "[2J")
     'a\\\\x1b[2J'
     """
-    return HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return CONTROL_CHARACTERS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 @contextlib.contextmanager
-def joined() -> Iterator[None]:
+def merge_repeats() -> Iterator[None]:
     """Print each line of the block when it ends, those that are equal once, with how often they were printed."""
     lines: Counter[str] = Counter()
     before = _waiting.set(lines)
@@ -32,12 +32,12 @@ def joined() -> Iterator[None]:
     finally:
         _waiting.reset(before)
         for line, n in lines.items():
-            print(line + f" ({n:,} times)" * (n > 1))
+            echo(line + f" ({n:,} times)" * (n > 1))
 
 
-def print(*values: object, **options: Any) -> None:
-    """The builtin, whose text is `visible`."""
-    texts = [visible(str(value)) for value in values]
+def echo(*values: object, **options: Any) -> None:
+    """The builtin, whose text is `printable`."""
+    texts = [printable(str(value)) for value in values]
     waiting = _waiting.get()
     if waiting is None or options:
         builtins.print(*texts, **options)

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-from zoo.core.console import visible
+from zoo.core.console import printable
 
 
 class UserError(Exception):
@@ -14,7 +14,7 @@ class UserError(Exception):
     """
 
     def __init__(self, message: object = ""):
-        super().__init__(visible(str(message)))
+        super().__init__(printable(str(message)))
 
 
 class DivergedError(RuntimeError):
@@ -33,7 +33,7 @@ class InterruptedTraining(Exception):
         self.signum = signum
 
 
-LOST = 4  # the exit code of a training of several processes that lost one
+EXIT_LOST_PROCESS = 4  # the exit code of a training of several processes that lost one
 
 
 class LostProcessError(RuntimeError):
@@ -46,7 +46,7 @@ class LostProcessError(RuntimeError):
         )
 
 
-def unknown(kind: str, name: object, names: Iterable[str]) -> UserError:
+def unknown_name(kind: str, name: object, names: Iterable[str]) -> UserError:
     """The error for a name that does not exist, with the nearest that do.
 
     >>> print(unknown("model", "cnnn", ["cnn", "rnn", "fnn"]))
@@ -58,8 +58,10 @@ def unknown(kind: str, name: object, names: Iterable[str]) -> UserError:
     return UserError(f"no {kind} '{name}'; {hint}")
 
 
-def no_file(path: Path) -> UserError:
+def missing_file(path: Path) -> UserError:
     """The error for a path where there is nothing, with the nearest names in its folder."""
     if not path.parent.is_dir():
         return UserError(f"no file {path}: there is no folder {path.parent}")
-    return UserError(f"{unknown('file', path.name, (other.name for other in path.parent.iterdir()))} in {path.parent}")
+    return UserError(
+        f"{unknown_name('file', path.name, (other.name for other in path.parent.iterdir()))} in {path.parent}"
+    )

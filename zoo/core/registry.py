@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from zoo.core.errors import UserError, unknown
+from zoo.core.errors import UserError, unknown_name
 
 T = TypeVar("T")
 PACKAGE = Path(__file__).parent.parent
@@ -55,14 +55,14 @@ class Registry(Generic[T]):
         if name not in self._entries and name in files:
             _import(files[name])
         if name not in self._entries:
-            raise unknown(self.kind, name, self.names())
+            raise unknown_name(self.kind, name, self.names())
         return self._entries[name]
 
     def path(self, name: str) -> Path:
         """The file of the entry called `name`, which is not imported; an unknown name raises UserError."""
         files = self._all_files()
         if name not in files:
-            raise unknown(self.kind, name, self.names())
+            raise unknown_name(self.kind, name, self.names())
         return files[name]
 
     def names(self, pattern: str = "*") -> list[str]:

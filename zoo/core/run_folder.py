@@ -9,13 +9,13 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from zoo.core.atomic_files import write_text
 from zoo.core.checkpoint_file import checkpoints, is_sound, newest, tidy
-from zoo.core.console import print
+from zoo.core.config_paths import absolute_if_exists, map_paths, relocated
+from zoo.core.console import echo
 from zoo.core.errors import UserError
-from zoo.core.files import write_text
-from zoo.core.paths import absolute, found, map_paths
-from zoo.core.plain_yaml import read_yaml, yaml_of
-from zoo.core.processes import is_first
+from zoo.core.rank_zero import is_rank_zero
+from zoo.core.safe_yaml import read_yaml, to_yaml
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system that has none
 # settings that change nothing of what is learned
@@ -63,7 +63,7 @@ class Run:
         Raises:
             UserError: when it cannot be written, is in use, holds another run, or has no such checkpoint.
         """
-        if not is_first():
+        if not is_rank_zero():
             yield self._checkpoint(config["resume"])
             return
         with self._locked(), self._as_it_was():
@@ -129,22 +129,22 @@ class Run:
                 + "\n".join([*changes[:2], f"and {len(changes) - 2} more"] if len(changes) > 3 else changes)
             )
         if changes:
-            print("\n".join(["going on with other settings", *changes]), flush=True)
+            echo("\n".join(["going on with other settings", *changes]), flush=True)
             for metrics in self._all_metrics():
                 metrics.unlink(missing_ok=True)
         self.write_config(config)
 
     def _changes(self, config: Mapping[str, Any]) -> list[str]:
         """Which settings differ from those of the run that the folder holds, in words."""
-        before = dict(flat(map_paths(self.read_config(), found) if self.config.exists() else {}))
-        now = dict(flat(map_paths(config, absolute)))
+        before = dict(flat(map_paths(self.read_config(), relocated) if self.config.exists() else {}))
+        now = dict(flat(map_paths(config, absolute_if_exists)))
         keys = sorted({*before, *now} - MAY_DIFFER)
         different = [key for key in keys if before.get(key) != now.get(key)]
         return [f"{key}: {before.get(key)} before, {now.get(key)} now" for key in different]
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write what a training is told, with paths that hold from any folder."""
-        write_text(self.config, yaml_of(map_paths(config, absolute)))
+        write_text(self.config, to_yaml(map_paths(config, absolute_if_exists)))
 
     def read_config(self) -> Mapping[str, Any]:
         """What the training was told; UserError where the file holds something else."""

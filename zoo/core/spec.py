@@ -7,7 +7,7 @@ from typing import Any
 
 from zoo.core.errors import UserError
 
-IGNORED = -100  # the target of a padded step
+IGNORE_INDEX = -100  # the target of a padded step
 LARGEST = 1 << 24  # entries of an axis whose size is fixed
 DTYPES = ("float32", "float64", "uint8", "int64")
 KINDS = ("numeric", "boolean", "categorical", "date")

@@ -11,10 +11,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from zoo.core.console import print
+from zoo.core.console import echo
 
 # A training saves and ends on these, of which each system has some.
-STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
+STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
 UNKNOWN_MEMORY = 8 << 30  # bytes, where nothing says how many are free
 
 
@@ -62,7 +62,7 @@ def n_cores() -> int:
     return int(cpu_count())
 
 
-def is_running(pid: int) -> bool:
+def process_exists(pid: int) -> bool:
     """Whether there is a process of this number."""
     import psutil
 
@@ -77,7 +77,7 @@ def hardware() -> str:
     return f"{names[0] if names else platform.processor()} ({platform.machine()}), {os.cpu_count()} cores"
 
 
-def sync_folder(folder: Path) -> None:
+def fsync_folder(folder: Path) -> None:
     """Bring the names of a folder's files down to the disk, where the system can: Windows opens no folders."""
     with contextlib.suppress(PermissionError):
         handle = os.open(folder, os.O_RDONLY)
@@ -88,7 +88,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @functools.cache
-def own_temporary_folder(name: str) -> Path:
+def private_temporary_folder(name: str) -> Path:
     """A folder for temporary files that is there again next time and that this user alone can write to; a new one,
     where somebody else has taken its name."""
     if not hasattr(os, "getuid"):
@@ -101,5 +101,5 @@ def own_temporary_folder(name: str) -> Path:
     found = folder.lstat()
     if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022:
         return folder
-    print(f"{folder} is not this user's alone, so it is not used; set ZOO_CACHE to a folder that keeps data")
+    echo(f"{folder} is not this user's alone, so it is not used; set ZOO_CACHE to a folder that keeps data")
     return Path(tempfile.mkdtemp(prefix=f"{name}-"))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zoo.core.errors import UserError, unknown
+from zoo.core.errors import UserError, unknown_name
 from zoo.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def load_data(name: str, /, **options: Any) -> "Splits":
     known = inspect.signature(load).parameters
     for option in options:
         if option not in known:
-            raise unknown(f"option of data {name}", option, known)
+            raise unknown_name(f"option of data {name}", option, known)
     try:
         return load(**options)
     except ValueError as error:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Subset
 
+from zoo.core.atomic_files import write_atomically
 from zoo.core.errors import UserError
-from zoo.core.files import write_whole
 from zoo.data.splits import Split, Splits, TensorSplit, batches, input_keys, joined_keys, row_keys
 from zoo.data.stored import StoredSplit
 
@@ -86,7 +86,7 @@ def unseen(split: Split, seen: np.ndarray) -> Split:
 
 def write_keys(path: Path, keys: Keys) -> None:
     """Write the keys of some samples to a file."""
-    write_whole(path, lambda file: np.savez(file, **dict(keys)))  # type: ignore[arg-type]
+    write_atomically(path, lambda file: np.savez(file, **dict(keys)))  # type: ignore[arg-type]
 
 
 def read_keys(path: Path) -> dict[str, np.ndarray]:

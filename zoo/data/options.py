@@ -7,7 +7,7 @@ from typing import Any
 
 from yaml import YAMLError
 
-from zoo.core.plain_yaml import yaml_value
+from zoo.core.safe_yaml import parse_yaml
 
 
 def texts(value: Any) -> list[str]:
@@ -48,7 +48,7 @@ def reads_as(name: str, value: Any) -> bool:
     if name.casefold() == str(value).casefold():
         return True
     readings: list[Any] = []
-    for read in (float, yaml_value):
+    for read in (float, parse_yaml):
         with contextlib.suppress(ValueError, YAMLError, RecursionError):
             readings.append(read(name))
     return any(one == value and isinstance(one, bool) == isinstance(value, bool) for one in readings)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
-from zoo.core.console import print
+from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
 
@@ -136,7 +136,7 @@ def say_twins(train: ArrayLike, val: ArrayLike, test: ArrayLike, *, advice: str 
     n_val = np.isin(validated, seen).sum()
     n_test = np.isin(tested, np.concatenate([seen, validated])).sum()
     if n_val or n_test:
-        print(f"the same inputs lie in two splits, for {n_val:,} samples of val and {n_test:,} of test, whose metrics "
+        echo(f"the same inputs lie in two splits, for {n_val:,} samples of val and {n_test:,} of test, whose metrics "
               f"flatter the model; {advice}")  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def say_unread(unread: np.ndarray, why: Sequence[str], what: str) -> None:
     if len(unread) and unread.all():
         raise UserError("\n".join([f"none of {len(unread):,} {what} can be answered", *why[:3]]))
     if unread.any():
-        print(f"not answered: {unread.sum():,} of {len(unread):,} {what}", *why[:3], sep="\n  ")
+        echo(f"not answered: {unread.sum():,} of {len(unread):,} {what}", *why[:3], sep="\n  ")
 
 
 def sample_keys(split: Split) -> np.ndarray:

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from zoo.core.errors import UserError
 from zoo.core.system import free_memory
-from zoo.data.sources.cache import kept
+from zoo.data.sources.cache import cached
 from zoo.data.splits import AT_ONCE, Batch, TensorSplit, joined_keys, row_keys
 
 IN_MEMORY = 1 << 30  # bytes of a stored set that are kept in memory, at most
@@ -57,7 +57,7 @@ class MappedRows:
 
     def keys(self) -> np.ndarray:
         """A key (n,) of each row, kept in a file beside that of the array."""
-        return np.fromfile(kept(self.file.with_name(f"{self.file.name}.keys"), self._write_keys), "<u8")
+        return np.fromfile(cached(self.file.with_name(f"{self.file.name}.keys"), self._write_keys), "<u8")
 
     def _write_keys(self, path: Path) -> None:
         n = max(1, AT_ONCE // max(1, math.prod(self.shape[1:])))

@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping, Mod
 
 from zoo.core.checkpoint_file import checkpoints, is_sound
 from zoo.core.errors import InterruptedTraining, UserError
-from zoo.core.system import STOPPING
+from zoo.core.system import STOP_SIGNALS
 from zoo.engine.checkpoint_io import SafeCheckpointIO
 
 
@@ -62,7 +62,7 @@ class Saving(Checkpoint):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._saved = time.monotonic()
         if threading.current_thread() is threading.main_thread():  # only it may set handlers
-            self._before = {number: signal.signal(number, self._catch) for number in STOPPING}
+            self._before = {number: signal.signal(number, self._catch) for number in STOP_SIGNALS}
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         trainer.should_stop = any(map(_stopped, callbacks))  # before it was killed
 

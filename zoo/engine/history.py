@@ -10,7 +10,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from zoo.core.files import write_text
+from zoo.core.atomic_files import write_text
 
 
 class History(Callback):

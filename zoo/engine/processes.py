@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from lightning.fabric.strategies.launchers import subprocess_script
 
-from zoo.core.console import print
-from zoo.core.errors import LOST, LostProcessError
-from zoo.core.system import is_running
+from zoo.core.console import echo
+from zoo.core.errors import EXIT_LOST_PROCESS, LostProcessError
+from zoo.core.system import process_exists
 
 GRACE = 5.0  # seconds in which this process may end by itself, as all do on a signal or a mistake
 PARENT = "ZOO_PARENT"  # names the process that started this one to train with it
@@ -32,7 +32,7 @@ def watch_processes() -> None:
     that one's answer for ever."""
     subprocess_script._ChildProcessObserver._terminate_all = _end_all  # type: ignore[assignment, method-assign]
     parent = int(os.environ.get(PARENT, 0))
-    started_by_it = parent and (os.getppid() == parent or not is_running(parent))
+    started_by_it = parent and (os.getppid() == parent or not process_exists(parent))
     if started_by_it and os.environ.get("LOCAL_RANK", "0") != "0":
         threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
     os.environ[PARENT] = str(os.getpid())
@@ -55,6 +55,6 @@ def _end(how: str, others: Any = ()) -> None:
     for process in others:
         process.kill()
     try:
-        print(LostProcessError(how), file=sys.stderr, flush=True)
+        echo(LostProcessError(how), file=sys.stderr, flush=True)
     finally:  # also where nobody reads it any more
-        os._exit(LOST)
+        os._exit(EXIT_LOST_PROCESS)

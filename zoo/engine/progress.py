@@ -7,7 +7,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 
-from zoo.core.console import print
+from zoo.core.console import echo
 from zoo.engine.history import measured
 
 
@@ -57,7 +57,7 @@ class Progress(Callback):
         if self._bar:
             self._show(trainer, line)
         elif trainer.is_global_zero:
-            print(line, flush=True)
+            echo(line, flush=True)
 
     def _show(self, trainer: L.Trainer, line: str) -> None:
         self._bar.update(self._task, completed=trainer.global_step, description=line)

@@ -14,7 +14,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
-from zoo.core.errors import UserError, unknown
+from zoo.core.errors import UserError, unknown_name
 from zoo.engine.best_of_each import BestOfEach
 from zoo.engine.checkpoint_io import SafeCheckpointIO
 from zoo.engine.checkpointing import Best, Saving
@@ -40,13 +40,13 @@ def check_trainer(trainer: Config) -> None:
     known = [*inspect.signature(L.Trainer).parameters, *OWN_KEYS]
     for key in trainer:
         if key not in known:
-            raise unknown("keyword of trainer", key, known)
+            raise unknown_name("keyword of trainer", key, known)
     lacking = [key for key in (*OWN_KEYS, "accelerator", "strategy", "precision", "max_epochs") if key not in trainer]
     if lacking:
         raise UserError(f"the section trainer lacks {', '.join(lacking)}; zoo.config gives a config with all")
     for key, choices in (("keep", ("best", "last")), ("compile", (None, *COMPILE_MODES))):
         if trainer[key] not in choices:
-            raise unknown(f"choice of trainer.{key}", str(trainer[key]), map(str, choices))
+            raise unknown_name(f"choice of trainer.{key}", str(trainer[key]), map(str, choices))
     whole = {"threads": "auto", "max_epochs": "auto"} | dict.fromkeys(COUNTS)
     for key, other in whole.items():
         value = trainer[key]

@@ -14,10 +14,10 @@ import torch
 from scipy.special import stdtrit
 from torch import Tensor
 
+from zoo.core.atomic_files import sha256_of, write_text
 from zoo.core.errors import UserError
-from zoo.core.files import sha256_of, write_text
-from zoo.core.plain_yaml import yaml_of
 from zoo.core.run_folder import Run, finished_runs
+from zoo.core.safe_yaml import to_yaml
 from zoo.core.spec import DataSpec, Input
 from zoo.inference.ensembling import ensemble
 from zoo.inference.evaluation import measure
@@ -79,7 +79,7 @@ def release(name: str, runs: Path, *, together: bool = False) -> Path:
         "probe": _probe_outputs(model, spec).tolist(),
     }
     path = CARDS / f"{name}.yaml"
-    write_text(path, yaml_of(card, width=120))
+    write_text(path, to_yaml(card, width=120))
     return path
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.core.atomic_files import check_output_path
 from zoo.core.errors import UserError
-from zoo.core.files import check_output
 from zoo.data.module import what_decides
 from zoo.inference.evaluation import measure
 from zoo.inference.provenance import data_of
@@ -29,7 +29,7 @@ def ensemble(weights: Sequence[Path], output: Path) -> dict[str, Any]:
         UserError: for fewer than two files, files of other models, data or splits, ensembles, and files that `zoo.load`
             refuses.
     """
-    check_output(output, weights, "ensemble.safetensors")
+    check_output_path(output, weights, "ensemble.safetensors")
     loaded = [load_file(path) for path in weights]
     if len(loaded) < 2:
         raise UserError(f"an ensemble has two trained models or more; there are {len(loaded)}")

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.core.errors import UserError, unknown
-from zoo.core.files import write_text
-from zoo.core.processes import say
+from zoo.core.atomic_files import write_text
+from zoo.core.errors import UserError, unknown_name
+from zoo.core.rank_zero import rank_zero_print
 from zoo.core.run_folder import Run
 from zoo.core.spec import DataSpec, Input
 from zoo.data.fingerprints import fingerprints, read_keys, seen_before, seen_by, split_keys, told_changes
@@ -117,9 +117,9 @@ def evaluate_weights(
     if weights is None:
         raise UserError(f"say which weights: a run folder, a file, or one of {', '.join(list_pretrained())}")
     if split not in SPLITS:
-        raise unknown("split", split, SPLITS)
+        raise unknown_name("split", split, SPLITS)
     if tta is not None and tta not in VIEWS:
-        raise unknown("test-time augmentation", tta, VIEWS)
+        raise unknown_name("test-time augmentation", tta, VIEWS)
     folder = None if run_dir is None else Path(run_dir).expanduser()
     if folder is not None and Run(folder).config.exists():
         raise UserError(f"run_dir={run_dir} holds a training, whose metrics would be lost; give another run_dir")
@@ -200,7 +200,7 @@ def _own_samples(predictor: Predictor, weights: str, split: str) -> tuple[str, S
             f"{changed}: {changes}; which of them it was trained on, its run folder alone knows\n{_way_out(data)}"
         )
     if changes:
-        say(f"{changed}: {changes}")
+        rank_zero_print(f"{changed}: {changes}")
         splits = held_out(splits, {split: seen_by(keys, split)})
     return splits.spec.name, getattr(splits, split)
 

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.core.console import joined, print
-from zoo.core.errors import UserError, no_file, unknown
-from zoo.core.files import check_output
+from zoo.core.atomic_files import check_output_path
+from zoo.core.console import echo, merge_repeats
+from zoo.core.errors import UserError, missing_file, unknown_name
+from zoo.core.safe_csv import write_csv
 from zoo.core.spec import DataSpec, Input
-from zoo.core.spreadsheets import write_csv
-from zoo.data.sources.folders import files_in
+from zoo.data.folders import list_files
 from zoo.data.splits import Batch, NamedBatch, n_at_once
 from zoo.models.ensemble import Trained
 from zoo.tasks import create_task
@@ -97,7 +97,7 @@ class Predictor:
         generator = torch.Generator(self.device).manual_seed(seed)
         tokens, state = encode_text(self.spec.reading["alphabet"], prompt)[None], None  # (1, time)
         if n_strange := int((tokens == 0).sum()):
-            print(f"{n_strange:,} of {len(prompt):,} characters of the prompt were not in training's text")
+            echo(f"{n_strange:,} of {len(prompt):,} characters of the prompt were not in training's text")
         tokens = tokens.to(self.device)
         written = ""
         with torch.inference_mode():
@@ -191,7 +191,7 @@ def _fits(values: Tensor, an_input: Input) -> bool:
 def choose_device(name: str) -> str:
     """ "cpu" or "cuda" for a name of DEVICES; UserError for another, and for CUDA where there is none."""
     if name not in DEVICES:
-        raise unknown("device", name, DEVICES)
+        raise unknown_name("device", name, DEVICES)
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("device=cuda: no CUDA device is available here; use device=cpu, or device=auto")
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
@@ -213,9 +213,9 @@ def predict_file(predictor: Predictor, path: Path, output: Path | None = None) -
         UserError: when there is no such path, what is there does not fit the model, or `output` is the input.
     """
     if not path.exists():
-        raise no_file(path)
+        raise missing_file(path)
     if output is not None:
-        check_output(output, files_in(path) if path.is_dir() else [path])
+        check_output_path(output, list_files(path) if path.is_dir() else [path])
     if path.is_dir():
         header, rows = _answer_folder(predictor, path)
     else:
@@ -238,8 +238,8 @@ def _answer_folder(predictor: Predictor, folder: Path) -> tuple[list[str], list[
     header: list[str] = []
     rows: list[list[Any]] = []
     skipped: list[str] = []
-    files = files_in(folder)
-    with joined():
+    files = list_files(folder)
+    with merge_repeats():
         for file in files:
             try:
                 columns = predictor.answers(file)
@@ -251,5 +251,5 @@ def _answer_folder(predictor: Predictor, folder: Path) -> tuple[list[str], list[
     if not rows:
         raise UserError("\n".join([f"none of the {len(files)} files in {folder} can be answered", *skipped[:3]]))
     if skipped:
-        print(f"left out: {len(skipped):,} of {len(files):,} files", *skipped[:5], sep="\n  ")
+        echo(f"left out: {len(skipped):,} of {len(files):,} files", *skipped[:5], sep="\n  ")
     return header, rows

@@ -6,7 +6,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.core.errors import UserError, unknown
+from zoo.core.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
     from zoo.inference.predictor import Predictor
@@ -25,10 +25,10 @@ def list_pretrained(pattern: str = "*") -> list[str]:
 
 def load_card(name: str) -> dict[str, Any]:
     """The card of a pretrained file; an unknown name raises UserError with the nearest."""
-    from zoo.core.plain_yaml import read_yaml
+    from zoo.core.safe_yaml import read_yaml
 
     if name not in list_pretrained():
-        raise unknown("pretrained file", name, list_pretrained())
+        raise unknown_name("pretrained file", name, list_pretrained())
     card = read_yaml(CARDS / f"{name}.yaml")
     if not isinstance(card, dict) or "sha256" not in card:
         raise UserError(f"{CARDS / name}.yaml is no card, which says the file's sha256; install the zoo anew")
@@ -60,6 +60,6 @@ def load(name_or_path: str | Path) -> "Predictor":
     elif (path := Path(name).expanduser()).exists() or name.endswith(".safetensors"):
         card, path = {}, path / "model.safetensors" if path.is_dir() else path
     else:
-        raise unknown("file or pretrained file", name, list_pretrained())
+        raise unknown_name("file or pretrained file", name, list_pretrained())
     model, spec, header = load_file(path)
     return Predictor(model, spec, card or header)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from zoo.core.config_paths import base_name, map_paths, paths_in, relocated
 from zoo.core.errors import UserError
-from zoo.core.paths import found, last_part, map_paths, paths_in
-from zoo.core.processes import say
+from zoo.core.rank_zero import rank_zero_print
 from zoo.core.run_folder import Run
 from zoo.data.fingerprints import Keys, read_keys, seen_by, split_keys, unseen
 from zoo.data.module import what_decides
@@ -42,14 +42,14 @@ def _less(splits: Splits, name: str, seen: np.ndarray) -> Split:
             f"all {n:,} samples of the {name} split were seen in training, which leaves nothing to measure on"
         )
     if n:
-        say(f"left out of the {name} split, as they were seen in training: {n:,} of {len(split):,} samples")
+        rank_zero_print(f"left out of the {name} split, as they were seen in training: {n:,} of {len(split):,} samples")
     return rest
 
 
 def place_of(data: Mapping[str, Any]) -> str:
     """What to call the data of a section: by the file or folder, else by the name."""
     paths = paths_in(data)
-    return last_part(next(iter(paths.values()))) if paths else str(data.get("name"))
+    return base_name(next(iter(paths.values()))) if paths else str(data.get("name"))
 
 
 def run_of(weights: str) -> Run | None:
@@ -98,10 +98,10 @@ def trained_on(card: Mapping[str, Any], run: Run | None, weights: str) -> dict[s
 
 
 def _there(path: str) -> str:
-    """`found`, and said where it is another place than the one noted."""
-    place = found(path)
+    """`relocated`, and said where it is another place than the one noted."""
+    place = relocated(path)
     if not Path(path).expanduser().exists() and place != path:
-        say(f"{path} is not there; taking {place}")
+        rank_zero_print(f"{path} is not there; taking {place}")
     return place
 
 
@@ -117,12 +117,12 @@ def tell_seen(trained: Predictor, name: str, splits: Splits, data: Mapping[str, 
     known = _told_data(trained.card)
     if tell_known(name, [splits.val, splits.test]) or known is None:
         return
-    ours, theirs = (map_paths(what_decides(one), last_part) for one in (data, known))
+    ours, theirs = (map_paths(what_decides(one), base_name) for one in (data, known))
     differing = [key for key in ours if ours[key] != theirs.get(key)]
     origins = {source.partition(";")[0] for source in (splits.spec.source, trained.spec.source)}
     if differing and len(origins) == 1 and "path" not in differing:
         told = ", ".join(f"data.{key}={theirs.get(key)}" for key in differing)
-        say(f"note: {name} was trained with {told} and may have seen samples that are held out here")
+        rank_zero_print(f"note: {name} was trained with {told} and may have seen samples that are held out here")
 
 
 def tell_known(name: str, splits: Sequence[Split]) -> bool:
@@ -134,5 +134,7 @@ def tell_known(name: str, splits: Sequence[Split]) -> bool:
         return False
     known = np.isin(np.concatenate(keys), seen)
     if known.any():
-        say(f"note: {name} was trained on {known.sum():,} of the {len(known):,} samples that are measured on here")
+        rank_zero_print(
+            f"note: {name} was trained on {known.sum():,} of the {len(known):,} samples that are measured on here"
+        )
     return True

@@ -37,7 +37,7 @@ def save_file(path: Path, model: "Trained", card: Mapping[str, Any], *, halved: 
     import torch
     from safetensors.torch import save
 
-    from zoo.core.files import write_whole
+    from zoo.core.atomic_files import write_atomically
 
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     if halved:
@@ -45,7 +45,7 @@ def save_file(path: Path, model: "Trained", card: Mapping[str, Any], *, halved: 
         tensors |= {name: tensors[name].to(torch.float16) for name in weights}
     header = {"format": FORMAT, **card}
     content = save(tensors, metadata={"zoo": json.dumps({**header, "sha256": _digest(header, tensors)})})
-    write_whole(path, lambda file: file.write(content))
+    write_atomically(path, lambda file: file.write(content))
 
 
 def load_file(path: Path) -> tuple["Trained", Any, dict[str, Any]]:

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.core.errors import UserError, unknown
+from zoo.core.errors import UserError, unknown_name
 from zoo.core.registry import Registry
 from zoo.core.spec import DataSpec
 
@@ -44,7 +44,7 @@ def create_model(name: str, spec: DataSpec, **kwargs: Any) -> "Model":
     choices = network.defaults()
     for key in kwargs:
         if key not in choices:
-            raise unknown(f"keyword of model {name}", key, choices)
+            raise unknown_name(f"keyword of model {name}", key, choices)
         if isinstance(kwargs[key], float) and not math.isfinite(kwargs[key]):
             raise UserError(f"{key} of model {name} is a finite number; got {kwargs[key]}")
     try:

@@ -7,7 +7,7 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from zoo.core.errors import UserError, unknown
+from zoo.core.errors import UserError, unknown_name
 from zoo.core.registry import Registry
 
 SCHEDULES: Registry[Callable[..., float]] = Registry("schedule", "SCHEDULES")
@@ -33,7 +33,7 @@ def create_schedule(optimizer: Optimizer, n_steps: int, *, name: str, warmup: fl
     known = set(schedule.__annotations__) - {"progress", "return"}
     for option in options:
         if option not in known:
-            raise unknown(f"option of schedule {name}", option, known)
+            raise unknown_name(f"option of schedule {name}", option, known)
 
     def factor(step: int) -> float:
         progress = (step + 1) / (n_steps + 1)  # in (0, 1): the first and the last step both move

@@ -11,9 +11,9 @@ from typing import Any
 
 from torch import Tensor
 
-from zoo.core.files import write_text
-from zoo.core.plain_yaml import yaml_of
+from zoo.core.atomic_files import write_text
 from zoo.core.run_folder import Run
+from zoo.core.safe_yaml import to_yaml
 from zoo.data import DATA
 from zoo.data.splits import Splits
 from zoo.inference.predictor import Predictor
@@ -158,7 +158,7 @@ def _usage(config: Values, splits: Splits) -> str:
     shape = " x ".join(str(size or axis) for size, axis in zip(raw.shape, raw.axes, strict=True))
     add = f"zoo.add_path({own!r})\n" if own else ""
     exactly = (
-        f"from pathlib import Path\n\nimport zoo\nfrom zoo.core.plain_yaml import read_yaml\n\n{add}"
+        f"from pathlib import Path\n\nimport zoo\nfrom zoo.core.safe_yaml import read_yaml\n\n{add}"
         "config = read_yaml(Path('config.yaml'))\nzoo.train(config | {'resume': None}, 'again')"
     )
     call = TASKS.get(splits.spec.task).call
@@ -168,7 +168,7 @@ input:</p>{_code(load)}
 <h2>Repeat it</h2><p>With the defaults of this model and data:</p>{_code(command)}
 <p>With every setting of this run, callbacks and loggers aside, in the folder of this report:</p>{_code(exactly)}
 <details><summary>All settings (config.yaml)</summary>
-{_code(yaml_of(dict(config)))}</details>"""
+{_code(to_yaml(dict(config)))}</details>"""
 
 
 def _code(text: str) -> str:

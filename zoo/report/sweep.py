@@ -6,9 +6,9 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from zoo.core.files import write_text
+from zoo.core.atomic_files import write_text
 from zoo.core.run_folder import finished_runs, flat
-from zoo.core.spreadsheets import write_csv
+from zoo.core.safe_csv import write_csv
 from zoo.report.text import Values, columns, number
 
 FAILED = "failed.json"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.core.console import visible
+from zoo.core.console import printable
 
 Values = Mapping[str, Any]
 ONE_LINE = str.maketrans({"\n": "\\n", "\t": "\\t"})
@@ -70,7 +70,7 @@ def metrics_table(metrics: Values, run_dir: str | Path | None) -> str:
 
 def columns(header: Sequence[str], rows: Iterable[Sequence[str]], n_left: int = 1) -> str:
     """Text in columns: the first `n_left` aligned left, the others right. A cell is one line."""
-    lines = [[visible(cell).translate(ONE_LINE) for cell in line] for line in (header, *rows)]
+    lines = [[printable(cell).translate(ONE_LINE) for cell in line] for line in (header, *rows)]
     widths = [max(12 * (i == 0), *map(len, column)) for i, column in enumerate(zip(*lines, strict=True))]
     return "\n".join(
         "  ".join(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from zoo.core.errors import UserError, unknown
+from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import DataSpec
 from zoo.tasks.base import TASKS, Task
 
@@ -18,7 +18,7 @@ def create_task(spec: DataSpec, **options: Any) -> Task:
     known = task.__init__.__annotations__
     for name in given:
         if name not in known:
-            raise unknown(f"option of task {spec.task} (data {spec.name})", name, set(known) - {"spec", "return"})
+            raise unknown_name(f"option of task {spec.task} (data {spec.name})", name, set(known) - {"spec", "return"})
     try:
         return task(spec, **given)
     except (TypeError, ValueError) as error:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.core.spec import IGNORED
+from zoo.core.spec import IGNORE_INDEX
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -24,7 +24,7 @@ class LanguageModelling(Task):
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Cross entropy of logits (batch, time, n_tokens) and tokens (batch, time), in nats a token."""
-        return F.cross_entropy(output.float().flatten(0, 1), target.flatten(), ignore_index=IGNORED)
+        return F.cross_entropy(output.float().flatten(0, 1), target.flatten(), ignore_index=IGNORE_INDEX)
 
     def metrics(self) -> "MetricCollection":
         """See `zoo.tasks.metrics.language_modelling`."""
@@ -34,12 +34,12 @@ class LanguageModelling(Task):
 
     def measure(self, metrics: "MetricCollection", output: Tensor, target: Tensor, scale: Scale) -> None:
         """Take in a batch, less its padded steps."""
-        valid = target != IGNORED
+        valid = target != IGNORE_INDEX
         metrics.update(output[valid], target[valid])
 
     def count(self, target: Tensor) -> Tensor:
         """Steps that are not padding."""
-        return (target != IGNORED).sum()
+        return (target != IGNORE_INDEX).sum()
 
     def decode(self, output: Tensor) -> list[Any]:
         """The likeliest token after the end of each text."""

@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.core.console import print
-from zoo.core.errors import UserError, unknown
+from zoo.core.console import echo
+from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import Column
 from zoo.data.columns.remarks import code_in, remarks, say_remarks, useless_for
 from zoo.data.columns.values import (
@@ -50,9 +50,9 @@ def infer_columns(
     """Tell the columns of `table` from the rows `rows`; `kinds` are given and not questioned."""
     for name, kind in kinds.items():
         if name not in table.column_names:
-            raise unknown("column", name, table.column_names)
+            raise unknown_name("column", name, table.column_names)
         if kind not in KINDS:
-            raise unknown(f"kind of column ('{name}')", kind, KINDS)
+            raise unknown_name(f"kind of column ('{name}')", kind, KINDS)
     found = Inferred([], [], {})
     useless: dict[str, list[str]] = {}
     said: list[tuple[str, str]] = []
@@ -78,7 +78,7 @@ def infer_columns(
         ends = _range(kind, array, found.dates.get(name, "ISO8601"))
         found.columns.append(Column(name, kind, tuple(categories), bool(missing(array).any()), ends))
     for reason, names in useless.items():
-        print(f"ignored, {reason}: {listed(names)}; to keep one, give its kind in a data.schema=")
+        echo(f"ignored, {reason}: {listed(names)}; to keep one, give its kind in a data.schema=")
     say_remarks(said)
     return found
 
@@ -95,10 +95,10 @@ def infer_task(target: str, column: pa.Array, rows: np.ndarray, place: Place) ->
         return "classification"
     distinct = np.unique(as_numbers(known))
     if len(distinct) > MANY_CLASSES or (distinct != np.floor(distinct)).any() or np.isinf(distinct).any():
-        print(f"regression of '{target}'; data.task=classification if its numbers are classes")
+        echo(f"regression of '{target}'; data.task=classification if its numbers are classes")
         return "regression"
     if len(distinct) > 2:
-        print(f"'{target}' has {len(distinct)} distinct whole numbers, taken for classes; data.task=regression if it "
+        echo(f"'{target}' has {len(distinct)} distinct whole numbers, taken for classes; data.task=regression if it "
               "is an amount")  # fmt: skip
     return "classification"
 
@@ -118,7 +118,7 @@ def class_codes(
         fix = "write the names; whole numbers that start at 0 are taken for their places"
         numbers = as_numbers(column.fill_null(-1)).astype(np.int64)
         if numbers[known].min() == 0:
-            print(f"'{target}' has whole numbers, taken for the places of {listed(names)}, from 0")
+            echo(f"'{target}' has whole numbers, taken for the places of {listed(names)}, from 0")
             codes = numbers
     bad = known & ((codes < 0) | (codes >= len(names)))
     refuse(f"the classes of '{target}' are {listed(names)}", column, bad, place, fix)
@@ -204,7 +204,7 @@ def date_form(name: str, whole: pa.Array, array: pa.Array, place: Place) -> str:
         (o for o in dates if (dates[o] != dates[form]).any() and (dates[o].isna() == dates[form].isna()).all()), None
     )
     if other:
-        print(f"dates of '{name}' are read as {form}, but could be {other}")
+        echo(f"dates of '{name}' are read as {form}, but could be {other}")
     return form
 
 
@@ -218,7 +218,7 @@ def _categories(name: str, array: pa.Array, most: int) -> list[str]:
     counts = pc.value_counts(as_text(array).drop_null()).flatten()
     table = pa.table(counts, names=["value", "count"])
     if len(table) > most:
-        print(f"'{name}' has {len(table):,} categories; all but the {most:,} most frequent count as not seen "
+        echo(f"'{name}' has {len(table):,} categories; all but the {most:,} most frequent count as not seen "
               "(data.max_categories)")  # fmt: skip
         table = table.sort_by([("count", "descending"), ("value", "ascending")]).slice(0, most)
     return sort_texts(plain(table["value"]))

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.core.console import print
+from zoo.core.console import echo
 from zoo.data.columns.values import CODE, MONEY, Place, as_numbers, as_text, is_text, missing, with_decimal_point
 
 MANY_ROWS = 20  # from here on, distinct values are told from those that happen to differ
@@ -120,7 +120,7 @@ def say_remarks(found: Iterable[tuple[str, str]]) -> None:
         said.setdefault(sentence, []).append(what)
     for sentence, items in said.items():
         more = f" and {len(items) - 10:,} more" if len(items) > 10 else ""
-        print(sentence.format(", ".join(items[:10]) + more))
+        echo(sentence.format(", ".join(items[:10]) + more))
 
 
 def _remarks(kind: str, array: pa.Array) -> Iterator[tuple[str, str]]:
@@ -196,7 +196,7 @@ def say_far_rows(target: str, values: np.ndarray, table: pa.Table, rows: np.ndar
         return
     cells = [_cell(values, table, int(row), place) for row in rows[far][:3]]
     where = ", ".join(cells) + (f" and {far.sum() - 3:,} more" if far.sum() > 3 else "")
-    print(f"'{target}' is {distances[far].max() / deviation:,.0f} deviations from the median in {where}; "
+    echo(f"'{target}' is {distances[far].max() / deviation:,.0f} deviations from the median in {where}; "
           "leave out totals and mistakes, which outweigh all other rows")  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
-from zoo.core.console import print
+from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import Column
 from zoo.data.columns.values import Place, missing, plain, refuse
@@ -60,7 +60,7 @@ def say_unusual(columns: Sequence[Column], table: pa.Table, batch: Batch, rows: 
                 where = f"{len(found):,} of {rows.sum():,} rows, such as {_text(array[found[0]])}{place(int(found[0]))}"
                 lines[kind].append(f"'{column.name}' {told}: {where}")
     for kind, some in lines.items():
-        print(*some[:SHOWN], *[f"{len(some) - SHOWN:,} more columns have {kind}"] * (len(some) > SHOWN), sep="\n")
+        echo(*some[:SHOWN], *[f"{len(some) - SHOWN:,} more columns have {kind}"] * (len(some) > SHOWN), sep="\n")
 
 
 def _kinds(column: Column, array: pa.Array, values: Tensor) -> Iterator[tuple[str, np.ndarray, str]]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from zoo.core.console import print
+from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.data.columns.values import LONG, ZERO_LED, beyond_64_bits, is_text, plain, with_decimal_point
 from zoo.data.formats.dialect import MISSING, Dialect, Reading, spaced, tell_dialect, undecodable
@@ -34,11 +34,11 @@ def read_text(path: Path, encoding: str | None, parse: Callable[[Dialect], pa.Ta
     except UnicodeDecodeError as error:
         raise undecodable(path, encoding) from error
     if dialect.headings_row > 1:
-        print(f"{path.name}: the headings are those of row {dialect.headings_row}; what is above is left out")
+        echo(f"{path.name}: the headings are those of row {dialect.headings_row}; what is above is left out")
     if dialect.encoding == "cp1252":
-        print(f"{path.name} is not UTF-8; read as Windows-1252; name another encoding by data.encoding=")
+        echo(f"{path.name} is not UTF-8; read as Windows-1252; name another encoding by data.encoding=")
     if encoding and dialect.encoding in ("utf8", "utf16"):
-        print(f"{path.name} is Unicode, and read so, not as {encoding}")
+        echo(f"{path.name} is Unicode, and read so, not as {encoding}")
     return table
 
 

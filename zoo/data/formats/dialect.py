@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.core.errors import UserError, unknown
+from zoo.core.errors import UserError, unknown_name
 from zoo.data.columns.values import (
     DECIMAL_COMMA,
     THOUSANDS,
@@ -70,7 +70,7 @@ def usual_marks(marks: Any) -> list[str]:
     """Those of the usual marks of missing values that an option names."""
     for mark in many(marks):
         if not any(reads_as(name, mark) for name in MARKS):
-            raise unknown("usual mark of missing values", mark, MARKS)
+            raise unknown_name("usual mark of missing values", mark, MARKS)
     return [name for name in MARKS if any(reads_as(name, mark) for mark in many(marks))]
 
 
@@ -152,7 +152,7 @@ def check_encoding(encoding: str | None) -> None:
     try:
         "".encode(encoding or "utf-8")
     except LookupError:
-        raise unknown("encoding", encoding, set(encodings.aliases.aliases.values())) from None
+        raise unknown_name("encoding", encoding, set(encodings.aliases.aliases.values())) from None
 
 
 def undecodable(path: Path, encoding: str | None) -> UserError:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.json
 
-from zoo.core.console import print
+from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.data.columns.values import beyond_64_bits
 from zoo.data.formats.packed import BLOCK, check_unpacked, opened
@@ -36,7 +36,7 @@ def say_rounded(table: pa.Table) -> None:
     """Say which columns hold whole numbers that have lost digits, being beyond 64 bits."""
     rounded = [name for name in table.column_names if beyond_64_bits(table[name])]
     if rounded:
-        print(f"numbers beyond 64 bits are rounded: {', '.join(rounded)}; write ids in quotes")
+        echo(f"numbers beyond 64 bits are rounded: {', '.join(rounded)}; write ids in quotes")
 
 
 def _parsed(path: Path) -> Iterator[pa.Table]:

@@ -14,7 +14,7 @@ from typing import IO, Any
 import rich.markup
 import rich.progress
 
-from zoo.core.console import visible
+from zoo.core.console import printable
 from zoo.core.errors import UserError
 from zoo.core.system import free_memory
 from zoo.data.stored import SHARE
@@ -67,7 +67,7 @@ def table_form(path: Path) -> str:
 def opened(path: Path, silent: bool = False) -> Iterator[Any]:
     """The file, unpacked; on a terminal with a progress bar if it is large."""
     silent = silent or path.stat().st_size < LARGE or not sys.stdout.isatty()
-    told = rich.markup.escape(visible(f"reading {path.name}"))
+    told = rich.markup.escape(printable(f"reading {path.name}"))
     with rich.progress.open(path, "rb", description=told, disable=silent, transient=True) as file:
         unpack = UNPACK.get(packing(path))
         yield unpack(file) if unpack else file

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 
-from zoo.core.console import print
-from zoo.core.errors import UserError, no_file
+from zoo.core.console import echo
+from zoo.core.errors import UserError, missing_file
 from zoo.data.columns.values import Place, check_headings, is_date, without_marks
 from zoo.data.formats.delimited import parse_whole, raw_cell, read_text
 from zoo.data.formats.dialect import (
@@ -25,7 +25,7 @@ from zoo.data.formats.dialect import (
 from zoo.data.formats.json_lines import JSON_FORMS, parse_json, say_rounded
 from zoo.data.formats.packed import FAILURES, check_unpacked, opened, packing, table_form
 from zoo.data.options import heading
-from zoo.data.sources.cache import kept
+from zoo.data.sources.cache import cached
 from zoo.data.tables._mapped import mapped, sound, stream_json, stream_parquet, stream_text
 
 
@@ -47,7 +47,7 @@ def read_table(path: Path, reading: Reading = USUAL, *, keep: Path | None = None
         if keep is None:
             table = without_marks(_read(path, reading), reading.missing)
         else:
-            table = mapped(kept(keep, functools.partial(_stream, path, reading)))
+            table = mapped(cached(keep, functools.partial(_stream, path, reading)))
     except UnicodeDecodeError as error:
         raise undecodable(path, reading.encoding) from error
     except (pa.ArrowException, OSError, UnicodeError, *FAILURES) as error:
@@ -79,7 +79,7 @@ def _read_parquet(path: Path) -> pa.Table:
 
 
 def _stream(path: Path, reading: Reading, keep: Path) -> None:
-    print(f"{path.name} is streamed into {keep.parents[1]}, once")
+    echo(f"{path.name} is streamed into {keep.parents[1]}, once")
     form = table_form(path)
     if form == ".parquet":
         stream_parquet(path, reading, keep)
@@ -108,7 +108,7 @@ def without_index(table: pa.Table, index: Iterable[str], named: Collection[str])
     index = [name for name in index if name in table.column_names and name not in named]
     if index:
         found = ", ".join(f"'{name}'" for name in index)
-        print(f"ignored, an index of pandas: {found}; to keep one, name it in an option, such as data.schema=")
+        echo(f"ignored, an index of pandas: {found}; to keep one, name it in an option, such as data.schema=")
     return table.drop_columns(index)
 
 
@@ -146,7 +146,7 @@ def check_path(path: Path) -> None:
         return
     if path.is_dir():
         raise UserError(f"a table is one file; {path} is a folder with {_files_in(path)}")
-    raise no_file(path)
+    raise missing_file(path)
 
 
 def _files_in(folder: Path) -> str:

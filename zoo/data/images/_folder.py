@@ -5,10 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from zoo.core.console import print
-from zoo.core.errors import UserError, unknown
+from zoo.core.console import echo
+from zoo.core.errors import UserError, unknown_name
+from zoo.data.folders import (
+    list_files,
+    list_folders,
+    report_other_files,
+    report_skipped_links,
+    suffix,
+    visible_entries,
+    walk_files,
+)
 from zoo.data.images._pixels import EXTENSIONS
-from zoo.data.sources.folders import ending, files_in, folders_in, say_other_kinds, say_passed, visible, walk
 
 SPLITS = {
     "train": "train",
@@ -36,7 +44,7 @@ class Listing(NamedTuple):
 
 def image_files(folder: Path) -> list[Path]:
     """The image files in a folder and the folders in it, sorted; hidden ones and files of other kinds are left out."""
-    return [path for path in files_in(folder) if is_image(path.name)]
+    return [path for path in list_files(folder) if is_image(path.name)]
 
 
 def list_folder(root: Path) -> Listing:
@@ -44,18 +52,18 @@ def list_folder(root: Path) -> Listing:
     parts = _split_folders(root) or {"": root}
     passed: list[str] = []
     files = {
-        (split, part / label): sorted(walk(part / label, passed))
+        (split, part / label): sorted(walk_files(part / label, passed))
         for split, part in parts.items()
-        for label in folders_in(part)
+        for label in list_folders(part)
     }
-    say_passed(passed)
+    report_skipped_links(passed)
     folders = {place: [Path(path) for path in paths if is_image(path)] for place, paths in files.items()}
     found = [(path, folder.name, split) for (split, folder), images in folders.items() for path in images]
     bare = [str(folder.relative_to(root)) for (_, folder), images in folders.items() if not images]
     if bare:
-        print(f"no class, as there are no images in it, such as .jpg or .png: {', '.join(bare[:5])}")
+        echo(f"no class, as there are no images in it, such as .jpg or .png: {', '.join(bare[:5])}")
     others = (path for place, paths in files.items() if folders[place] for path in paths if not is_image(path))
-    say_other_kinds(others, "images, such as .jpg or .png")
+    report_other_files(others, "images, such as .jpg or .png")
     if not found:
         loose = "; the images lie outside such folders" if image_files(root) else ""
         raise UserError(
@@ -70,7 +78,7 @@ def list_folder(root: Path) -> Listing:
 def _split_folders(root: Path) -> dict[str, Path]:
     """The folders of splits by split, where one to train holds folders of images and no image beside these. Folders of
     other names are left out then, and named. Else none, and train/ is a class among others."""
-    named = [(SPLITS[name.lower()], root / name) for name in folders_in(root) if name.lower() in SPLITS]
+    named = [(SPLITS[name.lower()], root / name) for name in list_folders(root) if name.lower() in SPLITS]
     parts = dict(named)
     if "train" not in parts or not _holds_folders_of_images(parts["train"]):
         return {}
@@ -81,9 +89,9 @@ def _split_folders(root: Path) -> dict[str, Path]:
         "rename all but one of them, or put their images together",
     )
     parts = {split: path for split, path in parts.items() if _holds_folders_of_images(path)}
-    if others := [name for name in folders_in(root) if root / name not in parts.values()]:
+    if others := [name for name in list_folders(root) if root / name not in parts.values()]:
         taken = ", ".join(f"{path.name}/" for path in parts.values())
-        print(f"left out, as the classes are taken from {taken}: {', '.join(others[:5])}")
+        echo(f"left out, as the classes are taken from {taken}: {', '.join(others[:5])}")
     return parts
 
 
@@ -93,7 +101,7 @@ def existing(path: str | Path, option: str) -> Path:
     if not found.exists():
         parent = next(parent for parent in found.parents if parent.exists())
         wrong = found.relative_to(parent).parts[0]
-        near = unknown(f"file or folder in {parent}", wrong, os.listdir(parent))
+        near = unknown_name(f"file or folder in {parent}", wrong, os.listdir(parent))
         raise UserError(f"data.{option}={path} is not there: {near}")
     return found
 
@@ -104,7 +112,7 @@ def _check_classes(listing: Listing, root: Path) -> None:
     for label, split in sorted(pairs):
         if label not in trained:
             raise UserError(
-                f"{split}/ of {root} has class '{label}', train/ has not; {unknown('class', label, trained)}"
+                f"{split}/ of {root} has class '{label}', train/ has not; {unknown_name('class', label, trained)}"
             )
 
 
@@ -117,10 +125,10 @@ def refuse(wrong: Sequence[str], rule: str, what: str, fix: str) -> None:
 
 def _holds_folders_of_images(folder: Path) -> bool:
     """Whether there are images in its folders and none beside these."""
-    beside = any(is_image(entry.name) for entry in visible(folder) if not entry.is_dir())
-    return not beside and any(map(is_image, walk(folder, [])))
+    beside = any(is_image(entry.name) for entry in visible_entries(folder) if not entry.is_dir())
+    return not beside and any(map(is_image, walk_files(folder, [])))
 
 
 def is_image(path: str) -> bool:
     """Whether a file is named as one of the kinds of image that are read."""
-    return ending(path) in EXTENSIONS
+    return suffix(path) in EXTENSIONS

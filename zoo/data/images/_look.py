@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from zoo.core.console import print
+from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
 
@@ -128,7 +128,7 @@ def _is_like(values: np.ndarray, look: Look, *, is_sized: bool) -> bool:
 def say_done(done: Iterable[str]) -> None:
     """Say in one line what was done to how many pictures."""
     for what, n in Counter(filter(None, done)).items():
-        print(f"{n:,} picture{'s' * (n > 1)} unlike those of training: {what}")
+        echo(f"{n:,} picture{'s' * (n > 1)} unlike those of training: {what}")
 
 
 def _edge(values: np.ndarray) -> np.ndarray:

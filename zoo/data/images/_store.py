@@ -18,7 +18,7 @@ from zoo.core.errors import UserError
 from zoo.data.images._look import Look
 from zoo.data.images._pixels import Header, Shape, read_alike, read_digest, read_header
 from zoo.data.images._processes import in_processes
-from zoo.data.sources.cache import cache_folder, kept
+from zoo.data.sources.cache import cache_folder, cached
 from zoo.data.splits import TensorSplit
 from zoo.data.stored import MappedRows, StoredSplit, stored_split
 
@@ -104,7 +104,7 @@ def open_store(
     store = Store([paths[row] for row in rows], rows, shape, skipped, _copies(digests, rows), own, None, look)
     if not cache or not _fits(len(rows) * math.prod(shape), cache):
         return store
-    return _decoded(kept(folder, functools.partial(_decode, store), _is_whole), paths, digests)
+    return _decoded(cached(folder, functools.partial(_decode, store), _is_whole), paths, digests)
 
 
 def _refuse_none(rows: Sequence[int], skipped: Sequence[str]) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
-from zoo.core.console import print
-from zoo.core.errors import UserError, unknown
+from zoo.core.console import echo
+from zoo.core.errors import UserError, unknown_name
+from zoo.data.folders import walk_files
 from zoo.data.formats.delimited import read_cells
 from zoo.data.formats.dialect import check_encoding, undecodable
 from zoo.data.formats.tables import is_text_file, read_table
 from zoo.data.images._folder import SPLITS, Listing, is_image, refuse
-from zoo.data.sources.folders import walk
 
 PATHS = (
     *("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "image_name", "img"),
@@ -35,7 +35,7 @@ def list_table(table: Path, root: Path | None, target: str | None, encoding: str
     if split is not None:
         splits = list(map(_split, columns[split]))
         parts = " / ".join(f"{splits.count(part):,}" for part in ("train", "val", "test"))
-        print(f"splits are those of column '{split}': {parts} rows to train, validate and test")
+        echo(f"splits are those of column '{split}': {parts} rows to train, validate and test")
     labels = _labels(columns[label], label, table)
     paths = _find(columns[path], root, table)
     repeated = [str(path) for path, n in Counter(paths).items() if n > 1]
@@ -66,7 +66,7 @@ def _path_and_label(columns: Sequence[str], target: str | None) -> tuple[str, st
     """The columns of paths and of labels: by their names, else the first that are left. Which is told where it is not
     plain."""
     if target is not None and target not in columns:
-        raise unknown("column (data.target)", target, columns)
+        raise unknown_name("column (data.target)", target, columns)
     known = {column.lower(): column for column in reversed(columns) if column != target}
     path = next((known[name] for name in PATHS if name in known), None)
     label = target or next((known[name] for name in LABELS if name in known), None)
@@ -77,7 +77,7 @@ def _path_and_label(columns: Sequence[str], target: str | None) -> tuple[str, st
     path, label = (rest.pop(0) if column is None else column for column in (path, label))
     if not sure:
         unused = f"; not used: {', '.join(rest[:5])}" if rest else ""
-        print(f"files are read from column '{path}', labels from '{label}' (data.target){unused}")
+        echo(f"files are read from column '{path}', labels from '{label}' (data.target){unused}")
     return path, label
 
 
@@ -98,12 +98,12 @@ def _labels(column: Sequence[str], heading: str, table: Path) -> list[str]:
     blank = [str(number) for number, label in enumerate(labels, 2) if not label]
     refuse(blank, f"every row of {table} has a label", "row {}", f"fill column {heading}, or leave the row out")
     if n := sum(label != given for label, given in zip(labels, column, strict=True)):
-        print(f"spaces around labels are left out, in {n:,} rows of {table.name}")
+        echo(f"spaces around labels are left out, in {n:,} rows of {table.name}")
     alike = defaultdict(set)
     for label in labels:
         alike[label.casefold().lstrip("0")].add(label)
     if groups := [" and ".join(sorted(group)) for group in alike.values() if len(group) > 1]:
-        print(f"labels that differ in capitals or leading zeros alone stay apart: {', '.join(groups[:5])}")
+        echo(f"labels that differ in capitals or leading zeros alone stay apart: {', '.join(groups[:5])}")
     return labels
 
 
@@ -134,14 +134,14 @@ def _find(names: Sequence[str], root: Path, table: Path) -> list[Path]:
     )
     refuse(several, f"every path of {table} leads to one file", "it may be {}", "write the path in full")
     if by_end:
-        print(f"{len(by_end):,} of {len(paths):,} files of {table.name} are found by their names, such as {by_end[0]}")
+        echo(f"{len(by_end):,} of {len(paths):,} files of {table.name} are found by their names, such as {by_end[0]}")
     return paths
 
 
 def _by_name(root: Path) -> dict[str, list[str]]:
     """The images of a folder by name and by name without ending, in small letters; as paths relative to it."""
     ends = defaultdict(list)
-    for path in walk(root, []):
+    for path in walk_files(root, []):
         relative = PurePosixPath(Path(path).relative_to(root).as_posix())
         if is_image(path):
             for name in {relative.name.lower(), relative.stem.lower()}:

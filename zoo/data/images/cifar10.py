@@ -5,7 +5,7 @@ A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 
 from zoo.data import DATA, Facts
 from zoo.data.images._images import Labelled, cifar_records, image_spec, with_validation
-from zoo.data.sources.download import read
+from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
@@ -38,6 +38,6 @@ def cifar10(*, n_val: int = 5000, split_seed: int = 0) -> Splits:
 
 def _split(prefix: str) -> Labelled:
     names = [name for name in SHA256 if name.startswith(prefix)]
-    contents = [read(f"{FOLDER}/{name}", SHA256[name], [URL], member=f"{FOLDER}/{name}") for name in names]
+    contents = [read_data_file(f"{FOLDER}/{name}", SHA256[name], [URL], member=f"{FOLDER}/{name}") for name in names]
     images, labels = cifar_records(contents, n_labels=1)
     return images, labels[:, 0]

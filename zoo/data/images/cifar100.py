@@ -3,10 +3,10 @@
 A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 """
 
-from zoo.core.errors import unknown
+from zoo.core.errors import unknown_name
 from zoo.data import DATA, Facts
 from zoo.data.images._images import Labelled, cifar_records, image_spec, with_validation
-from zoo.data.sources.download import read
+from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"
@@ -51,12 +51,14 @@ FACTS = Facts(
 def cifar100(*, label: str = "fine", n_val: int = 5000, split_seed: int = 0) -> Splits:
     """45,000 / 5,000 / 10,000 colour images of 32 by 32 pixels; a hundred "fine" or twenty "coarse" classes."""
     if label not in LABELS:
-        raise unknown("label of cifar100", label, LABELS)
+        raise unknown_name("label of cifar100", label, LABELS)
     spec = image_spec("cifar100", (3, 32, 32), LABELS[label], FACTS, target_name="object")
     return with_validation(spec, _split("train", label), _split("test", label), n_val, split_seed)
 
 
 def _split(name: str, label: str) -> Labelled:
     member = f"cifar-100-binary/{name}.bin"
-    images, labels = cifar_records([read(member, None, [URL], member=member, packed=f"md5:{MD5}")], n_labels=2)
+    images, labels = cifar_records(
+        [read_data_file(member, None, [URL], member=member, packed=f"md5:{MD5}")], n_labels=2
+    )
     return images, labels[:, list(LABELS).index(label)]

@@ -2,7 +2,7 @@
 
 from zoo.data import DATA, Facts
 from zoo.data.images._images import idx_splits, image_spec
-from zoo.data.sources.download import read
+from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 
 MIRRORS = (
@@ -35,4 +35,4 @@ def fashion_mnist(*, n_val: int = 5000, split_seed: int = 0) -> Splits:
 
 def _content(name: str) -> bytes:
     urls = [f"{mirror}{name}.gz" for mirror in MIRRORS]
-    return read(f"FashionMNIST/raw/{name}", SHA256[name], urls)
+    return read_data_file(f"FashionMNIST/raw/{name}", SHA256[name], urls)

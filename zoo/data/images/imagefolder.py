@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from zoo.core.console import print
-from zoo.core.errors import UserError, unknown
+from zoo.core.console import echo
+from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import DataSpec, Input, float_type
 from zoo.data import DATA, LABELLED, Facts
 from zoo.data.columns.values import extent, too_large
@@ -84,7 +84,7 @@ def imagefolder(
     rows = _parts(own_splits, names if classes else None, test_share, val_share, split_seed)
     train, val, test = (store.split(some, answers[some]) for some in rows)
     shape = " x ".join(map(str, store.shape))
-    print(
+    echo(
         f"{len(names):,} images{f' of {len(classes)} classes' if classes else ''}; "
         f"{len(train):,} / {len(val):,} / {len(test):,} to train, validate and test; {shape}"
     )
@@ -111,14 +111,14 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     store = open_store(listing.paths, (height, width), channels, data.get("cache", "auto"), look_in(spec))
     say_done(store.done)
     if store.look and store.pixels is None:
-        print("pictures unlike those of training are brought to their look whenever they are read")
+        echo("pictures unlike those of training are brought to their look whenever they are read")
     _check_files(listing, store, data.get("corrupt", "skip"))
     names = np.array(listing.labels)[store.rows]
     codes = {name: code for code, name in enumerate(spec.class_names)}
     if codes and (strange := set(names.tolist()) - set(codes)):
-        raise unknown("class of the model", min(strange), spec.class_names)
+        raise unknown_name("class of the model", min(strange), spec.class_names)
     answers = np.array([codes[name] for name in names]) if codes else _numbers(names).astype(spec.target.dtype)
-    print(f"all {len(names):,} images, as {channels} x {height} x {width}")
+    echo(f"all {len(names):,} images, as {channels} x {height} x {width}")
     return store.split(np.arange(len(names)), torch.from_numpy(answers))
 
 
@@ -173,14 +173,14 @@ def _check_files(listing: Listing, store: Store, corrupt: str) -> None:
         count = f"{len(store.skipped):,} of {len(listing.paths):,} image files cannot be read"
         if corrupt == "refuse":
             raise UserError("\n".join([f"{count}; remove them, or set data.corrupt=skip", *store.skipped[:3]]))
-        print("\n  ".join([f"left out: {count}", *store.skipped[:5]]))
+        echo("\n  ".join([f"left out: {count}", *store.skipped[:5]]))
         if len(store.skipped) > 5:
-            print("  skipped.txt of the run folder lists all")
+            echo("  skipped.txt of the run folder lists all")
     double = [group for group in store.copies if len({listing.labels[row] for row in group}) > 1]
     if double:
         pair = " and ".join(str(listing.paths[row]) for row in double[0][:2])
         count = f"{len(double):,} time{'s' * (len(double) > 1)}"
-        print(f"the same file lies in two classes, {count}; such as {pair}")
+        echo(f"the same file lies in two classes, {count}; such as {pair}")
 
 
 def _numbers(names: np.ndarray) -> np.ndarray:

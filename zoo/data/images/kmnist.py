@@ -2,7 +2,7 @@
 
 from zoo.data import DATA, Facts
 from zoo.data.images._images import idx_splits, image_spec
-from zoo.data.sources.download import read
+from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 
 URL = "http://codh.rois.ac.jp/kmnist/dataset/kmnist/"
@@ -31,4 +31,4 @@ def kmnist(*, n_val: int = 5000, split_seed: int = 0) -> Splits:
 
 
 def _content(name: str) -> bytes:
-    return read(f"KMNIST/raw/{name}", None, [f"{URL}{name}.gz"], packed=f"md5:{MD5[name]}")
+    return read_data_file(f"KMNIST/raw/{name}", None, [f"{URL}{name}.gz"], packed=f"md5:{MD5[name]}")

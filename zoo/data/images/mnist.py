@@ -2,7 +2,7 @@
 
 from zoo.data import DATA, Facts
 from zoo.data.images._images import idx_splits, image_spec
-from zoo.data.sources.download import read
+from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
@@ -30,4 +30,4 @@ def mnist(*, n_val: int = 5000, split_seed: int = 0) -> Splits:
 
 
 def _content(name: str) -> bytes:
-    return read(f"MNIST/raw/{name}", SHA256[name], [f"{mirror}{name}.gz" for mirror in MIRRORS])
+    return read_data_file(f"MNIST/raw/{name}", SHA256[name], [f"{mirror}{name}.gz" for mirror in MIRRORS])

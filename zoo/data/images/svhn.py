@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo.data import DATA, Facts
 from zoo.data.images._images import Labelled, image_spec, with_validation
-from zoo.data.sources.download import read
+from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 
 URL = "http://ufldl.stanford.edu/housenumbers/"
@@ -35,7 +35,7 @@ def svhn(*, n_val: int = 5000, split_seed: int = 0) -> Splits:
 
 
 def _split(name: str) -> Labelled:
-    return parse_mat(read(f"SVHN/{name}", SHA256[name], [URL + name]))
+    return parse_mat(read_data_file(f"SVHN/{name}", SHA256[name], [URL + name]))
 
 
 def parse_mat(content: bytes) -> Labelled:

@@ -6,12 +6,12 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from zoo.core.console import print
-from zoo.core.errors import UserError, unknown
+from zoo.core.console import echo
+from zoo.core.errors import UserError, unknown_name
 from zoo.data.sequences._labelled import divide, sequence_splits
 from zoo.data.sequences._ts import parse_ts
-from zoo.data.sources.cache import cache_folder, kept, named_folder
-from zoo.data.sources.download import read
+from zoo.data.sources.cache import cache_folder, cached, folder_from_variable
+from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 
 HOST = "https://zenodo.org"
@@ -31,20 +31,20 @@ def archive_file(name: str, file: str) -> bytes:
     Raises:
         UserError: when there is no such set, or it is neither at hand nor to be fetched.
     """
-    own = (named_folder("ZOO_DATA") or Path("<folder>")) / name / file
+    own = (folder_from_variable("ZOO_DATA") or Path("<folder>")) / name / file
     (package,) = importlib.util.find_spec("aeon").submodule_search_locations  # type: ignore[union-attr, misc]
     inside = Path(package) / "datasets" / "data" / name / file
     if inside.is_file():
         content = inside.read_bytes()
         if own.is_file() and own.read_bytes() != content:
-            print(f"passed over {own}: not the published file, which comes inside aeon")
+            echo(f"skipped {own}: not the published file, which comes inside aeon")
         return content
     if own.is_file() and not _kept_at(name).is_file():
-        return read(f"{name}/{file}", None, [])
+        return read_data_file(f"{name}/{file}", None, [])
     number = _record(name)
     try:
         checksum = _checksums(name, number)[file]
-        return read(f"{name}/{file}", None, [f"{HOST}/records/{number}/files/{file}"], packed=checksum)
+        return read_data_file(f"{name}/{file}", None, [f"{HOST}/records/{number}/files/{file}"], packed=checksum)
     except (OSError, ValueError, KeyError, UserError) as error:
         raise UserError(
             f"{name} is not at hand, and could not be fetched: {str(error).strip('<>').splitlines()[0]}\n"
@@ -59,7 +59,7 @@ def _record(name: str) -> int:
 
     records = {**tsr_zenodo, **tsc_zenodo}
     if name not in records:
-        raise unknown("set of the UCR, UEA and TSER archives", name, records)
+        raise unknown_name("set of the UCR, UEA and TSER archives", name, records)
     return records[name]
 
 
@@ -69,7 +69,7 @@ def _checksums(name: str, number: int) -> dict[str, str]:
     if not path.is_file():
         with urllib.request.urlopen(f"{HOST}/api/records/{number}", timeout=30) as response:
             found = json.dumps({entry["key"]: entry["checksum"] for entry in json.load(response)["files"]})
-        kept(path, lambda place: place.write_text(found))
+        cached(path, lambda place: place.write_text(found))
     return json.loads(path.read_text())
 
 

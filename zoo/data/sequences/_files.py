@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from zoo.core.console import print
-from zoo.core.errors import UserError, unknown
+from zoo.core.console import echo
+from zoo.core.errors import UserError, unknown_name
+from zoo.data.folders import suffix
 from zoo.data.formats.dialect import Reading, check_encoding, undecodable, usual_marks
 from zoo.data.options import as_written, texts
-from zoo.data.sources.folders import ending
 from zoo.data.stored import check_room
 
 FIELDS = {
@@ -85,7 +85,7 @@ def _say_axes(path: Path, values: np.ndarray, swapped: bool) -> None:
     n, n_steps, n_channels = values.shape
     orders = ["(n, time, n_channels)", "(n, n_channels, time)"]
     read, other = reversed(orders) if swapped else orders
-    print(f"{path.name}: {n:,} sequences of {n_steps:,} steps and {n_channels:,} channel{'s' * (n_channels > 1)}, read "
+    echo(f"{path.name}: {n:,} sequences of {n_steps:,} steps and {n_channels:,} channel{'s' * (n_channels > 1)}, read "
           f"as {read}; data.channels_first={str(not swapped).lower()} reads {other}")  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def _cut(values: np.ndarray, lengths: np.ndarray, path: Path) -> list[np.ndarray
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an .npz by name, or that of an .npy by the file's."""
     try:
-        if ending(path.name) == ".npy":
+        if suffix(path.name) == ".npy":
             return {path.stem: np.load(path, allow_pickle=False)}
         with np.load(path, allow_pickle=False) as arrays:
             check_room(sum(entry.file_size for entry in arrays.zip.infolist()), path)
@@ -116,7 +116,7 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
 
 def _load_all(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an .npz; or an .npy of sequences, under any name, and what lies beside it under the usual ones."""
-    if ending(path.name) == ".npz":
+    if suffix(path.name) == ".npz":
         return load_arrays(path)
     usual = {f"{name}.npy": name for name in (*FIELDS["lengths"], *FIELDS["target"])}
     beside = {usual[file.name.lower()]: file for file in path.parent.iterdir() if file.name.lower() in usual}
@@ -128,11 +128,11 @@ def _field(arrays: Mapping[str, Any], kind: str, path: Path, needed: bool = True
     """The name under which the arrays hold a kind of field; "" if it is neither there nor needed."""
     name = None if name is None else as_written(name, arrays)
     if name is not None and name not in arrays:
-        raise unknown(f"array (data.{kind})", name, arrays)
+        raise unknown_name(f"array (data.{kind})", name, arrays)
     names = FIELDS[kind] if name is None else (name,)
     found = next((one for one in names if one in arrays), "")
     if needed and not found:
-        if ending(path.name) == ".npy":
+        if suffix(path.name) == ".npy":
             raise UserError(
                 f"labels lie in a file beside that of the sequences, as {path.with_name('y.npy')}; put it there"
             )
@@ -147,7 +147,7 @@ def without_padding(values: Sequence[np.ndarray], what: str) -> list[np.ndarray]
     kept = [_n_measured(one) for one in values]
     n = sum(steps < len(one) for steps, one in zip(kept, values, strict=True))
     if n:
-        print(f"{what}: {n:,} of {len(values):,} sequences end in steps without a value, which are taken for padding; "
+        echo(f"{what}: {n:,} of {len(values):,} sequences end in steps without a value, which are taken for padding; "
               "a value in the last step, or arrays with `lengths`, keeps them")  # fmt: skip
     return [one[:steps] for steps, one in zip(kept, values, strict=True)]
 
@@ -179,7 +179,7 @@ def decoded(content: bytes, path: Path, encoding: str | None = None) -> str:
         with contextlib.suppress(UnicodeDecodeError):
             return content.decode("utf-8-sig")
     if not encoding:
-        print(f"{path} is not UTF-8; it is read as Windows-1252 (data.encoding)")
+        echo(f"{path} is not UTF-8; it is read as Windows-1252 (data.encoding)")
         return content.decode("cp1252", "replace")
     try:
         return content.decode(encoding)

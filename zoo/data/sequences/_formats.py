@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.core.errors import UserError, no_file
+from zoo.core.errors import UserError, missing_file
 from zoo.data.formats.packed import FAILURES
 from zoo.data.sequences._files import Sequences, read_arrays
 from zoo.data.sequences._recordings import read_recordings
@@ -25,7 +25,7 @@ def read_file(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> Sequ
         labelled: whether there must be a label for each sequence.
     """
     if not path.exists():
-        raise no_file(path)
+        raise missing_file(path)
     suffix = next((s for s in reversed(path.suffixes) if s.lower() not in (".gz", ".xz", ".bz2", ".zip")), "").lower()
     try:
         if path.is_dir() or suffix in SUFFIXES:

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
-from zoo.core.console import print
-from zoo.core.errors import UserError, unknown
+from zoo.core.console import echo
+from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import Column, DataSpec, Input, float_type
 from zoo.data.columns.infer import infer_task, sort_texts
 from zoo.data.columns.remarks import merged, say_remarks
@@ -60,7 +60,7 @@ def check_options(name: str, path: str | None, task: str | None, **counts: int) 
     if not path:
         raise no_path(name)
     if task not in (None, *TASKS):
-        raise unknown("task (data.task)", task, TASKS)
+        raise unknown_name("task (data.task)", task, TASKS)
     for option, count in counts.items():
         if not (type(count) is int and count >= 1):
             raise UserError(f"data.{option} is a whole number from 1; got {count}")
@@ -120,7 +120,7 @@ def measured_split(spec: DataSpec, part: Sequences, encode: Callable[[Sequences]
         target = _codes(part, spec.class_names)
     else:
         target = torch.from_numpy(_amounts(spec.target_name, part).astype(spec.target.dtype))[:, None]
-    print(f"all {len(target):,} samples that have a label")
+    echo(f"all {len(target):,} samples that have a label")
     return TensorSplit(**encode(part), target=target).known_by(part.keys)
 
 
@@ -168,7 +168,7 @@ def _labelled(part: Sequences) -> Sequences:
     labels = as_text(part.labels)
     gaps = missing(labels) | (labels.fill_null("").to_numpy(zero_copy_only=False) == "")
     if gaps.any():
-        print(f"left out, without a label: {gaps.sum()} of {len(gaps)} samples ({first_places(part.places, gaps)})")
+        echo(f"left out, without a label: {gaps.sum()} of {len(gaps)} samples ({first_places(part.places, gaps)})")
     kept = np.flatnonzero(~gaps)
     if not len(kept):
         raise UserError("there are no samples with a label in this file; give one with some")

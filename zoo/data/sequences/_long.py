@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.core.console import print
-from zoo.core.errors import UserError, unknown
+from zoo.core.console import echo
+from zoo.core.errors import UserError, unknown_name
 from zoo.data.columns.infer import read_dates
 from zoo.data.columns.values import Place, as_numbers, as_text, is_number, missing, only_numbers, plain, refuse
 from zoo.data.options import all_as_written, as_written
@@ -71,7 +71,7 @@ def named_column(table: pa.Table, name: Any, field: str, needed: bool) -> str | 
         if name in table.column_names:
             return name
         if needed:
-            raise unknown(f"column (data.{field})", name, table.column_names)
+            raise unknown_name(f"column (data.{field})", name, table.column_names)
     by_lower = {column.lower(): column for column in reversed(table.column_names)}
     return next((by_lower[usual] for usual in USUAL[field] if usual in by_lower), None)
 
@@ -92,7 +92,7 @@ def _time_columns(
 def _say(path: Path, named: Mapping[str, str | None], times: Sequence[str], channels: Sequence[str]) -> None:
     order = f"in the order of '{' and '.join(times)}'" if times else "in the order of the rows"
     more = f" and {len(channels) - 5} more" if len(channels) > 5 else ""
-    print(
+    echo(
         f"{path.name}: sequences by '{named['id']}', {order}; target '{named['target']}'; "
         f"channels {', '.join(channels[:5])}{more}"
     )
@@ -101,7 +101,7 @@ def _say(path: Path, named: Mapping[str, str | None], times: Sequence[str], chan
 def _numbers(table: pa.Table, name: str, place: Place) -> np.ndarray:
     """A channel (n_rows,), NaN where a value is missing."""
     if name not in table.column_names:
-        raise UserError(f"the input lacks a channel: {unknown('column', name, table.column_names)}")
+        raise UserError(f"the input lacks a channel: {unknown_name('column', name, table.column_names)}")
     fix = f"correct them, or leave column '{name}' out of the file"
     return only_numbers(plain(table[name]), f"channel '{name}' holds numbers", place, fix)
 

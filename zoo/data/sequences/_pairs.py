@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.core.console import print
+from zoo.core.console import echo
 from zoo.core.errors import UserError
+from zoo.data.folders import list_folders, suffix
 from zoo.data.images._folder import SPLITS
 from zoo.data.sequences._formats import FORMATS
-from zoo.data.sources.folders import ending, folders_in
 
 
 def set_name(path: str | None) -> str:
@@ -39,13 +39,13 @@ def find_pair(path: Path, test_path: str | None) -> tuple[Path, Path | None]:
         return path, Path(test_path).expanduser()
     train, test = _pair_in(path) if path.is_dir() else (path, _test_file(path))
     if test:
-        print(f"{train.name} trains, {test.name} tests; data.test_path= names another")
+        echo(f"{train.name} trains, {test.name} tests; data.test_path= names another")
     return train, test
 
 
 def _pair_in(folder: Path) -> tuple[Path, Path | None]:
     """The folders train/ and test/ of a folder, or the pair of files in it; else all of it."""
-    named = [name for name in folders_in(folder) if name.lower() in SPLITS]
+    named = [name for name in list_folders(folder) if name.lower() in SPLITS]
     splits = [SPLITS[name.lower()] for name in named]
     if len(named) > 1 and sorted(splits) != ["test", "train"]:
         raise UserError(f"{folder} has {', '.join(named)}; splits are train/ and test/: rename or join them")
@@ -60,7 +60,7 @@ def _pair_in(folder: Path) -> tuple[Path, Path | None]:
 
 def _format(path: Path) -> int:
     """The place of a file's format in FORMATS, or past their end."""
-    return FORMATS.index(ending(path.name)) if ending(path.name) in FORMATS else len(FORMATS)
+    return FORMATS.index(suffix(path.name)) if suffix(path.name) in FORMATS else len(FORMATS)
 
 
 def _test_file(train: Path) -> Path | None:

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from zoo.core.console import print
+from zoo.core.atomic_files import sha256_of
+from zoo.core.console import echo
 from zoo.core.errors import UserError
-from zoo.core.files import sha256_of
+from zoo.data.folders import list_files, list_folders, report_other_files, suffix
 from zoo.data.sequences._files import Sequences
 from zoo.data.sequences._sound import SUFFIXES, band_names, log_mel, read_sound
-from zoo.data.sources.folders import ending, files_in, folders_in, say_other_kinds
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ def read_each(files: Mapping[str, Path], read: Callable[[Path], T], kind: str, l
     if damaged and not (labelled and found):
         raise damaged[0]
     if damaged:
-        print(f"left out: {len(damaged)} of {len(files)} {kind}", *damaged[:5], sep="\n  ")
+        echo(f"left out: {len(damaged)} of {len(files)} {kind}", *damaged[:5], sep="\n  ")
     return found
 
 
@@ -71,19 +71,19 @@ def sorted_files(folder: Path, endings: Collection[str], kind: str, labelled: bo
         kind: what they are called in a message, such as "recordings".
         labelled: whether each must lie in a folder, which is its class.
     """
-    found = {str(file.relative_to(folder)): file for file in files_in(folder)}
-    files = {name: file for name, file in found.items() if ending(name) in endings}
+    found = {str(file.relative_to(folder)): file for file in list_files(folder)}
+    files = {name: file for name, file in found.items() if suffix(name) in endings}
     first = " or ".join(list(endings)[:2])
     if not files:
-        others = ", ".join(sorted({ending(name) or name for name in found})[:5]) or "nothing"
+        others = ", ".join(sorted({suffix(name) or name for name in found})[:5]) or "nothing"
         raise UserError(f"a folder of {kind} has files such as {first}; there are none in {folder}, but {others}\n"
                         f"what is read: {', '.join(endings)}; convert others to one of them")  # fmt: skip
     loose = [name for name in files if len(Path(name).parts) < 2]
     if labelled and loose:
         place = f"{folder}/<class>/1{next(iter(endings))}"
         raise UserError(f"{kind} lie in a folder for each class, {place}; {loose[0]} lies in none")
-    say_other_kinds(found.keys() - files.keys(), f"{kind}, such as {first}")
-    bare = set(folders_in(folder)) - {Path(name).parts[0] for name in files}
+    report_other_files(found.keys() - files.keys(), f"{kind}, such as {first}")
+    bare = set(list_folders(folder)) - {Path(name).parts[0] for name in files}
     if labelled and bare:
-        print(f"no class, as there are no {kind} in it: {', '.join(sorted(bare)[:5])}")
+        echo(f"no class, as there are no {kind} in it: {', '.join(sorted(bare)[:5])}")
     return files

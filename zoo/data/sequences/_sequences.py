@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from zoo.core.console import print
+from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec, Input
 from zoo.data import PARTIAL, READERS
 from zoo.data.columns.unusual import FAR
+from zoo.data.folders import suffix
 from zoo.data.sequences._files import load_arrays, without_padding
 from zoo.data.sequences._formats import read_file
 from zoo.data.sequences._gaps import carry_forward, fill_gaps
 from zoo.data.sequences._series import last_windows
-from zoo.data.sources.folders import ending
 from zoo.data.splits import Batch, NamedBatch, say_unread
 
 LARGEST = 8e9  # bytes that padded sequences may take
@@ -105,9 +105,9 @@ def checked(
 def _say_filled(values: Sequence[np.ndarray], filled: Sequence[np.ndarray], where: str) -> None:
     before, left = (sum(int(np.isnan(one).sum()) for one in some) for some in (values, filled))
     if before > left:
-        print(f"{before - left:,} missing values are filled in from {where}")
+        echo(f"{before - left:,} missing values are filled in from {where}")
     if left:
-        print(f"{left:,} missing values have none to be filled in from, and are read as the mean of the training split")
+        echo(f"{left:,} missing values have none to be filled in from, and are read as the mean of the training split")
 
 
 def first_places(places: Sequence[str], bad: np.ndarray) -> str:
@@ -164,7 +164,7 @@ def _say_far(spec: DataSpec, values: Sequence[np.ndarray], places: Sequence[str]
         row = int(some.argmax())
         channel = int(np.argmax(far[row]))
         was = f"'{spec.columns[channel].name}' was {low[channel]:.10g} to {high[channel]:.10g}"
-        print(
+        echo(
             f"far outside of training's range: {some.sum():,} of {len(some):,} sequences, such as {places[row]}; {was}"
         )
 
@@ -184,13 +184,13 @@ def as_trained(spec: DataSpec, values: Sequence[np.ndarray], places: Sequence[st
 def cut(values: Sequence[np.ndarray], max_steps: int | None) -> list[np.ndarray]:
     """Sequences, cut after `max_steps`, which is said; None takes all steps."""
     if n_long := sum(len(one) > max_steps for one in values) if max_steps else 0:
-        print(f"{n_long:,} of {len(values):,} sequences are cut after {max_steps:,} steps (data.max_steps)")
+        echo(f"{n_long:,} of {len(values):,} sequences are cut after {max_steps:,} steps (data.max_steps)")
     return [one[:max_steps] for one in values]
 
 
 def _raw_sequences(spec: DataSpec, raw: Any) -> tuple[list[np.ndarray], list[str], bool]:
     """The sequences of raw input, what to call each, and whether it was a single one."""
-    if isinstance(raw, Path) and ending(raw.name) == ".npy":
+    if isinstance(raw, Path) and suffix(raw.name) == ".npy":
         (raw,) = load_arrays(raw).values()
     if isinstance(raw, Path) or (isinstance(raw, Sequence) and raw and all(isinstance(one, Path) for one in raw)):
         reading: Mapping[str, Any] = {**spec.reading, "columns": spec.column_names}

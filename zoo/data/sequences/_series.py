@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from zoo.core.console import print
-from zoo.core.errors import UserError, unknown
+from zoo.core.console import echo
+from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import DataSpec
 from zoo.data.columns.values import Place, counted, is_number, only_numbers, plain, refuse, too_large
 from zoo.data.formats.tables import place_in, read_table, table_index, without_index
@@ -72,7 +72,7 @@ def read_series(
         ids, named = (_there(path, table, some) for some in (ids, named))
     for name in [*(columns or []), *ids, *named]:
         if name not in table.column_names:
-            raise unknown(f"column in {path}", name, table.column_names)
+            raise unknown_name(f"column in {path}", name, table.column_names)
     times, others = (named, []) if named else find_times(table, [*(columns or []), *ids], place)
     names = _channels(path, table, [*times, *ids, *(others if columns is None else [])], columns)
     read = read_times(table, times, place, reading.get("date_form"))
@@ -100,7 +100,7 @@ def last_windows(spec: DataSpec, path: Path) -> tuple[list[np.ndarray], dict[str
     if not long:
         raise UserError(f"the model looks back on {look_back} steps; {path} has {most}: give a longer file")
     if len(long) < len(series.frames):
-        print(f"{path}: left out, as they have fewer than {look_back} steps: {len(series.frames) - len(long)} series")
+        echo(f"{path}: left out, as they have fewer than {look_back} steps: {len(series.frames) - len(long)} series")
     values = [series.frames[number].to_numpy(np.float64) for number in long]
     windows = [carry_forward(one)[-look_back:] for one in values]
     n_filled = sum(
@@ -108,7 +108,7 @@ def last_windows(spec: DataSpec, path: Path) -> tuple[list[np.ndarray], dict[str
         for one, window in zip(values, windows, strict=True)
     )
     if n_filled:
-        print(f"{path}: {n_filled:,} missing values are filled in from the last value before them")
+        echo(f"{path}: {n_filled:,} missing values are filled in from the last value before them")
     columns = series.reading.get("series_id", [])
     ids = [series.ids[number] for number in long] if series.ids else []
     return windows, {name: [one[place] for one in ids] for place, name in enumerate(columns)}
@@ -118,7 +118,7 @@ def _there(path: Path, table: pa.Table, names: Sequence[str]) -> list[str]:
     """The columns `names` of the training file, or none where this one lacks some of them, which is said."""
     lacking = [name for name in names if name not in table.column_names]
     if lacking:
-        print(f"{path} has no column '{lacking[0]}' as the training file had; it is read without")
+        echo(f"{path} has no column '{lacking[0]}' as the training file had; it is read without")
     return [] if lacking else list(names)
 
 
@@ -142,7 +142,7 @@ def _say(path: Path, table: pa.Table, times: Sequence[str], others: Sequence[str
         for why, some in (("are no numbers", left), ("hold times or ids", others))
         if some
     )
-    print(f"{path}: forecasts {', '.join(names[:8])}{' and more' * (len(names) > 8)}, {order}{more}")
+    echo(f"{path}: forecasts {', '.join(names[:8])}{' and more' * (len(names) > 8)}, {order}{more}")
 
 
 def _numbers(name: str, column: pa.Array, place: Place) -> np.ndarray:
@@ -198,7 +198,7 @@ def _only(path: Path, series: Sequence[tuple[str, ...]], only: Sequence[str]) ->
     names = ["/".join(one) for one in series]
     for one in only:
         if one not in names:
-            raise unknown(f"series in {path}", one, names)
+            raise unknown_name(f"series in {path}", one, names)
     return [number for number, name in enumerate(names) if not only or name in only]
 
 
@@ -212,7 +212,7 @@ def _in_time(frames: Sequence[pd.DataFrame], path: Path, times: Sequence[str]) -
         for what, note in said.items():
             notes.setdefault(what, []).append(note)
     for first, *others in notes.values():
-        print(f"{path}: {first}" + f"; so or alike in {len(others):,} more series" * bool(others))
+        echo(f"{path}: {first}" + f"; so or alike in {len(others):,} more series" * bool(others))
     return [frame for frame, _ in arranged]
 
 

@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.core.console import print
-from zoo.core.errors import UserError, no_file, unknown
+from zoo.core.console import echo
+from zoo.core.errors import UserError, missing_file, unknown_name
 from zoo.core.spec import DataSpec
 from zoo.data import PARTIAL, READERS
 from zoo.data.columns.values import as_text, is_text, plain
+from zoo.data.folders import list_files, suffix
 from zoo.data.formats.dialect import DELIMITERS
 from zoo.data.formats.tables import place_in, read_table
 from zoo.data.options import as_written
@@ -23,7 +24,6 @@ from zoo.data.sequences._files import Sequences, cells_of, decoded
 from zoo.data.sequences._long import named_column
 from zoo.data.sequences._recordings import read_each, sorted_files
 from zoo.data.sequences._sequences import encode_texts, first_places
-from zoo.data.sources.folders import ending, files_in
 from zoo.data.splits import Batch, say_unread
 
 ENDINGS = (".txt",)
@@ -68,7 +68,7 @@ def _with_unknown_said(batch: Batch, places: Sequence[str]) -> Batch:
     strange = (batch["tokens"] == 0).sum(1) > batch["tokens"].shape[1] - batch["lengths"]  # padding is 0 too
     if strange.any():
         where = first_places(places, strange.numpy())
-        print(f"{int(strange.sum()):,} of {len(places):,} texts have characters that training has not seen ({where})")
+        echo(f"{int(strange.sum()):,} of {len(places):,} texts have characters that training has not seen ({where})")
     return batch
 
 
@@ -85,7 +85,7 @@ def cut(texts: Sequence[str], max_chars: int) -> list[str]:
     whole = [unicodedata.normalize("NFC", text) for text in texts]
     lengths = [len(text) for text in whole]
     if n_long := sum(length > max_chars for length in lengths):
-        print(f"{n_long:,} of {len(whole):,} texts are cut after {max_chars:,} characters (data.max_chars); the "
+        echo(f"{n_long:,} of {len(whole):,} texts are cut after {max_chars:,} characters (data.max_chars); the "
               f"longest has {max(lengths):,}")  # fmt: skip
     return [text[:max_chars] for text in whole]
 
@@ -100,11 +100,11 @@ def read_samples(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> S
         labelled: whether there must be a label for each text.
     """
     if not path.exists():
-        raise no_file(path)
+        raise missing_file(path)
     encoding = reading.get("encoding")
     if path.is_dir():
         return _of_files(path, labelled, encoding)
-    if labelled or ending(path.name) not in ENDINGS:
+    if labelled or suffix(path.name) not in ENDINGS:
         return _of_table(path, reading, labelled)
     text = read_text(path, encoding)
     if _has_heading(text, reading.get("text")):
@@ -145,7 +145,7 @@ def _of_table(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequenc
         rest = [name for name in table.column_names if name not in (column, label)]
         more = f"; left out are the columns {', '.join(rest[:5])}{', ...' * (len(rest) > 5)}" if rest else ""
         bare_told = " without headings (data.headings=true if it has some)" if bare else ""
-        print(f"{path.name}{bare_told}: texts of '{column}' (data.text), target '{label}' (data.target){more}")
+        echo(f"{path.name}{bare_told}: texts of '{column}' (data.text), target '{label}' (data.target){more}")
     rows = list(map(place, range(len(texts))))
     if labels is not None:
         _refuse_rows_inside(texts, as_text(labels), table.column_names.index(str(label)), table.num_columns, rows)
@@ -184,7 +184,7 @@ def _columns(table: pa.Table, reading: Mapping[str, Any], path: Path, labelled: 
     if column is None:
         column = max(texts, key=lambda name: pc.mean(pc.utf8_length(texts[name])).as_py() or 0)
     if column not in table.column_names:
-        raise unknown("column (data.text)", column, table.column_names)
+        raise unknown_name("column (data.text)", column, table.column_names)
     others = [name for name in table.column_names if name != column]
     if labelled and label is None and len(others) != 1:
         raise UserError(f"a table of texts has a column of labels; say which it is of {', '.join(others[:8])}: "
@@ -197,7 +197,7 @@ def without_empty(part: Sequences) -> Sequences:
     empty = np.array([not text.strip() for text in part.values])
     if not empty.any():
         return part
-    print(f"left out, without a text: {empty.sum():,} of {len(empty):,} samples ({first_places(part.places, empty)})")
+    echo(f"left out, without a text: {empty.sum():,} of {len(empty):,} samples ({first_places(part.places, empty)})")
     kept = np.flatnonzero(~empty)
     labels = None if part.labels is None else part.labels.take(pa.array(kept))
     return replace(part, values=[part.values[k] for k in kept], labels=labels, places=[part.places[k] for k in kept])
@@ -206,10 +206,10 @@ def without_empty(part: Sequences) -> Sequences:
 def read_text(path: Path, encoding: str | None = None) -> str:
     """The text of a file, or of the .txt files of a folder; see `decoded` for the encoding."""
     if path.is_dir():
-        files = [file for file in files_in(path) if ending(file.name) in ENDINGS]
+        files = [file for file in list_files(path) if suffix(file.name) in ENDINGS]
         return "".join(read_text(file, encoding) for file in files) or _empty(path, "holds no .txt file")
     if not path.is_file():
-        raise no_file(path)
+        raise missing_file(path)
     return _content(path, encoding) or _empty(path, "is empty")
 
 

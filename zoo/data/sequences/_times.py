@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.core.console import print
+from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.data.columns.infer import date_forms
 from zoo.data.columns.values import (
@@ -267,5 +267,5 @@ def _form(name: str, text: pa.Array, known: str | None, told: bool) -> tuple[str
     form = min(read, key=lambda form: (read[form].max() - read[form].min()).total_seconds())
     other = next((o for o, dates in read.items() if not dates.equals(read[form])), None)
     if other and told:
-        print(f"dates of '{name}' are read as {form}, in which rows lie closest together, but could be {other}")
+        echo(f"dates of '{name}' are read as {form}, in which rows lie closest together, but could be {other}")
     return form, read[form]

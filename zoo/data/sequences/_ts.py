@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from zoo.core.console import print
+from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.data.formats.packed import opened
 from zoo.data.sequences._files import Sequences, decoded, without_padding
@@ -62,7 +62,7 @@ def parse_ts(
     channels = {f"{path.name}, {place}": [part.split(",") for part in parts] for place, parts in lines_of.items()}
     if any(line.startswith("(") for line in rows.values()):
         channels = _in_order_of_time({f"{path.name}, {place}": parts for place, parts in lines_of.items()})
-        print(f"{path.name}: the values of a sequence are put in the order of their times, which are no input")
+        echo(f"{path.name}: the values of a sequence are put in the order of their times, which are no input")
     values = without_padding([_stacked(texts, place) for place, texts in channels.items()], path.name)
     columns = [f"channel {number}" for number in range(1, values[0].shape[1] + 1)]
     task = "regression" if header.get("targetlabel") == "true" else "classification"

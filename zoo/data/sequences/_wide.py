@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.core.console import print
-from zoo.core.errors import UserError, unknown
+from zoo.core.console import echo
+from zoo.core.errors import UserError, unknown_name
 from zoo.data.columns.infer import date_forms
 from zoo.data.columns.values import Place, as_dates, as_numbers, counted, is_text, missing, only_numbers, plain
 from zoo.data.formats.dialect import DELIMITERS, MISSING
@@ -104,7 +104,7 @@ def _as_trained(path: Path, numbered: Mapping[str, list[str]], trained: Sequence
     """The columns of each channel, in the order in which the training file had the channels."""
     for channel in trained:
         if channel not in numbered:
-            raise unknown(f"channel in {path.name}", channel, numbered)
+            raise unknown_name(f"channel in {path.name}", channel, numbered)
     return {channel: numbered[channel] for channel in trained}
 
 
@@ -135,7 +135,7 @@ def _say(path: Path, shape: tuple[int, ...], cells: Sequence[str], label: str, r
     n, n_steps, n_channels = shape
     several = f" and {n_channels} channels" if n_channels > 1 else ""
     more = f"; left out are the columns {', '.join(rest[:5])}{', ...' * (len(rest) > 5)}" if rest else ""
-    print(f"{path.name}: {n:,} rows are sequences of {n_steps:,} steps{several}, '{cells[0]}' to '{cells[-1]}', target "
+    echo(f"{path.name}: {n:,} rows are sequences of {n_steps:,} steps{several}, '{cells[0]}' to '{cells[-1]}', target "
           f"'{label}' (data.target){more}; data.layout=long if rows are steps")  # fmt: skip
 
 

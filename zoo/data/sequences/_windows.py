@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.core.errors import UserError
-from zoo.core.spec import IGNORED, Column, DataSpec, Input
+from zoo.core.spec import IGNORE_INDEX, Column, DataSpec, Input
 from zoo.data.sequences._gaps import carry_forward
 from zoo.data.splits import Batch, Splits, TensorSplit
 
@@ -190,4 +190,4 @@ def chunks(stream: Tensor, n_steps: int) -> TensorSplit:
     n = -(-(len(stream) - 1) // n_steps)
     missing = n * n_steps - (len(stream) - 1)
     tokens = F.pad(stream[:-1], (0, missing)).view(n, n_steps)
-    return TensorSplit(tokens=tokens, target=F.pad(stream[1:], (0, missing), value=IGNORED).view(n, n_steps))
+    return TensorSplit(tokens=tokens, target=F.pad(stream[1:], (0, missing), value=IGNORE_INDEX).view(n, n_steps))

@@ -12,7 +12,7 @@ import torch
 
 from zoo.data import DATA, Facts
 from zoo.data.sequences._windows import series_splits
-from zoo.data.sources.download import read
+from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 
 URL = "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/1d16c8f4f943/ETT-small/ETTh1.csv"
@@ -33,7 +33,7 @@ FACTS = Facts(
 def etth1(*, look_back: int = 96, horizon: int = 96) -> Splits:
     """8,449 / 2,785 / 2,785 windows of 7 channels with the default lengths, in hours; the horizon is usually 96, 192,
     336 or 720."""
-    table = pd.read_csv(io.BytesIO(read("ETT/ETTh1.csv", SHA256, [URL])), index_col="date")
+    table = pd.read_csv(io.BytesIO(read_data_file("ETT/ETTh1.csv", SHA256, [URL])), index_col="date")
     series = torch.tensor(table.to_numpy(), dtype=torch.float32)
     columns = [str(name) for name in table.columns]
     return series_splits(

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from zoo.core.errors import UserError, unknown
+from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import Column, DataSpec
 from zoo.data import DATA, Facts
 from zoo.data.sequences._sequences import pad, sequence_inputs
 from zoo.data.sequences._sound import band_names, check_sound, log_mel, read_sound
 from zoo.data.sources.cache import cache_folder
-from zoo.data.sources.download import fetched, read
+from zoo.data.sources.download import fetch
+from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits, TensorSplit
 
 URL = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/26eb9aaf76e8.tar.gz"
@@ -51,7 +52,7 @@ def fsdd(*, speaker: str | None = None, n_mels: int = 40, window: float = 25.0, 
         hop: milliseconds from step to step.
     """
     if speaker is not None and speaker not in SPEAKERS:
-        raise unknown("speaker", speaker, SPEAKERS)
+        raise unknown_name("speaker", speaker, SPEAKERS)
     check_sound(n_mels=n_mels, window=window, hop=hop)
     reading: dict[str, Any] = {"rate": RATE, "n_mels": n_mels, "window": window, "hop": hop}
     waves = _recordings()
@@ -84,10 +85,10 @@ def fsdd(*, speaker: str | None = None, n_mels: int = 40, window: float = 25.0, 
 def _recordings() -> dict[str, bytes]:
     """All recordings by name, sorted: from the file of them at hand, else from the authors' repository."""
     try:
-        return waves_of(read(NAME, SHA256, []))
+        return waves_of(read_data_file(NAME, SHA256, []))
     except UserError as problem:
         try:
-            return waves_of(fetched(URL, cache_folder() / "downloads" / "fsdd" / Path(URL).name, _published))
+            return waves_of(fetch(URL, cache_folder() / "downloads" / "fsdd" / Path(URL).name, _published))
         except (OSError, UserError) as error:
             raise UserError(f"{problem}\n{URL}: {str(error).strip('<>')}") from error
 

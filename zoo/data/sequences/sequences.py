@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from zoo.core.errors import UserError, unknown
+from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import DataSpec
 from zoo.data import DATA, LABELLED, Facts
 from zoo.data.sequences._files import Sequences, cell_options
@@ -81,7 +81,7 @@ def sequences(
     counts = {"max_steps": max_steps, "rate": rate}
     check_options("sequences", path, task, **{name: n for name, n in counts.items() if n is not None})
     if layout not in (None, *LAYOUTS):
-        raise unknown("layout of a table (data.layout)", layout, LAYOUTS)
+        raise unknown_name("layout of a table (data.layout)", layout, LAYOUTS)
     train_path, tested = find_pair(Path(path or "").expanduser(), test_path)
     reading: dict[str, Any] = {"id": id, "time": time, "target": target, "channels_first": channels_first}
     cells = cell_options(missing, not_missing, encoding)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from zoo.core.console import print
+from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import Column, DataSpec, float_type
 from zoo.data import DATA, LABELLED, Facts
@@ -115,13 +115,13 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     split = WindowSplit(series, look_back, horizon, seen)
     if not len(split):
         raise UserError(f"{path} has no measured value to forecast; give more")
-    print(f"{path}: all {len(split):,} windows")
+    echo(f"{path}: all {len(split):,} windows")
     return split
 
 
 def _say_missing(path: str, values: Sequence[np.ndarray]) -> None:
     if n_missing := sum(int(np.isnan(one).sum()) for one in values):
-        print(
+        echo(
             f"{path}: {n_missing:,} missing values are seen as the last value before them, and are no targets: errors "
             "are those of measured values alone"
         )
@@ -143,7 +143,7 @@ def _check_constant(columns: Sequence[str], values: np.ndarray) -> None:
     if len(constant) == len(columns):
         raise UserError(f"there is nothing to learn: the training split has one value only, in {', '.join(constant)}")
     if constant:
-        print(f"one value only in the training split: {', '.join(constant)}; data.columns=[...] takes others alone")
+        echo(f"one value only in the training split: {', '.join(constant)}; data.columns=[...] takes others alone")
 
 
 def _say_what_is_left(path: str, ends: Sequence[Sequence[int]], look_back: int, horizon: int, splits: Splits) -> None:
@@ -153,7 +153,7 @@ def _say_what_is_left(path: str, ends: Sequence[Sequence[int]], look_back: int, 
     n_windows = np.maximum(sizes - look_back - horizon + 1, 0)
     short = int((n_windows == 0).any(1).sum())
     if short:
-        print(f"{path}: {short:,} of {len(ends):,} series are too short for a window in each split")
+        echo(f"{path}: {short:,} of {len(ends):,} series are too short for a window in each split")
     left = int(n_windows.sum()) - sum(map(len, (splits.train, splits.val, splits.test)))  # type: ignore[arg-type]
     if left:
-        print(f"{path}: {left:,} windows are left out, as nothing that they forecast was measured")
+        echo(f"{path}: {left:,} windows are left out, as nothing that they forecast was measured")

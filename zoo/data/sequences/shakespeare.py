@@ -7,7 +7,7 @@ split; validation is the end of the rest.
 from zoo.data import DATA, Facts
 from zoo.data.sequences._sequences import encode_text
 from zoo.data.sequences._windows import text_splits
-from zoo.data.sources.download import read
+from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 
 URL = "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b/data/tinyshakespeare/input.txt"
@@ -25,7 +25,7 @@ FACTS = Facts(
 @DATA.register("shakespeare")
 def shakespeare(*, n_steps: int = 128, val_share: float = 0.05) -> Splits:
     """948,085 / 55,769 / 111,540 characters with the default share; training windows of `n_steps` of them."""
-    text = read("tinyshakespeare/input.txt", SHA256, [URL]).decode()
+    text = read_data_file("tinyshakespeare/input.txt", SHA256, [URL]).decode()
     alphabet = "".join(sorted(set(text)))
     stream = encode_text(alphabet, text)
     start = int(0.9 * len(text))

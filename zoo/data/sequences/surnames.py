@@ -13,7 +13,7 @@ import torch
 from zoo.core.spec import DataSpec
 from zoo.data import DATA, Facts
 from zoo.data.sequences._sequences import encode_texts, token_inputs
-from zoo.data.sources.download import read
+from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits, TensorSplit, carve
 
 URL = "https://raw.githubusercontent.com/spro/practical-pytorch/c520c52e68e9/data/names/{}.txt"
@@ -51,7 +51,9 @@ FACTS = Facts(
 def surnames(*, val_share: float = 0.1, split_seed: int = 0) -> Splits:
     """Rows (name, language); a fifth of the names test, `val_share` of the others validate, stratified by language."""
     languages = list(SHA256)
-    texts = {name: read(f"names/{name}.txt", sha, [URL.format(name)]).decode() for name, sha in SHA256.items()}
+    texts = {
+        name: read_data_file(f"names/{name}.txt", sha, [URL.format(name)]).decode() for name, sha in SHA256.items()
+    }
     names, labels, groups = unique_names([texts[language].splitlines() for language in languages])
     rest, test = _carve_names(np.arange(len(names)), groups, labels, 0.2, split_seed)
     train, val = _carve_names(rest, groups, labels, val_share, split_seed)

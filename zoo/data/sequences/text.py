@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.core.console import print
+from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
 from zoo.data import DATA, LABELLED, Facts
@@ -50,7 +50,7 @@ def text(
     stream = encode_text(alphabet, whole)
     unseen = int((stream == 0).sum())
     if unseen:
-        print(f"{file}: {unseen:,} characters after the training split do not occur in it, and count as one unknown")
+        echo(f"{file}: {unseen:,} characters after the training split do not occur in it, and count as one unknown")
     parts = stream[:middle], stream[middle:start], stream[start:]
     return text_splits(file.stem, alphabet, *parts, n_steps, licence=FACTS.licence, source=file.name)
 
@@ -63,7 +63,7 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     path, encoding = _path_of(data["path"]), data.get("encoding")
     check_encoding(encoding)
     stream = encode_text(spec.reading["alphabet"], read_text(path, encoding))
-    print(f"{path}: all {len(stream):,} characters, {int((stream == 0).sum()):,} of which were not in training's text")
+    echo(f"{path}: all {len(stream):,} characters, {int((stream == 0).sum()):,} of which were not in training's text")
     return chunks(stream, data["n_steps"])
 
 

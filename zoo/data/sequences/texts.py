@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.core.console import print
+from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
 from zoo.data import DATA, LABELLED, Facts
@@ -119,7 +119,7 @@ def _alphabet(texts: Sequence[str], most: int) -> str:
     """The characters of texts, in order; the `most` frequent where there are more."""
     counts = Counter("".join(texts))
     if len(counts) > most:
-        print(f"the texts have {len(counts):,} characters; all but the {most:,} most frequent count as one unknown "
+        echo(f"the texts have {len(counts):,} characters; all but the {most:,} most frequent count as one unknown "
               "(data.max_alphabet)")  # fmt: skip
     return "".join(sorted(sorted(counts, key=lambda one: (-counts[one], one))[:most]))
 

@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from zoo.core.atomic_files import TEMPORARY_SUFFIX
 from zoo.core.errors import UserError
-from zoo.core.files import TEMPORARY
-from zoo.core.system import own_temporary_folder
+from zoo.core.system import private_temporary_folder
 
 
-def named_folder(variable: str) -> Path | None:
+def folder_from_variable(variable: str) -> Path | None:
     """The folder that a variable of the environment names, such as ZOO_DATA; None where it names none."""
     name = os.environ.get(variable)
     return Path(name).expanduser() if name else None
@@ -19,22 +19,22 @@ def named_folder(variable: str) -> Path | None:
 
 def cache_folder() -> Path:
     """A folder for fetched and unpacked files: ZOO_CACHE, else this user's own."""
-    shared = named_folder("ZOO_CACHE")
-    return shared if shared and _can_write(shared) else own_cache_folder()
+    shared = folder_from_variable("ZOO_CACHE")
+    return shared if shared and _can_write(shared) else user_cache_folder()
 
 
-def own_cache_folder() -> Path:
+def user_cache_folder() -> Path:
     """The user's cache, else a temporary folder."""
     home = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "zoo")
-    return Path(home) if _can_write(home) else own_temporary_folder("zoo")
+    return Path(home) if _can_write(home) else private_temporary_folder("zoo")
 
 
-def cache_place(path: Path) -> Path:
+def writable_cache_path(path: Path) -> Path:
     """Where to write what belongs at a path in the cache: there, or at its like in the user's own cache, where a folder
     of another user's stands in the way."""
     if _can_write(path.parent) or not path.is_relative_to(cache_folder()):
         return path
-    own = own_cache_folder() / path.relative_to(cache_folder())
+    own = user_cache_folder() / path.relative_to(cache_folder())
     own.parent.mkdir(parents=True, exist_ok=True)
     return own
 
@@ -46,7 +46,7 @@ def _can_write(folder: str | Path) -> bool:
     return os.access(folder, os.W_OK)
 
 
-def kept(path: Path, make: Callable[[Path], object], is_whole: Callable[[Path], bool] = Path.exists) -> Path:
+def cached(path: Path, make: Callable[[Path], object], is_whole: Callable[[Path], bool] = Path.exists) -> Path:
     """A file or folder of the cache, which is made where it is not there yet; processes that need it too wait for the
     one that does.
 
@@ -60,10 +60,10 @@ def kept(path: Path, make: Callable[[Path], object], is_whole: Callable[[Path], 
     """
     from filelock import FileLock
 
-    tidy(path.parent)
+    remove_leftovers(path.parent)
     if is_whole(path):
         return path
-    path = cache_place(path)
+    path = writable_cache_path(path)
     try:
         with FileLock(f"{path}.lock"):
             if not is_whole(path):
@@ -78,19 +78,19 @@ def kept(path: Path, make: Callable[[Path], object], is_whole: Callable[[Path], 
     return path
 
 
-def tidy(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
     """Remove what killed processes left half made in a folder of the cache: that which no process holds the lock of."""
     from filelock import FileLock, Timeout
 
-    for left in folder.glob(f"*{TEMPORARY}"):
-        lock = str(left).removesuffix(TEMPORARY) + ".lock"
+    for left in folder.glob(f"*{TEMPORARY_SUFFIX}"):
+        lock = str(left).removesuffix(TEMPORARY_SUFFIX) + ".lock"
         with contextlib.suppress(Timeout, OSError), FileLock(lock, timeout=0):
             shutil.rmtree(left, ignore_errors=True)
 
 
 def _make(path: Path, make: Callable[[Path], object]) -> None:
     """Make `path` beside its place and put it there."""
-    place = path.with_name(path.name + TEMPORARY)
+    place = path.with_name(path.name + TEMPORARY_SUFFIX)
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     try:

@@ -12,15 +12,15 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from zoo.core.atomic_files import write_atomically
 from zoo.core.errors import UserError
-from zoo.core.files import write_whole
 from zoo.core.spec import Column
 from zoo.data.columns.values import Place, without_marks
 from zoo.data.formats.delimited import code_columns, refuse_open_quote, text_blocks, with_points
 from zoo.data.formats.dialect import USUAL, Dialect, Reading
 from zoo.data.formats.json_lines import json_blocks, json_schema
 from zoo.data.formats.packed import BLOCK, opened, packing
-from zoo.data.sources.cache import cache_folder, kept
+from zoo.data.sources.cache import cache_folder, cached
 from zoo.data.stored import MappedRows, is_large
 from zoo.data.tables._encode import encode, table_inputs
 
@@ -106,13 +106,13 @@ def stream_parquet(path: Path, reading: Reading, keep: Path) -> None:
             schema = pa.schema(fields, table.schema_arrow.metadata)
             batches = table.iter_batches(max(1, AT_ONCE // max(1, len(schema))))
             tables = (sound(pa.Table.from_batches([batch])).cast(schema) for batch in batches)
-            write_whole(keep, lambda file: _write(file, schema, tables, reading))
+            write_atomically(keep, lambda file: _write(file, schema, tables, reading))
 
 
 def stream_json(path: Path, reading: Reading, keep: Path) -> None:
     """Write the table of a file of JSON lines to `keep`."""
     schema = json_schema(path)
-    write_whole(keep, lambda file: _write(file, schema, json_blocks(path, schema), reading))
+    write_atomically(keep, lambda file: _write(file, schema, json_blocks(path, schema), reading))
 
 
 def sound(table: pa.Table) -> pa.Table:
@@ -142,7 +142,7 @@ def stream_text(path: Path, dialect: Dialect, reading: Reading, keep: Path) -> N
         kinds |= dict.fromkeys((*reading.text, *codes), pa.string())
         schema = pa.schema([(name, kinds[name]) for name in table.column_names])
         blocks = (with_points(_converted(block, schema, parse), dialect) for block in _blocks(table))
-        write_whole(keep, lambda file: _write(file, schema, blocks, reading))
+        write_atomically(keep, lambda file: _write(file, schema, blocks, reading))
 
 
 def _write_text(file: IO[bytes], path: Path, dialect: Dialect, reading: Reading, block_size: int) -> None:
@@ -232,7 +232,7 @@ def mapped_rows(
     for name, an_input in table_inputs(columns).items():
         some = [column for column in columns if (column.kind == "categorical") == (name == "categorical")]
         file = keep.with_suffix(f".{_digest(some, dates, an_input.dtype)}.{name}")
-        file = kept(file, partial(_write_rows, columns=some, table=table, dates=dates, place=place))
+        file = cached(file, partial(_write_rows, columns=some, table=table, dates=dates, place=place))
         (width,) = an_input.shape
         rows[name] = MappedRows(file, an_input.dtype, (len(table), width or 0))
     return rows
@@ -249,4 +249,4 @@ def _write_rows(
         return tensor.numpy().data
 
     n = max(1, AT_ONCE // len(columns))
-    write_whole(file, lambda out: out.writelines(map(block, range(0, len(table), n))))
+    write_atomically(file, lambda out: out.writelines(map(block, range(0, len(table), n))))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from zoo.core.errors import UserError, unknown
+from zoo.core.errors import UserError, unknown_name
 from zoo.data.columns.values import Place, as_text, is_number, plain
 from zoo.data.formats.dialect import Reading
 from zoo.data.formats.tables import index_columns, mark_at, place_in, read_table
@@ -56,7 +56,7 @@ def read_own(paths: Sequence[Path], reading: Reading, cache: bool | str) -> Own:
 def found(table: pa.Table, name: str, where: str = "") -> pa.ChunkedArray:
     """A column; UserError, with the nearest name, where it is not there."""
     if name not in table.column_names:
-        raise UserError(f"{unknown('column', name, table.column_names)}{where}")
+        raise UserError(f"{unknown_name('column', name, table.column_names)}{where}")
     return table[name]
 
 

@@ -10,9 +10,9 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from zoo.core.console import print
-from zoo.core.errors import UserError, unknown
-from zoo.core.plain_yaml import yaml_of
+from zoo.core.console import echo
+from zoo.core.errors import UserError, unknown_name
+from zoo.core.safe_yaml import to_yaml
 from zoo.core.spec import Column, DataSpec, Input, float_type
 from zoo.data import LABELLED, PARTIAL, READERS
 from zoo.data.columns.infer import class_codes, infer_columns, infer_task, listed
@@ -67,7 +67,7 @@ def table_splits(
     """
     table = as_table(frame)
     if target not in table.column_names:
-        raise unknown("column", target, table.column_names)
+        raise unknown_name("column", target, table.column_names)
     goal = plain(table[target])
     table = table.drop_columns([target])
     columns, ignored, dates = infer_columns(table, train, kinds or {}, max_categories, place)
@@ -181,7 +181,7 @@ def _check_there(names: Sequence[str], given: Sequence[str], where: str) -> None
     """Raise UserError, with the nearest name, unless all columns are among those given."""
     for name in names:
         if name not in given:
-            raise UserError(f"{where} lacks a column: {unknown('column', name, given)}")
+            raise UserError(f"{where} lacks a column: {unknown_name('column', name, given)}")
 
 
 def _as_in_training(
@@ -214,7 +214,7 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
         amounts = numbers(Column(target), goal, place)
         say_far_rows(target, amounts, table, known, place)
         values = amounts[:, None].astype(spec.target.dtype)
-    print(f"{path.name}: all {len(known):,} rows whose '{target}' is known")
+    echo(f"{path.name}: all {len(known):,} rows whose '{target}' is known")
     dates = spec.reading.get("dates")
     part = _parts(spec.columns, table, torch.from_numpy(values), dates=dates, place=place, keep=keep)
     return part(known)
@@ -250,4 +250,4 @@ def schema_yaml(spec: DataSpec) -> str:
     """The target and the kinds of all columns as yaml, to be corrected and read back by `data.schema=`."""
     kinds = {column.name: column.kind for column in spec.columns}
     kinds |= dict.fromkeys(spec.reading.get("ignored", ()), "ignore")
-    return yaml_of({"target": spec.target_name, "columns": kinds}, allow_unicode=True)
+    return to_yaml({"target": spec.target_name, "columns": kinds}, allow_unicode=True)

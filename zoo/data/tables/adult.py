@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from zoo.data import DATA, Facts
-from zoo.data.sources.download import read
+from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits, carve, sample_keys, say_twins
 from zoo.data.tables._table import table_splits
 
@@ -56,7 +56,7 @@ def adult() -> Splits:
     As published, some inputs lie in two splits: 20 rows of test are also in train, and 6 in val.
     """
     known, test = (
-        parse(read(f"adult/{name}", sha256, [url.format(name) for url in URLS], member=name))
+        parse(read_data_file(f"adult/{name}", sha256, [url.format(name) for url in URLS], member=name))
         for name, sha256 in SHA256.items()
     )
     train, val = carve(len(known), 0.2, seed=1, stratify=known[TARGET].to_numpy())

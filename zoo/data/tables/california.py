@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from zoo.data import DATA, Facts
-from zoo.data.sources.download import read
+from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits, carve
 from zoo.data.tables._table import table_splits
 
@@ -44,7 +44,7 @@ TARGET = "MedHouseVal (100,000 $)"
 @DATA.register("california")
 def california() -> Splits:
     """13,209 / 3,303 / 4,128 rows of 8 numbers, one number to predict."""
-    content = read("california_housing/cal_housing.data", SHA256, URLS, "CaliforniaHousing/cal_housing.data")
+    content = read_data_file("california_housing/cal_housing.data", SHA256, URLS, "CaliforniaHousing/cal_housing.data")
     frame = parse(content)
     rest, test = carve(len(frame), 0.2, seed=0)
     train, val = carve(len(rest), 0.2, seed=1)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from zoo.data import DATA, Facts
-from zoo.data.sources.download import read
+from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits, carve
 from zoo.data.tables._table import table_splits
 
@@ -48,7 +48,7 @@ TARGET = "Cover_Type"
 @DATA.register("covertype")
 def covertype() -> Splits:
     """371,847 / 92,962 / 116,203 rows of 10 numbers and 44 zeros or ones, seven classes."""
-    return splits_of(parse(read("covertype/covtype.data", None, URLS, packed=PACKED)))
+    return splits_of(parse(read_data_file("covertype/covtype.data", None, URLS, packed=PACKED)))
 
 
 def parse(content: bytes) -> pd.DataFrame:

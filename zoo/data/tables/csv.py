@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.core.console import print
-from zoo.core.errors import UserError, unknown
-from zoo.core.plain_yaml import read_yaml
+from zoo.core.console import echo
+from zoo.core.errors import UserError, unknown_name
+from zoo.core.safe_yaml import read_yaml
 from zoo.data import DATA, Facts
 from zoo.data.columns.infer import infer_task, read_dates
 from zoo.data.columns.values import Place, as_numbers, as_text, is_number, missing, plain, refuse
@@ -100,7 +100,7 @@ def csv(
     if max_categories < 1:
         raise UserError(f"data.max_categories is at least 1; got {max_categories}")
     if task not in (None, *TASKS.values()):
-        raise unknown("task of a table", task, set(TASKS.values()))
+        raise unknown_name("task of a table", task, set(TASKS.values()))
     text = [heading(one) for one, kind in given["columns"].items() if kind == "categorical"]
     reading = Reading(text, texts(missing), usual_marks(not_missing), None if encoding is None else str(encoding))
     name, paths = Path(path).name, [Path(one).expanduser() for one in (path, test_path) if one]
@@ -155,7 +155,7 @@ def csv(
         source=FACTS.source,
     )
     counts = Counter(column.kind for column in splits.spec.columns)
-    print(f"{name}: {len(train):,} / {len(val):,} / {len(test):,} rows to train, validate and test, split: {split}; "
+    echo(f"{name}: {len(train):,} / {len(val):,} / {len(test):,} rows to train, validate and test, split: {split}; "
           f"columns: {', '.join(f'{n:,} {kind}' for kind, n in counts.items())}")  # fmt: skip
     say_twins(*map(sample_keys, (splits.train, splits.val, splits.test)))
     return replace(splits, files={"schema.yaml": schema_yaml(splits.spec)})
@@ -171,7 +171,7 @@ def _schema(path: str | None) -> dict[str, Any]:
         raise UserError(f"data.schema={path} holds `columns:` with a line `heading: kind` for each; got {values!r:.80}")
     for key in values:
         if key not in ("target", "columns"):
-            raise unknown(f"entry of {path}", key, ("target", "columns"))
+            raise unknown_name(f"entry of {path}", key, ("target", "columns"))
     return {"columns": {}, **values}
 
 
@@ -179,7 +179,7 @@ def _no_target(target: str, names: Sequence[str], path: Path, reading: Reading, 
     row = row_with(path, reading, target)
     hint = f"\nrow {row} has it: if it is the headings, delete the rows above it, or begin each of them with #"
     where = f" (headings: first line of {path}, parted by comma, semicolon, tab or |)"
-    return UserError(f"{unknown('column', target, names)}{where}{hint if row else ''}{quote}")
+    return UserError(f"{unknown_name('column', target, names)}{where}{hint if row else ''}{quote}")
 
 
 def _known(
@@ -192,7 +192,7 @@ def _known(
         first, marked = ", ".join(place(int(row)) for row in rows[:3]), mark(target, int(rows[0]))
         values = ",".join(f"'{one}'" for one in (*not_missing, marked))
         hint = f', marked {marked!r}; if that is a value: "data.not_missing=[{values}]"' if marked else ""
-        print(f"left out, '{target}' missing: {len(rows):,} of {len(goal):,} rows ({first}, ...){hint}")
+        echo(f"left out, '{target}' missing: {len(rows):,} of {len(goal):,} rows ({first}, ...){hint}")
     return np.flatnonzero(~without)
 
 
@@ -225,7 +225,7 @@ def _by(
 ) -> np.ndarray:
     """What the split goes by: a number for each of `rows`."""
     if split not in SPLITS:
-        raise unknown("split", split, SPLITS)
+        raise unknown_name("split", split, SPLITS)
     name = {"group": group, "time": time}.get(split)
     if split in ("group", "time") and name is None:
         raise UserError(f"data.split={split} needs the column: data.{split}=<heading>")

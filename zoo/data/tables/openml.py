@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from zoo.core.console import print
+from zoo.core.atomic_files import sha256_of, write_text
+from zoo.core.console import echo
 from zoo.core.errors import UserError
-from zoo.core.files import sha256_of, write_text
 from zoo.data import DATA, Facts
-from zoo.data.sources.cache import cache_folder, named_folder
+from zoo.data.sources.cache import cache_folder, folder_from_variable
 from zoo.data.splits import Splits
 from zoo.data.tables._rows import split_rows
 from zoo.data.tables._table import table_splits
@@ -77,7 +77,7 @@ def _fetch(id: int, target: str | None) -> Any:
     """What scikit-learn gives for a table; from ZOO_DATA if it is there, else from the cache or the network."""
     from sklearn.datasets import fetch_openml
 
-    own = named_folder("ZOO_DATA") or Path("<folder>")
+    own = folder_from_variable("ZOO_DATA") or Path("<folder>")
     home = own if (own / "openml" / TOLD.format("", id)).is_file() else cache_folder()
     is_fetched = not (home / "openml" / TOLD.format("", id)).is_file()
     if not is_fetched:
@@ -112,7 +112,7 @@ def _check(folder: Path, id: int) -> None:
     try:
         wanted = json.loads((folder / HASHES.format(id)).read_text())
     except (OSError, ValueError):
-        print(f"the data of table {id} in {folder} are checked by the hash in its description, which itself is not")
+        echo(f"the data of table {id} in {folder} are checked by the hash in its description, which itself is not")
         return
     found = _hashes(folder, id)
     if changed := [file for file in wanted if found.get(file) != wanted[file]]:

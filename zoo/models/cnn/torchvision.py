@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.core.errors import UserError, unknown
-from zoo.core.files import sha256_of
+from zoo.core.atomic_files import sha256_of
+from zoo.core.errors import UserError, unknown_name
 from zoo.models import MODELS
 from zoo.models.layers import Network
 
@@ -106,7 +106,7 @@ def _body(architecture: str, in_channels: int, height: int, width: int) -> tuple
 
     names = [name for name in models.list_models(module=models) if not name.startswith(TRANSFORMERS)]
     if architecture not in names:
-        raise unknown("architecture of torchvision", architecture, names)
+        raise unknown_name("architecture of torchvision", architecture, names)
     options: dict[str, Any] = OPTIONS if architecture in ("googlenet", "inception_v3") else {}
     body = models.get_model(architecture, weights=None, **options)
     layers = {name: layer for name, layer in body.named_modules() if not list(layer.children())}

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import IO
 
 from zoo.core.errors import UserError
-from zoo.core.system import sync_folder
+from zoo.core.system import fsync_folder
 
-TEMPORARY = ".zoo-tmp"  # ends the name of a file that is being written
+TEMPORARY_SUFFIX = ".zoo-tmp"  # ends the name of a file that is being written
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file so that `path` is always either the old content or the new, on disk. A link stays
     one; to a device or a pipe it is just written.
 
@@ -31,7 +31,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             write(device)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{secrets.token_hex(8)}{TEMPORARY}")
+    temporary = path.with_name(f".{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
     try:
         with open(temporary, "xb") as file:
             _write(file, write, path)
@@ -39,7 +39,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    fsync_folder(path.parent)
 
 
 def _write(file: IO[bytes], write: Callable[[IO[bytes]], object], path: Path) -> None:
@@ -58,10 +58,10 @@ def _write(file: IO[bytes], write: Callable[[IO[bytes]], object], path: Path) ->
 
 def write_text(path: Path, text: str) -> None:
     """`write_whole` for text."""
-    write_whole(path, lambda file: file.write(text.encode()))
+    write_atomically(path, lambda file: file.write(text.encode()))
 
 
-def check_output(output: Path, sources: Iterable[Path], example: str = "answers.csv") -> None:
+def check_output_path(output: Path, sources: Iterable[Path], example: str = "answers.csv") -> None:
     """Raise UserError where `output`, which is to be written, is a folder, or one of the files that it is made from, by
     any name. `example` is a name to give it."""
     if output.is_dir():

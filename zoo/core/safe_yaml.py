@@ -20,12 +20,12 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def yaml_of(values: Any, **options: Any) -> str:
+def to_yaml(values: Any, **options: Any) -> str:
     """Plain values as yaml that `read_yaml` takes, in their order; what is there twice is written twice."""
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False, **options)
 
 
-def yaml_value(text: str) -> Any:
+def parse_yaml(text: str) -> Any:
     """What yaml of plain values says."""
     return yaml.load(text, _Loader)
 
@@ -33,6 +33,6 @@ def yaml_value(text: str) -> Any:
 def read_yaml(path: Path) -> Any:
     """The values of a file; UserError where that is no yaml, or not of plain values."""
     try:
-        return yaml_value(path.read_text(encoding="utf-8"))
+        return parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is not yaml of plain values: {str(error).splitlines()[0]}") from error

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from zoo.core.console import visible
-from zoo.core.files import write_text
+from zoo.core.atomic_files import write_text
+from zoo.core.console import printable
 
 FORMULA = ("=", "+", "-", "@", "\t")  # begin what a spreadsheet runs
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", re.IGNORECASE)
@@ -24,5 +24,5 @@ def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
 def _inert(cell: object) -> object:
     if not isinstance(cell, str):
         return cell
-    cell = visible(cell)  # a lone carriage return would end the row
+    cell = printable(cell)  # a lone carriage return would end the row
     return f"'{cell}" if cell.startswith(FORMULA) and not NUMBER.fullmatch(cell) else cell

@@ -2,10 +2,10 @@
 
 import os
 
-from zoo.core.console import print
+from zoo.core.console import echo
 
 
-def is_first() -> bool:
+def is_rank_zero() -> bool:
     """Whether this is the only process of a training, or the first, as torchrun, Lightning's launcher or SLURM says.
 
     They also say how many there are: a rank that something else has left in the environment does not count.
@@ -17,7 +17,7 @@ def is_first() -> bool:
     return all(os.environ.get(name, "0") == "0" for name in names)
 
 
-def say(line: str) -> None:
+def rank_zero_print(line: str) -> None:
     """Print a line, once for all processes."""
-    if is_first():
-        print(line, flush=True)
+    if is_rank_zero():
+        echo(line, flush=True)
