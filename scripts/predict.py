@@ -14,7 +14,7 @@ def run(config: dict[str, Any], _: Any) -> None:
     import zoo
     from zoo.core.atomic_files import check_output_path
     from zoo.core.errors import UserError
-    from zoo.data.sequences._texts import read_text
+    from zoo.data.sequences.files.text_files import read_text
     from zoo.inference.predictor import choose_device, predict_file
     from zoo.report.text import columns, spelled
 

@@ -17,11 +17,11 @@ from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec, Input
 from zoo.data import DATA
 from zoo.data.readers import read_raw
-from zoo.data.sequences import _archive
-from zoo.data.sequences._gaps import fill_gaps
-from zoo.data.sequences._sequences import encode_text
-from zoo.data.sequences._sound import log_mel, mel_filters
-from zoo.data.sequences._ts import read_ts
+from zoo.data.sequences.files.sound import log_mel, mel_filters
+from zoo.data.sequences.files.ts import read_ts
+from zoo.data.sequences.inputs.gaps import fill_gaps
+from zoo.data.sequences.inputs.padding import encode_text
+from zoo.data.sequences.splits import archive
 
 NEED_FILES = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="set ZOO_DATA to a folder with the sets")
 SOUND = {"rate": 8000, "n_mels": 20, "window": 25.0, "hop": 10.0}
@@ -93,7 +93,7 @@ def test_the_archives_are_read_as_aeon_reads_them(tmp_path):
     from aeon.datasets import load_from_ts_file
 
     path = tmp_path / "JapaneseVowels_TEST.ts"
-    path.write_bytes(_archive.archive_file("JapaneseVowels", path.name))
+    path.write_bytes(archive.archive_file("JapaneseVowels", path.name))
     series, labels = load_from_ts_file(str(path))
     ours = read_ts(path)
     assert ours.labels.to_pylist() == labels.tolist()
@@ -176,7 +176,7 @@ def test_bad_lines_of_an_archive_are_named(folders, line, message):
 def test_unknown_sets_and_sets_out_of_reach(folders, monkeypatch):
     with pytest.raises(UserError, match="nearest: GunPoint,"):
         load("ucr", name="GunPont")
-    monkeypatch.setattr(_archive, "HOST", "http://127.0.0.1:9")
+    monkeypatch.setattr(archive, "HOST", "http://127.0.0.1:9")
     with pytest.raises(UserError, match=f"put its files, such as Beef_TRAIN.ts, at {folders[0]}/Beef"):
         load("ucr", name="Beef")
 
@@ -200,14 +200,14 @@ def record(monkeypatch):
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
-        monkeypatch.setattr(_archive, "HOST", f"http://127.0.0.1:{running.server_port}")
+        monkeypatch.setattr(archive, "HOST", f"http://127.0.0.1:{running.server_port}")
         yield checksum
         running.shutdown()
 
 
 def test_a_set_is_fetched_once_and_checked(folders, record, monkeypatch):
     assert len(load("ucr", name="Beef").test) == 4
-    monkeypatch.setattr(_archive, "HOST", "http://127.0.0.1:9")
+    monkeypatch.setattr(archive, "HOST", "http://127.0.0.1:9")
     assert len(load("ucr", name="Beef").test) == 4
 
 

@@ -12,7 +12,7 @@ import zoo
 from zoo.core.errors import UserError
 from zoo.core.spec import IGNORE_INDEX
 from zoo.data.fingerprints import split_keys
-from zoo.data.sequences._windows import WindowSplit, series_splits, text_splits
+from zoo.data.sequences.splits.windows import WindowSplit, series_splits, text_splits
 from zoo.data.splits import batches, each_value_once
 from zoo.inference.evaluation import evaluate
 from zoo.inference.predictor import Predictor

@@ -97,7 +97,7 @@ def test_recordings_have_the_keys_of_their_files(tmp_path, monkeypatch):
         (tmp_path / "ab"[number % 2]).mkdir(exist_ok=True)
         soundfile.write(tmp_path / "ab"[number % 2] / f"{number}.wav", random.normal(0, 0.1, 2000), 8000)
     one = fingerprints(keys_of(zoo.load_data("sequences", path=str(tmp_path))))
-    monkeypatch.setattr("zoo.data.sequences._recordings.log_mel", lambda *_, **__: torch.ones(9, 40))
+    monkeypatch.setattr("zoo.data.sequences.files.recordings.log_mel", lambda *_, **__: torch.ones(9, 40))
     assert fingerprints(keys_of(zoo.load_data("sequences", path=str(tmp_path)))) == one
     soundfile.write(tmp_path / "a" / "0.wav", random.normal(0, 0.1, 2000), 8000)
     assert fingerprints(keys_of(zoo.load_data("sequences", path=str(tmp_path)))) != one

@@ -32,8 +32,8 @@ import zoo
 from zoo.core.errors import UserError
 from zoo.data.images import _processes
 from zoo.data.readers import read_raw
-from zoo.data.sequences._archive import archive_file
-from zoo.data.sequences._sound import read_sound
+from zoo.data.sequences.files.sound import read_sound
+from zoo.data.sequences.splits.archive import archive_file
 from zoo.data.sources import cache as cache_module
 from zoo.data.sources import published
 from zoo.data.splits import batches
@@ -390,10 +390,10 @@ def test_fault_20_a_length_that_cannot_be(tmp_path, lengths, message):
 
 def test_fault_20_one_endless_sequence_among_short_ones(tmp_path, monkeypatch):
     """A sequence so long that the others, padded to it, would fill the memory is refused, and the way out named."""
-    from zoo.data.sequences import _sequences
+    from zoo.data.sequences.inputs import padding
 
     as_npz(tmp_path / "own.npz", *curves())
-    monkeypatch.setattr(_sequences, "LARGEST", 1000)
+    monkeypatch.setattr(padding, "LARGEST", 1000)
     with pytest.raises(UserError, match=r"data\.max_steps="):
         zoo.load_data("sequences", path=str(tmp_path / "own.npz"))
 

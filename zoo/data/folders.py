@@ -8,6 +8,17 @@ from pathlib import Path
 from zoo.core.console import echo
 from zoo.core.errors import UserError
 
+SPLIT_NAMES = {  # of folders, and the split that each means
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "dev": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+
 
 def list_files(folder: Path) -> list[Path]:
     """List all files in a folder and the folders in it, sorted, except hidden ones; links as in `walk_files`."""

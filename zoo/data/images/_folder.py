@@ -8,6 +8,7 @@ from typing import NamedTuple
 from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
 from zoo.data.folders import (
+    SPLIT_NAMES,
     list_files,
     list_folders,
     report_other_files,
@@ -17,17 +18,6 @@ from zoo.data.folders import (
     walk_files,
 )
 from zoo.data.images._pixels import EXTENSIONS
-
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "dev": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
 
 
 class Listing(NamedTuple):
@@ -78,7 +68,7 @@ def list_folder(root: Path) -> Listing:
 def _split_folders(root: Path) -> dict[str, Path]:
     """The folders of splits by split, where one to train holds folders of images and no image beside these. Folders of
     other names are left out then, and named. Else none, and train/ is a class among others."""
-    named = [(SPLITS[name.lower()], root / name) for name in list_folders(root) if name.lower() in SPLITS]
+    named = [(SPLIT_NAMES[name.lower()], root / name) for name in list_folders(root) if name.lower() in SPLIT_NAMES]
     parts = dict(named)
     if "train" not in parts or not _holds_folders_of_images(parts["train"]):
         return {}

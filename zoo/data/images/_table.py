@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
-from zoo.data.folders import walk_files
+from zoo.data.folders import SPLIT_NAMES, walk_files
 from zoo.data.formats.delimited import read_cells
 from zoo.data.formats.dialect import check_encoding, undecodable
 from zoo.data.formats.tables import is_text_file, read_table
-from zoo.data.images._folder import SPLITS, Listing, is_image, refuse
+from zoo.data.images._folder import Listing, is_image, refuse
 
 PATHS = (
     *("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "image_name", "img"),
@@ -89,7 +89,7 @@ def _holds_splits(words: Iterable[str]) -> bool:
 
 def _split(word: str) -> str:
     """The split that a word names, "" for none, "?" for something else."""
-    return SPLITS.get(word.strip().lower(), "?" if word.strip() else "")
+    return SPLIT_NAMES.get(word.strip().lower(), "?" if word.strip() else "")
 
 
 def _labels(column: Sequence[str], heading: str, table: Path) -> list[str]:

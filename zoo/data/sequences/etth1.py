@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from zoo.data import DATA, Facts
-from zoo.data.sequences._windows import series_splits
+from zoo.data.sequences.splits.windows import series_splits
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 

@@ -17,8 +17,8 @@ import torch
 from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import Column, DataSpec
 from zoo.data import DATA, Facts
-from zoo.data.sequences._sequences import pad, sequence_inputs
-from zoo.data.sequences._sound import band_names, check_sound, log_mel, read_sound
+from zoo.data.sequences.files.sound import band_names, check_sound, log_mel, read_sound
+from zoo.data.sequences.inputs.padding import pad, sequence_inputs
 from zoo.data.sources.cache import cache_folder
 from zoo.data.sources.download import fetch
 from zoo.data.sources.published import read_data_file

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from zoo.core.spec import Column
 from zoo.data import DATA, Facts
-from zoo.data.sequences._archive import archive_splits
+from zoo.data.sequences.splits.archive import archive_splits
 from zoo.data.splits import Splits
 
 FACTS = Facts(

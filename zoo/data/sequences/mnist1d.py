@@ -11,7 +11,7 @@ import torch
 
 from zoo.core.spec import Column, DataSpec
 from zoo.data import DATA, Facts
-from zoo.data.sequences._sequences import sequence_inputs
+from zoo.data.sequences.inputs.padding import sequence_inputs
 from zoo.data.splits import Splits, TensorSplit, carve, row_keys
 
 TEMPLATES = (

@@ -8,7 +8,7 @@ Q. Le, N. Jaitly, G. Hinton, "A simple way to initialize recurrent networks of r
 import numpy as np
 
 from zoo.data import DATA, Facts
-from zoo.data.sequences._pixels import pixel_splits
+from zoo.data.sequences.splits.mnist_pixels import pixel_splits
 from zoo.data.splits import Splits
 
 SEED = 92916

@@ -8,13 +8,13 @@ from typing import Any
 from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import DataSpec
 from zoo.data import DATA, LABELLED, Facts
-from zoo.data.sequences._files import Sequences, cell_options
-from zoo.data.sequences._formats import read_file
-from zoo.data.sequences._labelled import check_options, divide, measured_split, sequence_splits
-from zoo.data.sequences._pairs import find_pair, measured_path, set_name
-from zoo.data.sequences._sequences import as_trained, cut
-from zoo.data.sequences._sound import check_sound
-from zoo.data.sequences._wide import LAYOUTS
+from zoo.data.sequences.files.formats import read_file
+from zoo.data.sequences.files.row_table import LAYOUTS
+from zoo.data.sequences.files.samples import Sequences, cell_options
+from zoo.data.sequences.files.sound import check_sound
+from zoo.data.sequences.files.train_test import find_pair, measured_path, set_name
+from zoo.data.sequences.inputs.padding import as_trained, cut
+from zoo.data.sequences.splits.labelled import check_options, divide, measured_split, sequence_splits
 from zoo.data.splits import Split, Splits, check_shares, sample_keys, say_twins
 
 FACTS = Facts(

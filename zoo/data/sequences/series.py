@@ -13,10 +13,10 @@ from zoo.core.spec import Column, DataSpec, float_type
 from zoo.data import DATA, LABELLED, Facts
 from zoo.data.columns.values import extent
 from zoo.data.options import many
-from zoo.data.sequences._files import cell_options
-from zoo.data.sequences._gaps import carry_forward
-from zoo.data.sequences._series import read_series
-from zoo.data.sequences._windows import WindowSplit, series_splits
+from zoo.data.sequences.files.samples import cell_options
+from zoo.data.sequences.files.series_table import read_series
+from zoo.data.sequences.inputs.gaps import carry_forward
+from zoo.data.sequences.splits.windows import WindowSplit, series_splits
 from zoo.data.splits import Split, Splits, check_shares
 
 FACTS = Facts(

@@ -5,8 +5,8 @@ split; validation is the end of the rest.
 """
 
 from zoo.data import DATA, Facts
-from zoo.data.sequences._sequences import encode_text
-from zoo.data.sequences._windows import text_splits
+from zoo.data.sequences.inputs.padding import encode_text
+from zoo.data.sequences.splits.windows import text_splits
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 

@@ -12,7 +12,7 @@ import torch
 
 from zoo.core.spec import DataSpec
 from zoo.data import DATA, Facts
-from zoo.data.sequences._sequences import encode_texts, token_inputs
+from zoo.data.sequences.inputs.padding import encode_texts, token_inputs
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits, TensorSplit, carve
 

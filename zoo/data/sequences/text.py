@@ -9,9 +9,9 @@ from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
 from zoo.data import DATA, LABELLED, Facts
 from zoo.data.formats.dialect import check_encoding
-from zoo.data.sequences._sequences import encode_text
-from zoo.data.sequences._texts import read_text
-from zoo.data.sequences._windows import chunks, text_splits
+from zoo.data.sequences.files.text_files import read_text
+from zoo.data.sequences.inputs.padding import encode_text
+from zoo.data.sequences.splits.windows import chunks, text_splits
 from zoo.data.splits import Split, Splits, check_shares
 
 FACTS = Facts(

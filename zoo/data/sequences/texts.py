@@ -13,11 +13,11 @@ from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
 from zoo.data import DATA, LABELLED, Facts
-from zoo.data.sequences._files import Sequences, cell_options
-from zoo.data.sequences._labelled import check_options, divide, measured_split
-from zoo.data.sequences._pairs import find_pair, measured_path, set_name
-from zoo.data.sequences._sequences import encode_texts, token_inputs
-from zoo.data.sequences._texts import as_trained, cut, read_samples, without_empty
+from zoo.data.sequences.files.samples import Sequences, cell_options
+from zoo.data.sequences.files.text_files import as_trained, cut, read_samples, without_empty
+from zoo.data.sequences.files.train_test import find_pair, measured_path, set_name
+from zoo.data.sequences.inputs.padding import encode_texts, token_inputs
+from zoo.data.sequences.splits.labelled import check_options, divide, measured_split
 from zoo.data.splits import Batch, Split, Splits, check_shares, sample_keys, say_twins
 from zoo.data.stored import check_room
 

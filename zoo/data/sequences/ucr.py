@@ -6,7 +6,7 @@ the form of the aeon package, some of them inside it.
 """
 
 from zoo.data import DATA, Facts
-from zoo.data.sequences._archive import archive_splits
+from zoo.data.sequences.splits.archive import archive_splits
 from zoo.data.splits import Splits
 
 FACTS = Facts(

@@ -11,8 +11,8 @@ from zoo.core.atomic_files import sha256_of
 from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.data.folders import list_files, list_folders, report_other_files, suffix
-from zoo.data.sequences._files import Sequences
-from zoo.data.sequences._sound import SUFFIXES, band_names, log_mel, read_sound
+from zoo.data.sequences.files.samples import Sequences
+from zoo.data.sequences.files.sound import SUFFIXES, band_names, log_mel, read_sound
 
 T = TypeVar("T")
 

@@ -17,9 +17,9 @@ from zoo.core.spec import Column, DataSpec, Input, float_type
 from zoo.data.columns.infer import infer_task, sort_texts
 from zoo.data.columns.remarks import merged, say_remarks
 from zoo.data.columns.values import as_numbers, as_text, extent, is_text, missing, refuse, too_large
-from zoo.data.sequences._files import Sequences
-from zoo.data.sequences._pairs import no_path
-from zoo.data.sequences._sequences import checked, first_places, sequence_inputs
+from zoo.data.sequences.files.samples import Sequences
+from zoo.data.sequences.files.train_test import no_path
+from zoo.data.sequences.inputs.padding import checked, first_places, sequence_inputs
 from zoo.data.splits import Batch, Splits, TensorSplit, carve
 
 TASKS = ("classification", "regression")

@@ -16,10 +16,10 @@ from zoo.core.spec import DataSpec, Input
 from zoo.data import PARTIAL, READERS
 from zoo.data.columns.unusual import FAR
 from zoo.data.folders import suffix
-from zoo.data.sequences._files import load_arrays, without_padding
-from zoo.data.sequences._formats import read_file
-from zoo.data.sequences._gaps import carry_forward, fill_gaps
-from zoo.data.sequences._series import last_windows
+from zoo.data.sequences.files.formats import read_file
+from zoo.data.sequences.files.samples import load_arrays, without_padding
+from zoo.data.sequences.files.series_table import last_windows
+from zoo.data.sequences.inputs.gaps import carry_forward, fill_gaps
 from zoo.data.splits import Batch, NamedBatch, say_unread
 
 LARGEST = 8e9  # bytes that padded sequences may take

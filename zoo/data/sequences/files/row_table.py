@@ -20,8 +20,8 @@ from zoo.data.formats.dialect import DELIMITERS, MISSING
 from zoo.data.formats.packed import opened
 from zoo.data.formats.tables import place_in, read_table, table_index, without_index
 from zoo.data.options import all_as_written
-from zoo.data.sequences._files import Sequences, cells_of, decoded, without_padding
-from zoo.data.sequences._long import USUAL, named_column, read_long
+from zoo.data.sequences.files.samples import Sequences, cells_of, decoded, without_padding
+from zoo.data.sequences.files.step_table import USUAL, named_column, read_long
 
 FEWEST = 3  # numbered columns that are the steps of a sequence
 LAYOUTS = ("long", "wide")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zoo.core.errors import UserError
 from zoo.core.spec import IGNORE_INDEX, Column, DataSpec, Input
-from zoo.data.sequences._gaps import carry_forward
+from zoo.data.sequences.inputs.gaps import carry_forward
 from zoo.data.splits import Batch, Splits, TensorSplit
 
 
@@ -96,7 +96,7 @@ def series_splits(
         ends: where train, val and test end in each.
         look_back: steps that are seen.
         horizon: steps to forecast.
-        reading: how a later file is read: `date_column`, and what else `zoo.data.sequences._series` asks for.
+        reading: how a later file is read: `date_column`, and what else `read_series` asks for.
         spec: further keywords of the spec.
     """
     if look_back < 1 or horizon < 1:

@@ -8,8 +8,8 @@ from typing import Any
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
-from zoo.data.sequences._labelled import divide, sequence_splits
-from zoo.data.sequences._ts import parse_ts
+from zoo.data.sequences.files.ts import parse_ts
+from zoo.data.sequences.splits.labelled import divide, sequence_splits
 from zoo.data.sources.cache import cache_folder, cached, folder_from_variable
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits

@@ -14,8 +14,8 @@ from zoo.core.errors import UserError, unknown_name
 from zoo.data.columns.infer import read_dates
 from zoo.data.columns.values import Place, as_numbers, as_text, is_number, missing, only_numbers, plain, refuse
 from zoo.data.options import all_as_written, as_written
-from zoo.data.sequences._files import Sequences
-from zoo.data.sequences._times import find_times, read_times
+from zoo.data.sequences.files.samples import Sequences
+from zoo.data.sequences.files.time_columns import find_times, read_times
 
 USUAL = {
     "id": ("id", "sequence", "sequence_id", "series", "series_id", "sample", "sample_id", "case", "case_id"),

@@ -6,11 +6,11 @@ from typing import Any
 
 from zoo.core.errors import UserError, missing_file
 from zoo.data.formats.packed import FAILURES
-from zoo.data.sequences._files import Sequences, read_arrays
-from zoo.data.sequences._recordings import read_recordings
-from zoo.data.sequences._sound import SUFFIXES
-from zoo.data.sequences._ts import read_ts
-from zoo.data.sequences._wide import read_sequence_table
+from zoo.data.sequences.files.recordings import read_recordings
+from zoo.data.sequences.files.row_table import read_sequence_table
+from zoo.data.sequences.files.samples import Sequences, read_arrays
+from zoo.data.sequences.files.sound import SUFFIXES
+from zoo.data.sequences.files.ts import read_ts
 
 TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", "")
 FORMATS = (".ts", ".npz", ".npy", *TABLES)

@@ -20,10 +20,10 @@ from zoo.data.folders import list_files, suffix
 from zoo.data.formats.dialect import DELIMITERS
 from zoo.data.formats.tables import place_in, read_table
 from zoo.data.options import as_written
-from zoo.data.sequences._files import Sequences, cells_of, decoded
-from zoo.data.sequences._long import named_column
-from zoo.data.sequences._recordings import read_each, sorted_files
-from zoo.data.sequences._sequences import encode_texts, first_places
+from zoo.data.sequences.files.recordings import read_each, sorted_files
+from zoo.data.sequences.files.samples import Sequences, cells_of, decoded
+from zoo.data.sequences.files.step_table import named_column
+from zoo.data.sequences.inputs.padding import encode_texts, first_places
 from zoo.data.splits import Batch, say_unread
 
 ENDINGS = (".txt",)

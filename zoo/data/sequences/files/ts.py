@@ -12,8 +12,8 @@ import pyarrow as pa
 from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.data.formats.packed import opened
-from zoo.data.sequences._files import Sequences, decoded, without_padding
-from zoo.data.sequences._long import times_of
+from zoo.data.sequences.files.samples import Sequences, decoded, without_padding
+from zoo.data.sequences.files.step_table import times_of
 
 FORM = "a line is 1.5,2,3:label, with a colon after each channel"
 STEP = re.compile(r"\(([^()]*),([^(),]*)\)")  # (time,value)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from zoo.core.spec import Column, DataSpec
 from zoo.data import load_data
-from zoo.data.sequences._sequences import sequence_inputs
+from zoo.data.sequences.inputs.padding import sequence_inputs
 from zoo.data.splits import Splits, TensorSplit
 
 

@@ -15,10 +15,10 @@ from zoo.core.spec import DataSpec
 from zoo.data.columns.values import Place, counted, is_number, only_numbers, plain, refuse, too_large
 from zoo.data.formats.tables import place_in, read_table, table_index, without_index
 from zoo.data.options import all_as_written, texts
-from zoo.data.sequences._files import cells_of
-from zoo.data.sequences._gaps import carry_forward
-from zoo.data.sequences._panel import find_ids, series_ids
-from zoo.data.sequences._times import Times, find_times, read_times
+from zoo.data.sequences.files.id_columns import find_ids, series_ids
+from zoo.data.sequences.files.samples import cells_of
+from zoo.data.sequences.files.time_columns import Times, find_times, read_times
+from zoo.data.sequences.inputs.gaps import carry_forward
 
 GROWTH = 2.0  # rows, filled gaps among them, for each row of the file: more are not filled in
 CALENDAR = {

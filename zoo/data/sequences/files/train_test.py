@@ -7,9 +7,8 @@ from typing import Any
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError
-from zoo.data.folders import list_folders, suffix
-from zoo.data.images._folder import SPLITS
-from zoo.data.sequences._formats import FORMATS
+from zoo.data.folders import SPLIT_NAMES, list_folders, suffix
+from zoo.data.sequences.files.formats import FORMATS
 
 
 def set_name(path: str | None) -> str:
@@ -45,8 +44,8 @@ def find_pair(path: Path, test_path: str | None) -> tuple[Path, Path | None]:
 
 def _pair_in(folder: Path) -> tuple[Path, Path | None]:
     """The folders train/ and test/ of a folder, or the pair of files in it; else all of it."""
-    named = [name for name in list_folders(folder) if name.lower() in SPLITS]
-    splits = [SPLITS[name.lower()] for name in named]
+    named = [name for name in list_folders(folder) if name.lower() in SPLIT_NAMES]
+    splits = [SPLIT_NAMES[name.lower()] for name in named]
     if len(named) > 1 and sorted(splits) != ["test", "train"]:
         raise UserError(f"{folder} has {', '.join(named)}; splits are train/ and test/: rename or join them")
     if len(named) > 1:

@@ -25,7 +25,7 @@ from zoo.data.columns.values import (
     plain,
     refuse,
 )
-from zoo.data.sequences._panel import possible_ids
+from zoo.data.sequences.files.id_columns import possible_ids
 
 USUAL = (
     *("time", "timestamp", "stamp", "date", "datetime", "ds", "ts", "t", "step", "epoch", "unix", "unixtime"),
