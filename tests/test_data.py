@@ -19,8 +19,9 @@ from zoo.data.augment import AUGMENTATIONS, augment
 from zoo.data.augment.trivial import CHANGES, _equalize
 from zoo.data.batches import EpochBatches, mix
 from zoo.data.module import ZooDataModule
-from zoo.data.splits import TensorSplit, batches, carve
-from zoo.data.tables._rows import split_rows
+from zoo.data.random_split import carve
+from zoo.data.splits import TensorSplit, batches
+from zoo.data.tables._row_splits import split_rows
 from zoo.models.layers import Moments
 
 every_set = pytest.mark.parametrize("name", zoo.list_data())

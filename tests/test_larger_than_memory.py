@@ -18,11 +18,12 @@ from torch.utils.data import DataLoader
 
 import zoo
 from zoo.core.errors import UserError
-from zoo.data import stored
-from zoo.data.columns.values import plain
-from zoo.data.formats.tables import read_table
+from zoo.data import memory_limits, stored
+from zoo.data.columns.arrow import to_array
+from zoo.data.formats import streaming
+from zoo.data.formats.table_file import read_table
 from zoo.data.splits import TensorSplit, collate
-from zoo.data.tables import _mapped
+from zoo.data.tables import _mapped_rows
 
 MIB = 1 << 20
 CELLS = (
@@ -49,7 +50,7 @@ def table(n=500, **more):
 def equal(one, other):
     assert one.column_names == other.column_names
     for name in one.column_names:
-        ours, theirs = plain(one[name]), plain(other[name])
+        ours, theirs = to_array(one[name]), to_array(other[name])
         assert ours.type == theirs.type, (name, ours.type, theirs.type)
         assert repr(ours.to_pylist()) == repr(theirs.to_pylist()), name
 
@@ -59,8 +60,8 @@ def equal(one, other):
 
 @pytest.mark.parametrize("delimiter", [",", ";"])
 def test_types_are_those_of_all_values_wherever_they_stand(tmp_path, cache, monkeypatch, delimiter):
-    monkeypatch.setattr(_mapped, "SMALL_BLOCK", 1 << 14)
-    monkeypatch.setattr(_mapped, "BLOCK", 1 << 14)
+    monkeypatch.setattr(streaming, "SMALL_BLOCK", 1 << 14)
+    monkeypatch.setattr(streaming, "BLOCK_BYTES", 1 << 14)
     cells = [cell for cell in CELLS if delimiter == "," or "1.5" not in cell]  # such would be no decimal commas
     columns = [(cell, cell) for cell in cells]
     columns += list(itertools.permutations(cells, 2))[::13]  # the second cell stands in the last block alone
@@ -97,7 +98,7 @@ def test_ragged_rows_are_named_in_a_file_that_is_not_utf8(tmp_path, cache, strea
 
 
 def test_rows_longer_than_a_small_block(tmp_path, cache, monkeypatch):
-    monkeypatch.setattr(_mapped, "SMALL_BLOCK", 64)
+    monkeypatch.setattr(streaming, "SMALL_BLOCK", 64)
     table(note="long " * 40).to_csv(tmp_path / "t.csv", index=False)
     equal(read_table(tmp_path / "t.csv"), read_table(tmp_path / "t.csv", keep=cache / "t.arrow"))
 
@@ -107,7 +108,7 @@ def test_rows_longer_than_a_small_block(tmp_path, cache, monkeypatch):
 
 @pytest.mark.parametrize("own_test", [False, True])
 def test_batches_from_disk_are_those_in_memory(tmp_path, monkeypatch, own_test):
-    monkeypatch.setattr(_mapped, "AT_ONCE", 64)
+    monkeypatch.setattr(_mapped_rows, "BLOCK_VALUES", 64)
     paths = {"path": str(tmp_path / "t.csv")} | ({"test_path": str(tmp_path / "later.csv")} if own_test else {})
     dates = pd.date_range("2020", periods=500).strftime("%d.%m.%Y").where(np.arange(500) % 7 > 0)
     for path in paths.values():
@@ -133,7 +134,7 @@ def test_a_table_is_streamed_once_and_where_it_is_large(tmp_path, cache, monkeyp
     table().to_csv(path, index=False)
     zoo.load_data("csv", path=str(path), target="sold")
     assert not cache.exists()
-    monkeypatch.setattr(stored, "free_memory", lambda: 2 * path.stat().st_size)
+    monkeypatch.setattr(memory_limits, "free_memory", lambda: 2 * path.stat().st_size)
     for seed in (0, 0, 1):
         zoo.load_data("csv", path=str(path), target="sold", split_seed=seed)
     assert capsys.readouterr().out.count("is streamed into") == 1
@@ -152,7 +153,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, cache, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_mapped, "_write", full)
+    monkeypatch.setattr(streaming, "_write", full)
     with pytest.raises(UserError, match="No space left on device\nset ZOO_CACHE"):
         zoo.load_data("csv", path=str(tmp_path / "t.csv"), target="sold", cache=True)
     assert [file.suffix for file in cache.iterdir()] == [".lock"]

@@ -15,10 +15,12 @@ from torch.utils.data import Dataset
 
 import zoo
 from zoo import training
+from zoo.data.hashing import input_hashes_in_memory
+from zoo.data.leakage import report_duplicates
 from zoo.data.module import load_section
-from zoo.data.splits import TensorSplit, sample_keys, say_twins
+from zoo.data.splits import TensorSplit
 
-TWINS = "the same inputs lie in two splits, for {} samples of val and {} of test"
+DUPLICATES = "duplicates across splits: {} samples of val and {} of test"
 
 
 # Copies across splits
@@ -51,7 +53,7 @@ def images(path, copies):
 def test_copies_across_splits_are_said(tmp_path, monkeypatch, capsys, load, n, copies):
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     load(tmp_path, copies)
-    assert (TWINS.format(0, n) in capsys.readouterr().out) == copies
+    assert (DUPLICATES.format(0, n) in capsys.readouterr().out) == copies
 
 
 def test_a_copy_is_the_same_in_all_inputs_whatever_its_target(capsys):
@@ -59,8 +61,8 @@ def test_a_copy_is_the_same_in_all_inputs_whatever_its_target(capsys):
     split = TensorSplit(**kept)
     again = TensorSplit(**{**kept, "target": 1 - kept["target"]})
     other = TensorSplit(**{**kept, "categorical": torch.tensor([[0], [2], [1]])})
-    say_twins(*map(sample_keys, (split, other, again)))
-    assert TWINS.format(1, 3) in capsys.readouterr().out
+    report_duplicates(*map(input_hashes_in_memory, (split, other, again)))
+    assert DUPLICATES.format(1, 3) in capsys.readouterr().out
 
 
 # Statistics

@@ -10,7 +10,7 @@ from test_sequences import sizes, write
 import zoo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
-from zoo.data.fingerprints import split_keys
+from zoo.data.fingerprints import sample_hashes
 from zoo.data.readers import read_file, read_labelled, read_raw
 from zoo.inference.evaluation import check_same_kind
 from zoo.inference.predictor import predict_file
@@ -122,7 +122,7 @@ def test_the_alphabet_is_the_training_splits(tmp_path, capsys):
     assert {row[:1] for row, _ in held(splits)} <= set("cfrwps")
     other = load(as_table(tmp_path / "other.csv", frame.replace("warm", "warq", regex=True)))
     assert other.spec.inputs == splits.spec.inputs
-    same = np.isin(split_keys(other.train), split_keys(splits.train))
+    same = np.isin(sample_hashes(other.train), sample_hashes(splits.train))
     assert 0 < same.sum() < len(same)  # texts are known by what they hold, whatever the alphabet
     with pytest.raises(UserError, match="has other characters than own"):
         check_same_kind(splits.spec, other.spec)

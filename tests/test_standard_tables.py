@@ -16,10 +16,10 @@ from sklearn.model_selection import train_test_split
 import zoo
 from zoo.core.errors import UserError
 from zoo.data import facts
+from zoo.data.hashing import input_hashes_in_memory
 from zoo.data.sources import published
-from zoo.data.splits import sample_keys
 from zoo.data.tables import adult, california, covertype
-from zoo.data.tables._sklearn import random_split
+from zoo.data.tables._sklearn_sets import random_split
 
 NEED_FILES = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="set ZOO_DATA to a folder with the large sets")
 BUNDLED = {
@@ -157,7 +157,7 @@ def test_adult_has_the_published_split():
 def test_adult_says_which_rows_of_test_are_known(capsys):
     """20 are among those to train on, 6 more among those to validate with."""
     splits = zoo.load_data("adult")
-    train, test = (sample_keys(split) for split in (splits.train, splits.test))
+    train, test = (input_hashes_in_memory(split) for split in (splits.train, splits.test))
     assert np.isin(test, train).sum() == 20
     assert "26 of test" in capsys.readouterr().out and "20 of the last" in facts("adult").rows
 

@@ -12,9 +12,9 @@ import yaml
 import zoo
 from zoo.core.errors import UserError
 from zoo.core.spec import Column, DataSpec
-from zoo.data.formats.tables import read_table
+from zoo.data.formats.table_file import read_table
 from zoo.data.readers import read_labelled, read_raw
-from zoo.data.tables._rows import split_rows
+from zoo.data.tables._row_splits import split_rows
 from zoo.data.tables._table import encode, schema_yaml, table_inputs, table_splits
 from zoo.inference.evaluation import evaluate_weights
 

@@ -11,7 +11,7 @@ from conftest import NEED_FILES
 import zoo
 from zoo.core.errors import UserError
 from zoo.core.spec import IGNORE_INDEX
-from zoo.data.fingerprints import split_keys
+from zoo.data.fingerprints import sample_hashes
 from zoo.data.sequences.splits.windows import WindowSplit, series_splits, text_splits
 from zoo.data.splits import batches, each_value_once
 from zoo.inference.evaluation import evaluate
@@ -297,10 +297,10 @@ def test_windows_without_a_measured_target_are_left_out(tmp_path, capsys):
 
 def test_windows_of_series_with_gaps_have_a_key_each():
     splits = gapped(0.8)
-    keys = split_keys(splits.train)
+    keys = sample_hashes(splits.train)
     assert len(set(keys.tolist())) == len(splits.train) < 600 - 8 - 4 + 1
     whole = gapped(0.0)
-    assert len(split_keys(whole.test)) == len(whole.test)
+    assert len(sample_hashes(whole.test)) == len(whole.test)
 
 
 @pytest.mark.parametrize("reading", ["file", "array"])

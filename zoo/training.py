@@ -29,16 +29,15 @@ from zoo.core.run_folder import Run
 from zoo.core.spec import DataSpec
 from zoo.core.system import hardware
 from zoo.data.fingerprints import (
-    ORDER,
-    Keys,
+    SPLIT_ORDER,
+    SplitHashes,
+    describe_changes,
     fingerprints,
-    keys_of,
-    read_keys,
-    seen_before,
-    seen_by,
-    told_changes,
-    write_keys,
+    read_hashes,
+    split_hashes,
+    write_hashes,
 )
+from zoo.data.leakage import earlier_hashes_key, seen_hashes
 from zoo.data.module import ZooDataModule, load_section, loader_options
 from zoo.data.splits import Splits, batches, each_value_once
 from zoo.engine.best_of_each import BestOfEach
@@ -139,7 +138,7 @@ def train_seeds(
         for run, seed in zip(runs, seeds, strict=True):
             run.write_config({**config, "seed": seed, "seeds": None})
             write_text(run.history, whole.history.read_text())  # of all models, their mean
-            write_keys(run.samples, fitted.keys)
+            write_hashes(run.samples, fitted.keys)
         return [_release(run, fitted, index) for index, run in enumerate(runs)]
 
 
@@ -181,7 +180,7 @@ class Fitted:
     config: Config
     seeds: Sequence[int]
     splits: Splits
-    keys: Keys
+    keys: SplitHashes
     told: Mapping[str, Any]
     module: ZooModule
     trainer: L.Trainer
@@ -216,7 +215,9 @@ def _fit(
     if module.sharded:
         module = create_module(**module.hparams)  # whole, to take a checkpoint's weights
     epochs = _choose(run, config["trainer"]["keep"], module, trainer)
-    told = fingerprints(keys_of(splits) if any(len(noted.keys[seen_before(name)]) for name in HELD_OUT) else noted.keys)
+    told = fingerprints(
+        split_hashes(splits) if any(len(noted.keys[earlier_hashes_key(name)]) for name in HELD_OUT) else noted.keys
+    )
     return Fitted(config, seeds, splits, noted.keys, told, module, trainer, epochs, start - history.resumed, seconds)
 
 
@@ -227,19 +228,19 @@ def _data_of(run: Run, config: Config, splits: Splits, checkpoint: Path | None) 
     Raises:
         UserError: for other data, unless the config allows them.
     """
-    keys, seen = keys_of(splits), dict.fromkeys(HELD_OUT, np.empty(0, np.uint64))
+    keys, seen = split_hashes(splits), dict.fromkeys(HELD_OUT, np.empty(0, np.uint64))
     if checkpoint is not None:
         saved = SafeCheckpointIO().load_checkpoint(checkpoint)
-        told, before = saved.get("data", {}), read_keys(checkpoint.parent / run.samples.name)
-        changes, known = told_changes(told, fingerprints(keys)), not told_changes(told, fingerprints(before))
+        told, before = saved.get("data", {}), read_hashes(checkpoint.parent / run.samples.name)
+        changes, known = describe_changes(told, fingerprints(keys)), not describe_changes(told, fingerprints(before))
         if changes:
             _allow(config, checkpoint, changes)
             check_same_kind(DataSpec.from_json(saved["hyper_parameters"]["spec"]), splits.spec)
         if not (changes and known):  # what is noted of splits is of this data already
-            before = {name: some for name, some in before.items() if name not in ORDER}
+            before = {name: some for name, some in before.items() if name not in SPLIT_ORDER}
         if changes or known:
-            seen = {name: seen_by(before, name) for name in HELD_OUT}
-    noted = {**keys, **{seen_before(name): some for name, some in seen.items()}}
+            seen = {name: seen_hashes(before, name) for name in HELD_OUT}
+    noted = {**keys, **{earlier_hashes_key(name): some for name, some in seen.items()}}
     return held_out(splits, seen), DataNoted(run, noted)
 
 

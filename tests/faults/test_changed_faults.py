@@ -15,8 +15,10 @@ from test_own_sequences import as_npz, curves
 import zoo
 from zoo.core.errors import UserError
 from zoo.core.run_folder import Run
-from zoo.data.fingerprints import fingerprints, keys_of, split_keys, unseen
-from zoo.data.splits import TensorSplit, row_keys
+from zoo.data.fingerprints import fingerprints, sample_hashes, split_hashes
+from zoo.data.hashing import hash_rows
+from zoo.data.leakage import without_seen
+from zoo.data.splits import TensorSplit
 from zoo.inference.evaluation import evaluate_weights
 
 N = 200
@@ -48,17 +50,17 @@ def settings(config, tmp_path):
 
 def test_keys_are_the_same_on_every_machine_and_for_every_padding():
     rows = np.array([[1.5, 0.0], [2.5, -1.0]], np.float32)
-    assert [f"{key:x}" for key in row_keys(rows)] == [f"{key:x}" for key in row_keys(rows.astype(">f4"))]
-    assert f"{row_keys(rows)[1]:016x}" == "076a4f83044474f6"
+    assert [f"{key:x}" for key in hash_rows(rows)] == [f"{key:x}" for key in hash_rows(rows.astype(">f4"))]
+    assert f"{hash_rows(rows)[1]:016x}" == "076a4f83044474f6"
     padded = np.pad(rows, ((0, 0), (0, 3)))
-    assert (row_keys(padded) == row_keys(rows)).all()
+    assert (hash_rows(padded) == hash_rows(rows)).all()
 
 
 def test_a_fingerprint_is_of_inputs_and_targets_whatever_their_order():
     inputs, target = torch.arange(12.0).view(6, 2), torch.arange(6) % 2
     order = torch.tensor([3, 1, 5, 0, 2, 4])
     one, other, edited = (
-        {"train": split_keys(TensorSplit(numeric=some, target=those))}
+        {"train": sample_hashes(TensorSplit(numeric=some, target=those))}
         for some, those in ((inputs, target), (inputs[order], target[order]), (inputs, 1 - target))
     )
     assert fingerprints(one) == fingerprints(other) != fingerprints(edited)
@@ -71,7 +73,7 @@ def test_a_table_has_the_same_keys_in_memory_and_on_disk(tmp_path, monkeypatch):
     told = []
     for cache, large in ((False, 1 << 30), (True, 1 << 30), (True, 0)):
         monkeypatch.setattr("zoo.data.stored.IN_MEMORY", large)
-        told.append(fingerprints(keys_of(zoo.load_data("csv", path=str(path), target="y", cache=cache))))
+        told.append(fingerprints(split_hashes(zoo.load_data("csv", path=str(path), target="y", cache=cache))))
     assert told[0] == told[1] == told[2]
 
 
@@ -79,13 +81,13 @@ def test_images_have_the_keys_of_their_files_however_they_are_kept(tmp_path, mon
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     folder = folder_of(tmp_path / "a")
     told = [
-        fingerprints(keys_of(zoo.load_data("imagefolder", path=str(folder), cache=cache)))
+        fingerprints(split_hashes(zoo.load_data("imagefolder", path=str(folder), cache=cache)))
         for cache in ("auto", True, False)
     ]
     assert told[0] == told[1] == told[2]
     picture = next(folder.rglob("*.png"))
     picture.write_bytes(picture.read_bytes() + b"edited in place")
-    assert fingerprints(keys_of(zoo.load_data("imagefolder", path=str(folder)))) != told[0]
+    assert fingerprints(split_hashes(zoo.load_data("imagefolder", path=str(folder)))) != told[0]
 
 
 def test_recordings_have_the_keys_of_their_files(tmp_path, monkeypatch):
@@ -96,11 +98,11 @@ def test_recordings_have_the_keys_of_their_files(tmp_path, monkeypatch):
     for number in range(20):
         (tmp_path / "ab"[number % 2]).mkdir(exist_ok=True)
         soundfile.write(tmp_path / "ab"[number % 2] / f"{number}.wav", random.normal(0, 0.1, 2000), 8000)
-    one = fingerprints(keys_of(zoo.load_data("sequences", path=str(tmp_path))))
+    one = fingerprints(split_hashes(zoo.load_data("sequences", path=str(tmp_path))))
     monkeypatch.setattr("zoo.data.sequences.files.recordings.log_mel", lambda *_, **__: torch.ones(9, 40))
-    assert fingerprints(keys_of(zoo.load_data("sequences", path=str(tmp_path)))) == one
+    assert fingerprints(split_hashes(zoo.load_data("sequences", path=str(tmp_path)))) == one
     soundfile.write(tmp_path / "a" / "0.wav", random.normal(0, 0.1, 2000), 8000)
-    assert fingerprints(keys_of(zoo.load_data("sequences", path=str(tmp_path)))) != one
+    assert fingerprints(split_hashes(zoo.load_data("sequences", path=str(tmp_path)))) != one
 
 
 def test_a_longer_sequence_does_not_change_the_keys_of_others(tmp_path):
@@ -109,16 +111,16 @@ def test_a_longer_sequence_does_not_change_the_keys_of_others(tmp_path):
     for name, more in (("a", []), ("b", [np.ones((99, values[0].shape[1]), np.float32)])):
         as_npz(tmp_path / f"{name}.npz", [*values, *more], [*labels, *labels[: len(more)]])
         splits.append(zoo.load_data("sequences", path=str(tmp_path / f"{name}.npz")))
-    first, second = (np.concatenate(list(keys_of(some).values())) for some in splits)
+    first, second = (np.concatenate(list(split_hashes(some).values())) for some in splits)
     assert set(first.tolist()) < set(second.tolist()) and len(second) == len(first) + 1
 
 
 def test_a_window_that_overlaps_with_one_that_was_seen_is_left_out(tmp_path):
     pd.DataFrame({"a": np.random.default_rng(0).normal(size=400)}).to_csv(tmp_path / "a.csv", index=False)
     test = zoo.load_data("series", path=str(tmp_path / "a.csv"), look_back=5, horizon=3).test
-    keys = split_keys(test)
-    assert keys is not None and len(unseen(test, keys[10:11])) == len(test) - 15
-    assert len(unseen(test, keys[:1])) == len(test) - 8
+    keys = sample_hashes(test)
+    assert keys is not None and len(without_seen(test, keys[10:11])) == len(test) - 15
+    assert len(without_seen(test, keys[:1])) == len(test) - 8
 
 
 # Evaluation
@@ -129,13 +131,13 @@ def test_fault_25_rows_that_training_saw_are_not_measured(settings, tmp_path, ca
     """Where rows were appended, dropped or edited since the training, an evaluation measures what was held out."""
     path = Path(settings["data"]["path"])
     zoo.train(settings, tmp_path / "run")
-    known = split_keys(zoo.load_data("csv", path=str(path), target="y").train)
+    known = sample_hashes(zoo.load_data("csv", path=str(path), target="y").train)
     frame = pd.read_csv(path)
     if edit == "append":
         append(path)
     else:
         (frame[7:] if edit == "drop" else frame.assign(a=frame["a"] * (frame.index > 20))).to_csv(path, index=False)
-    now = split_keys(zoo.load_data("csv", path=str(path), target="y").test)
+    now = sample_hashes(zoo.load_data("csv", path=str(path), target="y").test)
     assert known is not None and now is not None
     n = int(np.isin(now, known).sum())
     capsys.readouterr()

@@ -14,8 +14,9 @@ from test_own_tables import as_json, as_parquet
 from test_tables import N, kinds, refused, same
 
 import zoo
-from zoo.data.columns.values import as_numbers, as_text, with_decimal_point
-from zoo.data.formats import dialect as _dialect
+from zoo.data.columns.numbers import as_numbers, decimal_comma_to_point
+from zoo.data.columns.text import as_text
+from zoo.data.formats.cell_options import CellOptions
 from zoo.data.readers import read_raw
 from zoo.data.tables._table import read_labelled
 
@@ -42,7 +43,7 @@ def test_fault_33_a_cell_of_signs_and_spaces(load, frame, part):
     refused(load, hostile.to_csv(index=False, sep=";"), "nearly all values of column 'size' are numbers")
     texts = pa.array([part * (1 << 20)])
     assert np.isnan(as_numbers(texts)).all()
-    assert as_numbers(with_decimal_point(texts)).shape == (1,)
+    assert as_numbers(decimal_comma_to_point(texts)).shape == (1,)
 
 
 # -- 35: said, with an option
@@ -299,7 +300,7 @@ def test_fault_35_free_text_is_named(load, frame, said):
 def test_fault_35_text_keeps_its_form_where_nothing_is_merged():
     """Spaces go from the ends of text and accents are brought to one form; nothing else changes."""
     assert as_text(pa.array([" a  b ", "e\u0301", None])).to_pylist() == ["a  b", "\u00e9", None]
-    assert _dialect.Reading(not_missing=["NA"], missing=["x"]).marks().count("NA") == 0
+    assert CellOptions(not_missing=["NA"], missing=["x"]).marks().count("NA") == 0
 
 
 def test_fault_35_times_and_channels_with_leading_zeros_are_numbers(tmp_path):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from zoo.core.spec import DataSpec
-from zoo.data import LABELLED, PARTIAL, READERS
+from zoo.data.registry import LABELLED_READERS, PARTIAL_READERS, READERS
 from zoo.data.splits import Batch, Split
 
 
@@ -24,13 +24,13 @@ def read_raw(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
 
 def read_file(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray | None]:
     """A file as a batch, and the mask of the samples that it holds among all in the file, None for all; readers in
-    `PARTIAL` leave out those that cannot be read, others refuse the file."""
+    `PARTIAL_READERS` leave out those that cannot be read, others refuse the file."""
     name = next(iter(spec.inputs))
-    return PARTIAL.get(name)(spec, path) if name in PARTIAL.names() else (read_raw(spec, path)[0], None)
+    return PARTIAL_READERS.get(name)(spec, path) if name in PARTIAL_READERS.names() else (read_raw(spec, path)[0], None)
 
 
 def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split | None:
     """The labelled samples of a data section's file, as a model with `spec` takes them; None where no reader in
-    `LABELLED` is the data set's."""
+    `LABELLED_READERS` is the data set's."""
     name = data["name"]
-    return LABELLED.get(name)(spec, data) if name in LABELLED.names() else None
+    return LABELLED_READERS.get(name)(spec, data) if name in LABELLED_READERS.names() else None

@@ -7,7 +7,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.callbacks import EarlyStopping as LightningsEarlyStopping
 
 from zoo.core.run_folder import Run
-from zoo.data.fingerprints import Keys, fingerprints, told_changes, write_keys
+from zoo.data.fingerprints import SplitHashes, describe_changes, fingerprints, write_hashes
 from zoo.engine.best_of_each import BestOfEach
 from zoo.engine.checkpoint_io import SafeCheckpointIO
 
@@ -23,7 +23,7 @@ class DataNoted(Callback):
         keys: of the samples of each split, and of those that trainings on other data knew before.
     """
 
-    def __init__(self, run: Run, keys: Keys):
+    def __init__(self, run: Run, keys: SplitHashes):
         self.run, self.keys = run, keys
         self._told = fingerprints(keys)
 
@@ -31,7 +31,7 @@ class DataNoted(Callback):
         checkpoint["data"] = self._told
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        if not told_changes(checkpoint.get("data", {}), self._told):
+        if not describe_changes(checkpoint.get("data", {}), self._told):
             return
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         scoring = ModelCheckpoint | LightningsEarlyStopping | BestOfEach
@@ -43,4 +43,4 @@ class DataNoted(Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.is_global_zero:
-            write_keys(self.run.samples, self.keys)
+            write_hashes(self.run.samples, self.keys)

@@ -16,7 +16,8 @@ from zoo.core.errors import UserError, unknown_name
 from zoo.core.rank_zero import rank_zero_print
 from zoo.core.run_folder import Run
 from zoo.core.spec import DataSpec, Input
-from zoo.data.fingerprints import fingerprints, read_keys, seen_before, seen_by, split_keys, told_changes
+from zoo.data.fingerprints import describe_changes, fingerprints, read_hashes, sample_hashes
+from zoo.data.leakage import earlier_hashes_key, seen_hashes
 from zoo.data.module import load_section
 from zoo.data.splits import Split, batches
 from zoo.inference.predictor import Predictor, choose_device
@@ -181,7 +182,7 @@ def _own_samples(predictor: Predictor, weights: str, split: str) -> tuple[str, S
     """
     run, card = run_of(weights), predictor.card
     data = trained_on(card, run, weights)
-    keys = read_keys(run.samples) if run else {}
+    keys = read_hashes(run.samples) if run else {}
     try:
         splits = load_section(data)
     except (TypeError, AttributeError, KeyError) as error:  # by what a card may say
@@ -191,17 +192,19 @@ def _own_samples(predictor: Predictor, weights: str, split: str) -> tuple[str, S
         check_same_kind(predictor.spec, splits.spec)
     except UserError as error:
         raise UserError(f"{changed}: {str(error).splitlines()[0].rstrip(':')}\n{_way_out(data)}") from error
-    if seen_before(split) in keys:
-        splits = held_out(splits, {split: keys[seen_before(split)]})
-    told, found = card.get("fingerprints"), split_keys(getattr(splits, split))
-    changes = "" if not isinstance(told, Mapping) or found is None else told_changes(told, fingerprints({split: found}))
+    if earlier_hashes_key(split) in keys:
+        splits = held_out(splits, {split: keys[earlier_hashes_key(split)]})
+    told, found = card.get("fingerprints"), sample_hashes(getattr(splits, split))
+    changes = (
+        "" if not isinstance(told, Mapping) or found is None else describe_changes(told, fingerprints({split: found}))
+    )
     if changes and not keys and split != "train":
         raise UserError(
             f"{changed}: {changes}; which of them it was trained on, its run folder alone knows\n{_way_out(data)}"
         )
     if changes:
         rank_zero_print(f"{changed}: {changes}")
-        splits = held_out(splits, {split: seen_by(keys, split)})
+        splits = held_out(splits, {split: seen_hashes(keys, split)})
     return splits.spec.name, getattr(splits, split)
 
 

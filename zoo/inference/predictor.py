@@ -14,7 +14,7 @@ from zoo.core.errors import UserError, missing_file, unknown_name
 from zoo.core.safe_csv import write_csv
 from zoo.core.spec import DataSpec, Input
 from zoo.data.folders import list_files
-from zoo.data.splits import Batch, NamedBatch, n_at_once
+from zoo.data.splits import Batch, NamedBatch, read_batch_size
 from zoo.models.ensemble import Trained
 from zoo.tasks import create_task
 from zoo.tasks.base import SAMPLE, beside
@@ -168,8 +168,8 @@ class Predictor:
             return torch.cat([function(**part) for part in self.parts(batch)])
 
     def parts(self, batch: Batch) -> Iterator[Batch]:
-        """The batch's inputs, where the model is, of as many samples at a time as `n_at_once` says."""
-        n, step = len(next(iter(batch.values()))), n_at_once({name: values[0] for name, values in batch.items()})
+        """The batch's inputs, where the model is, of as many samples at a time as `read_batch_size` says."""
+        n, step = len(next(iter(batch.values()))), read_batch_size({name: values[0] for name, values in batch.items()})
         for start in range(0, n, step):
             yield self.to_device({name: values[start : start + step] for name, values in batch.items()})
 

@@ -11,7 +11,8 @@ from zoo.core.config_paths import base_name, map_paths, paths_in, relocated
 from zoo.core.errors import UserError
 from zoo.core.rank_zero import rank_zero_print
 from zoo.core.run_folder import Run
-from zoo.data.fingerprints import Keys, read_keys, seen_by, split_keys, unseen
+from zoo.data.fingerprints import SplitHashes, read_hashes, sample_hashes
+from zoo.data.leakage import seen_hashes, without_seen
 from zoo.data.module import what_decides
 from zoo.data.splits import Split, Splits
 from zoo.inference.predictor import Predictor
@@ -19,7 +20,7 @@ from zoo.inference.pretrained import list_pretrained
 from zoo.tasks import create_task
 
 
-def held_out(splits: Splits, seen: Keys) -> Splits:
+def held_out(splits: Splits, seen: SplitHashes) -> Splits:
     """The splits, each less the samples whose keys were `seen` before it; says how many are left out.
 
     Raises:
@@ -31,11 +32,11 @@ def held_out(splits: Splits, seen: Keys) -> Splits:
 
 def _less(splits: Splits, name: str, seen: np.ndarray) -> Split:
     split: Any = getattr(splits, name)
-    if create_task(splits.spec).stream or split_keys(split) is None:
+    if create_task(splits.spec).stream or sample_hashes(split) is None:
         raise UserError(
             f"which parts of {splits.spec.name} the training saw cannot be told now; take other data, or train anew"
         )
-    rest: Any = unseen(split, seen)
+    rest: Any = without_seen(split, seen)
     n = len(split) - len(rest)
     if not len(rest):
         raise UserError(
@@ -128,8 +129,8 @@ def tell_seen(trained: Predictor, name: str, splits: Splits, data: Mapping[str, 
 def tell_known(name: str, splits: Sequence[Split]) -> bool:
     """Whether the run folder of a model knows what it was trained on; prints a note where that is measured on here."""
     run = run_of(name)
-    seen = seen_by(read_keys(run.samples) if run else {}, "test")
-    keys = [found for split in splits if (found := split_keys(split)) is not None] if len(seen) else []
+    seen = seen_hashes(read_hashes(run.samples) if run else {}, "test")
+    keys = [found for split in splits if (found := sample_hashes(split)) is not None] if len(seen) else []
     if not keys:
         return False
     known = np.isin(np.concatenate(keys), seen)

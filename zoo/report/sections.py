@@ -198,7 +198,7 @@ def draw_rows(_: Predictor, splits: Splits, samples: Batch) -> tuple[str, list[s
 
 def _numbers_shown(splits: Splits, samples: Batch) -> dict[int, list[str]]:
     """The lines of each row's five numbers furthest from the mean, by row."""
-    from zoo.data.tables._encode import number_names
+    from zoo.data.columns.encode import numeric_names
 
     if "numeric" not in samples:
         return {}
@@ -208,7 +208,7 @@ def _numbers_shown(splits: Splits, samples: Batch) -> dict[int, list[str]]:
     mean, std = moments.mean_and_std()
     std = std.clamp(min=1e-12)
     rows = samples["numeric"].cpu()
-    names = number_names(splits.spec.columns) or [f"column {i}" for i in range(rows.shape[1])]
+    names = numeric_names(splits.spec.columns) or [f"column {i}" for i in range(rows.shape[1])]
     shown = {}
     for row, sigmas in enumerate(((rows - mean) / std).nan_to_num()):
         furthest = sigmas.abs().argsort(descending=True)[:5].tolist()
@@ -220,13 +220,13 @@ def _numbers_shown(splits: Splits, samples: Batch) -> dict[int, list[str]]:
 
 def _categories_shown(splits: Splits, samples: Batch) -> dict[int, list[str]]:
     """The lines of each row's first categories, by row."""
-    from zoo.data.tables._encode import category
+    from zoo.data.columns.encode import category_name
 
     if "categorical" not in samples:
         return {}
     columns = [column for column in splits.spec.columns if column.kind == "categorical"][:N_CATEGORIES]
     return {
-        row: [_line(column.name, category(column, code), "") for column, code in zip(columns, codes, strict=False)]
+        row: [_line(column.name, category_name(column, code), "") for column, code in zip(columns, codes, strict=False)]
         for row, codes in enumerate(samples["categorical"].tolist())
     }
 

@@ -13,9 +13,13 @@ import pyarrow.csv
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError
-from zoo.data.columns.values import LONG, ZERO_LED, beyond_64_bits, is_text, plain, with_decimal_point
-from zoo.data.formats.dialect import MISSING, Dialect, Reading, spaced, tell_dialect, undecodable
-from zoo.data.formats.packed import BLOCK, check_unpacked, opened
+from zoo.data.columns.arrow import exceeds_int64, is_text, to_array
+from zoo.data.columns.missing_marks import MISSING_CELLS, with_spaces
+from zoo.data.columns.numbers import LONG, ZERO_PADDED, decimal_comma_to_point
+from zoo.data.formats.cell_options import CellOptions
+from zoo.data.formats.dialect import Dialect, detect_dialect
+from zoo.data.formats.text_encoding import undecodable
+from zoo.data.sources.packed import BLOCK_BYTES, check_unpacked_size, open_unpacked
 
 
 def read_text(path: Path, encoding: str | None, parse: Callable[[Dialect], pa.Table]) -> pa.Table:
@@ -24,12 +28,12 @@ def read_text(path: Path, encoding: str | None, parse: Callable[[Dialect], pa.Ta
     Raises:
         UserError: for a file that is no text, has no rows or an open quote, or whose rows differ in width.
     """
-    dialect = tell_dialect(path, encoding)
+    dialect = detect_dialect(path, encoding)
     try:
         table = parse(dialect)
     except pa.ArrowInvalid:
         _refuse_ragged(path, dialect)
-        dialect = tell_dialect(path, encoding, utf8=False)  # not UTF-8 after the beginning
+        dialect = detect_dialect(path, encoding, utf8=False)  # not UTF-8 after the beginning
         table = parse(dialect)
     except UnicodeDecodeError as error:
         raise undecodable(path, encoding) from error
@@ -42,20 +46,20 @@ def read_text(path: Path, encoding: str | None, parse: Callable[[Dialect], pa.Ta
     return table
 
 
-def parse_whole(path: Path, dialect: Dialect, reading: Reading) -> pa.Table:
+def parse_delimited(path: Path, dialect: Dialect, reading: CellOptions) -> pa.Table:
     """The table of a file; pyarrow tells the types of its columns, but for those of text and of codes."""
-    check_unpacked(path)
+    check_unpacked_size(path)
     table = _parsed(path, dialect, reading)
     refuse_open_quote(path, dialect, table)
-    beyond = [name for name in table.column_names if beyond_64_bits(table[name])]
+    beyond = [name for name in table.column_names if exceeds_int64(table[name])]
     whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
     for name in _codes(path, dialect, reading, [*whole, *beyond], beyond):
         text = _parsed(path, dialect, reading._replace(text=[name]), [name])
         table = table.set_column(table.column_names.index(name), name, text[name])
-    return with_points(table, dialect)
+    return with_decimal_points(table, dialect)
 
 
-def read_cells(path: Path, encoding: str | None = None) -> pa.Table:
+def read_as_text(path: Path, encoding: str | None = None) -> pa.Table:
     """The table of a text file, all its columns as text, with no marks of missing values."""
 
     def parse(dialect: Dialect) -> pa.Table:
@@ -68,33 +72,33 @@ def read_cells(path: Path, encoding: str | None = None) -> pa.Table:
     return read_text(path, encoding, parse)
 
 
-def _parsed(path: Path, dialect: Dialect, reading: Reading, columns: Sequence[str] = ()) -> pa.Table:
-    options = _options(dialect, [*MISSING, *reading.missing])
+def _parsed(path: Path, dialect: Dialect, reading: CellOptions, columns: Sequence[str] = ()) -> pa.Table:
+    options = _options(dialect, [*MISSING_CELLS, *reading.missing])
     convert = options[-1]
     convert.column_types = dict.fromkeys((name for name in dialect.headings if name in reading.text), pa.string())
     convert.include_columns = columns
     convert.strings_can_be_null = not reading.not_missing
-    with opened(path) as file:
+    with open_unpacked(path) as file:
         table = pa.csv.read_csv(file, *options)
     if any(map(_holds_bytes, table.schema.types)):
         raise pa.ArrowInvalid(f"not {dialect.encoding}")
     return _without_marks(table, reading) if reading.not_missing else table
 
 
-def _without_marks(table: pa.Table, reading: Reading) -> pa.Table:
+def _without_marks(table: pa.Table, reading: CellOptions) -> pa.Table:
     """A table whose text is null where it is a mark of missing values."""
-    marks = pa.array(spaced(reading.marks()))
+    marks = pa.array(with_spaces(reading.marks()))
     return _each_text(table, lambda array: pc.if_else(pc.is_in(array, marks), None, array))
 
 
-def with_points(table: pa.Table, dialect: Dialect) -> pa.Table:
+def with_decimal_points(table: pa.Table, dialect: Dialect) -> pa.Table:
     """A table whose text has decimal points where it holds numbers with commas: those that pyarrow has not parsed, for
     dots between thousands or for other text among them."""
-    return table if dialect.decimal_point == "." else _each_text(table, with_decimal_point)
+    return table if dialect.decimal_point == "." else _each_text(table, decimal_comma_to_point)
 
 
 def _each_text(table: pa.Table, convert: Callable[[pa.Array], pa.Array]) -> pa.Table:
-    columns = {name: plain(table[name]) for name in table.column_names}
+    columns = {name: to_array(table[name]) for name in table.column_names}
     return pa.table({name: _of_distinct(array, convert) for name, array in columns.items()})
 
 
@@ -106,11 +110,13 @@ def _of_distinct(array: pa.Array, convert: Callable[[pa.Array], pa.Array]) -> pa
     return convert(encoded.dictionary).take(encoded.indices)
 
 
-def _codes(path: Path, dialect: Dialect, reading: Reading, columns: Sequence[str], beyond: Sequence[str]) -> list[str]:
+def _codes(
+    path: Path, dialect: Dialect, reading: CellOptions, columns: Sequence[str], beyond: Sequence[str]
+) -> list[str]:
     """The columns of numbers, of those named, that a file writes as codes."""
     if not columns or not (beyond or _may_have_leading_zeros(path, dialect)):
         return []
-    with text_blocks(path, dialect, [*MISSING, *reading.missing], columns=columns) as reader:
+    with text_blocks(path, dialect, [*MISSING_CELLS, *reading.missing], columns=columns) as reader:
         return code_columns((pa.Table.from_batches([block]) for block in reader), beyond)
 
 
@@ -119,8 +125,8 @@ def _may_have_leading_zeros(path: Path, dialect: Dialect) -> bool:
     if dialect.encoding not in ("utf8", "cp1252"):
         return True
     begins, end = re.compile(rb'[\s"' + re.escape(dialect.delimiter.encode()) + b"]0[0-9]"), b""
-    with opened(path) as file:
-        while block := file.read(BLOCK):
+    with open_unpacked(path) as file:
+        while block := file.read(BLOCK_BYTES):
             if begins.search(end + block):
                 return True
             end = block[-2:]
@@ -134,9 +140,9 @@ def code_columns(blocks: Iterable[pa.Table], beyond: Sequence[str]) -> list[str]
     others: set[str] = set()
     for block in blocks:
         for name in set(block.column_names) - others:
-            values = plain(pc.unique(plain(block[name]))).cast(pa.string())
-            values = pc.utf8_trim_whitespace(values.filter(pc.invert(pc.is_in(values, pa.array(MISSING)))))
-            if pc.any(pc.match_substring_regex(values, LONG if name in beyond else ZERO_LED)).as_py():
+            values = to_array(pc.unique(to_array(block[name]))).cast(pa.string())
+            values = pc.utf8_trim_whitespace(values.filter(pc.invert(pc.is_in(values, pa.array(MISSING_CELLS)))))
+            if pc.any(pc.match_substring_regex(values, LONG if name in beyond else ZERO_PADDED)).as_py():
                 codes.add(name)
             if pc.any(pc.match_substring_regex(values, "[^0-9+-]")).as_py():
                 others.add(name)
@@ -151,18 +157,18 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 def text_blocks(
     path: Path,
     dialect: Dialect,
-    missing: Sequence[str] = MISSING,
+    missing: Sequence[str] = MISSING_CELLS,
     *,
     columns: Sequence[str] = (),
     on_ragged: Callable[[Any], str] | None = None,
-    block_size: int = BLOCK,
+    block_size: int = BLOCK_BYTES,
 ) -> Iterator[Any]:
     """The rows of a file block by block, as an Arrow reader, all columns as bytes: as dictionaries, since for each
     other such column Arrow reserves the memory of a whole block."""
     read, parse, convert = _options(dialect, missing, on_ragged, block_size)
     convert.column_types = dict.fromkeys(dialect.headings, pa.dictionary(pa.int32(), pa.binary()))
     convert.include_columns = columns
-    with opened(path) as file, pa.csv.open_csv(file, read, parse, convert) as reader:
+    with open_unpacked(path) as file, pa.csv.open_csv(file, read, parse, convert) as reader:
         yield reader
 
 
@@ -171,7 +177,7 @@ def raw_cell(path: Path, dialect: Dialect, column: str, row: int) -> str:
     with text_blocks(path, dialect, (), columns=[column]) as reader:
         for block in reader:
             if row < len(block):
-                return plain(block.column(0).slice(row, 1)).cast(pa.string())[0].as_py().strip()
+                return to_array(block.column(0).slice(row, 1)).cast(pa.string())[0].as_py().strip()
             row -= len(block)
     return ""
 
@@ -180,7 +186,7 @@ def _options(
     dialect: Dialect,
     missing: Sequence[str],
     on_ragged: Callable[[Any], str] | None = None,
-    block_size: int = BLOCK,
+    block_size: int = BLOCK_BYTES,
 ) -> tuple[pa.csv.ReadOptions, pa.csv.ParseOptions, pa.csv.ConvertOptions]:
     return (
         pa.csv.ReadOptions(
@@ -192,7 +198,7 @@ def _options(
         ),
         pa.csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=on_ragged),
         pa.csv.ConvertOptions(
-            null_values=spaced(missing),
+            null_values=with_spaces(missing),
             strings_can_be_null=True,
             auto_dict_encode=True,
             decimal_point=dialect.decimal_point,

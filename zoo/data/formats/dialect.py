@@ -1,77 +1,31 @@
 """How a text file holds a table, told from its beginning: encoding, delimiter, decimal point, place of the headings."""
 
-import codecs
 import contextlib
 import csv
-import encodings.aliases
 import io
 import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.core.errors import UserError, unknown_name
-from zoo.data.columns.values import (
-    DECIMAL_COMMA,
-    THOUSANDS,
-    as_numbers,
-    check_headings,
-    minus_first,
-    with_decimal_point,
-)
-from zoo.data.formats.packed import opened
-from zoo.data.options import heading, many, reads_as
+from zoo.core.errors import UserError
+from zoo.data.columns.arrow import check_unique_headings
+from zoo.data.columns.missing_marks import MISSING_CELLS, MISSING_MARKS
+from zoo.data.columns.numbers import DECIMAL_COMMA, THOUSANDS, as_numbers, decimal_comma_to_point, leading_minus
+from zoo.data.formats.text_encoding import decode_sample, undecodable
+from zoo.data.options import clean_heading
+from zoo.data.sources.packed import open_unpacked
 
-MARKS = ("?", "-", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NULL", "Null", "null", "None")
-MISSING = ("", " ", *MARKS)
 DELIMITERS = "\t;|,"  # of which the first is taken where several part rows alike
 SAMPLE = 1 << 18  # bytes from which the dialect is told
 LINES = 5  # from which the dialect is told, at least
 LONGEST = 1 << 23  # bytes of a line
-BLANK = 33  # spaces of an empty cell, at most
 HIGHEST = 20  # rows of a title that may stand above the headings
-
-
-class Reading(NamedTuple):
-    """How the cells of a table's file are read, where that is not told from the file.
-
-    Args:
-        text: headings of columns that are text, even where all values look like numbers or dates.
-        missing: marks of missing values, beside the usual ones.
-        not_missing: of the usual marks, those that are values in columns of text.
-        encoding: of files that are not UTF-8; None is Windows-1252.
-    """
-
-    text: Sequence[str] = ()
-    missing: Sequence[str] = ()
-    not_missing: Sequence[str] = ()
-    encoding: str | None = None
-
-    def marks(self) -> list[str]:
-        """Of missing values in columns of text."""
-        return [*(mark for mark in MISSING if mark not in self.not_missing), *self.missing]
-
-
-USUAL = Reading()
-
-
-def spaced(marks: Sequence[str]) -> list[str]:
-    """Marks as files write them: perhaps with a space around, or more in an empty cell."""
-    blank = [" " * n for n in range(2, BLANK)] if "" in marks else []
-    return [*blank, *(f"{before}{mark}{after}" for mark in marks for before in ("", " ") for after in ("", " "))]
-
-
-def usual_marks(marks: Any) -> list[str]:
-    """Those of the usual marks of missing values that an option names."""
-    for mark in many(marks):
-        if not any(reads_as(name, mark) for name in MARKS):
-            raise unknown_name("usual mark of missing values", mark, MARKS)
-    return [name for name in MARKS if any(reads_as(name, mark) for mark in many(marks))]
 
 
 class Dialect(NamedTuple):
@@ -91,7 +45,7 @@ class _Row(NamedTuple):
     end: int  # lines of the file down to its end
 
 
-def tell_dialect(path: Path, encoding: str | None = None, *, utf8: bool = True) -> Dialect:
+def detect_dialect(path: Path, encoding: str | None = None, *, utf8: bool = True) -> Dialect:
     """Tell how a text file is written from its beginning.
 
     Args:
@@ -104,7 +58,7 @@ def tell_dialect(path: Path, encoding: str | None = None, *, utf8: bool = True) 
     """
     sample, whole = _beginning(path)
     given, ascii = encoding, sample.isascii()  # as which the encodings of mail, and UTF-16 without a mark, may look
-    encoding, text = _decoded(sample, given or "cp1252", utf8 and not (given and ascii))
+    encoding, text = decode_sample(sample, given or "cp1252", utf8 and not (given and ascii))
     if not text.strip():
         raise UserError(f"{path} is empty; a table has headings in its first line, and rows")
     if re.search("[\x00-\x08\x0e-\x1f]", text):
@@ -121,17 +75,17 @@ def tell_dialect(path: Path, encoding: str | None = None, *, utf8: bool = True) 
     _refuse_title(path, rows)
     first, *others = rows
     names = [*first.values, *[""] * _trailing_delimiters(rows)]
-    headings = [heading(name) or f"column {index}" for index, name in enumerate(names, 1)]
+    headings = [clean_heading(name) or f"column {index}" for index, name in enumerate(names, 1)]
     if not others and whole:
         raise no_rows(path, headings)
-    check_headings(headings, str(path))
+    check_unique_headings(headings, str(path))
     decimal_point = "," if _decimal_comma(others, delimiter) else "."
     return Dialect(encoding, delimiter, decimal_point, headings, first.end, first.number)
 
 
 def _beginning(path: Path) -> tuple[bytes, bool]:
     """The first bytes of a file, some lines at least, and whether they are all of it."""
-    with opened(path, silent=True) as file:
+    with open_unpacked(path, silent=True) as file:
         sample = file.read(SAMPLE)
         whole = len(sample) < SAMPLE
         while not whole and sample.count(b"\n") < LINES and (line := file.readline(LONGEST)):
@@ -142,33 +96,6 @@ def _beginning(path: Path) -> tuple[bytes, bool]:
 def no_rows(path: Path, headings: Sequence[str]) -> UserError:
     """The refusal of a table that has headings alone."""
     return UserError(f"{path} has headings, but no rows: {', '.join(headings[:5])}")
-
-
-# -- encodings
-
-
-def check_encoding(encoding: str | None) -> None:
-    """Raise UserError unless Python knows the encoding."""
-    try:
-        "".encode(encoding or "utf-8")
-    except LookupError:
-        raise unknown_name("encoding", encoding, set(encodings.aliases.aliases.values())) from None
-
-
-def undecodable(path: Path, encoding: str | None) -> UserError:
-    """The error for a file that is neither UTF-8 nor of the encoding that it is said to be."""
-    other = "another, such as data.encoding=cp1252" if encoding else "its encoding, such as data.encoding=shift_jis"
-    return UserError(f"{path} is neither UTF-8 nor {encoding or 'Windows-1252'}\nsave it as UTF-8, or give {other}")
-
-
-def _decoded(sample: bytes, encoding: str, utf8: bool) -> tuple[str, str]:
-    """The encoding of a file, and its beginning as text."""
-    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf16", sample[: len(sample) // 2 * 2].decode("utf-16", errors="ignore")
-    if utf8:
-        with contextlib.suppress(UnicodeDecodeError):
-            return "utf8", codecs.getincrementaldecoder("utf-8-sig")().decode(sample)
-    return encoding, codecs.getincrementaldecoder(encoding)(errors="replace").decode(sample).removeprefix("\ufeff")
 
 
 # -- delimiter and headings
@@ -231,35 +158,35 @@ def _trailing_delimiters(rows: list[_Row]) -> int:
     return max(beyond) if len(beyond) == 1 and not any("".join(row.values[len(first) :]) for row in others) else 0
 
 
-def row_of_text_with(path: Path, encoding: str | None, name: str) -> int | None:
+def find_text_row(path: Path, encoding: str | None, name: str) -> int | None:
     """The first row, of those below the headings, that has a value; as a spreadsheet counts it."""
-    dialect = tell_dialect(path, encoding)
+    dialect = detect_dialect(path, encoding)
     sample, _ = _beginning(path)
-    _, text = _decoded(sample, dialect.encoding, dialect.encoding == "utf8")
+    _, text = decode_sample(sample, dialect.encoding, dialect.encoding == "utf8")
     rows = _rows(text, dialect.delimiter)[:HIGHEST]
-    return next((row.number for row in rows if name in map(heading, row.values)), None)
+    return next((row.number for row in rows if name in map(clean_heading, row.values)), None)
 
 
 def _headed(rows: list[_Row]) -> bool:
     """Whether the first row is text above a column of numbers, so that it looks like headings."""
     names, below = rows[0].values, rows[1:101]
     filled = [name.strip() for name in names if name.strip()]
-    if not below or len(set(filled)) < len(filled) or set(filled) & set(MARKS) or _are_numbers(filled).any():
+    if not below or len(set(filled)) < len(filled) or set(filled) & set(MISSING_MARKS) or _are_numbers(filled).any():
         return False
     columns = [[row.values[n].strip() for row in below if len(row.values) > n] for n, name in enumerate(names) if name]
-    known = ([value for value in column if value not in MISSING] for column in columns)
+    known = ([value for value in column if value not in MISSING_CELLS] for column in columns)
     return any(column and _are_numbers(column).all() for column in known)
 
 
 def _are_numbers(values: list[str]) -> np.ndarray:
     texts = pa.array(values, pa.string())
-    return ~np.isnan(as_numbers(texts)) | ~np.isnan(as_numbers(with_decimal_point(texts)))
+    return ~np.isnan(as_numbers(texts)) | ~np.isnan(as_numbers(decimal_comma_to_point(texts)))
 
 
 def _decimal_comma(rows: list[_Row], delimiter: str) -> bool:
     """Whether numbers are written as 1,5 or 1.234,5 and none as 1.5."""
     distinct = sorted({value.strip() for row in rows for value in row.values})
-    values = minus_first(pa.array(distinct, pa.string()))  # Arrow's patterns take linear time
+    values = leading_minus(pa.array(distinct, pa.string()))  # Arrow's patterns take linear time
     with_comma = values.filter(pc.match_substring_regex(values, DECIMAL_COMMA))
     with_point = values.filter(pc.match_substring_regex(values, r"^[+-]?\d+\.\d+(?:[eE][+-]?\d+)?$"))
     if pc.any(pc.match_substring_regex(values, r"^[+-]?\d{1,3}(,\d{3})+[.,]\d+$")).as_py():  # 1,234,567 or 1,234.5

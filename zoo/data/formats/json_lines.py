@@ -8,16 +8,16 @@ import pyarrow.json
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError
-from zoo.data.columns.values import beyond_64_bits
-from zoo.data.formats.packed import BLOCK, check_unpacked, opened
-from zoo.data.options import heading
+from zoo.data.columns.arrow import exceeds_int64
+from zoo.data.options import clean_heading
+from zoo.data.sources.packed import BLOCK_BYTES, check_unpacked_size, open_unpacked
 
 JSON_FORMS = (".jsonl", ".ndjson", ".json")
 
 
 def parse_json(path: Path) -> pa.Table:
     """The table of a file; a row may lack entries."""
-    check_unpacked(path)
+    check_unpacked_size(path)
     return pa.concat_tables(_parsed(path), promote_options="permissive")
 
 
@@ -32,16 +32,16 @@ def json_blocks(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
         yield pa.concat_tables([schema.empty_table(), block], promote_options="permissive")
 
 
-def say_rounded(table: pa.Table) -> None:
+def warn_rounded(table: pa.Table) -> None:
     """Say which columns hold whole numbers that have lost digits, being beyond 64 bits."""
-    rounded = [name for name in table.column_names if beyond_64_bits(table[name])]
+    rounded = [name for name in table.column_names if exceeds_int64(table[name])]
     if rounded:
         echo(f"numbers beyond 64 bits are rounded: {', '.join(rounded)}; write ids in quotes")
 
 
 def _parsed(path: Path) -> Iterator[pa.Table]:
-    with opened(path) as file:
-        while lines := file.read(BLOCK) + file.readline():
+    with open_unpacked(path) as file:
+        while lines := file.read(BLOCK_BYTES) + file.readline():
             if lines.strip():
                 yield _parse(path, lines)
 
@@ -53,4 +53,4 @@ def _parse(path: Path, lines: bytes) -> pa.Table:
         raise UserError(f"a table in JSON has an object of values in each line, such as {{\"size\": 3.5}}; {path} has "
                         f"not: {str(error).removeprefix('JSON parse error: ')}\nin pandas: frame.to_json(path, "
                         "orient='records', lines=True); the values of a column are of one type") from error  # fmt: skip
-    return table.rename_columns([heading(name) for name in table.column_names])
+    return table.rename_columns([clean_heading(name) for name in table.column_names])

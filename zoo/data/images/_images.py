@@ -12,11 +12,13 @@ from torch import Tensor
 
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec, Input
-from zoo.data import READERS, Facts
+from zoo.data import Facts
 from zoo.data.images._folder import image_files
 from zoo.data.images._look import Look, look_in, look_of, say_done
 from zoo.data.images._pixels import Shape, alike, read_alike
-from zoo.data.splits import Batch, Splits, TensorSplit, carve
+from zoo.data.random_split import carve
+from zoo.data.registry import READERS
+from zoo.data.splits import Batch, Splits, TensorSplit
 
 Labelled = tuple[np.ndarray, np.ndarray]  # images (n, channels, height, width) in uint8, classes (n,)
 

@@ -10,9 +10,9 @@ import pyarrow as pa
 from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
 from zoo.data.folders import SPLIT_NAMES, walk_files
-from zoo.data.formats.delimited import read_cells
-from zoo.data.formats.dialect import check_encoding, undecodable
-from zoo.data.formats.tables import is_text_file, read_table
+from zoo.data.formats.delimited import read_as_text
+from zoo.data.formats.table_file import is_text_file, read_table
+from zoo.data.formats.text_encoding import check_encoding, undecodable
 from zoo.data.images._folder import Listing, is_image, refuse
 
 PATHS = (
@@ -47,7 +47,7 @@ def _read_table(table: Path, encoding: str | None) -> dict[str, list[str]]:
     """The columns by their headings, as text."""
     try:
         check_encoding(encoding)
-        rows = read_cells(table, encoding) if is_text_file(table) else read_table(table)
+        rows = read_as_text(table, encoding) if is_text_file(table) else read_table(table)
     except UnicodeDecodeError as error:
         raise undecodable(table, encoding) from error
     except (UserError, pa.ArrowException, ValueError, OSError, EOFError) as error:

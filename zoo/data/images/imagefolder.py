@@ -15,14 +15,17 @@ import torch
 from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import DataSpec, Input, float_type
-from zoo.data import DATA, LABELLED, Facts
-from zoo.data.columns.values import extent, too_large
+from zoo.data import DATA, Facts
+from zoo.data.columns.numbers import exceeds_float32, finite_range
 from zoo.data.images._folder import Listing, existing, list_folder
 from zoo.data.images._images import image_spec, with_look
 from zoo.data.images._look import look_in, say_done
 from zoo.data.images._store import Size, Store, open_store
 from zoo.data.images._table import list_table
-from zoo.data.splits import Split, Splits, carve, check_shares, say_twins
+from zoo.data.leakage import report_duplicates
+from zoo.data.random_split import carve, check_shares
+from zoo.data.registry import LABELLED_READERS
+from zoo.data.splits import Split, Splits
 
 FACTS = Facts(
     task="any",
@@ -78,7 +81,7 @@ def imagefolder(
         answers = torch.from_numpy(np.searchsorted(classes, names))
     else:
         numbers = _numbers(names)
-        dtype = float_type(extent(numbers))
+        dtype = float_type(finite_range(numbers))
         answers = torch.from_numpy(numbers.astype(dtype))
         spec = replace(spec, task=task, n_outputs=1, target=Input((1,), dtype, scaled_axis=0), target_name="label")
     rows = _parts(own_splits, names if classes else None, test_share, val_share, split_seed)
@@ -89,7 +92,7 @@ def imagefolder(
         f"{len(train):,} / {len(val):,} / {len(test):,} to train, validate and test; {shape}"
     )
     group_of = {row: number for number, group in enumerate(store.copies) for row in group}
-    say_twins(*([group_of[store.rows[i]] for i in some if store.rows[i] in group_of] for some in rows))
+    report_duplicates(*([group_of[store.rows[i]] for i in some if store.rows[i] in group_of] for some in rows))
     return Splits(
         with_look(spec, train),
         train,
@@ -99,7 +102,7 @@ def imagefolder(
     )
 
 
-@LABELLED.register("imagefolder")
+@LABELLED_READERS.register("imagefolder")
 def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     """Every image of another folder or table, as a model with `spec` was trained to read them."""
     if "image" not in spec.inputs:
@@ -186,7 +189,7 @@ def _check_files(listing: Listing, store: Store, corrupt: str) -> None:
 def _numbers(names: np.ndarray) -> np.ndarray:
     """Labels as numbers (n, 1), float64."""
     numbers = pd.to_numeric(pd.Series(names), errors="coerce").to_numpy(dtype=np.float64)
-    wrong = [str(name) for name in names[np.isnan(numbers) | too_large(numbers)][:5]]
+    wrong = [str(name) for name in names[np.isnan(numbers) | exceeds_float32(numbers)][:5]]
     if wrong:
         raise UserError(
             f"regression takes labels that are finite numbers, such as 2.5; got {'; '.join(wrong)}\n"

@@ -4,7 +4,8 @@ import torch
 
 from zoo.data import DATA, Facts
 from zoo.data.images._images import image_spec, with_look
-from zoo.data.splits import Splits, TensorSplit, carve
+from zoo.data.random_split import carve
+from zoo.data.splits import Splits, TensorSplit
 
 FACTS = Facts(
     task="classification",

@@ -59,7 +59,7 @@ def fsdd(*, speaker: str | None = None, n_mels: int = 40, window: float = 25.0, 
     sequence, lengths = pad([log_mel(read_sound(wave, RATE, name)[0], **reading) for name, wave in waves.items()])
     digits, speakers, numbers = np.array([name.removesuffix(".wav").split("_") for name in waves]).T
     whole = TensorSplit(sequence=sequence, lengths=lengths, target=torch.tensor(digits.astype(np.int64)))
-    whole.known_by(np.array([int(hashlib.sha256(wave).hexdigest()[:16], 16) for wave in waves.values()], np.uint64))
+    whole.with_hashes(np.array([int(hashlib.sha256(wave).hexdigest()[:16], 16) for wave in waves.values()], np.uint64))
     index = numbers.astype(int)
     test = speakers == speaker if speaker else index < N_TEST
     val = ~test & (index >= N_TEST) & (index < N_TEST + N_VAL)

@@ -11,8 +11,10 @@ import torch
 
 from zoo.core.spec import Column, DataSpec
 from zoo.data import DATA, Facts
+from zoo.data.hashing import hash_rows
+from zoo.data.random_split import carve
 from zoo.data.sequences.inputs.padding import sequence_inputs
-from zoo.data.splits import Splits, TensorSplit, carve, row_keys
+from zoo.data.splits import Splits, TensorSplit
 
 TEMPLATES = (
     (5, 6, 6.5, 6.75, 7, 7, 7, 7, 6.75, 6.5, 6, 5),
@@ -44,7 +46,7 @@ def mnist1d(*, seed: int = 42, n_val: int = 400, split_seed: int = 0) -> Splits:
         sequence=torch.tensor(curves[:, :, None], dtype=torch.float32),  # (n, 40, 1)
         target=torch.tensor(labels),
     )
-    whole.known_by(row_keys(np.array([(seed, number) for number in range(len(labels))])))
+    whole.with_hashes(hash_rows(np.array([(seed, number) for number in range(len(labels))])))
     rest, val = carve(N_TRAIN, n_val, seed=split_seed, stratify=labels[:N_TRAIN])
     return Splits(
         DataSpec(

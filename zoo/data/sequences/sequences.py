@@ -7,7 +7,11 @@ from typing import Any
 
 from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import DataSpec
-from zoo.data import DATA, LABELLED, Facts
+from zoo.data import DATA, Facts
+from zoo.data.hashing import input_hashes_in_memory
+from zoo.data.leakage import report_duplicates
+from zoo.data.random_split import check_shares
+from zoo.data.registry import LABELLED_READERS
 from zoo.data.sequences.files.formats import read_file
 from zoo.data.sequences.files.row_table import LAYOUTS
 from zoo.data.sequences.files.samples import Sequences, cell_options
@@ -15,7 +19,7 @@ from zoo.data.sequences.files.sound import check_sound
 from zoo.data.sequences.files.train_test import find_pair, measured_path, set_name
 from zoo.data.sequences.inputs.padding import as_trained, cut
 from zoo.data.sequences.splits.labelled import check_options, divide, measured_split, sequence_splits
-from zoo.data.splits import Split, Splits, check_shares, sample_keys, say_twins
+from zoo.data.splits import Split, Splits
 
 FACTS = Facts(
     task="any",
@@ -108,11 +112,11 @@ def sequences(
         licence=FACTS.licence,
         source=FACTS.source,
     )
-    say_twins(*map(sample_keys, (splits.train, splits.val, splits.test)))
+    report_duplicates(*map(input_hashes_in_memory, (splits.train, splits.val, splits.test)))
     return splits
 
 
-@LABELLED.register("sequences")
+@LABELLED_READERS.register("sequences")
 def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     """Every sequence with a label of another file or folder, as a model with `spec` was trained to read them."""
     if "sequence" not in spec.inputs:

@@ -10,14 +10,16 @@ import torch
 from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import Column, DataSpec, float_type
-from zoo.data import DATA, LABELLED, Facts
-from zoo.data.columns.values import extent
-from zoo.data.options import many
+from zoo.data import DATA, Facts
+from zoo.data.columns.numbers import finite_range
+from zoo.data.options import as_list
+from zoo.data.random_split import check_shares
+from zoo.data.registry import LABELLED_READERS
 from zoo.data.sequences.files.samples import cell_options
 from zoo.data.sequences.files.series_table import read_series
 from zoo.data.sequences.inputs.gaps import carry_forward
 from zoo.data.sequences.splits.windows import WindowSplit, series_splits
-from zoo.data.splits import Split, Splits, check_shares
+from zoo.data.splits import Split, Splits
 
 FACTS = Facts(
     task="forecasting",
@@ -66,7 +68,7 @@ def series(
     check_shares(val_share, test_share)
     cells = cell_options(missing, not_missing, encoding)
     reading = {"date_column": time, "series_id": series_id, "only": only, **cells}
-    found = read_series(Path(path).expanduser(), reading, None if columns is None else many(columns))
+    found = read_series(Path(path).expanduser(), reading, None if columns is None else as_list(columns))
     names = [str(name) for name in found.frames[0].columns]
     values = [frame.to_numpy(np.float64) for frame in found.frames]
     shares = (1 - val_share - test_share, 1 - test_share, 1)
@@ -74,7 +76,7 @@ def series(
     _check_measured(path, values, ends)
     trained = np.concatenate([one[: end[0]] for one, end in zip(values, ends, strict=True)])
     _check_constant(names, trained)
-    ranges = [extent(column) for column in trained.T]
+    ranges = [finite_range(column) for column in trained.T]
     splits = series_splits(
         Path(path).name.split(".")[0],
         [torch.from_numpy(one.astype(float_type(*ranges))) for one in values],
@@ -90,7 +92,7 @@ def series(
     return splits
 
 
-@LABELLED.register("series")
+@LABELLED_READERS.register("series")
 def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     """Every window of another file, as a model with `spec` was trained to read them."""
     if "date_column" not in spec.reading:

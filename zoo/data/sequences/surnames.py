@@ -12,9 +12,10 @@ import torch
 
 from zoo.core.spec import DataSpec
 from zoo.data import DATA, Facts
+from zoo.data.random_split import carve
 from zoo.data.sequences.inputs.padding import encode_texts, token_inputs
 from zoo.data.sources.published import read_data_file
-from zoo.data.splits import Splits, TensorSplit, carve
+from zoo.data.splits import Splits, TensorSplit
 
 URL = "https://raw.githubusercontent.com/spro/practical-pytorch/c520c52e68e9/data/names/{}.txt"
 SHA256 = {

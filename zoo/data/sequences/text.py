@@ -7,12 +7,14 @@ from typing import Any
 from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
-from zoo.data import DATA, LABELLED, Facts
-from zoo.data.formats.dialect import check_encoding
+from zoo.data import DATA, Facts
+from zoo.data.formats.text_encoding import check_encoding
+from zoo.data.random_split import check_shares
+from zoo.data.registry import LABELLED_READERS
 from zoo.data.sequences.files.text_files import read_text
 from zoo.data.sequences.inputs.padding import encode_text
 from zoo.data.sequences.splits.windows import chunks, text_splits
-from zoo.data.splits import Split, Splits, check_shares
+from zoo.data.splits import Split, Splits
 
 FACTS = Facts(
     task="language_modelling",
@@ -55,7 +57,7 @@ def text(
     return text_splits(file.stem, alphabet, *parts, n_steps, licence=FACTS.licence, source=file.name)
 
 
-@LABELLED.register("text")
+@LABELLED_READERS.register("text")
 def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     """All of another text, as a model with `spec` was trained to read it."""
     if spec.task != "language_modelling":

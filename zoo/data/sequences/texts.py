@@ -12,14 +12,18 @@ import numpy as np
 from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
-from zoo.data import DATA, LABELLED, Facts
+from zoo.data import DATA, Facts
+from zoo.data.hashing import input_hashes_in_memory
+from zoo.data.leakage import report_duplicates
+from zoo.data.memory_limits import check_memory
+from zoo.data.random_split import check_shares
+from zoo.data.registry import LABELLED_READERS
 from zoo.data.sequences.files.samples import Sequences, cell_options
 from zoo.data.sequences.files.text_files import as_trained, cut, read_samples, without_empty
 from zoo.data.sequences.files.train_test import find_pair, measured_path, set_name
 from zoo.data.sequences.inputs.padding import encode_texts, token_inputs
 from zoo.data.sequences.splits.labelled import check_options, divide, measured_split
-from zoo.data.splits import Batch, Split, Splits, check_shares, sample_keys, say_twins
-from zoo.data.stored import check_room
+from zoo.data.splits import Batch, Split, Splits
 
 FACTS = Facts(
     task="any",
@@ -92,11 +96,11 @@ def texts(
         licence=FACTS.licence,
         source=FACTS.source,
     )
-    say_twins(*map(sample_keys, (splits.train, splits.val, splits.test)))
+    report_duplicates(*map(input_hashes_in_memory, (splits.train, splits.val, splits.test)))
     return splits
 
 
-@LABELLED.register("texts")
+@LABELLED_READERS.register("texts")
 def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     """Every text with a label of another table or folder, as a model with `spec` was trained to read them."""
     if "tokens" not in spec.inputs:
@@ -125,5 +129,5 @@ def _alphabet(texts: Sequence[str], most: int) -> str:
 
 
 def _encoded(alphabet: str, texts: Sequence[str]) -> Batch:
-    check_room(8 * len(texts) * max(map(len, texts)), "this set of texts, padded,", "lower data.max_chars")
+    check_memory(8 * len(texts) * max(map(len, texts)), "this set of texts, padded,", "lower data.max_chars")
     return encode_texts(alphabet, texts)

@@ -1,7 +1,6 @@
 """Files of published data sets: from ZOO_DATA, from the cache, or fetched from their owner; always checked by hash."""
 
 import contextlib
-import gzip
 import hashlib
 import http.client
 import lzma
@@ -13,18 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import urlsplit
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.data.sources.cache import cache_folder, cached, folder_from_variable, user_cache_folder
 from zoo.data.sources.download import fetch
+from zoo.data.sources.packed import PACKINGS
 
-DECOMPRESSORS: dict[str, tuple[bytes, Callable[..., Any]]] = {  # the first bytes, and what opens the file
-    ".gz": (b"\x1f\x8b", gzip.open),
-    ".xz": (b"\xfd7zXZ\0", lzma.open),
-}
 MAX_UNPACKED = 2 << 30  # bytes
 DAMAGE_ERRORS = (OSError, EOFError, KeyError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile)
 
@@ -108,7 +104,7 @@ class _DataFile:
         """Files in ZOO_DATA and the caches that may hold the content; unpacked ones first."""
         own = folder_from_variable("ZOO_DATA")
         folders = [*([own] if own else []), cache_folder(), user_cache_folder()]
-        packed = [*(self.name + suffix for suffix in DECOMPRESSORS), *map(self.beside, self.urls)]
+        packed = [*(self.name + suffix for suffix in PACKINGS), *map(self.beside, self.urls)]
         paths = [folder / self.name for folder in folders] + [folder / form for folder in folders for form in packed]
         return [path for path in dict.fromkeys(paths) if os.path.isfile(path)]
 
@@ -164,9 +160,9 @@ def _unpack(path: Path, member: str | None) -> bytes:
         raise KeyError(f"no {member} in it")
     with open(path, "rb") as file:
         head = file.read(8)
-    decompress = next((opener for magic, opener in DECOMPRESSORS.values() if head.startswith(magic)), open)
-    with decompress(path, "rb") as file:
-        return _read_bounded(file)
+        file.seek(0)
+        packing = next((one for one in PACKINGS.values() if head.startswith(one.magic)), None)
+        return _read_bounded(packing.open(file) if packing else file)
 
 
 def _read_bounded(file: IO[bytes]) -> bytes:

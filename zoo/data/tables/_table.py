@@ -14,18 +14,23 @@ from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
 from zoo.core.safe_yaml import to_yaml
 from zoo.core.spec import Column, DataSpec, Input, float_type
-from zoo.data import LABELLED, PARTIAL, READERS
-from zoo.data.columns.infer import class_codes, infer_columns, infer_task, listed
-from zoo.data.columns.remarks import remarks, say_far_rows, say_remarks
-from zoo.data.columns.unusual import Unread, say_unusual
-from zoo.data.columns.values import Place, as_table, extent, missing, plain, refuse, row_number, without_marks
-from zoo.data.formats.dialect import Reading
-from zoo.data.formats.tables import place_in, read_table
-from zoo.data.options import heading
-from zoo.data.splits import Batch, Split, Splits, TensorSplit, say_unread
+from zoo.data.columns.arrow import is_missing, to_array, to_table
+from zoo.data.columns.cell_errors import Place, refuse_cells, row_number
+from zoo.data.columns.drift import UnreadableRows, report_drift
+from zoo.data.columns.encode import encode, encode_numbers, table_inputs
+from zoo.data.columns.infer import encode_classes, infer_columns, infer_task
+from zoo.data.columns.missing_marks import marks_to_null
+from zoo.data.columns.numbers import finite_range
+from zoo.data.columns.quality import remarks, report_outliers, report_remarks
+from zoo.data.columns.text import quoted_list
+from zoo.data.formats.cell_options import CellOptions
+from zoo.data.formats.streaming import cache_files
+from zoo.data.formats.table_file import place_in, read_table
+from zoo.data.options import clean_heading
+from zoo.data.registry import LABELLED_READERS, PARTIAL_READERS, READERS
+from zoo.data.splits import Batch, Split, Splits, TensorSplit, report_unread
 from zoo.data.stored import stored_split
-from zoo.data.tables._encode import encode, numbers, table_inputs
-from zoo.data.tables._mapped import keep_files, mapped_rows
+from zoo.data.tables._mapped_rows import map_rows
 
 
 def table_splits(
@@ -65,22 +70,22 @@ def table_splits(
     Raises:
         UserError: for a column that cannot be read as its kind, and where there is nothing to learn from or to learn.
     """
-    table = as_table(frame)
+    table = to_table(frame)
     if target not in table.column_names:
         raise unknown_name("column", target, table.column_names)
-    goal = plain(table[target])
+    goal = to_array(table[target])
     table = table.drop_columns([target])
     columns, ignored, dates = infer_columns(table, train, kinds or {}, max_categories, place)
     if not columns:
-        why = f"ignored are {listed(ignored)}\ngive the kinds of some in a file and name it by data.schema="
+        why = f"ignored are {quoted_list(ignored)}\ngive the kinds of some in a file and name it by data.schema="
         raise UserError(f"no column is left to learn '{target}' from; {why if ignored else 'it is the only one'}")
     task = task or infer_task(target, goal, train, place)
     values, fields = _target(target, goal, train, task, class_names, place)
     used = np.concatenate([train, val, test])
     kind = "categorical" if task == "classification" else "numeric"
-    say_remarks(remarks(target, kind, goal.take(pa.array(used))))
+    report_remarks(remarks(target, kind, goal.take(pa.array(used))))
     if task == "regression":
-        say_far_rows(target, values.numpy()[:, 0], table, used, place)
+        report_outliers(target, values.numpy()[:, 0], table, used, place)
     found = {"ignored": ignored, "dates": dates}
     part = _parts(columns, table, values, dates=dates, place=place, keep=keep)
     return Splits(
@@ -110,7 +115,7 @@ def _parts(
     """What gives rows of a table as a split; arguments as of `table_splits`."""
     if keep is None:
         return TensorSplit(**encode(columns, table, dates=dates, place=place), target=target).subset
-    rows = mapped_rows(columns, table, dates=dates, place=place, keep=keep)
+    rows = map_rows(columns, table, dates=dates, place=place, keep=keep)
     return lambda index: stored_split(index, target[index], **rows)
 
 
@@ -119,12 +124,12 @@ def _target(
 ) -> tuple[Tensor, dict[str, Any]]:
     """The target of every row, and what the spec says of it."""
     if task == "classification":
-        codes, names = class_codes(name, column, class_names, place)
+        codes, names = encode_classes(name, column, class_names, place)
         if len(np.unique(codes[train])) < 2:
             raise UserError(f"two classes at least are to be told apart; '{name}' is always '{names[codes[train[0]]]}'")
         return torch.from_numpy(codes), {"n_outputs": len(names), "class_names": names}
-    values = numbers(Column(name), column, place)
-    low, high = extent(values[train])
+    values = encode_numbers(Column(name), column, place)
+    low, high = finite_range(values[train])
     if low == high:
         raise UserError(f"there is nothing to learn: '{name}' is {low:g} in every training row")
     an_output = Input((1,), float_type((low, high)), scaled_axis=0)
@@ -148,32 +153,32 @@ def read_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     except (TypeError, ValueError, RuntimeError) as error:
         what = "a dict of values or of equally long columns, a DataFrame or an array of numbers"
         raise UserError(f"rows are {what}: {error}") from error
-    given = [heading(name) for name in frame.columns]
+    given = [clean_heading(name) for name in frame.columns]
     _check_there(spec.column_names, given, "the input")
-    table = as_table(frame.loc[:, [name in spec.column_names for name in given]])
-    return _encoded(spec, without_marks(table, spec.reading.get("missing", ()))), single
+    table = to_table(frame.loc[:, [name in spec.column_names for name in given]])
+    return _encoded(spec, marks_to_null(table, spec.reading.get("missing", ()))), single
 
 
-@PARTIAL.register("numeric")
-@PARTIAL.register("categorical")
-def read_readable(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray]:
+@PARTIAL_READERS.register("numeric")
+@PARTIAL_READERS.register("categorical")
+def read_readable_rows(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray]:
     """The rows of a file without cells that cannot be read, as a batch, and the mask (n,) of these among all rows;
     the others are said."""
     table = _as_in_training(spec, path)[0]
-    unread = Unread(len(table))
+    unread = UnreadableRows(len(table))
     batch = _encoded(spec, table, place_in(path, spec.reading.get("encoding")), unread)
-    say_unread(unread.rows, unread.why, "rows")
+    report_unread(unread.rows, unread.why, "rows")
     return {name: values[~unread.rows] for name, values in batch.items()}, ~unread.rows
 
 
-def _encoded(spec: DataSpec, table: pa.Table, place: Place = row_number, unread: Unread | None = None) -> Batch:
+def _encoded(spec: DataSpec, table: pa.Table, place: Place = row_number, unread: UnreadableRows | None = None) -> Batch:
     """New rows as a batch; what is unlike training in them is said."""
     _check_there(spec.column_names, table.column_names, "the input")
     if not len(table):
         raise UserError("there are no rows in this input")
-    batch = encode(spec.columns, table, dates=spec.reading.get("dates"), place=place, refuse=unread or refuse)
+    batch = encode(spec.columns, table, dates=spec.reading.get("dates"), place=place, refuse=unread or refuse_cells)
     rows = np.ones(len(table), dtype=bool) if unread is None else ~unread.rows
-    say_unusual(spec.columns, table, batch, rows, place)
+    report_drift(spec.columns, table, batch, rows, place)
     return batch
 
 
@@ -189,13 +194,13 @@ def _as_in_training(
 ) -> tuple[pa.Table, Path | None]:
     """The table of a file, and the file of the cache it is mapped from, if it is."""
     text = [column.name for column in spec.columns if column.kind == "categorical"]
-    reading = Reading(text, **{name: spec.reading[name] for name in Reading._fields if name in spec.reading})
+    reading = CellOptions(text, **{name: spec.reading[name] for name in CellOptions._fields if name in spec.reading})
     reading = reading._replace(encoding=encoding or reading.encoding)
-    (keep,) = keep_files([path], cache, reading)
+    (keep,) = cache_files([path], cache, reading)
     return read_table(path, reading, keep=keep), keep
 
 
-@LABELLED.register("csv")
+@LABELLED_READERS.register("csv")
 def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     """All rows of another file whose target is known, as a model with `spec` was trained to read them."""
     if data["path"] is None:
@@ -204,15 +209,15 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     encoding = data.get("encoding") or spec.reading.get("encoding")
     table, keep = _as_in_training(spec, path, data.get("cache", "auto"), encoding)
     _check_there((target, *spec.column_names), table.column_names, str(path))
-    goal, place, classes = plain(table[target]), place_in(path, encoding), spec.class_names
-    known = np.flatnonzero(~missing(goal))
+    goal, place, classes = to_array(table[target]), place_in(path, encoding), spec.class_names
+    known = np.flatnonzero(~is_missing(goal))
     if not len(known):
         raise UserError(f"no row of {path} has a value of '{target}' to measure with")
     if classes:
-        values, _ = class_codes(target, goal, classes, place)
+        values, _ = encode_classes(target, goal, classes, place)
     else:
-        amounts = numbers(Column(target), goal, place)
-        say_far_rows(target, amounts, table, known, place)
+        amounts = encode_numbers(Column(target), goal, place)
+        report_outliers(target, amounts, table, known, place)
         values = amounts[:, None].astype(spec.target.dtype)
     echo(f"{path.name}: all {len(known):,} rows whose '{target}' is known")
     dates = spec.reading.get("dates")
@@ -237,7 +242,7 @@ def _array_frame(spec: DataSpec, raw: Any) -> tuple[pd.DataFrame, bool]:
     names = spec.column_names
     if any(column.kind not in ("numeric", "boolean") for column in spec.columns):
         raise UserError("rows with text or dates are given by name: as a dict, a DataFrame or a file; columns: "
-                        f"{listed(names)}")  # fmt: skip
+                        f"{quoted_list(names)}")  # fmt: skip
     rows = np.asarray(raw, dtype=np.float64)
     single = rows.ndim == 1
     rows = rows[None] if single else rows

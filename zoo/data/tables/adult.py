@@ -10,8 +10,11 @@ import numpy as np
 import pandas as pd
 
 from zoo.data import DATA, Facts
+from zoo.data.hashing import input_hashes_in_memory
+from zoo.data.leakage import report_duplicates
+from zoo.data.random_split import carve
 from zoo.data.sources.published import read_data_file
-from zoo.data.splits import Splits, carve, sample_keys, say_twins
+from zoo.data.splits import Splits
 from zoo.data.tables._table import table_splits
 
 FACTS = Facts(
@@ -73,7 +76,9 @@ def adult() -> Splits:
         licence=FACTS.licence,
         source=FACTS.source,
     )
-    say_twins(*map(sample_keys, (splits.train, splits.val, splits.test)), advice="they do as published")
+    report_duplicates(
+        *map(input_hashes_in_memory, (splits.train, splits.val, splits.test)), advice="they do as published"
+    )
     return splits
 
 

@@ -2,7 +2,7 @@
 
 from zoo.data import DATA, Facts
 from zoo.data.splits import Splits
-from zoo.data.tables._sklearn import sklearn_splits
+from zoo.data.tables._sklearn_sets import sklearn_splits
 
 FACTS = Facts(
     task="classification",

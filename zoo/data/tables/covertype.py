@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from zoo.data import DATA, Facts
+from zoo.data.random_split import carve
 from zoo.data.sources.published import read_data_file
-from zoo.data.splits import Splits, carve
+from zoo.data.splits import Splits
 from zoo.data.tables._table import table_splits
 
 FACTS = Facts(

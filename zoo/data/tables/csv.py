@@ -14,14 +14,22 @@ from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
 from zoo.core.safe_yaml import read_yaml
 from zoo.data import DATA, Facts
-from zoo.data.columns.infer import infer_task, read_dates
-from zoo.data.columns.values import Place, as_numbers, as_text, is_number, missing, plain, refuse
-from zoo.data.formats.dialect import Reading, usual_marks
-from zoo.data.formats.tables import check_path, row_with, without_index
-from zoo.data.options import all_as_written, as_written, heading, texts
-from zoo.data.splits import Splits, check_shares, sample_keys, say_twins
-from zoo.data.tables._own import found, read_own
-from zoo.data.tables._rows import split_rows
+from zoo.data.columns.arrow import is_missing, is_number, to_array
+from zoo.data.columns.cell_errors import Place, refuse_cells
+from zoo.data.columns.dates import read_dates
+from zoo.data.columns.infer import infer_task
+from zoo.data.columns.missing_marks import default_marks
+from zoo.data.columns.numbers import as_numbers
+from zoo.data.columns.text import as_text
+from zoo.data.formats.cell_options import CellOptions
+from zoo.data.formats.table_file import check_path, drop_index, find_row
+from zoo.data.hashing import input_hashes_in_memory
+from zoo.data.leakage import report_duplicates
+from zoo.data.options import as_strings, clean_heading, match_heading, match_headings
+from zoo.data.random_split import check_shares
+from zoo.data.splits import Splits
+from zoo.data.tables._own_file import find_column, read_own_files
+from zoo.data.tables._row_splits import split_rows
 from zoo.data.tables._table import schema_yaml, table_splits
 
 FACTS = Facts(
@@ -101,22 +109,24 @@ def csv(
         raise UserError(f"data.max_categories is at least 1; got {max_categories}")
     if task not in (None, *TASKS.values()):
         raise unknown_name("task of a table", task, set(TASKS.values()))
-    text = [heading(one) for one, kind in given["columns"].items() if kind == "categorical"]
-    reading = Reading(text, texts(missing), usual_marks(not_missing), None if encoding is None else str(encoding))
+    text = [clean_heading(one) for one, kind in given["columns"].items() if kind == "categorical"]
+    reading = CellOptions(
+        text, as_strings(missing), default_marks(not_missing), None if encoding is None else str(encoding)
+    )
     name, paths = Path(path).name, [Path(one).expanduser() for one in (path, test_path) if one]
-    table, n_own, place, mark, index, keep = read_own(paths, reading, cache)
+    table, n_own, place, mark, index, keep = read_own_files(paths, reading, cache)
     names = table.column_names
     quote = "" if isinstance(target, str) else f"\nquote a heading that is a number or a truth value: {QUOTED}"
-    target = as_written(target, names)
+    target = match_heading(target, names)
     if target not in names:
         raise _no_target(target, names, paths[0], reading, quote)
-    group, time = (None if one is None else as_written(one, names) for one in (group, time))
+    group, time = (None if one is None else match_heading(one, names) for one in (group, time))
     kinds = dict.fromkeys(filter(None, (group, time)), "ignore")
-    kinds |= {as_written(one, names): kind for one, kind in given["columns"].items()}
-    kinds |= dict.fromkeys(all_as_written(ignore, names), "ignore")
+    kinds |= {match_heading(one, names): kind for one, kind in given["columns"].items()}
+    kinds |= dict.fromkeys(match_headings(ignore, names), "ignore")
     task = task or TASKS.get(kinds.pop(target, ""))
-    table = without_index(table, index, {target, *kinds})
-    goal = plain(table[target])
+    table = drop_index(table, index, {target, *kinds})
+    goal = to_array(table[target])
     rows = _known(target, goal, place, mark, reading.not_missing)
     own = rows[rows < n_own]
     if len(own) < FEWEST:
@@ -157,7 +167,7 @@ def csv(
     counts = Counter(column.kind for column in splits.spec.columns)
     echo(f"{name}: {len(train):,} / {len(val):,} / {len(test):,} rows to train, validate and test, split: {split}; "
           f"columns: {', '.join(f'{n:,} {kind}' for kind, n in counts.items())}")  # fmt: skip
-    say_twins(*map(sample_keys, (splits.train, splits.val, splits.test)))
+    report_duplicates(*map(input_hashes_in_memory, (splits.train, splits.val, splits.test)))
     return replace(splits, files={"schema.yaml": schema_yaml(splits.spec)})
 
 
@@ -175,8 +185,8 @@ def _schema(path: str | None) -> dict[str, Any]:
     return {"columns": {}, **values}
 
 
-def _no_target(target: str, names: Sequence[str], path: Path, reading: Reading, quote: str) -> UserError:
-    row = row_with(path, reading, target)
+def _no_target(target: str, names: Sequence[str], path: Path, reading: CellOptions, quote: str) -> UserError:
+    row = find_row(path, reading, target)
     hint = f"\nrow {row} has it: if it is the headings, delete the rows above it, or begin each of them with #"
     where = f" (headings: first line of {path}, parted by comma, semicolon, tab or |)"
     return UserError(f"{unknown_name('column', target, names)}{where}{hint if row else ''}{quote}")
@@ -186,7 +196,7 @@ def _known(
     target: str, goal: pa.Array, place: Place, mark: Callable[[str, int], str | None], not_missing: Sequence[str]
 ) -> np.ndarray:
     """The rows whose target is known; the others are left out, and said."""
-    without = missing(goal)
+    without = is_missing(goal)
     if without.any():
         rows = np.flatnonzero(without)
         first, marked = ", ".join(place(int(row)) for row in rows[:3]), mark(target, int(rows[0]))
@@ -229,9 +239,9 @@ def _by(
     name = {"group": group, "time": time}.get(split)
     if split in ("group", "time") and name is None:
         raise UserError(f"data.split={split} needs the column: data.{split}=<heading>")
-    column = goal if name is None else plain(found(table, name))
-    empty = missing(column)
-    refuse(
+    column = goal if name is None else to_array(find_column(table, name))
+    empty = is_missing(column)
+    refuse_cells(
         f"each row has its {split}, '{name}'", column, empty & np.isin(np.arange(len(empty)), rows), place, "fill it in"
     )
     if split == "time" and is_number(column.type):

@@ -13,7 +13,7 @@ from zoo.core.errors import UserError
 from zoo.data import DATA, Facts
 from zoo.data.sources.cache import cache_folder, folder_from_variable
 from zoo.data.splits import Splits
-from zoo.data.tables._rows import split_rows
+from zoo.data.tables._row_splits import split_rows
 from zoo.data.tables._table import table_splits
 
 TOLD = "openml.org/api/v1/json/data/{}{}.gz"  # what scikit-learn keeps of what openml.org tells of a table

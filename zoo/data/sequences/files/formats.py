@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from zoo.core.errors import UserError, missing_file
-from zoo.data.formats.packed import FAILURES
 from zoo.data.sequences.files.recordings import read_recordings
 from zoo.data.sequences.files.row_table import read_sequence_table
 from zoo.data.sequences.files.samples import Sequences, read_arrays
 from zoo.data.sequences.files.sound import SUFFIXES
 from zoo.data.sequences.files.ts import read_ts
+from zoo.data.sources.packed import UNPACK_ERRORS
 
 TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", "")
 FORMATS = (".ts", ".npz", ".npy", *TABLES)
@@ -37,7 +37,7 @@ def read_file(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> Sequ
             return read_ts(path, labelled=labelled, n_channels=n_channels, encoding=reading.get("encoding"))
         if suffix in TABLES:
             return read_sequence_table(path, reading, labelled)
-    except (OSError, UnicodeDecodeError, *FAILURES) as error:
+    except (OSError, UnicodeDecodeError, *UNPACK_ERRORS) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     known = ", ".join((*filter(None, FORMATS), *SUFFIXES))
     raise UserError(f"sequences are read from {known}, or a folder of recordings; got {path}")

@@ -8,7 +8,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zoo.data.columns.values import Place, as_text, is_text, missing, plain, refuse
+from zoo.data.columns.arrow import is_missing, is_text, to_array
+from zoo.data.columns.cell_errors import Place, refuse_cells
+from zoo.data.columns.text import as_text
 
 USUAL = ("unique_id", "id", "series", "series_id", "item_id", "item", "sensor", "station", "store", "meter", "site")
 FEW = 0.125  # distinct values to a row: columns of numbers with more are not taken for ids
@@ -18,10 +20,10 @@ MOST = 8  # columns that are looked at in pairs
 def series_ids(table: pa.Table, names: Sequence[str], place: Place) -> tuple[np.ndarray, list[tuple[str, ...]]]:
     """Which series each row belongs to (n_rows,), and the series' ids, one for each of the columns `names`, in the
     order of their appearance."""
-    columns = [as_text(plain(table[name])) for name in names]
+    columns = [as_text(to_array(table[name])) for name in names]
     for name, column in zip(names, columns, strict=True):
         rule = f"each row has the id of its series in column '{name}'"
-        refuse(rule, column, missing(column), place, "fill it in, or leave these rows out")
+        refuse_cells(rule, column, is_missing(column), place, "fill it in, or leave these rows out")
     codes, ids = pd.factorize(pd.MultiIndex.from_arrays([column.to_pandas() for column in columns]))
     return codes, [one if isinstance(one, tuple) else (one,) for one in ids]
 
@@ -44,7 +46,7 @@ def possible_ids(table: pa.Table, others: Sequence[str]) -> Iterator[tuple[str, 
     """Columns beside `others` that may hold ids, and their codes (n_rows,): text and those of a usual name first."""
     names = [name for name in table.column_names if name not in others]
     usual = [name for name in names if name.lower() in USUAL or name.lower().endswith("_id")]
-    columns = {name: plain(table[name]) for name in names}
+    columns = {name: to_array(table[name]) for name in names}
     text = [name for name in names if is_text(columns[name].type)]
     whole = [name for name in names if pa.types.is_integer(columns[name].type)]
     for name in dict.fromkeys([*usual, *text, *whole]):

@@ -14,14 +14,17 @@ import pyarrow.compute as pc
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
-from zoo.data.columns.infer import date_forms
-from zoo.data.columns.values import Place, as_dates, as_numbers, counted, is_text, missing, only_numbers, plain
-from zoo.data.formats.dialect import DELIMITERS, MISSING
-from zoo.data.formats.packed import opened
-from zoo.data.formats.tables import place_in, read_table, table_index, without_index
-from zoo.data.options import all_as_written
+from zoo.data.columns.arrow import is_missing, is_text, to_array
+from zoo.data.columns.cell_errors import Place
+from zoo.data.columns.dates import as_dates, matching_date_formats
+from zoo.data.columns.missing_marks import MISSING_CELLS
+from zoo.data.columns.numbers import as_numbers, parse_zero_padded, require_numbers
+from zoo.data.formats.dialect import DELIMITERS
+from zoo.data.formats.table_file import drop_index, place_in, read_table, untimed_index
+from zoo.data.options import match_headings
 from zoo.data.sequences.files.samples import Sequences, cells_of, decoded, without_padding
 from zoo.data.sequences.files.step_table import USUAL, named_column, read_long
+from zoo.data.sources.packed import open_unpacked
 
 FEWEST = 3  # numbered columns that are the steps of a sequence
 LAYOUTS = ("long", "wide")
@@ -49,8 +52,8 @@ def _with_headings(path: Path, reading: Mapping[str, Any]) -> pa.Table:
     """The table of a file, but for an index of pandas; codes are numbers, but for those of ids and labels."""
     table = read_table(path, cells_of(reading))
     codes = [name for field in ("id", "target") if (name := named_column(table, reading.get(field), field, False))]
-    named = [*codes, *all_as_written(reading.get("time"), table.column_names), *(reading.get("columns") or [])]
-    return without_index(counted(table, codes), table_index(table), named)
+    named = [*codes, *match_headings(reading.get("time"), table.column_names), *(reading.get("columns") or [])]
+    return drop_index(parse_zero_padded(table, codes), untimed_index(table), named)
 
 
 def _is_wide(table: pa.Table, bare: bool, reading: Mapping[str, Any]) -> bool:
@@ -62,7 +65,7 @@ def _is_wide(table: pa.Table, bare: bool, reading: Mapping[str, Any]) -> bool:
         return bare
     id = named_column(table, reading.get("id"), "id", False)
     time = reading.get("time") or named_column(table, None, "time", False)
-    if time or (id and pc.count_distinct(plain(table[id])).as_py() < table.num_rows):
+    if time or (id and pc.count_distinct(to_array(table[id])).as_py() < table.num_rows):
         return False
     return bool(id and table.num_rows > 1) or bool(_channels([name for name in table.column_names if name != id]))
 
@@ -93,8 +96,8 @@ def _read_wide(
     found["headings"] = False if bare else reading.get("headings")
     return Sequences(
         without_padding(list(values), path.name),
-        _labels(plain(table[label])) if labelled else None,
-        [f"id {name}" for name in plain(table[id]).to_pylist()] if id else list(map(place, range(len(values)))),
+        _labels(to_array(table[label])) if labelled else None,
+        [f"id {name}" for name in to_array(table[id]).to_pylist()] if id else list(map(place, range(len(values)))),
         list(channels) if len(channels) > 1 else ["channel 1"],
         reading={key: value for key, value in found.items() if value is not None},
     )
@@ -126,7 +129,7 @@ def _values(path: Path, table: pa.Table, place: Place, channels: Mapping[str, Se
     fix = "correct them, or name the column of labels by data.target="
 
     def cells(name: str) -> np.ndarray:
-        return only_numbers(plain(table[name]), f"column '{name}' holds values", place, fix)
+        return require_numbers(to_array(table[name]), f"column '{name}' holds values", place, fix)
 
     return np.stack([np.stack([cells(name) for name in columns], axis=1) for columns in channels.values()], axis=2)
 
@@ -143,7 +146,7 @@ def _labels(column: pa.Array) -> pa.Array:
     """Labels, those of numbers such as 1.0e+00 as numbers."""
     numbers = as_numbers(column)
     written = is_text(column.type) and pc.any(pc.match_substring_regex(column, "[.eE]")).as_py()
-    return pa.array(numbers) if written and not (np.isnan(numbers) & ~missing(column)).any() else column
+    return pa.array(numbers) if written and not (np.isnan(numbers) & ~is_missing(column)).any() else column
 
 
 # -- headings
@@ -156,7 +159,7 @@ def _channels(names: Sequence[str]) -> dict[str, list[str]]:
         return {"": [names[k] for k in np.argsort(numbers, kind="stable") if np.isfinite(numbers[k])]}
     numbered = [name for name in names if re.search("[0-9]", name)]
     dates = pa.array(numbered, pa.string())
-    if len(numbered) >= FEWEST and (forms := date_forms(dates)):
+    if len(numbered) >= FEWEST and (forms := matching_date_formats(dates)):
         return {"": [numbered[k] for k in np.argsort(as_dates(dates, forms[0]), kind="stable")]}
     groups: dict[str, list[tuple[float, str]]] = {}
     for name in numbered:
@@ -174,7 +177,7 @@ def _without_headings(path: Path, reading: Mapping[str, Any]) -> pa.Table | None
     """The table of a text file whose first line holds values, as those of the UCR archive; None where it does not."""
     if reading.get("headings") or ".parquet" in path.name.lower():
         return None
-    with opened(path) as file:
+    with open_unpacked(path) as file:
         lines = [file.readline().decode("utf-8-sig", "replace").strip("\r\n ") for _ in range(2)]
     mark = next((one for one in DELIMITERS if one in lines[0]), None)
     comma = mark != "," and "," in lines[0]
@@ -183,8 +186,8 @@ def _without_headings(path: Path, reading: Mapping[str, Any]) -> pa.Table | None
         return None
     marks = cells_of(reading)
     ends = {0: str, len(cells) - 1: str}  # one may hold labels
-    gaps: Any = {k: marks.marks() if k in ends else [*MISSING, *marks.missing] for k in range(len(cells))}
-    with opened(path) as file:
+    gaps: Any = {k: marks.marks() if k in ends else [*MISSING_CELLS, *marks.missing] for k in range(len(cells))}
+    with open_unpacked(path) as file:
         text = decoded(file.read(), path, reading.get("encoding"))
     try:
         frame = pd.read_csv(
@@ -233,11 +236,11 @@ def _label_column(table: pa.Table, reading: Mapping[str, Any], labelled: bool) -
         return None
     if reading.get("target") in names and (labelled or len(names) == reading["n_columns"] + 1):
         return str(reading["target"])
-    likely = {name: len(np.unique(as_numbers(plain(table[name])))) for name in (names[0], names[-1])
-              if _like_labels(plain(table[name]))}  # fmt: skip
+    likely = {name: len(np.unique(as_numbers(to_array(table[name])))) for name in (names[0], names[-1])
+              if _like_labels(to_array(table[name]))}  # fmt: skip
     return min(likely, key=lambda name: likely[name]) if likely else names[0]
 
 
 def _like_labels(column: pa.Array) -> bool:
     numbers = as_numbers(column)
-    return bool((np.isnan(numbers) & ~missing(column)).any() or (numbers == np.floor(numbers)).all())
+    return bool((np.isnan(numbers) & ~is_missing(column)).any() or (numbers == np.floor(numbers)).all())

@@ -12,10 +12,12 @@ import pyarrow as pa
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
+from zoo.data.columns.missing_marks import default_marks
 from zoo.data.folders import suffix
-from zoo.data.formats.dialect import Reading, check_encoding, undecodable, usual_marks
-from zoo.data.options import as_written, texts
-from zoo.data.stored import check_room
+from zoo.data.formats.cell_options import CellOptions
+from zoo.data.formats.text_encoding import check_encoding, undecodable
+from zoo.data.memory_limits import check_memory
+from zoo.data.options import as_strings, match_heading
 
 FIELDS = {
     "values": ("sequence", "sequences", "X", "x", "data"),
@@ -103,7 +105,7 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
         if suffix(path.name) == ".npy":
             return {path.stem: np.load(path, allow_pickle=False)}
         with np.load(path, allow_pickle=False) as arrays:
-            check_room(sum(entry.file_size for entry in arrays.zip.infolist()), path)
+            check_memory(sum(entry.file_size for entry in arrays.zip.infolist()), path)
             return dict(arrays)
     except (UserError, OSError):
         raise
@@ -126,7 +128,7 @@ def _load_all(path: Path) -> dict[str, np.ndarray]:
 
 def _field(arrays: Mapping[str, Any], kind: str, path: Path, needed: bool = True, name: Any = None) -> str:
     """The name under which the arrays hold a kind of field; "" if it is neither there nor needed."""
-    name = None if name is None else as_written(name, arrays)
+    name = None if name is None else match_heading(name, arrays)
     if name is not None and name not in arrays:
         raise unknown_name(f"array (data.{kind})", name, arrays)
     names = FIELDS[kind] if name is None else (name,)
@@ -161,13 +163,15 @@ def cell_options(missing: Any, not_missing: Any, encoding: str | None) -> dict[s
     """What a later file is read with, of the options that say how the cells of a table are read."""
     encoding = None if encoding is None else str(encoding)
     check_encoding(encoding)
-    found = {"missing": texts(missing), "not_missing": usual_marks(not_missing), "encoding": encoding}
+    found = {"missing": as_strings(missing), "not_missing": default_marks(not_missing), "encoding": encoding}
     return {name: value for name, value in found.items() if value}
 
 
-def cells_of(reading: Mapping[str, Any], text: Sequence[str] = ()) -> Reading:
+def cells_of(reading: Mapping[str, Any], text: Sequence[str] = ()) -> CellOptions:
     """How the cells of a table are read."""
-    return Reading(text, **{name: reading[name] for name in ("missing", "not_missing", "encoding") if name in reading})
+    return CellOptions(
+        text, **{name: reading[name] for name in ("missing", "not_missing", "encoding") if name in reading}
+    )
 
 
 def decoded(content: bytes, path: Path, encoding: str | None = None) -> str:

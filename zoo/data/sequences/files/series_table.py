@@ -12,9 +12,11 @@ import pyarrow as pa
 from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import DataSpec
-from zoo.data.columns.values import Place, counted, is_number, only_numbers, plain, refuse, too_large
-from zoo.data.formats.tables import place_in, read_table, table_index, without_index
-from zoo.data.options import all_as_written, texts
+from zoo.data.columns.arrow import is_number, to_array
+from zoo.data.columns.cell_errors import Place, refuse_cells
+from zoo.data.columns.numbers import exceeds_float32, parse_zero_padded, require_numbers
+from zoo.data.formats.table_file import drop_index, place_in, read_table, untimed_index
+from zoo.data.options import as_strings, match_headings
 from zoo.data.sequences.files.id_columns import find_ids, series_ids
 from zoo.data.sequences.files.samples import cells_of
 from zoo.data.sequences.files.time_columns import Times, find_times, read_times
@@ -65,9 +67,9 @@ def read_series(
         UserError: for a column that is not there or not of its kind, times that are missing or twice, and infinity.
     """
     table, place = read_table(path, cells_of(reading)), place_in(path, reading.get("encoding"))
-    ids, named = (all_as_written(reading.get(what), table.column_names) for what in ("series_id", "date_column"))
-    columns = None if columns is None else all_as_written(columns, table.column_names)
-    table = without_index(counted(table, ids), table_index(table), [*(columns or []), *ids, *named])
+    ids, named = (match_headings(reading.get(what), table.column_names) for what in ("series_id", "date_column"))
+    columns = None if columns is None else match_headings(columns, table.column_names)
+    table = drop_index(parse_zero_padded(table, ids), untimed_index(table), [*(columns or []), *ids, *named])
     if later:
         ids, named = (_there(path, table, some) for some in (ids, named))
     for name in [*(columns or []), *ids, *named]:
@@ -80,12 +82,12 @@ def read_series(
     _refuse_double(path, table, read, codes, ids, others, place)
     if columns is None:
         _say(path, table, times, [*others, *ids], names)
-    frame = pd.DataFrame({name: _numbers(name, plain(table[name]), place) for name in names}, index=read.values)
+    frame = pd.DataFrame({name: _numbers(name, to_array(table[name]), place) for name in names}, index=read.values)
     found = {"date_column": times[0] if len(times) == 1 else times or None, "date_form": read.form}
     if not ids:
         return Series(_in_time([frame], path, times), None, found)
     rows = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
-    kept = _only(path, series, texts(reading.get("only")))
+    kept = _only(path, series, as_strings(reading.get("only")))
     frames = _in_time([frame.iloc[rows[code]] for code in kept], path, times)
     return Series(frames, [series[code] for code in kept], {**found, "series_id": ids})
 
@@ -125,7 +127,7 @@ def _there(path: Path, table: pa.Table, names: Sequence[str]) -> list[str]:
 def _channels(path: Path, table: pa.Table, others: Sequence[str], columns: Sequence[str] | None) -> list[str]:
     if columns is not None:
         return list(columns)
-    names = [name for name in table.column_names if name not in others and is_number(plain(table[name]).type)]
+    names = [name for name in table.column_names if name not in others and is_number(to_array(table[name]).type)]
     if not names:
         raise UserError(
             f"{path} has no column of numbers to forecast; its columns: {', '.join(table.column_names)}\n"
@@ -146,8 +148,8 @@ def _say(path: Path, table: pa.Table, times: Sequence[str], others: Sequence[str
 
 
 def _numbers(name: str, column: pa.Array, place: Place) -> np.ndarray:
-    values = only_numbers(column, f"column '{name}' holds numbers", place, "correct it there")
-    refuse(f"column '{name}' holds finite numbers", column, too_large(values), place, "correct it there")
+    values = require_numbers(column, f"column '{name}' holds numbers", place, "correct it there")
+    refuse_cells(f"column '{name}' holds finite numbers", column, exceeds_float32(values), place, "correct it there")
     return values
 
 
@@ -178,18 +180,18 @@ def _refuse_double(
         fix.append("where clocks are put back, write times with their offset: 2024-10-27 02:00+01:00")
     rule = f"a series has a row for each time once, in '{' and '.join(read.names)}'"
     times = pa.array(read.values.astype(str).to_numpy(dtype=object))
-    refuse(rule, times, twice, place, "; or ".join(fix))
+    refuse_cells(rule, times, twice, place, "; or ".join(fix))
 
 
 def _several(path: Path, table: pa.Table, ids: Sequence[str], n: int, place: Place, *, days: str | None) -> UserError:
     """The ways out where a table holds `n` series by its columns `ids`, or by a count of the hours of its `days`."""
     option = ids[0] if len(ids) == 1 else f"[{','.join(ids)}]"
     one = "/".join(series_ids(table, ids, place)[1][0])
-    counted = days and len(ids) == 1 and is_number(plain(table[ids[0]]).type)
+    counts_hours = days and len(ids) == 1 and is_number(to_array(table[ids[0]]).type)
     return UserError(
         f"{path} holds {n:,} series by '{' and '.join(ids)}', as its times repeat\n"
         f"forecast all of them by data.series_id={option}, or one: data.series_id={option} data.only=[{one}]"
-        + (f"\nif '{option}' counts the hours of a day: data.time=[{days},{option}]" if counted else "")
+        + (f"\nif '{option}' counts the hours of a day: data.time=[{days},{option}]" if counts_hours else "")
     )
 
 

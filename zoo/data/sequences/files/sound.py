@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.core.errors import UserError
-from zoo.data.stored import check_room
+from zoo.data.memory_limits import check_memory
 
 # of what libsndfile reads, but for MATLAB's files and samples without a header
 SUFFIXES = (
@@ -86,7 +86,7 @@ def read_sound(file: Path | bytes, rate: int | None, name: str) -> tuple[np.ndar
 
     try:
         with soundfile.SoundFile(io.BytesIO(file) if isinstance(file, bytes) else file) as sound:
-            check_room(4 * sound.frames * sound.channels, name)
+            check_memory(4 * sound.frames * sound.channels, name)
             samples, found = sound.read(dtype="float32"), sound.samplerate
     except (soundfile.SoundFileError, OSError) as error:
         raise UserError(f"{name} is not a sound file that can be read ({error}); put a whole one there") from error

@@ -11,9 +11,12 @@ import pyarrow.compute as pc
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
-from zoo.data.columns.infer import read_dates
-from zoo.data.columns.values import Place, as_numbers, as_text, is_number, missing, only_numbers, plain, refuse
-from zoo.data.options import all_as_written, as_written
+from zoo.data.columns.arrow import is_missing, is_number, to_array
+from zoo.data.columns.cell_errors import Place, refuse_cells
+from zoo.data.columns.dates import read_dates
+from zoo.data.columns.numbers import as_numbers, require_numbers
+from zoo.data.columns.text import as_text
+from zoo.data.options import match_heading, match_headings
 from zoo.data.sequences.files.samples import Sequences
 from zoo.data.sequences.files.time_columns import find_times, read_times
 
@@ -34,7 +37,7 @@ def read_long(path: Path, table: pa.Table, place: Place, reading: Mapping[str, A
     named = {field: named_column(table, reading.get(field), field, labelled) for field in ("id", "target")}
     taken = [*(reading.get("columns") or []), *(name for name in named.values() if name)]
     times, others = _time_columns(table, reading.get("time"), taken, place, labelled)
-    ids = plain(table[named["id"]]) if named["id"] else None
+    ids = to_array(table[named["id"]]) if named["id"] else None
     if labelled and (ids is None or not named["target"]):
         field = "target" if ids is not None else "id"
         raise UserError(
@@ -55,7 +58,7 @@ def read_long(path: Path, table: pa.Table, place: Place, reading: Mapping[str, A
     if times:
         _refuse_double(when, codes, order, names)
     bounds = np.flatnonzero(np.diff(codes[order])) + 1
-    labels = _labels(plain(table[named["target"]]), codes, names) if labelled else None
+    labels = _labels(to_array(table[named["target"]]), codes, names) if labelled else None
     if labelled:
         _say(path, named, times, channels)
     found: dict[str, Any] = {"layout": "long", **{field: name for field, name in named.items() if name}}
@@ -67,7 +70,7 @@ def read_long(path: Path, table: pa.Table, place: Place, reading: Mapping[str, A
 def named_column(table: pa.Table, name: Any, field: str, needed: bool) -> str | None:
     """The column of a field: the one named, else one of a usual name, else none."""
     if name is not None:
-        name = as_written(name, table.column_names)
+        name = match_heading(name, table.column_names)
         if name in table.column_names:
             return name
         if needed:
@@ -81,7 +84,7 @@ def _time_columns(
 ) -> tuple[list[str], list[str]]:
     """The columns that order the rows: those named, else those that hold times, else one of a usual name; and others
     that hold times."""
-    named = all_as_written(named, table.column_names)
+    named = match_headings(named, table.column_names)
     if named and (needed or set(named) <= set(table.column_names)):
         return [named_column(table, name, "time", needed) or name for name in named], []
     found, others = find_times(table, taken, place)
@@ -103,14 +106,16 @@ def _numbers(table: pa.Table, name: str, place: Place) -> np.ndarray:
     if name not in table.column_names:
         raise UserError(f"the input lacks a channel: {unknown_name('column', name, table.column_names)}")
     fix = f"correct them, or leave column '{name}' out of the file"
-    return only_numbers(plain(table[name]), f"channel '{name}' holds numbers", place, fix)
+    return require_numbers(to_array(table[name]), f"channel '{name}' holds numbers", place, fix)
 
 
 def _codes(ids: pa.Array | None, n: int, place: Place) -> tuple[np.ndarray, list[str]]:
     """Which sequence each row belongs to (n_rows,), in the order of appearance, and the sequences' ids."""
     if ids is None:
         return np.zeros(n, dtype=np.int64), ["of the whole file"]
-    refuse("each row has the id of its sequence", ids, missing(ids), place, "fill it in, or leave these rows out")
+    refuse_cells(
+        "each row has the id of its sequence", ids, is_missing(ids), place, "fill it in, or leave these rows out"
+    )
     encoded = pc.dictionary_encode(ids)
     return encoded.indices.to_numpy(), [str(name) for name in encoded.dictionary.to_pylist()]
 
@@ -122,7 +127,7 @@ def times_of(array: pa.Array, what: str, place: Place) -> np.ndarray:
         dates = read_dates(what, array, place)
         times = np.where(dates.isna(), np.nan, dates.to_numpy().astype("datetime64[ns]").astype(np.float64))
     rule = f"each step has a time, as a number or a date such as 2024-12-31 23:59; so {what}"
-    refuse(rule, array, np.isnan(times), place, "correct these rows")
+    refuse_cells(rule, array, np.isnan(times), place, "correct these rows")
     return times
 
 

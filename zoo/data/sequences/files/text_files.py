@@ -14,17 +14,18 @@ import pyarrow.compute as pc
 from zoo.core.console import echo
 from zoo.core.errors import UserError, missing_file, unknown_name
 from zoo.core.spec import DataSpec
-from zoo.data import PARTIAL, READERS
-from zoo.data.columns.values import as_text, is_text, plain
+from zoo.data.columns.arrow import is_text, to_array
+from zoo.data.columns.text import as_text
 from zoo.data.folders import list_files, suffix
 from zoo.data.formats.dialect import DELIMITERS
-from zoo.data.formats.tables import place_in, read_table
-from zoo.data.options import as_written
+from zoo.data.formats.table_file import place_in, read_table
+from zoo.data.options import match_heading
+from zoo.data.registry import PARTIAL_READERS, READERS
 from zoo.data.sequences.files.recordings import read_each, sorted_files
 from zoo.data.sequences.files.samples import Sequences, cells_of, decoded
 from zoo.data.sequences.files.step_table import named_column
 from zoo.data.sequences.inputs.padding import encode_texts, first_places
-from zoo.data.splits import Batch, say_unread
+from zoo.data.splits import Batch, report_unread
 
 ENDINGS = (".txt",)
 
@@ -50,14 +51,14 @@ def read_texts(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     return _with_unknown_said(as_trained(spec, texts), [f"text {index}" for index in range(len(texts))]), single
 
 
-@PARTIAL.register("tokens")
+@PARTIAL_READERS.register("tokens")
 def read_readable(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray | None]:
     """The texts of a file that have a character, as a batch, and their mask (n,) among all; the others are said."""
     if "lengths" not in spec.inputs:
         return read_texts(spec, path)[0], None
     part = read_samples(path, spec.reading, labelled=False)
     empty = np.array([not text for text in part.values], dtype=bool)
-    say_unread(empty, [f"no text in {first_places(part.places, empty)}"], "texts")
+    report_unread(empty, [f"no text in {first_places(part.places, empty)}"], "texts")
     kept = np.flatnonzero(~empty)
     batch = as_trained(spec, [part.values[row] for row in kept])
     return _with_unknown_said(batch, [part.places[row] for row in kept]), ~empty
@@ -133,8 +134,8 @@ def _of_table(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sequenc
     first = dict(zip([f"column {k + 1}" for k in range(table.num_columns)], table.column_names, strict=True))
     table = table.rename_columns(list(first)) if bare else table
     column, label = _columns(table, reading, path, labelled)
-    texts = as_text(plain(table[column])).fill_null("").to_pylist()
-    labels = plain(table[label]) if label and labelled else None
+    texts = as_text(to_array(table[column])).fill_null("").to_pylist()
+    labels = to_array(table[label]) if label and labelled else None
     told = reading.get("target") is not None or reading.get("headings") is not None
     if labels is not None and not told and label in as_text(labels).unique().to_pylist():
         places = {name: number for number, name in first.items()}
@@ -174,10 +175,10 @@ def _columns(table: pa.Table, reading: Mapping[str, Any], path: Path, labelled: 
     only other."""
     bare, column = reading.get("headings") is False, reading.get("text")
     label = named_column(table, reading.get("target"), "target", labelled)
-    column = None if column is None else as_written(column, table.column_names)
+    column = None if column is None else match_heading(column, table.column_names)
     if bare and column not in table.column_names:  # new texts, alone
         label, column = None, None
-    texts = {name: plain(table[name]) for name in table.column_names if name != label}
+    texts = {name: to_array(table[name]) for name in table.column_names if name != label}
     texts = {name: as_text(array) for name, array in texts.items() if is_text(array.type)}
     if not texts:
         raise UserError(f"a table of texts has a column of text; {path.name} has {', '.join(table.column_names[:8])}")

@@ -11,20 +11,11 @@ import pyarrow.compute as pc
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError
-from zoo.data.columns.infer import date_forms
-from zoo.data.columns.values import (
-    DATES,
-    Place,
-    as_dates,
-    as_numbers,
-    as_text,
-    is_date,
-    is_number,
-    is_text,
-    missing,
-    plain,
-    refuse,
-)
+from zoo.data.columns.arrow import is_date, is_missing, is_number, is_text, to_array
+from zoo.data.columns.cell_errors import Place, refuse_cells
+from zoo.data.columns.dates import DATE_FORMATS, as_dates, matching_date_formats
+from zoo.data.columns.numbers import as_numbers
+from zoo.data.columns.text import as_text
 from zoo.data.sequences.files.id_columns import possible_ids
 
 USUAL = (
@@ -36,7 +27,7 @@ USUAL = (
 UNIT = re.compile(r"[\[(][^\[\]()]*[\])]$|[ _](s|sec|secs|seconds|ms|us|ns|min|h)$")  # behind a name
 UNITS = {"year": 0, "month": 0, "day": 0, "hour": 3600, "minute": 60, "second": 1}  # seconds of those of a clock
 MONTHS = ("%b %Y", "%B %Y", "%Y %b", "%Y %B", "%b-%Y", "%b-%y", "%b %y", "%m/%Y", "%m.%Y", "%m-%Y", "%Y/%m", "%YM%m")
-FORMS = (*DATES, *MONTHS, "%Y.%m.%d", "%Y%m%d %H%M", "%Y%m%d %H:%M", "%Y%m%d %H:%M:%S", "%G-W%V-%u")
+FORMS = (*DATE_FORMATS, *MONTHS, "%Y.%m.%d", "%Y%m%d %H%M", "%Y%m%d %H:%M", "%Y%m%d %H:%M:%S", "%G-W%V-%u")
 CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%I%p", "%I %p")
 MIDNIGHT = pd.Timestamp("1900-01-01")  # of a clock's form
 DIGITS = ("%Y", "%Y%m", "%Y%m%d", "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S")
@@ -69,7 +60,7 @@ def read_times(table: pa.Table, names: Sequence[str], place: Place, form: str | 
     """
     if not names:
         return Times([], pd.RangeIndex(table.num_rows))
-    columns = {name: plain(table[name]) for name in names}
+    columns = {name: to_array(table[name]) for name in names}
     if len(names) == len(_part_of_year(columns)):
         index, form = _dates(" and ".join(names), _periods_of(columns), place, form)
         return Times(list(names), index, form)
@@ -95,7 +86,7 @@ def read_times(table: pa.Table, names: Sequence[str], place: Place, form: str | 
 
 def find_times(table: pa.Table, taken: Sequence[str], place: Place) -> tuple[list[str], list[str]]:
     """The columns that order the rows, and all others that hold times and are no channel; not those in `taken`."""
-    columns = {name: plain(table[name]) for name in table.column_names if name not in taken}
+    columns = {name: to_array(table[name]) for name in table.column_names if name not in taken}
     clocks = [name for name, column in columns.items() if _is_clock(column)]
     dates = [name for name, column in columns.items() if name not in clocks and _is_date(column)]
     numbers = [name for name, column in columns.items() if is_number(column.type) and name not in clocks]
@@ -115,11 +106,13 @@ def find_times(table: pa.Table, taken: Sequence[str], place: Place) -> tuple[lis
 
 
 def _is_date(column: pa.Array) -> bool:
-    return is_date(column.type) or (is_text(column.type) and bool(date_forms(_periods(as_text(column)), FORMS)))
+    return is_date(column.type) or (
+        is_text(column.type) and bool(matching_date_formats(_periods(as_text(column)), FORMS))
+    )
 
 
 def _is_clock(column: pa.Array) -> bool:
-    return pa.types.is_time(column.type) or (is_text(column.type) and bool(date_forms(column, CLOCKS)))
+    return pa.types.is_time(column.type) or (is_text(column.type) and bool(matching_date_formats(column, CLOCKS)))
 
 
 def _is_counted(table: pa.Table, name: str, column: pa.Array) -> bool:
@@ -179,13 +172,13 @@ def _from_parts(columns: dict[str, pa.Array], place: Place) -> pd.DatetimeIndex:
     values: dict[str, np.ndarray] = {"month": np.ones(1), "day": np.ones(1)}
     for name, column in columns.items():
         numbers = values[name.lower()] = as_numbers(column)
-        refuse(f"column '{name}' holds a number in each row", column, np.isnan(numbers), place, "fill it in")
+        refuse_cells(f"column '{name}' holds a number in each row", column, np.isnan(numbers), place, "fill it in")
     n = max(map(len, values.values()))
     days = {unit: np.broadcast_to(values[unit], n) for unit in ("year", "month", "day")}
     dates = pd.to_datetime(pd.DataFrame(days), errors="coerce")
     (first, column), *_ = columns.items()
     rule = f"{', '.join(columns)} make a date together"
-    refuse(f"{rule}; so column '{first}'", column, dates.isna().to_numpy(), place, "correct these rows")
+    refuse_cells(f"{rule}; so column '{first}'", column, dates.isna().to_numpy(), place, "correct these rows")
     seconds = sum(values[unit] * UNITS[unit] for unit in values)
     return pd.DatetimeIndex(dates) + pd.to_timedelta(np.broadcast_to(seconds, n), unit="s")
 
@@ -194,7 +187,7 @@ def _clock(name: str, column: pa.Array, place: Place) -> pd.TimedeltaIndex:
     """Times of day (n_rows,): text, or numbers of what the column is named by, else of hours, or of the equal parts of
     a day where there are more than 24."""
     if is_text(column.type):
-        forms = date_forms(column, CLOCKS) or CLOCKS[:1]
+        forms = matching_date_formats(column, CLOCKS) or CLOCKS[:1]
         times = pd.TimedeltaIndex(as_dates(column, forms[0]) - MIDNIGHT)
     else:
         numbers = as_numbers(column)
@@ -202,7 +195,9 @@ def _clock(name: str, column: pa.Array, place: Place) -> pd.TimedeltaIndex:
         seconds = 1 if pa.types.is_time(column.type) else UNITS.get(name.lower()) or part
         times = pd.to_timedelta(numbers * seconds, unit="s")
     bad = np.asarray(times.isna() | (times < pd.Timedelta(0)) | (times > pd.Timedelta("24h")))
-    refuse(f"column '{name}' holds a time of day in each row", column, bad, place, "write it as 13:30 or 13:30:00")
+    refuse_cells(
+        f"column '{name}' holds a time of day in each row", column, bad, place, "write it as 13:30 or 13:30:00"
+    )
     return times
 
 
@@ -219,7 +214,9 @@ def _dates(
         index = _from_numbers(column) if is_number(column.type) else pd.DatetimeIndex(as_dates(column))
     fix = "write dates as 2024-12-31 or 2024-12-31 18:00, or give another column with data.time="
     if told:
-        refuse(f"column '{name}' holds a date or a number in each row", column, np.asarray(index.isna()), place, fix)
+        refuse_cells(
+            f"column '{name}' holds a date or a number in each row", column, np.asarray(index.isna()), place, fix
+        )
     return index, form
 
 
@@ -259,9 +256,9 @@ def _periods(text: pa.Array) -> pa.Array:
 def _form(name: str, text: pa.Array, known: str | None, told: bool) -> tuple[str, pd.Series]:
     """The form of dates, and the dates. Where day and month could be exchanged, rows lie close together, and it is
     said."""
-    if known and (dates := as_dates(text, known)).notna().to_numpy()[~missing(text)].all():
+    if known and (dates := as_dates(text, known)).notna().to_numpy()[~is_missing(text)].all():
         return known, dates
-    read = {form: as_dates(text, form) for form in date_forms(text, FORMS) or ["ISO8601"]}
+    read = {form: as_dates(text, form) for form in matching_date_formats(text, FORMS) or ["ISO8601"]}
     fewest = min(int(dates.isna().sum()) for dates in read.values())
     read = {form: dates for form, dates in read.items() if dates.isna().sum() == fewest}
     form = min(read, key=lambda form: (read[form].max() - read[form].min()).total_seconds())

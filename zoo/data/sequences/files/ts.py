@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError
-from zoo.data.formats.packed import opened
 from zoo.data.sequences.files.samples import Sequences, decoded, without_padding
 from zoo.data.sequences.files.step_table import times_of
+from zoo.data.sources.packed import open_unpacked
 
 FORM = "a line is 1.5,2,3:label, with a colon after each channel"
 STEP = re.compile(r"\(([^()]*),([^(),]*)\)")  # (time,value)
@@ -21,7 +21,7 @@ STEP = re.compile(r"\(([^()]*),([^(),]*)\)")  # (time,value)
 
 def read_ts(path: Path, **options: Any) -> Sequences:
     """The sequences of a file, also packed; the options are those of `parse_ts`."""
-    with opened(path) as file:
+    with open_unpacked(path) as file:
         return parse_ts(file.read(), path, **options)
 
 

@@ -13,14 +13,14 @@ from torch.nn.utils.rnn import pad_sequence
 from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec, Input
-from zoo.data import PARTIAL, READERS
-from zoo.data.columns.unusual import FAR
+from zoo.data.columns.drift import FAR_OUTSIDE
 from zoo.data.folders import suffix
+from zoo.data.registry import PARTIAL_READERS, READERS
 from zoo.data.sequences.files.formats import read_file
 from zoo.data.sequences.files.samples import load_arrays, without_padding
 from zoo.data.sequences.files.series_table import last_windows
 from zoo.data.sequences.inputs.gaps import carry_forward, fill_gaps
-from zoo.data.splits import Batch, NamedBatch, say_unread
+from zoo.data.splits import Batch, NamedBatch, report_unread
 
 LARGEST = 8e9  # bytes that padded sequences may take
 
@@ -134,7 +134,7 @@ def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     return NamedBatch(as_trained(spec, values, places), ids), single
 
 
-@PARTIAL.register("sequence")
+@PARTIAL_READERS.register("sequence")
 def read_readable(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray | None]:
     """The sequences of a file that have finite values, as a batch, and their mask (n,) among all; the others are
     said."""
@@ -142,7 +142,7 @@ def read_readable(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray | None]
         return read_sequences(spec, path)[0], None
     values, places, _ = _raw_sequences(spec, path)
     bad = np.array([np.isinf(one).any() or np.isnan(one).all() for one in values], dtype=bool)
-    say_unread(bad, [f"no value, or infinity, in {first_places(places, bad)}"], "sequences")
+    report_unread(bad, [f"no value, or infinity, in {first_places(places, bad)}"], "sequences")
     kept = np.flatnonzero(~bad)
     values, places = [values[row] for row in kept], [places[row] for row in kept]
     _say_far(spec, values, places)
@@ -154,7 +154,7 @@ def _say_far(spec: DataSpec, values: Sequence[np.ndarray], places: Sequence[str]
     if not all(column.range for column in spec.columns):
         return
     low, high = np.array([column.range for column in spec.columns]).reshape(-1, 2).T
-    slack = FAR * (high - low)
+    slack = FAR_OUTSIDE * (high - low)
     far = [
         one.ndim == 2 and one.shape[1] == len(low) and ((one < low - slack) | (one > high + slack)).any(axis=0)
         for one in values

@@ -14,13 +14,17 @@ from torch import Tensor
 from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import Column, DataSpec, Input, float_type
-from zoo.data.columns.infer import infer_task, sort_texts
-from zoo.data.columns.remarks import merged, say_remarks
-from zoo.data.columns.values import as_numbers, as_text, extent, is_text, missing, refuse, too_large
+from zoo.data.columns.arrow import is_missing, is_text
+from zoo.data.columns.cell_errors import refuse_cells
+from zoo.data.columns.infer import infer_task
+from zoo.data.columns.numbers import as_numbers, exceeds_float32, finite_range
+from zoo.data.columns.quality import merged_categories, report_remarks
+from zoo.data.columns.text import as_text, sort_texts
+from zoo.data.random_split import carve
 from zoo.data.sequences.files.samples import Sequences
 from zoo.data.sequences.files.train_test import no_path
 from zoo.data.sequences.inputs.padding import checked, first_places, sequence_inputs
-from zoo.data.splits import Batch, Splits, TensorSplit, carve
+from zoo.data.splits import Batch, Splits, TensorSplit
 
 TASKS = ("classification", "regression")
 
@@ -47,7 +51,7 @@ class Divided(NamedTuple):
     def splits(self, encode: Callable[[Sequences], Batch], **spec: Any) -> Splits:
         """The splits, whose inputs `encode` makes of each part; `spec` are the other fields of their DataSpec."""
         whole = [
-            TensorSplit(**encode(part), target=target).known_by(part.keys)
+            TensorSplit(**encode(part), target=target).with_hashes(part.keys)
             for part, target in zip(self.parts, self.targets, strict=True)
         ]
         train, val, test = self.rows
@@ -92,7 +96,7 @@ def divide(
     task = task or train.task or infer_task(target, parts[0].labels, np.arange(len(parts[0].values)), parts[0].place)
     if task == "classification":
         texts = [part.labels for part in given if part.labels is not None and is_text(part.labels.type)]
-        say_remarks((rule, f"'{target}' ({what})") for labels in texts for rule, what in merged(labels))
+        report_remarks((rule, f"'{target}' ({what})") for labels in texts for rule, what in merged_categories(labels))
     targets, fields = _targets(target, task, parts)
     classes = targets[0].numpy() if task == "classification" else None
     rows, tested = np.arange(len(targets[0])), np.arange(len(targets[-1]))
@@ -121,7 +125,7 @@ def measured_split(spec: DataSpec, part: Sequences, encode: Callable[[Sequences]
     else:
         target = torch.from_numpy(_amounts(spec.target_name, part).astype(spec.target.dtype))[:, None]
     echo(f"all {len(target):,} samples that have a label")
-    return TensorSplit(**encode(part), target=target).known_by(part.keys)
+    return TensorSplit(**encode(part), target=target).with_hashes(part.keys)
 
 
 def _carve(rows: np.ndarray, n: int | float, seed: int, classes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -136,7 +140,7 @@ def _targets(target: str, task: str, parts: Sequence[Sequences]) -> tuple[list[T
     """The target of each sequence of each part, and what the spec says of it; the first part has the classes."""
     if task == "regression":
         values = [_amounts(target, part) for part in parts]
-        low, high = extent(values[0])
+        low, high = finite_range(values[0])
         if low == high:
             raise UserError(f"there is nothing to learn: '{target}' is {low:g} for every sequence")
         an_output = Input((1,), float_type((low, high)), scaled_axis=0)
@@ -151,14 +155,14 @@ def _targets(target: str, task: str, parts: Sequence[Sequences]) -> tuple[list[T
 def _codes(part: Sequences, names: Sequence[str]) -> Tensor:
     codes = pc.index_in(part.labels, pa.array(names))
     rule = f"a test has no class that training has not seen; those are {', '.join(names[:8])}"
-    refuse(rule, part.labels, missing(codes), part.place, "correct it, or leave it out")
+    refuse_cells(rule, part.labels, is_missing(codes), part.place, "correct it, or leave it out")
     return torch.tensor(codes.to_numpy(), dtype=torch.int64)
 
 
 def _amounts(target: str, part: Sequences) -> np.ndarray:
     numbers = as_numbers(part.labels)
     rule = f"regression learns finite numbers; so '{target}'"
-    refuse(rule, part.labels, np.isnan(numbers) | too_large(numbers), part.place, "correct it")
+    refuse_cells(rule, part.labels, np.isnan(numbers) | exceeds_float32(numbers), part.place, "correct it")
     return numbers
 
 
@@ -166,7 +170,7 @@ def _labelled(part: Sequences) -> Sequences:
     """The sequences that have a label, as text; the others are left out, and that is said."""
     assert part.labels is not None
     labels = as_text(part.labels)
-    gaps = missing(labels) | (labels.fill_null("").to_numpy(zero_copy_only=False) == "")
+    gaps = is_missing(labels) | (labels.fill_null("").to_numpy(zero_copy_only=False) == "")
     if gaps.any():
         echo(f"left out, without a label: {gaps.sum()} of {len(gaps)} samples ({first_places(part.places, gaps)})")
     kept = np.flatnonzero(~gaps)
@@ -184,7 +188,7 @@ def _labelled(part: Sequences) -> Sequences:
 def _ranges(values: Sequence[np.ndarray], n_channels: int) -> list[tuple[float, ...]]:
     """The lowest and the highest value of each channel of sequences."""
     steps = np.concatenate([one for one in values if one.shape[1:] == (n_channels,)] or [np.empty((0, n_channels))])
-    return [extent(channel) for channel in steps.T]
+    return [finite_range(channel) for channel in steps.T]
 
 
 def _encoded(part: Sequences, an_input: Input) -> Batch:

@@ -10,26 +10,21 @@ import pyarrow.parquet
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError, missing_file
-from zoo.data.columns.values import Place, check_headings, is_date, without_marks
-from zoo.data.formats.delimited import parse_whole, raw_cell, read_text
-from zoo.data.formats.dialect import (
-    MARKS,
-    USUAL,
-    Reading,
-    check_encoding,
-    no_rows,
-    row_of_text_with,
-    tell_dialect,
-    undecodable,
-)
-from zoo.data.formats.json_lines import JSON_FORMS, parse_json, say_rounded
-from zoo.data.formats.packed import FAILURES, check_unpacked, opened, packing, table_form
-from zoo.data.options import heading
+from zoo.data.columns.arrow import check_unique_headings, is_date
+from zoo.data.columns.cell_errors import Place
+from zoo.data.columns.missing_marks import MISSING_MARKS, marks_to_null
+from zoo.data.formats.cell_options import DEFAULT_CELLS, CellOptions
+from zoo.data.formats.delimited import parse_delimited, raw_cell, read_text
+from zoo.data.formats.dialect import detect_dialect, find_text_row, no_rows
+from zoo.data.formats.json_lines import JSON_FORMS, parse_json, warn_rounded
+from zoo.data.formats.streaming import map_table, stream_json, stream_parquet, stream_text, validated
+from zoo.data.formats.text_encoding import check_encoding, undecodable
+from zoo.data.options import clean_heading
 from zoo.data.sources.cache import cached
-from zoo.data.tables._mapped import mapped, sound, stream_json, stream_parquet, stream_text
+from zoo.data.sources.packed import UNPACK_ERRORS, check_unpacked_size, inner_suffix, open_unpacked, packed_suffix
 
 
-def read_table(path: Path, reading: Reading = USUAL, *, keep: Path | None = None) -> pa.Table:
+def read_table(path: Path, reading: CellOptions = DEFAULT_CELLS, *, keep: Path | None = None) -> pa.Table:
     """The table of a file: Parquet, JSON lines, or text of any delimiter with headings in its first line; also packed.
 
     Args:
@@ -45,42 +40,42 @@ def read_table(path: Path, reading: Reading = USUAL, *, keep: Path | None = None
     check_encoding(reading.encoding)
     try:
         if keep is None:
-            table = without_marks(_read(path, reading), reading.missing)
+            table = marks_to_null(_read(path, reading), reading.missing)
         else:
-            table = mapped(cached(keep, functools.partial(_stream, path, reading)))
+            table = map_table(cached(keep, functools.partial(_stream, path, reading)))
     except UnicodeDecodeError as error:
         raise undecodable(path, reading.encoding) from error
-    except (pa.ArrowException, OSError, UnicodeError, *FAILURES) as error:
+    except (pa.ArrowException, OSError, UnicodeError, *UNPACK_ERRORS) as error:
         raise UserError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from error
-    names = [heading(name) for name in table.column_names]
-    check_headings(names, str(path))
+    names = [clean_heading(name) for name in table.column_names]
+    check_unique_headings(names, str(path))
     if not table.num_rows:
         raise no_rows(path, names)
-    if table_form(path) in JSON_FORMS:
-        say_rounded(table)
+    if inner_suffix(path) in JSON_FORMS:
+        warn_rounded(table)
     return table.rename_columns(names).replace_schema_metadata(table.schema.metadata)
 
 
-def _read(path: Path, reading: Reading) -> pa.Table:
-    form = table_form(path)
+def _read(path: Path, reading: CellOptions) -> pa.Table:
+    form = inner_suffix(path)
     if form == ".parquet":
         return _read_parquet(path)
     if form in JSON_FORMS:
         return parse_json(path)
-    return read_text(path, reading.encoding, lambda dialect: parse_whole(path, dialect, reading))
+    return read_text(path, reading.encoding, lambda dialect: parse_delimited(path, dialect, reading))
 
 
 def _read_parquet(path: Path) -> pa.Table:
-    if not packing(path):
-        return sound(pa.parquet.read_table(path))
-    check_unpacked(path)
-    with opened(path) as file:
-        return sound(pa.parquet.read_table(pa.BufferReader(file.read())))
+    if not packed_suffix(path):
+        return validated(pa.parquet.read_table(path))
+    check_unpacked_size(path)
+    with open_unpacked(path) as file:
+        return validated(pa.parquet.read_table(pa.BufferReader(file.read())))
 
 
-def _stream(path: Path, reading: Reading, keep: Path) -> None:
+def _stream(path: Path, reading: CellOptions, keep: Path) -> None:
     echo(f"{path.name} is streamed into {keep.parents[1]}, once")
-    form = table_form(path)
+    form = inner_suffix(path)
     if form == ".parquet":
         stream_parquet(path, reading, keep)
     elif form in JSON_FORMS:
@@ -89,21 +84,23 @@ def _stream(path: Path, reading: Reading, keep: Path) -> None:
         read_text(path, reading.encoding, lambda dialect: stream_text(path, dialect, reading, keep))
 
 
-def index_columns(table: pa.Table) -> list[str]:
+def pandas_index(table: pa.Table) -> list[str]:
     """The columns that pandas wrote as the index of a DataFrame."""
     try:
         names = json.loads((table.schema.metadata or {})[b"pandas"])["index_columns"]
     except (KeyError, ValueError, TypeError):
         return []
-    return [heading(name) for name in names if isinstance(name, str) and heading(name) in table.column_names]
+    return [
+        clean_heading(name) for name in names if isinstance(name, str) and clean_heading(name) in table.column_names
+    ]
 
 
-def table_index(table: pa.Table) -> list[str]:
+def untimed_index(table: pa.Table) -> list[str]:
     """The index columns that are no times, which would order the rows."""
-    return [name for name in index_columns(table) if not is_date(table[name].type)]
+    return [name for name in pandas_index(table) if not is_date(table[name].type)]
 
 
-def without_index(table: pa.Table, index: Iterable[str], named: Collection[str]) -> pa.Table:
+def drop_index(table: pa.Table, index: Iterable[str], named: Collection[str]) -> pa.Table:
     """A table without the columns of an index, but for those that an option names; which is said."""
     index = [name for name in index if name in table.column_names and name not in named]
     if index:
@@ -114,20 +111,20 @@ def without_index(table: pa.Table, index: Iterable[str], named: Collection[str])
 
 def is_text_file(path: Path) -> bool:
     """Whether a file holds its table as text with delimiters, rather than as Parquet or JSON lines."""
-    return table_form(path) not in (".parquet", *JSON_FORMS)
+    return inner_suffix(path) not in (".parquet", *JSON_FORMS)
 
 
-def mark_at(path: Path, reading: Reading, column: str, row: int) -> str | None:
+def missing_mark_at(path: Path, reading: CellOptions, column: str, row: int) -> str | None:
     """The mark that the file has in a row where a value is missing, if it is one of the usual marks; from 0."""
     if not is_text_file(path):
         return None
-    mark = raw_cell(path, tell_dialect(path, reading.encoding), column, row)
-    return mark if mark in MARKS else None
+    mark = raw_cell(path, detect_dialect(path, reading.encoding), column, row)
+    return mark if mark in MISSING_MARKS else None
 
 
-def row_with(path: Path, reading: Reading, name: str) -> int | None:
+def find_row(path: Path, reading: CellOptions, name: str) -> int | None:
     """The first row, of the top ones of a text file, that has a value."""
-    return row_of_text_with(path, reading.encoding, name) if is_text_file(path) else None
+    return find_text_row(path, reading.encoding, name) if is_text_file(path) else None
 
 
 def place_in(path: Path, encoding: str | None = None) -> Place:
@@ -135,7 +132,7 @@ def place_in(path: Path, encoding: str | None = None) -> Place:
 
     @functools.cache
     def first() -> int:
-        return 1 + (tell_dialect(path, encoding or "latin-1").headings_row if is_text_file(path) else 0)
+        return 1 + (detect_dialect(path, encoding or "latin-1").headings_row if is_text_file(path) else 0)
 
     return lambda row: f"row {row + first()} of {path.name}"
 

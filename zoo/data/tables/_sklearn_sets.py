@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from zoo.data import Facts
-from zoo.data.splits import Splits, carve
-from zoo.data.tables._rows import check_fold
+from zoo.data.random_split import carve
+from zoo.data.splits import Splits
+from zoo.data.tables._row_splits import check_fold
 from zoo.data.tables._table import table_splits
 
 

@@ -10,7 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zoo.core.console import echo
-from zoo.data.columns.values import CODE, MONEY, Place, as_numbers, as_text, is_text, missing, with_decimal_point
+from zoo.data.columns.arrow import is_missing, is_text
+from zoo.data.columns.cell_errors import Place
+from zoo.data.columns.numbers import CODE, MONEY, as_numbers, decimal_comma_to_point
+from zoo.data.columns.text import as_text
 
 MANY_ROWS = 20  # from here on, distinct values are told from those that happen to differ
 DENSE = 2.5  # numbers of rows, some of which are in other splits and files, span at most this many times their count
@@ -20,7 +23,7 @@ DATE = r"^\d{1,4}([-./])\d{1,2}[-./]\d{1,4}($|\D)"  # such as 2024-12-31 or 31.1
 UNITS = 3  # that one column of amounts has, at most
 MANY_NUMBERS = 20  # more in one column are amounts, even if there is other text
 EXACT = 1 << 53  # whole numbers from here on are merged by floats
-FAR = 30.0  # deviations from the median at which a target may be a mistake or a sum
+FAR_DEVIATIONS = 30.0  # deviations from the median at which a target may be a mistake or a sum
 APART = 3.0  # times as far as all other rows
 
 SCHEMA = "give its kind in a data.schema="
@@ -36,9 +39,9 @@ MIXED_DATES = "taken for categories: {}; write dates in one form, and name marks
 CAPITALS = "values differ in capitals alone: {}; write them alike if they are one"
 
 
-def useless_for(name: str, kind: str, array: pa.Array, seen: dict[bytes, str]) -> str | None:
+def reason_to_ignore(name: str, kind: str, array: pa.Array, seen: dict[bytes, str]) -> str | None:
     """Why nothing can be learnt from a column, if so; else its content is remembered in `seen`."""
-    without = missing(array)
+    without = is_missing(array)
     if without.all():
         return "empty"
     if not without.any() and pc.all(pc.equal(array, array[0])).as_py():
@@ -97,7 +100,7 @@ def _amount(array: pa.Array) -> str | None:
     odd = distinct.filter(pa.array(np.isnan(as_numbers(distinct))))
     amounts = odd.filter(pc.match_substring_regex(odd, AMOUNT))
     units = pc.count_distinct(pc.replace_substring_regex(amounts, AMOUNT, r"\1")).as_py()
-    with_comma = odd.filter(pa.array(~np.isnan(as_numbers(with_decimal_point(odd)))))
+    with_comma = odd.filter(pa.array(~np.isnan(as_numbers(decimal_comma_to_point(odd)))))
     found = amounts if 0 < units <= UNITS else with_comma
     if len(distinct) > 2 and len(found) > 0.9 * len(distinct):
         return found[0].as_py()
@@ -113,7 +116,7 @@ def remarks(name: str, kind: str, array: pa.Array) -> list[tuple[str, str]]:
     return [(sentence, f"'{name}' ({what})") for sentence, what in _remarks(kind, array)]
 
 
-def say_remarks(found: Iterable[tuple[str, str]]) -> None:
+def report_remarks(found: Iterable[tuple[str, str]]) -> None:
     """Say the remarks of several columns, in a line for each sentence."""
     said: dict[str, list[str]] = {}
     for sentence, what in found:
@@ -140,7 +143,7 @@ def _remarks(kind: str, array: pa.Array) -> Iterator[tuple[str, str]]:
         yield AMOUNTS, repr(amount)
     if is_text(array.type):
         yield from _mixed_dates(array)
-        yield from merged(array)
+        yield from merged_categories(array)
 
 
 def _mixed_dates(array: pa.Array) -> Iterator[tuple[str, str]]:
@@ -159,7 +162,7 @@ def _converted(array: pa.Array) -> str | None:
     return cells[0].as_py() if len(cells) else None
 
 
-def merged(array: pa.Array) -> Iterator[tuple[str, str]]:
+def merged_categories(array: pa.Array) -> Iterator[tuple[str, str]]:
     """What was merged among categories that are text, or may have to be: sentences, each with what it says."""
     raw, text = array.unique().drop_null(), as_text(array)
     names = text.unique().drop_null()
@@ -179,7 +182,7 @@ def _units(array: pa.Array) -> list[str]:
     return sorted(units if "%" in units else units - {"none"})
 
 
-def say_far_rows(target: str, values: np.ndarray, table: pa.Table, rows: np.ndarray, place: Place) -> None:
+def report_outliers(target: str, values: np.ndarray, table: pa.Table, rows: np.ndarray, place: Place) -> None:
     """Name the rows whose target is far from all others, such as a row of totals.
 
     Args:
@@ -191,7 +194,7 @@ def say_far_rows(target: str, values: np.ndarray, table: pa.Table, rows: np.ndar
     """
     distances = np.abs(values[rows] - np.median(values[rows]))
     deviation = 1.4826 * np.median(distances)  # of normal values
-    far = distances > FAR * deviation
+    far = distances > FAR_DEVIATIONS * deviation
     if deviation == 0 or not far.any() or distances[far].min() < APART * distances[~far].max():
         return
     cells = [_cell(values, table, int(row), place) for row in rows[far][:3]]

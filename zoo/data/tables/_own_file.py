@@ -8,13 +8,15 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from zoo.core.errors import UserError, unknown_name
-from zoo.data.columns.values import Place, as_text, is_number, plain
-from zoo.data.formats.dialect import Reading
-from zoo.data.formats.tables import index_columns, mark_at, place_in, read_table
-from zoo.data.tables._mapped import keep_files
+from zoo.data.columns.arrow import is_number, to_array
+from zoo.data.columns.cell_errors import Place
+from zoo.data.columns.text import as_text
+from zoo.data.formats.cell_options import CellOptions
+from zoo.data.formats.streaming import cache_files
+from zoo.data.formats.table_file import missing_mark_at, pandas_index, place_in, read_table
 
 
-class Own(NamedTuple):
+class OwnFile(NamedTuple):
     """The rows of a file, or of two.
 
     Args:
@@ -30,20 +32,20 @@ class Own(NamedTuple):
     n: int
     place: Place
     mark: Callable[[str, int], str | None]
-    index_columns: list[str]
+    pandas_index: list[str]
     keep: Path | None
 
 
-def read_own(paths: Sequence[Path], reading: Reading, cache: bool | str) -> Own:
+def read_own_files(paths: Sequence[Path], reading: CellOptions, cache: bool | str) -> OwnFile:
     """Read one file or two; what is in the second alone is left out."""
-    keeps = keep_files(paths, cache, reading)
+    keeps = cache_files(paths, cache, reading)
     tables = [read_table(path, reading, keep=keep) for path, keep in zip(paths, keeps, strict=True)]
     places = [place_in(path, reading.encoding) for path in paths]
-    marks = [partial(mark_at, path, reading) for path in paths]
-    n, index = len(tables[0]), index_columns(tables[0])
+    marks = [partial(missing_mark_at, path, reading) for path in paths]
+    n, index = len(tables[0]), pandas_index(tables[0])
     if len(paths) == 1:
-        return Own(tables[0], n, places[0], marks[0], index, keeps[0])
-    return Own(
+        return OwnFile(tables[0], n, places[0], marks[0], index, keeps[0])
+    return OwnFile(
         _joined_tables(tables[0], tables[1], index, paths[1]),
         n,
         lambda row: places[0](row) if row < n else places[1](row - n),
@@ -53,7 +55,7 @@ def read_own(paths: Sequence[Path], reading: Reading, cache: bool | str) -> Own:
     )
 
 
-def found(table: pa.Table, name: str, where: str = "") -> pa.ChunkedArray:
+def find_column(table: pa.Table, name: str, where: str = "") -> pa.ChunkedArray:
     """A column; UserError, with the nearest name, where it is not there."""
     if name not in table.column_names:
         raise UserError(f"{unknown_name('column', name, table.column_names)}{where}")
@@ -62,14 +64,14 @@ def found(table: pa.Table, name: str, where: str = "") -> pa.ChunkedArray:
 
 def _joined_tables(one: pa.Table, other: pa.Table, index: Sequence[str], path: Path) -> pa.Table:
     names = [name for name in one.column_names if name in other.column_names or name not in index]
-    return pa.table({name: _joined(one[name], found(other, name, f" in {path}")) for name in names})
+    return pa.table({name: _joined(one[name], find_column(other, name, f" in {path}")) for name in names})
 
 
 def _joined(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.ChunkedArray:
     """One column of two files; as text where they are of different types."""
     if one.type == other.type:
         return pa.chunked_array([*one.chunks, *other.chunks])
-    arrays = [plain(one), plain(other)]
+    arrays = [to_array(one), to_array(other)]
     kinds = [array.type for array in arrays]
     if kinds[0] != kinds[1] and pa.null() not in kinds and not all(map(is_number, kinds)):
         arrays = [as_text(array) for array in arrays]

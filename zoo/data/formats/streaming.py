@@ -14,19 +14,18 @@ import pyarrow.parquet
 
 from zoo.core.atomic_files import write_atomically
 from zoo.core.errors import UserError
-from zoo.core.spec import Column
-from zoo.data.columns.values import Place, without_marks
-from zoo.data.formats.delimited import code_columns, refuse_open_quote, text_blocks, with_points
-from zoo.data.formats.dialect import USUAL, Dialect, Reading
+from zoo.data.columns.missing_marks import marks_to_null
+from zoo.data.formats.cell_options import DEFAULT_CELLS, CellOptions
+from zoo.data.formats.delimited import code_columns, refuse_open_quote, text_blocks, with_decimal_points
+from zoo.data.formats.dialect import Dialect
 from zoo.data.formats.json_lines import json_blocks, json_schema
-from zoo.data.formats.packed import BLOCK, opened, packing
-from zoo.data.sources.cache import cache_folder, cached
-from zoo.data.stored import MappedRows, is_large
-from zoo.data.tables._encode import encode, table_inputs
+from zoo.data.memory_limits import is_large
+from zoo.data.sources.cache import cache_folder
+from zoo.data.sources.packed import BLOCK_BYTES, open_unpacked, packed_suffix
 
 VERSION = 3  # of what is kept; a new one makes every file anew
 SMALL_BLOCK = 1 << 20  # bytes of text that are parsed at once, and held; longer than most rows
-AT_ONCE = 1 << 20  # values of a block of rows
+BLOCK_VALUES = 1 << 20  # values of a block of rows
 PACKED = 5  # how many times larger a packed file becomes
 Parse = Callable[..., pa.Table]
 KINDS = (
@@ -41,7 +40,7 @@ KINDS = (
 )  # the types of columns in the order in which pyarrow tries them
 
 
-def keep_files(paths: Sequence[Path], cache: bool | str, reading: Reading) -> list[Path] | list[None]:
+def cache_files(paths: Sequence[Path], cache: bool | str, reading: CellOptions) -> list[Path] | list[None]:
     """The file of the cache for each table that is streamed; None for tables that are read into memory.
 
     Args:
@@ -66,56 +65,59 @@ def _n_bytes(path: Path) -> int:
         except (pa.ArrowException, OSError):
             return size
         return max(size, found.num_rows * found.num_columns * 8)
-    return size * PACKED if packing(path) else size
+    return size * PACKED if packed_suffix(path) else size
 
 
-def _file(path: Path, reading: Reading) -> Path:
+def _file(path: Path, reading: CellOptions) -> Path:
     """Named by all that the table's columns follow from."""
     state = path.stat()
     times = (state.st_mtime_ns, state.st_ctime_ns)
-    name = _digest(str(path.resolve()), state.st_size, *times, *map(sorted, reading[:3]), reading.encoding)
+    name = digest(str(path.resolve()), state.st_size, *times, *map(sorted, reading[:3]), reading.encoding)
     return cache_folder() / "tables" / f"{name}.arrow"
 
 
-def _digest(*parts: object) -> str:
+def digest(*parts: object) -> str:
+    """Hash parts of a cache key by their representation."""
     return hashlib.sha256(repr((VERSION, *parts)).encode()).hexdigest()[:32]
 
 
-def mapped(file: Path) -> pa.Table:
+def map_table(file: Path) -> pa.Table:
     """The table of an Arrow file, whose columns are read when they are asked for."""
     with pa.memory_map(str(file)) as source:
         return pa.ipc.open_file(source).read_all()
 
 
-def _write(file: IO[bytes], schema: pa.Schema, blocks: Iterable[pa.Table], reading: Reading = USUAL) -> None:
+def _write(
+    file: IO[bytes], schema: pa.Schema, blocks: Iterable[pa.Table], reading: CellOptions = DEFAULT_CELLS
+) -> None:
     with pa.ipc.new_file(file, schema) as writer:
         for block in blocks:
-            writer.write_table(without_marks(block, reading.missing))
+            writer.write_table(marks_to_null(block, reading.missing))
 
 
-def stream_parquet(path: Path, reading: Reading, keep: Path) -> None:
+def stream_parquet(path: Path, reading: CellOptions, keep: Path) -> None:
     """Write the table of a Parquet file to `keep`, dictionaries decoded."""
     with tempfile.NamedTemporaryFile(dir=keep.parent) as unpacked:
-        if packing(path):
-            with opened(path) as file:
+        if packed_suffix(path):
+            with open_unpacked(path) as file:
                 shutil.copyfileobj(file, unpacked)
             unpacked.flush()
             path = Path(unpacked.name)
         with pa.parquet.ParquetFile(path, memory_map=True) as table:
             fields = [field.with_type(_decoded(field.type)) for field in table.schema_arrow]
             schema = pa.schema(fields, table.schema_arrow.metadata)
-            batches = table.iter_batches(max(1, AT_ONCE // max(1, len(schema))))
-            tables = (sound(pa.Table.from_batches([batch])).cast(schema) for batch in batches)
+            batches = table.iter_batches(max(1, BLOCK_VALUES // max(1, len(schema))))
+            tables = (validated(pa.Table.from_batches([batch])).cast(schema) for batch in batches)
             write_atomically(keep, lambda file: _write(file, schema, tables, reading))
 
 
-def stream_json(path: Path, reading: Reading, keep: Path) -> None:
+def stream_json(path: Path, reading: CellOptions, keep: Path) -> None:
     """Write the table of a file of JSON lines to `keep`."""
     schema = json_schema(path)
     write_atomically(keep, lambda file: _write(file, schema, json_blocks(path, schema), reading))
 
 
-def sound(table: pa.Table) -> pa.Table:
+def validated(table: pa.Table) -> pa.Table:
     """A table whose text is UTF-8, which Parquet promises and a damaged file may not hold."""
     table.validate(full=True)
     return table
@@ -125,14 +127,14 @@ def _decoded(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def stream_text(path: Path, dialect: Dialect, reading: Reading, keep: Path) -> None:
+def stream_text(path: Path, dialect: Dialect, reading: CellOptions, keep: Path) -> None:
     """Write the table of a text file to `keep`, each column of the type that pyarrow tells from all its values."""
     with tempfile.NamedTemporaryFile(dir=keep.parent) as temporary:
         try:
             _write_text(temporary, path, dialect, reading, SMALL_BLOCK)
         except pa.ArrowInvalid:  # rows may be longer than that
-            _write_text(temporary, path, dialect, reading, BLOCK)
-        table = mapped(Path(temporary.name))
+            _write_text(temporary, path, dialect, reading, BLOCK_BYTES)
+        table = map_table(Path(temporary.name))
         refuse_open_quote(path, dialect, table)
         parse = partial(_parsed, dialect, reading)
         kinds = _kinds(table, parse)
@@ -141,11 +143,11 @@ def stream_text(path: Path, dialect: Dialect, reading: Reading, keep: Path) -> N
         codes = code_columns(_blocks(table.select([*whole, *beyond])), beyond)
         kinds |= dict.fromkeys((*reading.text, *codes), pa.string())
         schema = pa.schema([(name, kinds[name]) for name in table.column_names])
-        blocks = (with_points(_converted(block, schema, parse), dialect) for block in _blocks(table))
+        blocks = (with_decimal_points(_converted(block, schema, parse), dialect) for block in _blocks(table))
         write_atomically(keep, lambda file: _write(file, schema, blocks, reading))
 
 
-def _write_text(file: IO[bytes], path: Path, dialect: Dialect, reading: Reading, block_size: int) -> None:
+def _write_text(file: IO[bytes], path: Path, dialect: Dialect, reading: CellOptions, block_size: int) -> None:
     """Fill `file` with the table of a text file, all columns as text."""
     file.seek(0)
     file.truncate()
@@ -156,11 +158,11 @@ def _write_text(file: IO[bytes], path: Path, dialect: Dialect, reading: Reading,
 
 
 def _merged(blocks: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in blocks of `BLOCK` bytes at least, as each column of a block takes memory of its own."""
+    """The same rows in blocks of `BLOCK_BYTES` bytes at least, as each column of a block takes memory of its own."""
     waiting: list[pa.Table] = []
     for block in blocks:
         waiting.append(block)
-        if sum(table.nbytes for table in waiting) >= BLOCK:
+        if sum(table.nbytes for table in waiting) >= BLOCK_BYTES:
             yield pa.concat_tables(waiting).combine_chunks()
             waiting = []
     if waiting:
@@ -205,7 +207,7 @@ def _converted(text: pa.Table, schema: pa.Schema, parse: Parse) -> pa.Table:
 
 
 def _parsed(
-    dialect: Dialect, reading: Reading, text: pa.Table, kinds: Mapping[str, pa.DataType] | None = None
+    dialect: Dialect, reading: CellOptions, text: pa.Table, kinds: Mapping[str, pa.DataType] | None = None
 ) -> pa.Table:
     """Columns of text as the parser of CSV files takes them, of given types or of those that it tells."""
     file = pa.BufferOutputStream()
@@ -222,31 +224,3 @@ def _parsed(
             decimal_point=dialect.decimal_point,
         ),
     )
-
-
-def mapped_rows(
-    columns: Sequence[Column], table: pa.Table, *, dates: Mapping[str, str] | None, place: Place, keep: Path
-) -> dict[str, MappedRows]:
-    """What `encode` makes of a table, each tensor in a file of the cache beside `keep`, the file of the table."""
-    rows = {}
-    for name, an_input in table_inputs(columns).items():
-        some = [column for column in columns if (column.kind == "categorical") == (name == "categorical")]
-        file = keep.with_suffix(f".{_digest(some, dates, an_input.dtype)}.{name}")
-        file = cached(file, partial(_write_rows, columns=some, table=table, dates=dates, place=place))
-        (width,) = an_input.shape
-        rows[name] = MappedRows(file, an_input.dtype, (len(table), width or 0))
-    return rows
-
-
-def _write_rows(
-    file: Path, columns: Sequence[Column], table: pa.Table, dates: Mapping[str, str] | None, place: Place
-) -> None:
-    """Write the one tensor that `encode` makes of these columns, block by block of rows."""
-
-    def block(start: int) -> memoryview:
-        rows = encode(columns, table.slice(start, n), dates=dates, place=lambda row: place(start + row))
-        (tensor,) = rows.values()
-        return tensor.numpy().data
-
-    n = max(1, AT_ONCE // len(columns))
-    write_atomically(file, lambda out: out.writelines(map(block, range(0, len(table), n))))

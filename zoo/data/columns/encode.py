@@ -10,28 +10,18 @@ import torch
 from torch import Tensor
 
 from zoo.core.spec import Column, Input, float_type
-from zoo.data.columns.values import (
-    WORDS,
-    Place,
-    Refuse,
-    as_dates,
-    as_table,
-    missing,
-    only_numbers,
-    places_in,
-    plain,
-    refuse,
-    row_number,
-    since_1970,
-    too_large,
-)
+from zoo.data.columns.arrow import is_missing, to_array, to_table
+from zoo.data.columns.cell_errors import Place, Refuse, refuse_cells, row_number
+from zoo.data.columns.dates import as_dates, days_since_1970
+from zoo.data.columns.numbers import BOOLEAN_WORDS, exceeds_float32, require_numbers
+from zoo.data.columns.text import index_in
 
 DATE_PARTS = ("days since 1970", "month", "day of the week", "hour")  # the numbers that a date becomes
 
 
 def table_inputs(columns: Sequence[Column]) -> dict[str, Input]:
     """The inputs that `columns` become: "numeric", "categorical" or both."""
-    n_numeric = len(number_names(columns))
+    n_numeric = len(numeric_names(columns))
     categorical = [column for column in columns if column.kind == "categorical"]
     cardinalities = tuple(1 + len(column.categories) + column.missing for column in categorical)
     inputs = {
@@ -43,12 +33,12 @@ def table_inputs(columns: Sequence[Column]) -> dict[str, Input]:
     return {name: an_input for name, an_input in inputs.items() if an_input.shape != (0,)}
 
 
-def number_names(columns: Sequence[Column]) -> list[str]:
+def numeric_names(columns: Sequence[Column]) -> list[str]:
     """What each entry of "numeric" is."""
-    return [name for column in columns for name in numbers_of(column)]
+    return [name for column in columns for name in numeric_names_of(column)]
 
 
-def numbers_of(column: Column) -> list[str]:
+def numeric_names_of(column: Column) -> list[str]:
     """What the entries of "numeric" are that a column becomes; none for categories."""
     if column.kind == "categorical":
         return []
@@ -57,7 +47,7 @@ def numbers_of(column: Column) -> list[str]:
     return [*names, f"{column.name} is missing"] if column.missing else names
 
 
-def category(column: Column, code: int) -> str:
+def category_name(column: Column, code: int) -> str:
     """The category of a code of `encode`, as text."""
     return ["not seen in training", *column.categories, "missing"][code]
 
@@ -68,7 +58,7 @@ def encode(
     *,
     dates: Mapping[str, str] | None = None,
     place: Place = row_number,
-    refuse: Refuse = refuse,
+    refuse: Refuse = refuse_cells,
 ) -> dict[str, Tensor]:
     """The rows of a table as tensors, those there are of:
 
@@ -88,33 +78,37 @@ def encode(
     Raises:
         UserError: for text among numbers, what is no date among dates, and infinity, with the cells.
     """
-    table, dtype = as_table(frame), float_type(*(column.range for column in columns))
+    table, dtype = to_table(frame), float_type(*(column.range for column in columns))
     values: list[np.ndarray] = []
     codes: list[np.ndarray] = []
     for column in columns:
-        array = plain(table[column.name])
+        array = to_array(table[column.name])
         if column.kind == "categorical":
             codes.append(_codes(column, array))
             continue
         date = column.kind == "date"
         form = (dates or {}).get(column.name, "ISO8601")
-        parts = _date_numbers(column, array, form, place, refuse) if date else [numbers(column, array, place, refuse)]
-        parts += [missing(array)] if column.missing else []
+        parts = (
+            _date_numbers(column, array, form, place, refuse)
+            if date
+            else [encode_numbers(column, array, place, refuse)]
+        )
+        parts += [is_missing(array)] if column.missing else []
         with np.errstate(over="ignore"):
             values += [part.astype(dtype) for part in parts]
     tensors = {"numeric": values, "categorical": codes}
     return {name: torch.from_numpy(np.stack(arrays, axis=1)) for name, arrays in tensors.items() if arrays}
 
 
-def numbers(column: Column, array: pa.Array, place: Place, refuse: Refuse = refuse) -> np.ndarray:
+def encode_numbers(column: Column, array: pa.Array, place: Place, refuse: Refuse = refuse_cells) -> np.ndarray:
     """A column of numbers or booleans, (n,) float64."""
     rule = f"every value of column '{column.name}' is a number"
     fix = f"correct the value, name a mark of missing values by data.missing=, or make '{column.name}' categorical"
-    values = only_numbers(array, rule, place, fix, WORDS if column.kind == "boolean" else None, refuse)
+    values = require_numbers(array, rule, place, fix, BOOLEAN_WORDS if column.kind == "boolean" else None, refuse)
     refuse(
         f"{rule} below 3e38",
         array,
-        too_large(values),
+        exceeds_float32(values),
         place,
         "correct the value, or leave it empty",
     )
@@ -126,11 +120,13 @@ def _date_numbers(column: Column, array: pa.Array, form: str, place: Place, refu
     days = as_dates(array, form)
     example = pd.Timestamp("2024-12-31").strftime("%Y-%m-%d" if form == "ISO8601" else form)
     rule = f"every value of column '{column.name}' is a date, such as {example}"
-    refuse(rule, array, days.isna().to_numpy() & ~missing(array), place, "write all dates in one form")
-    return [part.to_numpy(np.float64) for part in (since_1970(days), days.dt.month, days.dt.dayofweek, days.dt.hour)]
+    refuse(rule, array, days.isna().to_numpy() & ~is_missing(array), place, "write all dates in one form")
+    return [
+        part.to_numpy(np.float64) for part in (days_since_1970(days), days.dt.month, days.dt.dayofweek, days.dt.hour)
+    ]
 
 
 def _codes(column: Column, array: pa.Array) -> np.ndarray:
     """A column of categories, (n,) int64."""
-    codes = pc.add(places_in(column.categories, array), 1).fill_null(0).to_numpy().astype(np.int64)
-    return np.where(missing(array), len(column.categories) + 1, codes) if column.missing else codes
+    codes = pc.add(index_in(column.categories, array), 1).fill_null(0).to_numpy().astype(np.int64)
+    return np.where(is_missing(array), len(column.categories) + 1, codes) if column.missing else codes

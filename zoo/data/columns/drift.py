@@ -10,16 +10,17 @@ from torch import Tensor
 from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import Column
-from zoo.data.columns.values import Place, missing, plain, refuse
+from zoo.data.columns.arrow import is_missing, to_array
+from zoo.data.columns.cell_errors import Place, refuse_cells
+from zoo.data.columns.encode import numeric_names_of
 from zoo.data.splits import Batch
-from zoo.data.tables._encode import numbers_of
 
-FAR = 0.5  # of the width of training's range
+FAR_OUTSIDE = 0.5  # of the width of training's range
 SHOWN = 5  # columns of a kind
 
 
-class Unread:
-    """Stands in for `refuse`: notes the rows with cells that cannot be read, and why, so that the others are answered.
+class UnreadableRows:
+    """Collects the rows with unreadable cells, in place of `refuse_cells`, so that the other rows are answered.
 
     Args:
         n: rows.
@@ -32,13 +33,13 @@ class Unread:
     def __call__(self, rule: str, array: pa.Array, bad: np.ndarray, place: Place, fix: str) -> None:
         """Note the rows of the mask `bad` (n,)."""
         try:
-            refuse(rule, array, bad, place, fix)
+            refuse_cells(rule, array, bad, place, fix)
         except UserError as error:
             self.rows |= bad
             self.why.append(str(error).splitlines()[0])
 
 
-def say_unusual(columns: Sequence[Column], table: pa.Table, batch: Batch, rows: np.ndarray, place: Place) -> None:
+def report_drift(columns: Sequence[Column], table: pa.Table, batch: Batch, rows: np.ndarray, place: Place) -> None:
     """Say what is unlike training in some rows of a table, a line for each column and kind, `SHOWN` of a kind at most.
 
     Args:
@@ -52,8 +53,8 @@ def say_unusual(columns: Sequence[Column], table: pa.Table, batch: Batch, rows: 
     codes = iter(() if "categorical" not in batch else batch["categorical"].T)
     lines: dict[str, list[str]] = defaultdict(list)
     for column in columns:
-        values = [next(codes if column.kind == "categorical" else numeric) for _ in numbers_of(column) or [""]]
-        array = plain(table[column.name])
+        values = [next(codes if column.kind == "categorical" else numeric) for _ in numeric_names_of(column) or [""]]
+        array = to_array(table[column.name])
         for kind, mask, told in _kinds(column, array, values[0]):
             found = np.flatnonzero(mask & rows)
             if len(found):
@@ -65,7 +66,7 @@ def say_unusual(columns: Sequence[Column], table: pa.Table, batch: Batch, rows: 
 
 def _kinds(column: Column, array: pa.Array, values: Tensor) -> Iterator[tuple[str, np.ndarray, str]]:
     """Kinds of what training had not, masks (n,) of the rows that have it, and how it is told."""
-    gaps = missing(array)
+    gaps = is_missing(array)
     categorical = column.kind == "categorical"
     if not column.missing:
         taken = "a category not seen" if categorical else "training's mean"
@@ -74,7 +75,7 @@ def _kinds(column: Column, array: pa.Array, values: Tensor) -> Iterator[tuple[st
         yield "categories not seen", (values == 0).numpy() & ~gaps, "has a category that training has not seen"
     elif column.range:
         low, high = column.range
-        slack = FAR * (high - low)
+        slack = FAR_OUTSIDE * (high - low)
         far = (values < low - slack) | (values > high + slack)
         yield (
             "values far outside",

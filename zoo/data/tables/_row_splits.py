@@ -5,12 +5,12 @@ from typing import NamedTuple
 import numpy as np
 
 from zoo.core.errors import UserError
-from zoo.data.splits import check_shares, is_alone, stratified_places
+from zoo.data.random_split import check_shares, is_only_of_class, stratified_positions
 
-FEWEST = 2  # rows of a split, so that every metric is defined
+MIN_ROWS = 2  # rows of a split, so that every metric is defined
 
 
-class Rows(NamedTuple):
+class SplitRows(NamedTuple):
     """The rows of each split, in the table's order."""
 
     train: np.ndarray
@@ -27,7 +27,7 @@ def split_rows(
     split_seed: int,
     fold: int | None = None,
     n_folds: int = 5,
-) -> Rows:
+) -> SplitRows:
     """Part the rows 0..n-1.
 
     Args:
@@ -53,16 +53,16 @@ def split_rows(
     place = _place(split, by, order)  # in 0..1
     if fold is None:
         if split == "stratified":
-            place[is_alone(by)] = 1  # it trains
+            place[is_only_of_class(by)] = 1  # it trains
         test = place < (test_share or 0)
         val = ~test & (place < val_share + (test_share or 0))
     else:
         test = np.floor(place * n_folds) == fold
         val = ~test & ((place - (fold + 1) / n_folds) % 1 < val_share)
-    rows = Rows(*(np.flatnonzero(mask) for mask in (~test & ~val, val, test)))
-    if min(map(len, rows if fold is not None or test_share else rows[:2])) < FEWEST:
+    rows = SplitRows(*(np.flatnonzero(mask) for mask in (~test & ~val, val, test)))
+    if min(map(len, rows if fold is not None or test_share else rows[:2])) < MIN_ROWS:
         sizes = " / ".join(str(len(part)) for part in rows)
-        raise UserError(f"each split has {FEWEST} rows at least; split={split} gives {sizes} of {len(by)} rows\n"
+        raise UserError(f"each split has {MIN_ROWS} rows at least; split={split} gives {sizes} of {len(by)} rows\n"
                         "change data.val_share, data.test_share or data.split")  # fmt: skip
     return rows
 
@@ -79,7 +79,7 @@ def _place(split: str, by: np.ndarray, order: np.ndarray) -> np.ndarray:
     if split == "random":
         return (np.argsort(order) + 0.5) / len(order)
     if split == "stratified":
-        return stratified_places(by, order)
+        return stratified_positions(by, order)
     _, unit, counts = np.unique(by, return_inverse=True, return_counts=True)
     if split == "time":
         first = np.arange(len(counts))[::-1]  # the latest
