@@ -22,7 +22,7 @@ def run(config: dict[str, Any], _: Any) -> None:
         raise UserError("say which weights and which input: weights=runs/first input=new.csv")
     predictor = zoo.load(config["weights"]).to(choose_device(config["device"]))
     path = Path(config["input"])
-    if predictor.spec.task == "language_modelling":
+    if predictor.task.generates:
         text = str(config["input"])
         if os.path.isfile(text) or path.suffix == ".txt":  # else it is the text itself
             text = read_text(path)

@@ -204,6 +204,10 @@ def test_columns_of_unequal_length_are_refused():
         TensorSplit(a=torch.zeros(3), target=torch.zeros(2))
 
 
+def one_hot(target: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.one_hot(target).float()
+
+
 BATCHES = {
     "image": {"image": torch.randint(256, (4, 3, 8, 8), dtype=torch.uint8), "target": torch.arange(4)},
     "numeric": {"numeric": torch.randn(4, 5), "target": torch.arange(4)},
@@ -216,8 +220,7 @@ def test_augmentation_keeps_shapes_and_draws_from_the_global_generator(name):
 
     def drawn(seed):
         torch.manual_seed(seed)
-        told = {"epoch": seed, "n_outputs": 4}
-        return augment(batch, {name: OPTIONS.get(name, {})}, **told)["image"].float()
+        return augment(batch, {name: OPTIONS.get(name, {})}, epoch=seed, mixable=one_hot)["image"].float()
 
     assert drawn(9).shape == batch["image"].shape
     assert drawn(0).isfinite().all()
@@ -256,11 +259,11 @@ def test_mixed_targets_are_the_shares_of_the_mixed_pixels(name):
     flat = torch.tensor([0, 255, 0, 255], dtype=torch.uint8)[:, None, None, None].expand(4, 1, 8, 8)
     batch = {"image": flat, "target": torch.tensor([0, 1, 0, 1])}
     torch.manual_seed(0)
-    mixed = augment(batch, {name: {"alpha": 1.0}}, n_outputs=2)
+    mixed = augment(batch, {name: {"alpha": 1.0}}, mixable=one_hot)
     torch.testing.assert_close(mixed["image"].mean((1, 2, 3)) / 255, mixed["target"][:, 1])
     torch.testing.assert_close(mixed["target"].sum(1), torch.ones(4))
     assert 0 < mixed["target"][0, 1] < 1
-    kept = augment(batch, {name: {"p": 0.0}}, n_outputs=2)
+    kept = augment(batch, {name: {"p": 0.0}}, mixable=one_hot)
     torch.testing.assert_close(kept["image"], flat.float())
     assert torch.equal(kept["target"].argmax(1), batch["target"])
 
@@ -327,7 +330,7 @@ def test_changes_of_place_are_by_degrees_and_pixels():
 )
 def test_options_of_augmentation_that_cannot_be_are_refused(augmentation, message):
     with pytest.raises(UserError, match=message):
-        augment(BATCHES["image"], augmentation, n_outputs=4)
+        augment(BATCHES["image"], augmentation, mixable=one_hot)
 
 
 def test_what_cutout_and_erase_leave_is_as_it_was():
@@ -385,7 +388,7 @@ def test_augmentation_of_another_input_is_refused():
     with pytest.raises(UserError, match="flip does not fit"):
         augment(BATCHES["numeric"], {"flip": {}})
     with pytest.raises(UserError, match="mixup does not fit"):
-        augment(BATCHES["image"], {"mixup": {"alpha": 0}}, n_outputs=4)
+        augment(BATCHES["image"], {"mixup": {"alpha": 0}}, mixable=one_hot)
     with pytest.raises(UserError, match="nearest: flip"):
         augment(BATCHES["image"], {"flp": {}})
 

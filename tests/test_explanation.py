@@ -89,8 +89,8 @@ def test_heat_of_an_ensemble_is_of_all_members(digits):
     model, images = digits
     torch.manual_seed(0)
     other = zoo.create_model("cnn/small", model.spec)
-    both = zoo.Predictor(Ensemble([model.model, other], classes=True), model.spec, card={})
-    turned = zoo.Predictor(Ensemble([other, model.model], classes=True), model.spec, card={})
+    both = zoo.Predictor(Ensemble([model.model, other], combine=model.task.combine), model.spec, card={})
+    turned = zoo.Predictor(Ensemble([other, model.model], combine=model.task.combine), model.spec, card={})
     heat = heat_maps(both, images[:2].numpy(), classes=[1, 2])
     np.testing.assert_allclose(heat, heat_maps(turned, images[:2].numpy(), classes=[1, 2]), atol=1e-5)
     assert not np.allclose(heat, heat_maps(model, images[:2].numpy(), classes=[1, 2]), atol=0.01)

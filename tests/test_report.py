@@ -119,7 +119,7 @@ def test_surest_mistake_comes_first(tmp_path, digits):
         outputs[index, (targets[index] + 1) % 10] = logit
     text = report(tmp_path, predictor, splits, outputs, targets)
     assert re.findall(r"test sample (\d+)", text) == ["7", "5"]
-    assert f"true <b>{targets[7]}</b><br>predicted <b>{(targets[7] + 1) % 10}</b>, 99.9%" in text
+    assert f"true <b>{targets[7]}</b><br>predicted <b>{(targets[7] + 1) % 10}</b><br>probability <b>99.9%</b>" in text
     assert "198 of 200 test samples are right (99.0%)" in text
 
 

@@ -674,7 +674,7 @@ def test_auroc_does_not_depend_on_the_batches():
 
 
 def test_two_logits_are_logistic_regression():
-    task = create_task(DataSpec("made", "classification", {}, 2))
+    task = create_task(DataSpec("made", "classification", {}, 2, class_names="ab"))
     output, target = torch.randn(20, 2), torch.randint(2, (20,))
     logit = output[:, 1] - output[:, 0]
     expected = torch.nn.functional.binary_cross_entropy_with_logits(logit, target.float())
@@ -882,7 +882,7 @@ def test_what_a_batch_costs_counts_every_pass(config, more, expected):
     told, splits = config("model=cnn/tiny", "data.batch_size=64", *more), zoo.load_data("mnist5k")
     module = create_module(spec=splits.spec.to_json(), **{key: told[key] for key in ("model", "task", "optim")})
     if teacher := told["distill"]["teacher"]:
-        module.distillation = Distillation(splits.spec, zoo.load(teacher).model, weight=0.5, temperature=1.0)
+        module.distillation = Distillation(module.task, zoo.load(teacher).model, weight=0.5, temperature=1.0)
     image = {"image": torch.zeros(1, 1, 28, 28, dtype=torch.uint8)}
     each = (multiply_adds(model, **image) for model in (module.model, zoo.load("cnn/fast.mnist").model))
     assert batch_work(module, ZooDataModule(splits, batch_size=64)) == 64 * expected(*each)

@@ -58,6 +58,7 @@ from zoo.inference.weights_file import finetune as load_into
 from zoo.inference.weights_file import save_file
 from zoo.models.model import Model
 from zoo.report.page import write_report
+from zoo.tasks import Task
 
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy", "scikit-learn")
 REQUIRED = ("model", "data", "optim", "trainer")
@@ -322,7 +323,7 @@ def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:
             rank_zero_print(f"weights from {config['finetune']}" + (f", but new: {', '.join(left)}" if left else ""))
     if len(models) > 1:
         modules[0].stack(models)
-    modules[0].distillation = _distillation(splits, config["data"], **config["distill"])
+    modules[0].distillation = _distillation(modules[0].task, splits, config["data"], **config["distill"])
     return modules[0]
 
 
@@ -334,14 +335,14 @@ def _load(weights: str, splits: Splits, data: Mapping[str, Any]) -> Predictor:
 
 
 def _distillation(
-    splits: Splits, data: Mapping[str, Any], teacher: str | None, **options: float
+    task: Task, splits: Splits, data: Mapping[str, Any], teacher: str | None, **options: float
 ) -> Distillation | None:
     """What a training learns from a pretrained file, if it is to."""
     if teacher is None:
         return None
     trained = _load(teacher, splits, data)
     check_same_kind(trained.spec, splits.spec)
-    return Distillation(splits.spec, trained.model, **options)
+    return Distillation(task, trained.model, **options)
 
 
 def _choose(run: Run, keep: str, module: ZooModule, trainer: L.Trainer) -> Sequence[int]:
@@ -378,7 +379,7 @@ def _release(run: Run, fitted: Fitted, index: int) -> dict[str, Any]:
     save_file(run.weights, model, card)
     predictor = load(run.weights).to(trainer.strategy.root_device)
     val, _, _ = evaluate(predictor, splits.val, kept=0)
-    test, outputs, targets = evaluate(predictor, splits.test, kept=predictor.task.kept)
+    test, outputs, targets = evaluate(predictor, splits.test, kept=predictor.task.n_reported)
     card |= {"metrics": {"val": val, "test": test}}
     save_file(run.weights, model, card)
     metrics = {

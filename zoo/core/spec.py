@@ -89,10 +89,10 @@ class DataSpec:
         name: the data set's registry name.
         task: the registry name of the task, such as "classification".
         inputs: the tensors of a batch; the keys are parameter names of the model's `forward`.
-        n_outputs: classes, or regressed values, per sample.
+        n_outputs: numbers that a model gives per sample or step, such as a logit for each class.
         target: shape and type of one target; None in the shape is a target for each step of a sequence.
         target_name: what is predicted, with its unit if it has one.
-        class_names: the classes in the order of the model's outputs.
+        class_names: of the classes or labels that the outputs stand for, in their order; empty where they are values.
         columns: a table's columns, or a series' channels, in the order of the input; a plain name is a numeric one.
         reading: what turns raw input into the tensors of a batch, beside what the inputs say: options of their
             `zoo.data.readers`, such as the alphabet of text or the rate of sound.
@@ -167,14 +167,13 @@ def _rules(spec: DataSpec) -> dict[str, bool]:
     """What holds of every spec, and whether it does of this one."""
     texts = [spec.name, spec.task, spec.target_name, spec.licence, spec.source, *spec.inputs]
     names = spec.class_names if isinstance(spec.class_names, list | tuple) else [None]
-    n_names = spec.n_outputs if spec.target.dtype == "int64" else 0
     return {
         "its name, task and source in text": all(map(_is_text, texts)),
         "its inputs' shapes and types": bool(spec.inputs) and all(map(_is_input, (*spec.inputs.values(), spec.target))),
         "its inputs' axes by name": all(len(one.axes) == len(one.shape) for one in spec.inputs.values()),
         "how many outputs there are": _is_size(spec.n_outputs) and spec.n_outputs > 0,
         "a class for each sample or step, or as many values as outputs": _is_target(spec.target, spec.n_outputs),
-        "a name for each class": len(names) == n_names and all(map(_is_text, names)),
+        "a name for each output, or none": len(names) in (0, spec.n_outputs) and all(map(_is_text, names)),
         "each column's name, kind, categories and range": all(map(_is_column, spec.columns)),
         "its reading by name": isinstance(spec.reading, Mapping),
     }

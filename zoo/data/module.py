@@ -112,12 +112,12 @@ class ZooDataModule(L.LightningDataModule):
     def steps(self, group: Batch, number: int) -> Iterator[Batch]:
         """The batches of the epoch's group `number`, each augmented, its step's generators seeded, when its turn
         comes."""
-        epoch, n_outputs = self._trainer.current_epoch, self.splits.spec.n_outputs
+        epoch, module = self._trainer.current_epoch, cast(Any, self._trainer.lightning_module)
         first = epoch * self.batches.n_batches + number * self.at_once
         rank, device = self._trainer.global_rank, group["target"].device
         for step, batch in enumerate(self.batches.parts(group, number), first):
             seed_step(device, mix(*self.seeds, step, rank))
-            yield augment(batch, self.augmentations, epoch=epoch, n_outputs=n_outputs)
+            yield augment(batch, self.augmentations, epoch=epoch, mixable=module.task.mixable)
 
     def state_dict(self) -> dict[str, Any]:
         """The size of a group, in which a checkpoint's position in the epoch is counted."""

@@ -9,8 +9,9 @@ from zoo.core.errors import UserError
 from zoo.data.module import what_decides
 from zoo.inference.evaluation import measure
 from zoo.inference.provenance import data_of
-from zoo.inference.weights_file import has_classes, load_file, save_file
+from zoo.inference.weights_file import load_file, save_file
 from zoo.models.ensemble import Ensemble
+from zoo.tasks import create_task
 
 KEPT = ("model", "spec", "config", "fingerprints", "precision", "device", "hardware", "versions")
 
@@ -46,7 +47,7 @@ def ensemble(weights: Sequence[Path], output: Path) -> dict[str, Any]:
                 "the models of an ensemble are trained on the same split, or some would know what it is measured on; "
                 f"{path} has other data, or other settings of them, than {weights[0]}"
             )
-    model = Ensemble([member for member, _, _ in loaded], classes=has_classes(spec))  # type: ignore[misc]
+    model = Ensemble([member for member, _, _ in loaded], combine=create_task(spec).combine)  # type: ignore[misc]
     card: dict[str, Any] = {key: first[key] for key in KEPT if key in first}
     card |= {
         "members": len(loaded),

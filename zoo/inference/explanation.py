@@ -130,7 +130,7 @@ def glowing(images: Tensor, heat: Tensor) -> Tensor:
 
 def convolutions(predictor: Predictor) -> list[nn.Module]:
     """The layers that convolve images, in order; none of a model that does not classify images."""
-    if "image" not in predictor.spec.inputs or not predictor.spec.class_names:
+    if "image" not in predictor.spec.inputs or not predictor.task.has_classes:
         return []
     return [layer for layer in predictor.model.modules() if _convolves(layer)]
 

@@ -61,12 +61,8 @@ class Predictor:
     def predict_proba(self, raw: Any) -> np.ndarray:
         """Probabilities of the classes in the order of `spec.class_names`: (n_classes,), or (n, n_classes); of a
         language model, for what follows each text."""
-        if not self.spec.class_names:
-            raise UserError(f"predict_proba needs classes; this model predicts {self.spec.target_name}: use predict")
         batch, single = self.read(raw)
-        logits = self.outputs(batch).float()
-        logits = logits[:, -1] if logits.dim() == 3 else logits
-        probabilities = logits.softmax(1).cpu().numpy()
+        probabilities = self.task.probabilities(self.outputs(batch)).cpu().numpy()
         return probabilities[0] if single else probabilities
 
     def features(self, raw: Any) -> np.ndarray:
@@ -89,24 +85,18 @@ class Predictor:
         """
         from zoo.data.sequences.inputs.padding import encode_text
 
-        if self.spec.task != "language_modelling":
+        if not self.task.generates:
             raise UserError(f"generate needs a language model; this model does {self.spec.task}: use predict")
         if not prompt or temperature <= 0 or n < 0:
             rule = "the prompt is not empty, the temperature above 0 and n at least 0"
             raise UserError(f"{rule}; got {prompt!r}, {temperature} and {n}")
-        generator = torch.Generator(self.device).manual_seed(seed)
-        tokens, state = encode_text(self.spec.reading["alphabet"], prompt)[None], None  # (1, time)
+        tokens = encode_text(self.spec.reading["alphabet"], prompt)[None]  # (1, time)
         if n_strange := int((tokens == 0).sum()):
             echo(f"{n_strange:,} of {len(prompt):,} characters of the prompt were not in training's text")
-        tokens = tokens.to(self.device)
-        written = ""
         with torch.inference_mode():
-            for _ in range(n):
-                logits, state = self.model.carry(state, tokens=tokens)
-                probabilities = (logits[:, -1, 1:].float() / temperature).softmax(1)  # (1, characters)
-                tokens = torch.multinomial(probabilities, 1, generator=generator) + 1
-                written += self.spec.class_names[int(tokens)]
-        return written
+            return self.task.write(
+                lambda step, state: self.model.carry(state, tokens=step), tokens.to(self.device), n, temperature, seed
+            )
 
     def answers(self, raw: Any) -> dict[str, list[Any]]:
         """The answers as the columns of a table, with the names of the samples where they have some, and the

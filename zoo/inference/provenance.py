@@ -17,7 +17,7 @@ from zoo.data.module import what_decides
 from zoo.data.splits import Split, Splits
 from zoo.inference.predictor import Predictor
 from zoo.inference.pretrained import list_pretrained
-from zoo.tasks import create_task
+from zoo.tasks import TASKS
 
 
 def held_out(splits: Splits, seen: SplitHashes) -> Splits:
@@ -32,7 +32,7 @@ def held_out(splits: Splits, seen: SplitHashes) -> Splits:
 
 def _less(splits: Splits, name: str, seen: np.ndarray) -> Split:
     split: Any = getattr(splits, name)
-    if create_task(splits.spec).stream or sample_hashes(split) is None:
+    if TASKS.get(splits.spec.task).stream or sample_hashes(split) is None:
         raise UserError(
             f"which parts of {splits.spec.name} the training saw cannot be told now; take other data, or train anew"
         )

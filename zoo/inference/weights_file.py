@@ -54,24 +54,21 @@ def load_file(path: Path) -> tuple["Trained", Any, dict[str, Any]]:
     from zoo.core.spec import DataSpec
     from zoo.models import create_model
     from zoo.models.ensemble import Ensemble
+    from zoo.tasks import create_task
 
     tensors, header = read_tensors(path)
     try:
         spec = DataSpec.from_json(header["spec"])
+        task = create_task(spec)
         with _no_larger_than(tensors):
             members = [create_model(**header["model"], spec=spec) for _ in range(header.get("members", 1))]
-        model = members[0] if len(members) == 1 else Ensemble(members, classes=has_classes(spec))
+        model = members[0] if len(members) == 1 else Ensemble(members, combine=task.combine)
     except (KeyError, UserError) as error:
         raise UserError(f"{path} says of no model how to build it: {error}") from error
     except Exception as error:  # choices of any kind, in constructors of any kind
         raise UserError(f"{path} has choices that its model does not take: {type(error).__name__}: {error}") from error
     _load_state(model, tensors, path)
     return model, spec, header
-
-
-def has_classes(spec: "DataSpec") -> bool:
-    """Whether a model's outputs are logits of classes, rather than values."""
-    return spec.target.dtype == "int64"
 
 
 @contextlib.contextmanager

@@ -1,7 +1,6 @@
 """Several models that answer together."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -12,19 +11,19 @@ from zoo.models.model import Model
 
 
 class Ensemble(nn.Module):
-    """Models of one spec, whose answer is the mean of theirs: of the class probabilities, or of the values.
+    """Models of one spec, whose outputs are combined into one.
 
     Args:
         members: trained on the same data.
-        classes: whether their outputs are logits, (batch, n_classes); else values in the target's units.
+        combine: maps their outputs in the target's units (n_members, batch, ...) to one output (batch, ...).
     """
 
     n_models = 1
     members: Any  # a ModuleList of Models
 
-    def __init__(self, members: Sequence[Model], *, classes: bool):
+    def __init__(self, members: Sequence[Model], *, combine: Callable[[Tensor], Tensor]):
         super().__init__()
-        self.members, self.classes = nn.ModuleList(members), classes
+        self.members, self.combine = nn.ModuleList(members), combine
 
     @property
     def preprocess(self) -> Preprocess:
@@ -32,7 +31,7 @@ class Ensemble(nn.Module):
         return self.members[0].preprocess
 
     def forward(self, **inputs: Tensor) -> Tensor:
-        """Logarithms of the mean probabilities (batch, n_classes), or mean values (batch, *target's shape)."""
+        """The combined output in the target's units, (batch, ...)."""
         return self.preprocess.restore(self.carry(None, **inputs)[0])
 
     def scaled(self, **inputs: Tensor) -> Tensor:
@@ -44,16 +43,12 @@ class Ensemble(nn.Module):
         states = [None] * len(self.members) if state is None else state
         answers = [member.carry(one, **inputs) for member, one in zip(self.members, states, strict=True)]
         outputs = [member.preprocess.restore(output) for member, (output, _) in zip(self.members, answers, strict=True)]
-        return self._mean(torch.stack(outputs)), [one for _, one in answers]
+        combined = self.combine(torch.stack(outputs))
+        return self.preprocess.scale_target(combined), [one for _, one in answers]
 
     def features(self, **inputs: Tensor) -> Tensor:
         """The members' features side by side, (batch, n_members * d_features)."""
         return torch.cat([member.features(**inputs) for member in self.members], dim=-1)
-
-    def _mean(self, outputs: Tensor) -> Tensor:
-        if self.classes:
-            return outputs.float().log_softmax(-1).logsumexp(0) - math.log(len(outputs))
-        return self.preprocess.scale_target(outputs.mean(0))
 
 
 Trained = Model | Ensemble

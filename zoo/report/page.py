@@ -18,26 +18,11 @@ from zoo.data import DATA
 from zoo.data.splits import Splits
 from zoo.inference.predictor import Predictor
 from zoo.report.charts import Points, curves, table
-from zoo.report.sections import FINDINGS
+from zoo.report.sections import Sections, first_layer
 from zoo.report.text import facts, measured
-from zoo.tasks.base import TASKS
+from zoo.tasks import Task
 
 Values = Mapping[str, Any]
-
-MEANINGS = {
-    "loss": "what training lowers, here without label smoothing and class weights",
-    "accuracy": "share of right answers",
-    "f1": "harmonic mean of precision and recall, averaged over the classes",
-    "auroc": "chance that a sample of a class ranks above one of another class; 0.5 is guessing",
-    "mse_scaled": "mean squared error of values standardised by the training split, as the literature gives it",
-    "mae_scaled": "mean absolute error of values standardised by the training split",
-    "mse": "mean squared error, in the series' own units",
-    "nats": "cross entropy of the next character; e to its power is how many characters it wavers between",
-    "bits": "cross entropy of the next character in bits: what the model would compress the text to",
-    "rmse": "root mean squared error, in the target's units; large errors weigh most",
-    "mae": "mean absolute error, in the target's units",
-    "r2": "share of the target's variance that is explained; 0 is answering the mean, 1 is perfect",
-}
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -91,21 +76,23 @@ def write_report(
         splits: the data; samples of the test split are shown.
         metrics: what metrics.json will hold.
         predictor: the trained model.
-        outputs: on the test split, logits (n, n_classes) or values in the target's units (n, n_outputs).
-        targets: classes (n,) or values (n, n_outputs).
+        outputs: of the first `Task.n_reported` test samples, in the target's units (n, ...).
+        targets: of the same samples, (n, ...).
     """
-    task = splits.spec.task
+    task, test_split = predictor.task, Sections(predictor, splits)
+    task.report(test_split, outputs, targets)
     sections = (
-        _results(splits, metrics),
-        _learning(_history(run.history), predictor.task.score, metrics["epoch"]),
-        FINDINGS.get(task)(predictor, splits, outputs, targets) if task in FINDINGS.names() else "",
-        _usage(config, splits),
+        _results(splits, metrics, task),
+        _learning(_history(run.history), task.score, metrics["epoch"]),
+        str(test_split),
+        first_layer(predictor),
+        _usage(config, splits, task),
     )
     title = escape(f"{config['model']['name']} on {splits.spec.name}")
-    write_text(run.report, PAGE.format(title=title, body="\n".join(sections)))
+    write_text(run.report, PAGE.format(title=title, body="\n".join(filter(None, sections))))
 
 
-def _results(splits: Splits, metrics: Values) -> str:
+def _results(splits: Splits, metrics: Values, task: Task) -> str:
     header, *rows = measured(metrics)
     sizes = [f"{len(split):,}" for split in (splits.train, splits.val, splits.test)]  # type: ignore[arg-type]
     known = {
@@ -116,7 +103,7 @@ def _results(splits: Splits, metrics: Values) -> str:
     listed = "".join(f"<dt>{name}<dd>{escape(fact)}" for name, fact in known.items())
     return f"""<h2>Results</h2>
 <p>The test split was read once, after training: quote its column.</p>
-{table((*header, ""), [(*row, MEANINGS.get(row[0], "")) for row in rows])}<dl>{listed}</dl>"""
+{table((*header, ""), [(*row, task.meanings.get(row[0], "")) for row in rows])}<dl>{listed}</dl>"""
 
 
 def _history(path: Path) -> dict[str, Points]:
@@ -145,7 +132,7 @@ the mean over an epoch, with the config's dropout and augmentation, so it may li
 marks the epoch whose weights were kept.</p><div class="grid">{drawn}</div>"""
 
 
-def _usage(config: Values, splits: Splits) -> str:
+def _usage(config: Values, splits: Splits, task: Task) -> str:
     data = config["data"]
     registered = data.get("reader", data["name"])
     defaults = inspect.signature(DATA.get(registered)).parameters
@@ -161,8 +148,7 @@ def _usage(config: Values, splits: Splits) -> str:
         f"from pathlib import Path\n\nimport zoo\nfrom zoo.core.safe_yaml import read_yaml\n\n{add}"
         "config = read_yaml(Path('config.yaml'))\nzoo.train(config | {'resume': None}, 'again')"
     )
-    call = TASKS.get(splits.spec.task).call
-    load = f"import zoo\n\n{add}model = zoo.load('model.safetensors')\n{call}  # {name}: {shape}, {raw.dtype}"
+    load = f"import zoo\n\n{add}model = zoo.load('model.safetensors')\n{task.call}  # {name}: {shape}, {raw.dtype}"
     return f"""<h2>Use it</h2><p>In the folder of this report. The file holds the preprocessing too, so it takes raw
 input:</p>{_code(load)}
 <h2>Repeat it</h2><p>With the defaults of this model and data:</p>{_code(command)}

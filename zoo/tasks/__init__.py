@@ -1,4 +1,4 @@
-"""What is learnt: one task a file, with its loss, metrics and answers."""
+"""Tasks: what a model learns, one a file, with its loss, metrics, answers and panel of the report."""
 
 from typing import Any
 
@@ -6,14 +6,22 @@ from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import DataSpec
 from zoo.tasks.base import TASKS, Task
 
+__all__ = ["TASKS", "Task", "create_task"]
+
 
 def create_task(spec: DataSpec, **options: Any) -> Task:
-    """The task of a data set. Options that are None keep the task's default; others must be the task's own."""
+    """The task of a data set. Options that are None keep the task's default; others must be the task's own.
+
+    Raises:
+        UserError: for an unknown task or option, or a spec that breaks a rule of the task.
+    """
     task = TASKS.get(spec.task)
-    found = "float32" if spec.target.is_floating else spec.target.dtype, len(spec.target.shape)
-    if found != task.target:
-        raise UserError("task {} has targets of type {} and {} axes; data {} has {} and {}".format(
-            spec.task, *task.target, spec.name, *found))  # fmt: skip
+    for rule, holds in task.rules(spec).items():
+        if not holds:
+            raise UserError(
+                f"task {spec.task} has {rule}; data {spec.name} has targets of type {spec.target.dtype} and "
+                f"{len(spec.target.shape)} axes, {spec.n_outputs} outputs and {len(spec.class_names)} names of classes"
+            )
     given = {name: value for name, value in options.items() if value is not None}
     known = task.__init__.__annotations__
     for name in given:

@@ -1,17 +1,23 @@
-"""The base of all tasks."""
+"""The base class of all tasks: everything that depends on what a model's outputs mean.
+
+A task is one file of this folder, or of a folder of the user's own (`zoo.add_path`), with a class below a line
+`@TASKS.register("name")`. Nothing outside such a file asks what kind of task a model is for.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
+from zoo.core.errors import UserError
 from zoo.core.registry import Registry
 from zoo.core.spec import DataSpec
 
 if TYPE_CHECKING:
-    from torchmetrics import MetricCollection
+    from torchmetrics import Metric, MetricCollection
 
+    from zoo.tasks.page import Page
 
 TASKS: Registry[type["Task"]] = Registry("task", "TASKS", Path(__file__).parent)
 Scale = Callable[[Tensor], Tensor]
@@ -19,46 +25,114 @@ SAMPLE = "sample"  # the first column of a table of answers
 
 
 class Task:
-    """Base of all tasks. `score` names the metric to show first; `score_mode` says which way is better; `kept` is how
-    many of a split's outputs a report shows, None for all; `call` is how a loaded model is asked;
-    `stream` says whether an evaluation reads a split as one stream, from its start to its end; `weighted` whether
-    samples weigh unlike in the mean loss; `target` is the type of a target and the number of its axes."""
+    """Base of all tasks.
 
-    target: tuple[str, int]
-    score: str
-    score_mode: str
-    kept: int | None = None
-    call = "model.predict(raw)"
-    stream = False
-    weighted = False
+    "Outputs" are in the target's own units (or logits), (batch, ...); "on the network's scale" they are standardised.
+
+    Attributes:
+        target: dtype and number of axes of one target, such as ("int64", 0).
+        has_classes: whether each output is a class or label with a name in `spec.class_names`.
+        score: the metric to show first; `score_mode` is "max" or "min", whichever is better.
+        meanings: what the loss and each metric mean, in words, for the report.
+        n_reported: outputs of the test split that `report` needs; None for all.
+        stream: whether a split is one stream, read in order with the model's state carried from batch to batch.
+        weighted: whether samples have different weights in the mean loss.
+        generates: whether a model of this task writes text of its own, see `write`.
+        call: how a loaded model is called, as Python code for the report.
+    """
+
+    target: ClassVar[tuple[str, int]]
+    has_classes: ClassVar[bool] = False
+    score: ClassVar[str]
+    score_mode: ClassVar[str]
+    meanings: ClassVar[Mapping[str, str]] = {}
+    n_reported: ClassVar[int | None] = None
+    stream: ClassVar[bool] = False
+    generates: ClassVar[bool] = False
+    call: ClassVar[str] = "model.predict(raw)"
+    weighted: bool = False
 
     def __init__(self, spec: DataSpec):
         self.spec = spec
+
+    @classmethod
+    def rules(cls, spec: DataSpec) -> dict[str, bool]:
+        """What holds of every spec of this task, in words, and whether it holds of `spec`."""
+        found = "float32" if spec.target.is_floating else spec.target.dtype, len(spec.target.shape)
+        return {
+            "targets of type {} and {} axes".format(*cls.target): found == cls.target,
+            "a name for each class": len(spec.class_names) == (spec.n_outputs if cls.has_classes else 0),
+        }
+
+    # -- training
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Mean loss over the batch, a scalar, from outputs and targets on the network's scale."""
         raise NotImplementedError
 
+    def count(self, target: Tensor) -> Tensor | int:
+        """Number of targets that the batch's mean loss is a mean over, or the sum of their weights."""
+        return len(target)
+
+    def mixable(self, target: Tensor) -> Tensor:
+        """Targets as floating numbers that augmentations such as mixup may average; `loss` takes them too."""
+        return target
+
+    def distance(self, temperature: float) -> Callable[[Tensor, Tensor], Tensor]:
+        """The distance of a student's outputs from its teacher's, both on the network's scale: a function of the two
+        that gives the mean over the batch, a scalar. `temperature` divides logits."""
+        raise UserError(f"distill.teacher is not for {self.spec.task}, which data={self.spec.name} is")
+
+    # -- metrics
+
     def metrics(self) -> "MetricCollection":
-        """Fresh metrics, to be filled by `measure`."""
+        """New metrics, to be updated by `measure`."""
+        from zoo.tasks.metrics import collect
+
+        return collect(self.default_metrics())
+
+    def default_metrics(self) -> "dict[str, Metric]":
+        """New metrics by name, each giving a scalar."""
         raise NotImplementedError
 
     def measure(self, metrics: "MetricCollection", output: Tensor, target: Tensor, scale: Scale) -> None:
-        """Take a batch into `metrics`: outputs and targets in the target's own units, and the map from those to the
-        scale the loss is computed on."""
+        """Update `metrics` with a batch of outputs and targets, both in the target's units; `scale` standardises."""
         metrics.update(output, target)
 
-    def count(self, target: Tensor) -> Tensor | int:
-        """How many answers a batch's mean loss is the mean of, or what they weigh together."""
-        return len(target)
+    # -- answers
 
     def decode(self, output: Tensor) -> list[Any]:
-        """One readable answer a row: a class name, or a number in the target's units."""
+        """One readable answer a sample: a class name, or a number in the target's units."""
         raise NotImplementedError
 
     def tabulate(self, output: Tensor) -> dict[str, list[Any]]:
-        """The answers as columns of a table."""
+        """The answers as columns of a table, by heading."""
         return {"prediction": self.decode(output)}
+
+    def probabilities(self, output: Tensor) -> Tensor:
+        """Probability of each class or label, (batch, n_outputs), in the order of `spec.class_names`."""
+        raise UserError(f"predict_proba needs classes; this model predicts {self.spec.target_name}: use predict")
+
+    def combine(self, outputs: Tensor) -> Tensor:
+        """The output (batch, ...) of an ensemble, from its members' (n_members, batch, ...)."""
+        return outputs.mean(0)
+
+    def write(
+        self, carry: Callable[[Tensor, Any], tuple[Tensor, Any]], tokens: Tensor, n: int, temperature: float, seed: int
+    ) -> str:
+        """Text that the model writes after `tokens` (1, time), where the task `generates`; see `LanguageModelling`."""
+        raise NotImplementedError
+
+    # -- the report
+
+    def report(self, page: "Page", output: Tensor, target: Tensor) -> None:
+        """Add sections on the test split to a report.
+
+        Args:
+            page: offers headings, text, charts and samples, see `zoo.tasks.page`.
+            output: of the first `n_reported` test samples, on the CPU.
+            target: of the same samples, as the data set gives them.
+        """
 
 
 def beside(

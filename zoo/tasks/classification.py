@@ -1,8 +1,8 @@
 """Classification: one of several classes."""
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -12,9 +12,14 @@ from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
 
 if TYPE_CHECKING:
-    from torchmetrics import MetricCollection
+    from torchmetrics import Metric
+
+    from zoo.tasks.page import Page
 
 from zoo.tasks.base import TASKS, Task, beside
+
+N_MISTAKES = 12  # drawn in a report
+N_CONFUSIONS = 10  # listed in a report
 
 
 @TASKS.register("classification")
@@ -29,52 +34,75 @@ class Classification(Task):
     """
 
     target = "int64", 0
+    has_classes = True
     score, score_mode = "accuracy", "max"
+    meanings: ClassVar[Mapping[str, str]] = {
+        "loss": "what training lowers, here without label smoothing and class weights",
+        "accuracy": "share of right answers",
+        "f1": "harmonic mean of precision and recall, averaged over the classes",
+        "auroc": "chance that a sample of a class ranks above one of another class; 0.5 is guessing",
+    }
 
     def __init__(
         self, spec: DataSpec, label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None
     ) -> None:
         super().__init__(spec)
-        if not 0 <= label_smoothing < 1:
-            raise UserError(f"task.label_smoothing is at least 0 and below 1; got {label_smoothing}")
-        if class_weights is not None and len(class_weights) != spec.n_outputs:
-            raise UserError(
-                f"task.class_weights has one weight for each of {spec.n_outputs} classes; got {class_weights}"
-            )
-        if class_weights is not None and not (
-            any(class_weights) and all(0 <= weight < math.inf for weight in class_weights)
-        ):
-            raise UserError(f"task.class_weights are at least 0, and not all 0; got {class_weights}")
+        check_smoothing(label_smoothing)
         self.label_smoothing, self.weighted = label_smoothing, class_weights is not None
-        self.class_weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
+        self.class_weights = None if class_weights is None else weight_per_class(class_weights, spec.n_outputs)
+
+    # -- training
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Cross entropy, in nats, of logits (batch, n_classes) and classes (batch,), or shares of each class (batch,
-        n_classes). A sample, or its share of a class, weighs what its own class does, smoothed or not."""
+        n_classes). A sample, or its share of a class, has the weight of its own class, smoothed or not."""
         smoothing = self.label_smoothing
         if self.class_weights is None:
             return F.cross_entropy(output.float(), target, label_smoothing=smoothing)
         weights = self._weights(target)
         smoothed = weights.lerp(weights.mean(1, keepdim=True), smoothing)
         total = F.cross_entropy(output.float(), smoothed, reduction="sum")
-        return total / weights.sum().clamp_min(torch.finfo(torch.float32).tiny)  # a batch may weigh nothing
+        return total / weights.sum().clamp_min(torch.finfo(torch.float32).tiny)  # all weights may be 0
 
     def count(self, target: Tensor) -> Tensor | int:
-        """The samples, or the sum of their weights."""
+        """The number of samples, or the sum of their weights."""
         return len(target) if self.class_weights is None else self._weights(target).sum()
 
+    def mixable(self, target: Tensor) -> Tensor:
+        """Shares of each class, (batch, n_classes), from classes (batch,) or such shares."""
+        return target if target.is_floating_point() else F.one_hot(target, self.spec.n_outputs).float()
+
     def _weights(self, target: Tensor) -> Tensor:
-        """What samples weigh for each class (batch, n_classes): their share of it times its weight."""
+        """Weight of each sample for each class (batch, n_classes): its share of the class times the class's weight."""
         shares = target if target.is_floating_point() else F.one_hot(target, self.spec.n_outputs)
         assert self.class_weights is not None
         self.class_weights = self.class_weights.to(target.device)
         return shares * self.class_weights
 
-    def metrics(self) -> "MetricCollection":
-        """See `zoo.tasks.metrics.classification`."""
-        from zoo.tasks import metrics
+    def distance(self, temperature: float) -> Callable[[Tensor, Tensor], Tensor]:
+        """Kullback-Leibler divergence of the class probabilities (G. Hinton, O. Vinyals, J. Dean, arXiv 1503.02531,
+        section 2)."""
 
-        return metrics.classification(self.spec.n_outputs)
+        def divergence(student: Tensor, teacher: Tensor) -> Tensor:
+            ours, theirs = ((logits / temperature).log_softmax(1) for logits in (student, teacher))
+            return F.kl_div(ours, theirs, log_target=True, reduction="batchmean") * temperature**2
+
+        return divergence
+
+    # -- metrics and answers
+
+    def default_metrics(self) -> "dict[str, Metric]":
+        """Accuracy, macro-averaged F1, and the area under the ROC curve, one class against the rest."""
+        from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+        from zoo.tasks.metrics import AUROC
+
+        n = self.spec.n_outputs
+        return {
+            "accuracy": MulticlassAccuracy(n, average="micro"),
+            "f1": MulticlassF1Score(n, average="macro"),
+            "auroc": AUROC(n, average="none"),
+        }
 
     def decode(self, output: Tensor) -> list[Any]:
         """The likeliest class's name for each row of logits."""
@@ -82,5 +110,66 @@ class Classification(Task):
 
     def tabulate(self, output: Tensor) -> dict[str, list[Any]]:
         """The answer, and the probability of each class."""
-        shares = output.float().softmax(1).T.tolist()  # (n_classes, n)
-        return beside(super().tabulate(output), "probability of", self.spec.class_names, shares)
+        columns = self.probabilities(output).T.tolist()  # (n_classes, n)
+        return beside(super().tabulate(output), "probability of", self.spec.class_names, columns)
+
+    def probabilities(self, output: Tensor) -> Tensor:
+        """The softmax of logits (batch, n_classes)."""
+        return output.float().softmax(1)
+
+    def combine(self, outputs: Tensor) -> Tensor:
+        """Logarithms of the members' mean probabilities, (batch, n_classes)."""
+        return log_mean_softmax(outputs)
+
+    # -- the report
+
+    def report(self, page: "Page", output: Tensor, target: Tensor) -> None:
+        """The confusion matrix, the most frequent confusions, and the wrong answers of the highest probability."""
+        names, n = self.spec.class_names, len(target)
+        probability, predicted = self.probabilities(output).max(1)
+        wrong = (predicted != target).nonzero().squeeze(1)
+        counts = torch.bincount(target * len(names) + predicted, minlength=len(names) ** 2).view(len(names), -1)
+        n_right, n_commonest = n - len(wrong), int(counts.sum(1).max())
+        text = (
+            f"{n_right:,} of {n:,} test samples are right ({n_right / n:.1%}); always answering the commonest class "
+            f"would be right for {n_commonest:,} ({n_commonest / n:.1%}). A row is a true class, a column what the "
+            "model answered: right answers lie on the blue diagonal, mistakes are orange, and the shade grows with the "
+            "share of the row."
+        )
+        page.section("Confusion matrix", text, page.confusion(counts, names), _confusions(page, counts, names))
+        surest = wrong[probability[wrong].argsort(descending=True)]
+        parts = target, predicted, probability
+        captions = [
+            {"true": names[true], "predicted": names[answer], "probability": f"{min(share, 0.999):.1%}"}
+            for true, answer, share in zip(*(part[surest[:N_MISTAKES]].tolist() for part in parts), strict=True)
+        ]
+        page.samples("Surest mistakes", surest, captions, "wrong answers that the model was surest of")
+
+
+def _confusions(page: "Page", counts: Tensor, names: Sequence[str]) -> str:
+    """A table of the most frequent confusions, empty without any."""
+    mistakes = (counts - counts.diag().diag()).flatten()
+    order = mistakes.argsort(descending=True, stable=True)[:N_CONFUSIONS].tolist()
+    pairs = [divmod(index, len(names)) for index in order if mistakes[index]]
+    rows = [(names[i], names[j], f"{counts[i, j]} of {counts[i].sum()}") for i, j in pairs]
+    return page.table(("true", "predicted", "samples"), rows) if rows else ""
+
+
+def log_mean_softmax(outputs: Tensor) -> Tensor:
+    """Logarithms of mean probabilities (..., n_classes), from logits (n_models, ..., n_classes)."""
+    return outputs.float().log_softmax(-1).logsumexp(0) - math.log(len(outputs))
+
+
+def check_smoothing(label_smoothing: float) -> None:
+    """Raise UserError unless this is a share below 1."""
+    if not 0 <= label_smoothing < 1:
+        raise UserError(f"task.label_smoothing is at least 0 and below 1; got {label_smoothing}")
+
+
+def weight_per_class(weights: Sequence[float], n_classes: int, option: str = "class_weights") -> Tensor:
+    """Weights (n_classes,); UserError unless there is one for each class, finite, at least 0 and not all 0."""
+    if len(weights) != n_classes:
+        raise UserError(f"task.{option} has one weight for each of {n_classes} classes; got {weights}")
+    if not (any(weights) and all(0 <= weight < math.inf for weight in weights)):
+        raise UserError(f"task.{option} are at least 0, and not all 0; got {weights}")
+    return torch.tensor(weights, dtype=torch.float32)

@@ -1,15 +1,21 @@
 """Forecasting: the next steps of a series, all at once."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from torchmetrics import MetricCollection
+    from torchmetrics import Metric, MetricCollection
+
+    from zoo.tasks.page import Page
 
 from zoo.tasks.base import TASKS, Scale, beside
 from zoo.tasks.values import Values
+
+N_WINDOWS = 4  # forecasts drawn in a report
+N_CHANNELS = 2  # of each window drawn, the last ones
 
 
 @TASKS.register("forecasting")
@@ -18,30 +24,44 @@ class Forecasting(Values):
     arguments are those of `Values`."""
 
     target = "float32", 2
-    score, score_mode, kept = "mse_scaled", "min", 2000
-    weighted = True  # by how much of their targets was measured
+    score, score_mode, n_reported = "mse_scaled", "min", 2000
+    weighted = True  # by the share of their targets that was measured
+    meanings: ClassVar[Mapping[str, str]] = {
+        **Values.meanings,
+        "mse_scaled": "mean squared error of values standardised by the training split, as the literature gives it",
+        "mae_scaled": "mean absolute error of values standardised by the training split",
+        "mae": "mean absolute error, in the series' own units",
+    }
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """The mean of the chosen error over what was measured; a target that is NaN was not."""
+        """The mean of the chosen error over the targets that are not NaN."""
         measured = ~target.isnan()
-        error = super().loss(output, torch.where(measured, target, output.detach().float()))  # elsewhere it is 0
+        error = super().loss(output, torch.where(measured, target, output.detach().float()))  # 0 where not measured
         return error * (target.numel() / measured.sum().clamp(min=1))
 
     def count(self, target: Tensor) -> Tensor:
-        """The windows, those with gaps in part."""
+        """The number of windows, those with gaps counted in part."""
         return (~target.isnan()).sum() / target[0].numel()
 
     def measure(self, metrics: "MetricCollection", output: Tensor, target: Tensor, scale: Scale) -> None:
-        """Take in what was measured of a batch."""
+        """Update the metrics with the targets that are not NaN."""
         measured = ~target.isnan()
         values = (each[measured] for each in (output, target, scale(output), scale(target)))
         metrics.update(**dict(zip(("preds", "target", "scaled_preds", "scaled_target"), values, strict=True)))
 
-    def metrics(self) -> "MetricCollection":
-        """See `zoo.tasks.metrics.forecasting`."""
-        from zoo.tasks import metrics
+    def default_metrics(self) -> "dict[str, Metric]":
+        """Mean squared and absolute error over all measured targets: `_scaled` of values standardised by the training
+        split, as the literature gives them, and in the series' own units."""
+        from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError
 
-        return metrics.forecasting()
+        from zoo.tasks.metrics import ScaledAbsoluteError, ScaledSquaredError
+
+        return {
+            "mse_scaled": ScaledSquaredError(),
+            "mae_scaled": ScaledAbsoluteError(),
+            "mse": MeanSquaredError(),
+            "mae": MeanAbsoluteError(),
+        }
 
     def decode(self, output: Tensor) -> list[Any]:
         """For each window a list of its steps, each a list of the channels' values."""
@@ -52,3 +72,27 @@ class Forecasting(Values):
         n, horizon, _ = output.shape
         steps = {"step": list(range(1, horizon + 1)) * n}
         return beside(steps, "forecast of", self.spec.column_names, output.flatten(0, 1).T.tolist())
+
+    def report(self, page: "Page", output: Tensor, target: Tensor) -> None:
+        """The error at each step ahead beside that of repeating the last value, and forecasts of single windows."""
+        n, names = len(output), self.spec.column_names
+        seen = page.inputs(n)["sequence"]  # (n, look_back, n_channels)
+        truth, *guesses = map(page.scaled, (target, output, seen[:, -1:].expand_as(target)))  # NaN: not measured
+        errors = [(guess.nan_to_num() - truth).square().nanmean((0, 2)) for guess in guesses]  # each (horizon,)
+        unmeasured = float(truth.isnan().float().mean())
+        gaps = f" {unmeasured:.1%} of what followed was not measured, and does not count." if unmeasured else ""
+        page.section(
+            "Error by step",
+            f"Over the first {n:,} windows of the test split. A model that learnt something lies below the line of "
+            f"repeating the last value, which costs nothing.{gaps}",
+            page.by_step("squared error, standardised", {"model": errors[0], "repeating the last value": errors[1]}),
+        )
+        windows = torch.linspace(0, n - 1, min(N_WINDOWS, n)).long().unique().tolist()
+        channels = range(len(names))[-N_CHANNELS:]
+        page.section(
+            "Forecasts",
+            f"{len(windows)} test windows, evenly spaced, of {' and '.join(names[c] for c in channels)}: what was seen "
+            "up to the dashed line, what followed (dotted), and what the model forecast.",
+            *(page.forecast(names[c], *(part[i, :, c] for part in (seen, target, output)))
+              for i in windows for c in channels),
+        )  # fmt: skip

@@ -1,16 +1,22 @@
 """Language modelling: the next token at each step of a text."""
 
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.core.spec import IGNORE_INDEX
 
 if TYPE_CHECKING:
-    from torchmetrics import MetricCollection
+    from torchmetrics import Metric, MetricCollection
+
+    from zoo.tasks.page import Page
 
 from zoo.tasks.base import TASKS, Scale, Task
+from zoo.tasks.classification import log_mean_softmax
 
 
 @TASKS.register("language_modelling")
@@ -18,29 +24,76 @@ class LanguageModelling(Task):
     """The next token, at each step of a text."""
 
     target = "int64", 1
-    score, score_mode, kept = "nats", "min", 0
+    has_classes = True
+    score, score_mode, n_reported = "nats", "min", 0
     call = 'model.generate("Once upon a time", n=200)'
-    stream = True
+    stream = generates = True
+    meanings: ClassVar[Mapping[str, str]] = {
+        "loss": "what training lowers",
+        "nats": "cross entropy of the next character; e to its power is how many characters it wavers between",
+        "bits": "cross entropy of the next character in bits: what the model would compress the text to",
+        "accuracy": "share of right answers",
+    }
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Cross entropy of logits (batch, time, n_tokens) and tokens (batch, time), in nats a token."""
         return F.cross_entropy(output.float().flatten(0, 1), target.flatten(), ignore_index=IGNORE_INDEX)
 
-    def metrics(self) -> "MetricCollection":
-        """See `zoo.tasks.metrics.language_modelling`."""
-        from zoo.tasks import metrics
+    def count(self, target: Tensor) -> Tensor:
+        """The number of steps that are not padding."""
+        return (target != IGNORE_INDEX).sum()
 
-        return metrics.language_modelling(self.spec.n_outputs)
+    def default_metrics(self) -> "dict[str, Metric]":
+        """Cross entropy in nats and in bits a token, and the share of tokens that were the likeliest."""
+        from torchmetrics.classification import MulticlassAccuracy
+
+        from zoo.tasks.metrics import CrossEntropy
+
+        accuracy = MulticlassAccuracy(self.spec.n_outputs, average="micro")
+        return {"nats": CrossEntropy(), "bits": CrossEntropy(unit=math.log(2)), "accuracy": accuracy}
 
     def measure(self, metrics: "MetricCollection", output: Tensor, target: Tensor, scale: Scale) -> None:
-        """Take in a batch, less its padded steps."""
+        """Update the metrics with the steps that are not padding."""
         valid = target != IGNORE_INDEX
         metrics.update(output[valid], target[valid])
-
-    def count(self, target: Tensor) -> Tensor:
-        """Steps that are not padding."""
-        return (target != IGNORE_INDEX).sum()
 
     def decode(self, output: Tensor) -> list[Any]:
         """The likeliest token after the end of each text."""
         return [self.spec.class_names[index] for index in output[:, -1].argmax(1).tolist()]
+
+    def probabilities(self, output: Tensor) -> Tensor:
+        """Of the token after the end of each text, (batch, n_tokens)."""
+        return output[:, -1].float().softmax(1)
+
+    def combine(self, outputs: Tensor) -> Tensor:
+        """Logarithms of the members' mean probabilities, (batch, time, n_tokens)."""
+        return log_mean_softmax(outputs)
+
+    def write(
+        self, carry: Callable[[Tensor, Any], tuple[Tensor, Any]], tokens: Tensor, n: int, temperature: float, seed: int
+    ) -> str:
+        """Text drawn token after token from the model's own answers.
+
+        Args:
+            carry: maps tokens (1, time) and a state to logits (1, time, n_tokens) and the next state.
+            tokens: the prompt (1, time), on the model's device.
+            n: tokens to write.
+            temperature: divides the logits.
+            seed: of the draws.
+        """
+        generator, state, text = torch.Generator(tokens.device).manual_seed(seed), None, ""
+        for _ in range(n):
+            logits, state = carry(tokens, state)
+            probabilities = (logits[:, -1, 1:].float() / temperature).softmax(1)  # (1, n_tokens - 1); 0 is unknown
+            tokens = torch.multinomial(probabilities, 1, generator=generator) + 1
+            text += self.spec.class_names[int(tokens)]
+        return text
+
+    def report(self, page: "Page", output: Tensor, target: Tensor) -> None:
+        """Text that the model writes."""
+        page.section(
+            "What it writes",
+            "Character after character drawn from the model's own answers. A low temperature keeps to the likeliest "
+            "ones.",
+            *(page.text_block(f"temperature {t}", page.generate(n=400, temperature=t)) for t in (0.5, 1.0)),
+        )

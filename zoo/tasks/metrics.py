@@ -1,6 +1,5 @@
-"""What is measured for each task, as torchmetrics' collections."""
+"""Metrics that torchmetrics lacks, and collections of metrics by name."""
 
-import math
 import warnings
 from collections.abc import Mapping
 
@@ -8,40 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, MulticlassF1Score
+from torchmetrics.classification import MulticlassAUROC
 from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError, R2Score
 from torchmetrics.utilities import dim_zero_cat
 
 
-def classification(n_classes: int) -> MetricCollection:
-    """Accuracy, macro-averaged F1, and the area under the ROC curve, one class against the rest."""
-    return _collect(
-        accuracy=MulticlassAccuracy(n_classes, average="micro"),
-        f1=MulticlassF1Score(n_classes, average="macro"),
-        auroc=AUROC(n_classes, average="none"),
-    )
-
-
-def regression() -> MetricCollection:
-    """Root mean squared error and mean absolute error in the target's units, and R squared."""
-    return _collect(rmse=MeanSquaredError(squared=False), mae=MeanAbsoluteError(), r2=ScaledR2Score())
-
-
-def forecasting() -> MetricCollection:
-    """Mean squared and absolute error over all that was measured: `_scaled` of values standardised by the training
-    split, as the literature gives them, and in the series' own units."""
-    return _collect(
-        mse_scaled=ScaledSquaredError(),
-        mae_scaled=ScaledAbsoluteError(),
-        mse=MeanSquaredError(),
-        mae=MeanAbsoluteError(),
-    )
-
-
-def language_modelling(n_tokens: int) -> MetricCollection:
-    """Cross entropy in nats and in bits a token, and the share of tokens that were the likeliest."""
-    accuracy = MulticlassAccuracy(n_tokens, average="micro")
-    return _collect(nats=CrossEntropy(), bits=CrossEntropy(unit=math.log(2)), accuracy=accuracy)
+def collect(metrics: Mapping[str, Metric]) -> MetricCollection:
+    """Metrics by name that are updated and computed together; states are not shared among them."""
+    return MetricCollection(dict(metrics), compute_groups=False)
 
 
 class AUROC(MulticlassAUROC):
@@ -60,11 +33,6 @@ class AUROC(MulticlassAUROC):
             warnings.simplefilter("ignore")  # of classes without samples, which are left out
             scores = super().compute()
         return scores[ranked].mean() if ranked.any() else torch.full((), torch.nan, device=n.device)
-
-
-def _collect(**metrics: Metric) -> MetricCollection:
-    named: Mapping[str, Metric] = metrics
-    return MetricCollection(dict(named), compute_groups=False)
 
 
 class ScaledSquaredError(MeanSquaredError):

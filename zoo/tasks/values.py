@@ -1,6 +1,7 @@
 """What tasks share whose target is one number or several."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
@@ -21,6 +22,12 @@ class Values(Task):
         loss: "mse" (squared error), "mae" (absolute error) or "huber", on the standardised target.
     """
 
+    meanings: ClassVar[Mapping[str, str]] = {
+        "loss": "what training lowers with task.loss=mse, on standardised values",
+        "mse": "mean squared error, in the series' own units",
+        "mae": "mean absolute error, in the target's units",
+    }
+
     def __init__(self, spec: DataSpec, loss: str = "mse") -> None:
         super().__init__(spec)
         self._loss = LOSSES.get(loss)
@@ -30,6 +37,6 @@ class Values(Task):
         return self._loss(output.float(), target)
 
     def measure(self, metrics: "MetricCollection", output: Tensor, target: Tensor, scale: Scale) -> None:
-        """Take in a batch, in its own units and standardised; each metric takes what it names."""
+        """Update each metric with the arguments that it names: values in the target's units, or standardised ones."""
         output, target = output.contiguous(), target.contiguous()
         metrics.update(preds=output, target=target, scaled_preds=scale(output), scaled_target=scale(target))

@@ -1,47 +1,50 @@
 """Mixing pairs of samples, and their targets with them."""
 
+from collections.abc import Callable
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.data.augment.noise import box
 from zoo.data.augment.registry import AUGMENTATIONS
 from zoo.data.splits import Batch
 
+Mixable = Callable[[Tensor], Tensor]
+
 
 @AUGMENTATIONS.register("mixup")
-def mixup(batch: Batch, *, alpha: float = 0.2, p: float = 1.0, n_outputs: int) -> Batch:
-    """Mix each image with another one of the batch (H. Zhang et al., arXiv 1710.09412). The target becomes a share of
-    each class, (batch, n_classes).
+def mixup(batch: Batch, *, alpha: float = 0.2, p: float = 1.0, mixable: Mixable) -> Batch:
+    """Mix each image with another one of the batch (H. Zhang et al., arXiv 1710.09412). Targets are mixed in
+    the same shares: classes become a share of each, (batch, n_classes).
 
     Args:
-        batch: with `image` (batch, channels, height, width) and classes as `target` (batch,).
+        batch: with `image` (batch, channels, height, width) and a `target`.
         alpha: of the Beta distribution of the shares; 1 has all alike, towards 0 they are close to 0 or 1.
         p: share of images that this is done to.
-        n_outputs: classes.
+        mixable: turns targets into floating numbers, such as the share of each class.
     """
     image = batch["image"].float()
     own = torch.where(_chosen(image, p), _shares(image, alpha), 1.0)
     mixed = image.lerp(image.roll(1, 0), (1 - own)[:, None, None, None])
-    return {**batch, "image": mixed, "target": _mix(batch["target"], own, n_outputs)}
+    return {**batch, "image": mixed, "target": _mix(batch["target"], own, mixable)}
 
 
 @AUGMENTATIONS.register("cutmix")
-def cutmix(batch: Batch, *, alpha: float = 1.0, p: float = 1.0, n_outputs: int) -> Batch:
-    """Put a box of another image of the batch into each one (S. Yun et al., arXiv 1905.04899). The target becomes the
-    share of each class by area, (batch, n_classes).
+def cutmix(batch: Batch, *, alpha: float = 1.0, p: float = 1.0, mixable: Mixable) -> Batch:
+    """Put a box of another image of the batch into each one (S. Yun et al., arXiv 1905.04899). Targets are
+    mixed by area: classes become a share of each, (batch, n_classes).
 
     Args:
-        batch: with `image` (batch, channels, height, width) and classes as `target` (batch,).
+        batch: with `image` (batch, channels, height, width) and a `target`.
         alpha: of the Beta distribution of the areas' shares.
         p: share of images that this is done to.
-        n_outputs: classes.
+        mixable: turns targets into floating numbers, such as the share of each class.
     """
     image = batch["image"].float()
     side = (1 - _shares(image, alpha)).sqrt() * _chosen(image, p)
     other = box(image, side * image.shape[2], side * image.shape[3])
     mixed = torch.where(other, image.roll(1, 0), image)
-    return {**batch, "image": mixed, "target": _mix(batch["target"], 1 - other.float().mean((1, 2, 3)), n_outputs)}
+    return {**batch, "image": mixed, "target": _mix(batch["target"], 1 - other.float().mean((1, 2, 3)), mixable)}
 
 
 def _shares(image: Tensor, alpha: float) -> Tensor:
@@ -55,6 +58,6 @@ def _chosen(image: Tensor, p: float) -> Tensor:
     return torch.rand(len(image), device=image.device) < p
 
 
-def _mix(target: Tensor, own: Tensor, n_outputs: int) -> Tensor:
-    soft = target if target.is_floating_point() else F.one_hot(target, n_outputs).float()
+def _mix(target: Tensor, own: Tensor, mixable: Mixable) -> Tensor:
+    soft = mixable(target)
     return soft.roll(1, 0).lerp(soft, own[:, None])

@@ -60,7 +60,7 @@ def text(
 @LABELLED_READERS.register("text")
 def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     """All of another text, as a model with `spec` was trained to read it."""
-    if spec.task != "language_modelling":
+    if spec.task != FACTS.task:
         raise UserError(f"data=text has a text to go on with; this model does {spec.task}")
     path, encoding = _path_of(data["path"]), data.get("encoding")
     check_encoding(encoding)
