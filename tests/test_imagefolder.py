@@ -1,4 +1,4 @@
-"""Folders of a user's own pictures: from files to splits, and from a raw picture to an answer."""
+"""A user's own images: from files to splits, and from a raw image to a prediction."""
 
 import json
 import os
@@ -15,9 +15,9 @@ import zoo
 from zoo.core.errors import UserError
 from zoo.data import facts, stored
 from zoo.data.folders import list_files
-from zoo.data.images import _processes, _store
-from zoo.data.images._folder import image_files
-from zoo.data.images._pixels import read_pixels
+from zoo.data.images import _image_store, _parallel
+from zoo.data.images._class_folders import list_images
+from zoo.data.images._decode import decode_file
 from zoo.data.readers import read_labelled, read_raw
 from zoo.data.splits import TensorSplit, batches, collate
 from zoo.inference.evaluation import evaluate_weights
@@ -61,7 +61,7 @@ def colours_agree(split):
     return torch.equal(distance.argmin(1), batch["target"])
 
 
-def test_class_folders(tmp_path, cache, capsys):
+def test_class_folders_give_the_classes(tmp_path, cache, capsys):
     root = folder_of(tmp_path / "my pictures é")
     (root / "red" / "more").mkdir()
     (root / "red" / "3.png").rename(root / "red" / "more" / "3.PNG")
@@ -76,7 +76,7 @@ def test_class_folders(tmp_path, cache, capsys):
     assert all(colours_agree(split) for split in (splits.train, splits.val, splits.test))
     assert splits.test.columns["target"].bincount().tolist() == [2, 2, 2]
     assert capsys.readouterr().out == (
-        "left out, as they are no images, such as .jpg or .png: 1 file (.txt)\n"
+        "left out, as they are not images, such as .jpg or .png: 1 file (.txt)\n"
         "30 images of 3 classes; 18 / 6 / 6 to train, validate and test; 3 x 32 x 32\n"
     )
     assert not torch.equal(splits.test.columns["image"], load(root, split_seed=1).test.columns["image"])
@@ -91,7 +91,7 @@ def test_class_folders(tmp_path, cache, capsys):
         (("train",), [18, 6, 6]),
     ],
 )
-def test_splits_of_the_folder_are_kept(tmp_path, cache, parts, sizes):
+def test_split_folders_are_used(tmp_path, cache, parts, sizes):
     for part, n in zip(parts, (10, 5, 3) if len(parts) == 3 or parts[-1] != "test" else (10, 3), strict=False):
         folder_of(tmp_path / "pictures" / part, n)
     splits = load(tmp_path / "pictures")
@@ -108,7 +108,7 @@ def test_other_folders_beside_those_of_splits_are_left_out(tmp_path, cache, caps
     (tmp_path / "labels" / "train.csv").write_text("1,red")
     picture((0, 0, 0), 0).save(tmp_path / "validation" / "loose.png")
     splits = load(tmp_path)
-    assert "left out, as the classes are taken from test/, train/: labels, validation" in capsys.readouterr().out
+    assert "left out, as the classes are those of test/, train/: labels, validation" in capsys.readouterr().out
     assert splits.spec.class_names == ["blue", "green", "red"]
     assert [len(split) for split in (splits.train, splits.val, splits.test)] == [24, 6, 9]
 
@@ -119,7 +119,7 @@ def test_train_may_be_a_class(tmp_path, cache):
     assert load(tmp_path).spec.class_names == ["blue", "green", "train"]
 
 
-def test_a_split_has_one_folder(tmp_path, cache):
+def test_two_folders_of_one_split_are_refused(tmp_path, cache):
     for part in ("train", "val", "validation"):
         folder_of(tmp_path / part, 3)
     with pytest.raises(UserError, match="one folder for each split"):
@@ -138,7 +138,7 @@ def test_a_measured_size_keeps_the_proportions(tmp_path, cache, size, expected):
     assert load(tmp_path).spec.inputs["image"].shape == (3, *expected)
 
 
-def test_a_model_is_measured_on_another_folder(config, tmp_path, cache):
+def test_a_model_is_evaluated_on_another_folder(config, tmp_path, cache):
     settings = (f"data.path={folder_of(tmp_path / 'a')}", "data.size=32", "trainer=debug")
     zoo.train(config("model=cnn", "data=imagefolder", *settings), tmp_path / "run")
     other = folder_of(tmp_path / "b", 4, (50, 40))
@@ -180,13 +180,13 @@ def test_images_are_decoded_once(tmp_path, cache, monkeypatch):
     root = folder_of(tmp_path / "a", 5)
     first = load(root).train.columns["image"]
     (root / "red" / "0.png").touch()  # says nothing
-    monkeypatch.setattr(_store, "_decode", None)
+    monkeypatch.setattr(_image_store, "_decode_all", None)
     assert torch.equal(load(root, corrupt="refuse").train.columns["image"], first)
     assert len(decoded(cache)) == 1
 
 
 @pytest.mark.parametrize("options", [{"cache": True}, {"cache": False}])
-def test_images_on_disk_are_those_in_memory(tmp_path, cache, monkeypatch, options):
+def test_images_read_from_disk_equal_those_in_memory(tmp_path, cache, monkeypatch, options):
     root = folder_of(tmp_path / "a", 5)
     wanted = load(root)
     assert isinstance(wanted.train, TensorSplit)
@@ -202,7 +202,7 @@ def test_images_on_disk_are_those_in_memory(tmp_path, cache, monkeypatch, option
 
 
 @pytest.mark.parametrize("name", ["pixels", "contents.json"])
-def test_a_damaged_cache_is_made_anew(tmp_path, cache, name):
+def test_a_damaged_cache_is_rebuilt(tmp_path, cache, name):
     root = folder_of(tmp_path / "a", 5)
     first = load(root).train.columns["image"]
     for path in cache.glob(f"*/{name}"):
@@ -210,12 +210,12 @@ def test_a_damaged_cache_is_made_anew(tmp_path, cache, name):
     assert torch.equal(load(root).train.columns["image"], first)
 
 
-def test_a_class_folder_without_images_is_said(tmp_path, cache, capsys):
+def test_a_class_folder_without_images_is_reported(tmp_path, cache, capsys):
     root = folder_of(tmp_path / "a", 5)
     (root / "phone").mkdir()
     (root / "phone" / "1.mp4").write_bytes(b"")
     assert load(root).spec.class_names == sorted(COLOURS)
-    assert "no images in it" in capsys.readouterr().out
+    assert "hold no images" in capsys.readouterr().out
 
 
 def named(path):
@@ -224,26 +224,26 @@ def named(path):
     return path.name
 
 
-def test_processes_keep_the_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(_processes, "n_cores", lambda: 2)
-    names = [f"{i:04}" for i in range(_processes.CHUNK * 10 + 3)]
-    results = list(_processes.in_processes(named, [tmp_path / name for name in names], "naming"))
+def test_parallel_results_keep_the_order_of_the_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(_parallel, "n_cores", lambda: 2)
+    names = [f"{i:04}" for i in range(_parallel.CHUNK_SIZE * 10 + 3)]
+    results = list(_parallel.map_files(named, [tmp_path / name for name in names], "naming"))
     assert list(map(str, results)) == names
     assert [isinstance(result, UserError) for result in results] == [name.endswith("7") for name in names]
 
 
-def test_a_cut_decoding_leaves_nothing(tmp_path, cache, monkeypatch):
+def test_an_interrupted_decoding_leaves_no_files(tmp_path, cache, monkeypatch):
     root = folder_of(tmp_path / "a", 3)
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_store, "_write", full)
+    monkeypatch.setattr(_image_store, "_write_pixels", full)
     with pytest.raises(UserError, match="No space left on device\nset ZOO_CACHE"):
         load(root)
     assert decoded(cache) == []
-    monkeypatch.setattr(_store.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1000}))
-    assert not isinstance(load(root).train, TensorSplit)  # decodes whenever it is asked
+    monkeypatch.setattr(_image_store.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1000}))
+    assert not isinstance(load(root).train, TensorSplit)  # decodes whenever an image is asked for
     with pytest.raises(UserError, match=r"data.cache=false"):
         load(root, cache=True)
 
@@ -284,7 +284,7 @@ def test_columns_are_found_by_name(tmp_path, cache):
         assert splits.spec.class_names == ["blue", "green", "red"]
 
 
-def test_a_table_of_numbers_is_regressed(tmp_path, cache):
+def test_a_table_of_numbers_is_a_regression(tmp_path, cache):
     root = folder_of(tmp_path / "a", 5)
     table = table_of(root, label=lambda name: len(name) / 2)
     splits = zoo.load_data("imagefolder", labels=str(table), task="regression")
@@ -316,7 +316,7 @@ WORDS = (("train", "valid", "test"), ("Training", "validation ", "TESTING"), ("t
 
 
 @pytest.mark.parametrize("words", WORDS)
-def test_a_column_of_splits_is_used_and_said(tmp_path, cache, capsys, words):
+def test_a_column_of_splits_is_used_and_reported(tmp_path, cache, capsys, words):
     root = folder_of(tmp_path / "a", 10)
     split = [0, 0, 0, 0, 0, 0, 1, 1, 1, 2]
     table = rows_of(root, file=relative(root), label=label, part=lambda i, path: words[split[i % 10]])
@@ -328,7 +328,7 @@ def test_a_column_of_splits_is_used_and_said(tmp_path, cache, capsys, words):
     assert torch.equal(one.columns["image"], splits.test.columns["image"])  # the others were learnt from
 
 
-def test_a_column_that_names_other_things_than_splits_is_said_not_to_be_used(tmp_path, cache, capsys):
+def test_a_split_column_with_other_words_is_not_used_which_is_reported(tmp_path, cache, capsys):
     root = folder_of(tmp_path / "a", 5)
     table = rows_of(root, file=relative(root), label=label, split=lambda i, path: "train" if i % 2 else "pilot")
     assert len(zoo.load_data("imagefolder", labels=str(table)).train) == 9
@@ -356,21 +356,21 @@ def test_files_are_found_however_a_table_writes_them(tmp_path, cache, form):
     assert splits.spec.class_names == ["blue", "green", "red"] and colours_agree(splits.test)
 
 
-def test_a_name_that_may_be_two_files_is_refused(tmp_path, cache):
+def test_a_path_that_fits_several_files_is_refused(tmp_path, cache):
     root = folder_of(tmp_path / "a", 5)
     table = rows_of(root, id=lambda i, path: path.stem, label=label)
     with pytest.raises(UserError, match=r"leads to one file; it may be blue/0.png or green/0.png or red/0.png"):
         zoo.load_data("imagefolder", labels=str(table))
 
 
-def test_labels_are_text_as_they_stand(tmp_path, cache, capsys):
+def test_labels_are_read_as_text(tmp_path, cache, capsys):
     root = folder_of(tmp_path / "a", 5)
     names = {"red": "01", "green": "1", "blue": "NA "}
     table = rows_of(root, file=relative(root), label=lambda i, path: names[path.parent.name])
     assert zoo.load_data("imagefolder", labels=str(table)).spec.class_names == ["01", "1", "NA"]
     out = capsys.readouterr().out
-    assert "spaces around labels are left out, in 5 rows" in out
-    assert "leading zeros alone stay apart: 01 and 1" in out
+    assert "spaces around labels are removed, in 5 rows" in out
+    assert "leading zeros are different classes: 01 and 1" in out
 
 
 def test_class_folders_may_have_any_name(tmp_path, cache):
@@ -380,7 +380,7 @@ def test_class_folders_may_have_any_name(tmp_path, cache):
     assert load(root).spec.class_names == ["01", "NA", "None"]
 
 
-def test_tables_of_other_encodings_and_forms(tmp_path, cache):
+def test_tables_are_read_in_other_encodings_and_formats(tmp_path, cache):
     root = folder_of(tmp_path / "a", 5)
     names = {"red": "赤", "green": "緑", "blue": "青"}
     frame = pd.read_csv(rows_of(root, file=relative(root), label=lambda i, path: names[path.parent.name]))
@@ -394,7 +394,7 @@ def test_tables_of_other_encodings_and_forms(tmp_path, cache):
         zoo.load_data("imagefolder", labels=str(root / "t.csv"), encoding="shiftjs")
 
 
-def test_the_column_of_labels_may_be_named(tmp_path, cache):
+def test_the_label_column_can_be_named(tmp_path, cache):
     root = folder_of(tmp_path / "a", 5)
     table = rows_of(root, x=lambda i, path: "1", label=lambda i, path: "no", file=relative(root), y=label)
     assert zoo.load_data("imagefolder", labels=str(table), target="y").spec.class_names == ["blue", "green", "red"]
@@ -404,7 +404,7 @@ def test_the_column_of_labels_may_be_named(tmp_path, cache):
         load(root, target="y")
 
 
-def test_wrong_tables(tmp_path, cache):
+def test_a_wrong_table_is_refused_with_the_rule_it_breaks(tmp_path, cache):
     root = folder_of(tmp_path / "a", 3)
     table = root / "labels.csv"
     for content, message in {
@@ -422,10 +422,10 @@ def test_wrong_tables(tmp_path, cache):
 # Mistakes
 
 
-def test_wrong_folders(tmp_path, cache):
+def test_a_wrong_folder_is_refused_with_the_rule_it_breaks(tmp_path, cache):
     root = folder_of(tmp_path / "flowers", 3)
     for path, message in {
-        tmp_path / "flower": "is not there: no file or folder in .* 'flower'; the nearest: flowers",
+        tmp_path / "flower": "does not exist: no file or folder in .* 'flower'; the nearest: flowers",
         root / "red" / "0.png": "data.path is a folder; .* is a file",
         root / "red": "has none; the images lie outside such folders\n.*data.labels",
         tmp_path: "two classes or more; all images are of class 'flowers'",
@@ -448,7 +448,7 @@ def test_a_link_that_leads_nowhere_is_left_out(tmp_path, cache, capsys):
         assert "gone.png: No such file" in capsys.readouterr().out
 
 
-def test_nothing_readable(tmp_path, cache):
+def test_a_folder_without_a_readable_image_is_refused(tmp_path, cache):
     for name in ("a", "b"):
         (tmp_path / "files" / name).mkdir(parents=True)
         (tmp_path / "files" / name / "1.png").write_text("")
@@ -461,7 +461,7 @@ def test_nothing_readable(tmp_path, cache):
         load(tmp_path / "files")
 
 
-def test_a_class_that_training_lacks(tmp_path, cache):
+def test_a_class_without_training_images_is_refused(tmp_path, cache):
     folder_of(tmp_path / "a" / "train", 3)
     folder_of(tmp_path / "a" / "test", 3)
     (tmp_path / "a" / "test" / "red").rename(tmp_path / "a" / "test" / "rod")
@@ -474,13 +474,13 @@ def test_a_class_that_training_lacks(tmp_path, cache):
         load(tmp_path / "a")
 
 
-def test_equal_files_in_two_classes_are_said(tmp_path, cache, capsys):
+def test_the_same_file_in_two_classes_is_reported(tmp_path, cache, capsys):
     root = folder_of(tmp_path / "a", 5)
     (root / "red" / "9.png").write_bytes((root / "blue" / "1.png").read_bytes())
     (root / "red" / "8.png").write_bytes((root / "red" / "1.png").read_bytes())
     for _ in range(2):
         load(root)
-        assert "the same file lies in two classes, 1 time; such as" in capsys.readouterr().out
+        assert "the same file is in two classes, 1 time; such as" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -500,7 +500,7 @@ def test_equal_files_in_two_classes_are_said(tmp_path, cache, capsys):
         ({"test_share": 0.8, "val_share": 0.1}, "too few|add images"),
     ],
 )
-def test_wrong_options(tmp_path, cache, options, message):
+def test_a_wrong_option_is_refused_with_the_allowed_values(tmp_path, cache, options, message):
     root = folder_of(tmp_path / "a", 3)
     with pytest.raises(UserError, match=message):
         load(root, **options)
@@ -509,11 +509,11 @@ def test_wrong_options(tmp_path, cache, options, message):
 # From raw pictures to an answer
 
 
-def test_raw_pictures_are_brought_to_the_models_shape(tmp_path, cache):
+def test_raw_images_are_converted_to_the_models_shape(tmp_path, cache):
     root = folder_of(tmp_path / "a", 3)
     spec = load(root).spec
     red = root / "red" / "0.png"
-    wanted = torch.from_numpy(read_pixels(red, (3, 32, 32)))
+    wanted = torch.from_numpy(decode_file(red, (3, 32, 32)))
     for raw, single in ((red, True), (Image.open(red), True), ([red], False), ([Image.open(red), red], False)):
         batch, alone = read_raw(spec, raw)
         assert alone is single
@@ -530,7 +530,7 @@ def test_raw_pictures_are_brought_to_the_models_shape(tmp_path, cache):
         read_raw(spec, tmp_path / "none.png")
 
 
-def test_training_and_prediction(tmp_path, cache, config):
+def test_a_model_learns_a_folder_and_predicts_its_files(tmp_path, cache, config):
     root = folder_of(tmp_path / "a", 20)
     values = config(
         "model=cnn", "data=imagefolder", f"data.path='{root}'", "data.cache=false", "data.num_workers=1",
@@ -557,7 +557,7 @@ def test_the_script_trains_on_a_folder(tmp_path, script):
     assert metrics["test"]["accuracy"] > 0.5
 
 
-def test_a_folder_is_answered_file_by_file(tmp_path, capsys):
+def test_a_folder_is_predicted_file_by_file(tmp_path, capsys):
     folder = tmp_path / ".cache" / "new"
     for place in ("", "more", ".thumbnails"):
         (folder / place).mkdir(parents=True, exist_ok=True)
@@ -569,7 +569,7 @@ def test_a_folder_is_answered_file_by_file(tmp_path, capsys):
     assert "left out: 1 of 3 files" in capsys.readouterr().out
 
 
-def test_heic_photos_are_named_as_such(tmp_path, cache, capsys):
+def test_unreadable_heic_photos_are_called_so(tmp_path, cache, capsys):
     root = folder_of(tmp_path / "a", 5)
     for name, path in {"0.HEIC": root / "red", "1.jpg": root / "blue", "2.heif": root / "blue"}.items():
         (path / name).write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
@@ -602,7 +602,7 @@ def test_files_behind_links_are_read(tmp_path, cache, capsys):
     assert "not followed" not in capsys.readouterr().out
 
 
-def test_links_in_a_circle_end_and_a_file_counts_once(tmp_path, capsys):
+def test_circular_links_end_and_each_file_counts_once(tmp_path, capsys):
     root = folder_of(tmp_path / "pictures", 2)
     links = {
         "red/up": "..",
@@ -614,13 +614,13 @@ def test_links_in_a_circle_end_and_a_file_counts_once(tmp_path, capsys):
     }
     for link, target in links.items():
         (root / link).symlink_to(target)
-    found = [str(file.relative_to(root / "blue")) for file in image_files(root / "blue")]
+    found = [str(file.relative_to(root / "blue")) for file in list_images(root / "blue")]
     assert found == ["0.png", "1.png", "x/0.png", "x/1.png"]
-    assert capsys.readouterr().out.startswith("not followed, as what they lead to is found without: 3 links, such as ")
+    assert capsys.readouterr().out.startswith("not followed, as their targets were found already: 3 links, such as ")
     assert len(list_files(root)) == 8  # a and b lead nowhere
 
 
-def test_a_folder_behind_a_link_is_answered(tmp_path, runs):
+def test_a_linked_folder_is_predicted(tmp_path, runs):
     folder_of(tmp_path / "pictures", 1, (8, 8))
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / "more").symlink_to(tmp_path / "pictures")
@@ -628,23 +628,23 @@ def test_a_folder_behind_a_link_is_answered(tmp_path, runs):
     assert [row[0] for row in rows] == ["more/blue/0.png", "more/green/0.png", "more/red/0.png"]
 
 
-def test_a_class_folder_whose_name_is_no_text_is_named(tmp_path):
+def test_a_class_folder_whose_name_is_not_utf8_is_refused(tmp_path):
     folder_of(tmp_path / "a")
     os.mkdir(os.fsencode(tmp_path / "a") + b"/caf\xe9")
     with pytest.raises(UserError, match=r"text in UTF-8; .* has b'caf\\xe9'\nrename it"):
         zoo.load_data("imagefolder", path=str(tmp_path / "a"))
 
 
-def test_a_table_of_images_without_headings_loses_no_row(tmp_path):
+def test_a_table_without_headings_is_refused(tmp_path):
     root = folder_of(tmp_path / "a")
     table = tmp_path / "labels.csv"
-    table.write_text("\n".join(f"{path},{path.parent.name}" for path in image_files(root)))
+    table.write_text("\n".join(f"{path},{path.parent.name}" for path in list_images(root)))
     with pytest.raises(UserError, match=r"begins with a file, .*; write headings above it, such as file,label"):
         zoo.load_data("imagefolder", labels=str(table))
 
 
 @pytest.mark.parametrize("contents", ["[]", '{"rows": [0]}', '{"rows": 1, "shape": [1]}', "{"])
-def test_a_cache_that_says_something_else_is_made_anew(tmp_path, monkeypatch, contents):
+def test_a_cache_with_other_contents_is_rebuilt(tmp_path, monkeypatch, contents):
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     root = str(folder_of(tmp_path / "a"))
     whole = zoo.load_data("imagefolder", path=root).test[0]["image"]

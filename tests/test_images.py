@@ -1,4 +1,4 @@
-"""Image data sets in their published forms, and image files of every kind as pixels."""
+"""Published image sets are parsed, and image files of every format decoded."""
 
 import gzip
 import hashlib
@@ -14,7 +14,7 @@ from PIL import Image
 
 import zoo
 from zoo.core.errors import UserError
-from zoo.data.images._pixels import pixels, read_header, read_pixels
+from zoo.data.images._decode import decode_file, read_header, to_array
 
 # Standard sets, from small files of the published form
 
@@ -42,7 +42,7 @@ def drawn(*shape):
 
 
 @pytest.mark.parametrize(("name", "folder"), [("fashion_mnist", "FashionMNIST"), ("kmnist", "KMNIST")])
-def test_sets_in_the_form_of_mnist(own, monkeypatch, name, folder):
+def test_sets_in_the_format_of_mnist_are_parsed_and_split(own, monkeypatch, name, folder):
     module = importlib.import_module(f"zoo.data.images.{name}")
     images, labels = drawn(60, 28, 28), np.arange(60, dtype=np.uint8) % 10
     for part in ("train", "t10k"):
@@ -60,8 +60,8 @@ def test_sets_in_the_form_of_mnist(own, monkeypatch, name, folder):
     assert train | val == set(map(bytes, images[:, None])) and not train & val
 
 
-def test_another_form_than_idx_is_refused():
-    from zoo.data.images._images import parse_idx
+def test_a_file_that_is_not_idx_is_refused():
+    from zoo.data.images._published import parse_idx
 
     with pytest.raises(ValueError, match="begins with 0, 0, 8"):
         parse_idx(b"\0\0\x0d\1\0\0\0\0")
@@ -95,7 +95,7 @@ def test_cifar100_has_fine_and_coarse_labels(own, monkeypatch):
         zoo.load_data("cifar100", label="fin")
 
 
-def test_svhn_calls_ten_zero(own, monkeypatch):
+def test_svhn_reads_label_10_as_digit_0(own, monkeypatch):
     from scipy.io import savemat
 
     from zoo.data.images import svhn
@@ -113,7 +113,7 @@ def test_svhn_calls_ten_zero(own, monkeypatch):
 
 
 @NEED_FILES
-def test_the_published_files_are_read_as_they_are():
+def test_published_files_give_their_known_labels_and_means():
     mnist, cifar10 = zoo.load_data("mnist"), zoo.load_data("cifar10")
     assert mnist.test.columns["target"][:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
     for splits, mean in ((mnist, [0.1307]), (cifar10, [0.49139968, 0.48215841, 0.44653091])):
@@ -151,36 +151,36 @@ SEEN = {  # what each kind of file shows, as red, green and blue
 
 
 @pytest.mark.parametrize("name", SEEN)
-def test_colours_of_every_kind_of_file(tmp_path, name):
+def test_every_file_format_is_decoded_to_its_colours(tmp_path, name):
     image, seen = SEEN[name]
     path = file_of(tmp_path / name, image)
-    colour = read_pixels(path, (3, 4, 4))
+    colour = decode_file(path, (3, 4, 4))
     assert colour.shape == (3, 4, 4) and colour.dtype == np.uint8
     np.testing.assert_allclose(
         colour, np.broadcast_to(np.array(seen)[:, None, None], (3, 4, 4)), atol=name in ("colour.webp", "cmyk.jpg")
     )
-    grey = read_pixels(path, (1, 4, 4))
+    grey = decode_file(path, (1, 4, 4))
     assert abs(int(grey[0, 0, 0]) - np.dot(seen, [0.299, 0.587, 0.114])) <= 1
     assert read_header(path)[:2] == (4, 4)
 
 
-def test_a_palette_with_a_clear_colour_lies_on_white(tmp_path):
+def test_transparent_palette_colours_become_white(tmp_path):
     path = file_of(tmp_path / "a.gif", plain("P", 0), transparency=0)
-    assert (read_pixels(path, (3, 4, 4)) == 255).all()
+    assert (decode_file(path, (3, 4, 4)) == 255).all()
 
 
-def test_16_bits_are_scaled_and_not_clipped(tmp_path):
+def test_16_bit_images_are_scaled_and_not_clipped(tmp_path):
     values = np.linspace(0, 65535, 16).round().astype(np.uint16).reshape(4, 4)
     path = file_of(tmp_path / "a.png", Image.fromarray(values))
-    np.testing.assert_array_equal(read_pixels(path, (1, 4, 4))[0], np.round(values / 257))
+    np.testing.assert_array_equal(decode_file(path, (1, 4, 4))[0], np.round(values / 257))
     with pytest.raises(UserError, match="mode F have no known range"):
-        read_pixels(file_of(tmp_path / "a.tif", Image.fromarray(values.astype(np.float32))), (1, 4, 4))
+        decode_file(file_of(tmp_path / "a.tif", Image.fromarray(values.astype(np.float32))), (1, 4, 4))
     with pytest.raises(UserError, match="mode F have no known range"):
         zoo.load("cnn/small.mnist5k").predict(Image.fromarray(values.astype(np.float32)))
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif"])
-def test_pictures_are_turned_upright(tmp_path, ending):
+def test_images_are_rotated_as_their_exif_tag_says(tmp_path, ending):
     upright = plain("L", 0, (40, 20))
     upright.paste(255, (0, 0, 10, 20))  # white at the left
     exif = Image.Exif()
@@ -188,33 +188,33 @@ def test_pictures_are_turned_upright(tmp_path, ending):
     stored = upright.transpose(Image.Transpose.ROTATE_90)
     path = file_of(tmp_path / f"a.{ending}", stored, exif=exif)
     assert read_header(path)[:2] == (20, 40)
-    found = read_pixels(path, (1, 20, 40))[0]
+    found = decode_file(path, (1, 20, 40))[0]
     assert found[:, :9].min() > 240 and found[:, 11:].max() < 15
 
 
-def test_resizing_keeps_the_aspect_and_cuts_the_centre():
+def test_resizing_keeps_the_aspect_and_crops_the_centre():
     image = plain("L", 100, (80, 20))
     image.paste(255, (0, 0, 20, 20))
     image.paste(0, (60, 0, 80, 20))
-    assert (pixels(image, (1, 10, 10)) == 100).all()
-    assert (pixels(image, (1, 40, 40)) == 100).all()
+    assert (to_array(image, (1, 10, 10)) == 100).all()
+    assert (to_array(image, (1, 40, 40)) == 100).all()
 
 
-def test_making_smaller_smooths():
+def test_downscaling_antialiases():
     chess = Image.fromarray(np.indices((64, 64)).sum(0).astype(np.uint8) % 2 * 255)
-    small = pixels(chess, (1, 8, 8)).astype(int)
+    small = to_array(chess, (1, 8, 8)).astype(int)
     assert abs(small - 127).max() <= 2
 
 
-def test_of_moving_pictures_the_first(tmp_path):
+def test_the_first_frame_of_an_animation_is_decoded(tmp_path):
     path = file_of(tmp_path / "a.gif", plain("L", 50), save_all=True, append_images=[plain("L", 200)])
-    assert (read_pixels(path, (1, 4, 4)) == 50).all()
+    assert (decode_file(path, (1, 4, 4)) == 50).all()
 
 
-def test_large_photos_are_decoded_as_they_look(tmp_path):
+def test_large_photos_decoded_at_a_fraction_keep_their_content(tmp_path):
     ramp = Image.fromarray(np.broadcast_to(np.linspace(0, 255, 1600).astype(np.uint8), (1200, 1600)))
     path = file_of(tmp_path / "a.jpg", ramp, quality=95)
-    found = read_pixels(path, (1, 30, 40))[0].astype(int)
+    found = decode_file(path, (1, 30, 40))[0].astype(int)
     assert abs(found - np.linspace(0, 255, 81)[1::2]).max() <= 3
 
 
@@ -243,14 +243,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch, name):
     if name == "huge.png":
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(UserError, match=f"{name}: .*({BROKEN[name]})"):
-        read_pixels(path, (1, 64, 64))
+        decode_file(path, (1, 64, 64))
 
 
 def box(brand):
     return b"\0\0\0\x18ftyp" + brand + bytes(100)
 
 
-NO_PICTURES = {  # what a file called .jpg may hold
+OTHER_FILES = {  # what a file called .jpg may hold
     "HEIC photo": [box(b"heic"), box(b"heix"), box(b"mif1"), box(b"msf1")],
     "camera's RAW": [box(b"crx "), b"FUJIFILMCCD-RAW", b"IIU\0" + bytes(20)],
     "a video": [box(b"isom"), box(b"qt  "), b"\x1aE\xdf\xa3webm"],
@@ -267,17 +267,17 @@ NO_PICTURES = {  # what a file called .jpg may hold
 }
 
 
-@pytest.mark.parametrize("kind", NO_PICTURES)
-def test_a_file_that_is_no_picture_is_called_what_it_is(tmp_path, kind):
-    for content in NO_PICTURES[kind]:
+@pytest.mark.parametrize("kind", OTHER_FILES)
+def test_a_file_that_is_not_an_image_is_called_what_it_is(tmp_path, kind):
+    for content in OTHER_FILES[kind]:
         (tmp_path / "a.jpg").write_bytes(content)
-        for read in (read_header, lambda path: read_pixels(path, (1, 8, 8))):
+        for read in (read_header, lambda path: decode_file(path, (1, 8, 8))):
             with pytest.raises(UserError, match=kind):
                 read(tmp_path / "a.jpg")
 
 
-def test_heic_photos_are_read_where_the_extra_is(tmp_path):
+def test_heic_photos_are_decoded_where_pillow_heif_is_installed(tmp_path):
     heif = pytest.importorskip("pillow_heif")
     heif.from_pillow(plain("RGB", (200, 10, 10), (40, 30))).save(tmp_path / "a.HEIC")
     assert read_header(tmp_path / "a.HEIC")[:2] == (30, 40)
-    assert abs(read_pixels(tmp_path / "a.HEIC", (3, 30, 40)).mean((1, 2)) - [200, 10, 10]).max() < 5
+    assert abs(decode_file(tmp_path / "a.HEIC", (3, 30, 40)).mean((1, 2)) - [200, 10, 10]).max() < 5

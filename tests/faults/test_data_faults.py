@@ -30,7 +30,7 @@ from test_tables import N, refused, same
 
 import zoo
 from zoo.core.errors import UserError
-from zoo.data.images import _processes
+from zoo.data.images import _parallel
 from zoo.data.readers import read_raw
 from zoo.data.sequences.files.sound import read_sound
 from zoo.data.sequences.splits.archive import archive_file
@@ -332,10 +332,10 @@ def killed(path):
 
 def test_fault_13_a_decoding_process_is_killed(tmp_path, cache, monkeypatch):
     """A process that decodes pictures and is killed ends in one message, without a hang."""
-    paths = [tmp_path / str(i) for i in range(_processes.CHUNK * 12)]
-    monkeypatch.setattr(_processes, "n_cores", lambda: 2)
+    paths = [tmp_path / str(i) for i in range(_parallel.CHUNK_SIZE * 12)]
+    monkeypatch.setattr(_parallel, "n_cores", lambda: 2)
     with pytest.raises(UserError, match="was killed"):
-        list(_processes.in_processes(killed, paths, "decoding"))
+        list(_parallel.map_files(killed, paths, "decoding"))
 
 
 def test_fault_13_a_picture_breaks_after_the_start(tmp_path, cache):

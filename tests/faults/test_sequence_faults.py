@@ -55,7 +55,7 @@ def test_fault_35_files_that_are_no_recordings_are_said(recordings, capsys):
     write(recordings / "train" / "noise" / "1.m4a", b"ftyp")
     assert load(recordings).spec.class_names == ["high", "low"]
     out = capsys.readouterr().out
-    assert "left out, as they are no recordings, such as .wav or .flac: 4 files (.m4a)" in out
+    assert "left out, as they are not recordings, such as .wav or .flac: 4 files (.m4a)" in out
     assert "no class, as there are no recordings in it: noise" in out
     with pytest.raises(UserError, match=r"there are none in .*noise, but \.m4a"):
         load(recordings / "train" / "noise")

@@ -105,12 +105,12 @@ def test_fault_28_another_system(tmp_path, name):
 # Its last lines are not guarded by `if __name__ == "__main__":`, so processes that multiprocessing starts run them.
 UNGUARDED = """
 import multiprocessing, pathlib, sys
-from zoo.data.images import _processes
-from zoo.data.images._pixels import read_header
+from zoo.data.images import _parallel
+from zoo.data.images._decode import read_header
 multiprocessing.set_start_method("forkserver")
-_processes.n_cores = lambda: 2
-files = [pathlib.Path(__file__)] * 12 * _processes.CHUNK
-print(len(list(_processes.in_processes(read_header, files, "reading"))))
+_parallel.n_cores = lambda: 2
+files = [pathlib.Path(__file__)] * 12 * _parallel.CHUNK_SIZE
+print(len(list(_parallel.map_files(read_header, files, "reading"))))
 import zoo
 zoo.train(zoo.config("model=fnn", "trainer=cpu", "trainer.max_epochs=1", "data.num_workers=1"), sys.argv[1])
 """

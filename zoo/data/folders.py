@@ -1,4 +1,4 @@
-"""What lies in a folder of the user's files, linked folders included."""
+"""List the files in a user's folder, following links; the names that a split's folder, file or table cell may have."""
 
 import os
 from collections import Counter, deque
@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from zoo.core.console import echo
-from zoo.core.errors import UserError
+from zoo.core.errors import UserError, unknown_name
 
-SPLIT_NAMES = {  # of folders, and the split that each means
+SPLIT_NAMES = {  # in lower case
     "train": "train",
     "training": "train",
     "val": "val",
@@ -21,25 +21,25 @@ SPLIT_NAMES = {  # of folders, and the split that each means
 
 
 def list_files(folder: Path) -> list[Path]:
-    """List all files in a folder and the folders in it, sorted, except hidden ones; links as in `walk_files`."""
-    passed: list[str] = []
-    files = sorted(walk_files(folder, passed))
-    report_skipped_links(passed)
+    """List all files in a folder and its subfolders, sorted, except hidden ones; links as in `walk_files`."""
+    skipped: list[str] = []
+    files = sorted(walk_files(folder, skipped))
+    report_skipped_links(skipped)
     return [Path(file) for file in files]
 
 
-def walk_files(folder: Path, passed: list[str]) -> Iterator[str]:
-    """The paths of all files in a folder and the folders in it, but for hidden ones.
+def walk_files(folder: Path, skipped: list[str]) -> Iterator[str]:
+    """Yield the paths of all files in a folder and its subfolders, except hidden ones.
 
-    Links are followed once all else was found. Each file is found once and a circle of links ends: a link to what was
-    found already, or to a folder around it, is not followed but added to `passed`.
+    Links are followed after everything else, so each file is found once and circular links end: a link to what was
+    found already, or to a parent folder, is added to `skipped` instead.
     """
     root = os.path.realpath(folder)
     seen, waiting = set(map(str, Path(root).parents)), deque([(str(folder), root)])
     while waiting:
         path, real = waiting.popleft()
         if real in seen:
-            passed.append(path)
+            skipped.append(path)
             continue
         seen.add(real)
         if not os.path.isdir(path):
@@ -52,32 +52,11 @@ def walk_files(folder: Path, passed: list[str]) -> Iterator[str]:
                 waiting.appendleft((entry.path, os.path.join(real, entry.name)))
 
 
-def report_skipped_links(links: Sequence[str]) -> None:
-    """Say in one line which links were not followed."""
-    if links:
-        n, some = len(links), ", ".join(sorted(links)[:3])
-        echo(f"not followed, as what they lead to is found without: {n:,} link{'s' * (n > 1)}, such as {some}")
-
-
-def report_other_files(files: Iterable[str], kind: str) -> None:
-    """Say in one line how many files were left out, being none of a kind, such as "images, such as .jpg or .png"."""
-    endings = Counter(map(suffix, files))
-    if endings:
-        kinds = ", ".join(one or "without an ending" for one, _ in endings.most_common(3))
-        n = endings.total()
-        echo(f"left out, as they are no {kind}: {n:,} file{'s' * (n > 1)} ({kinds})")
-
-
-def suffix(name: str) -> str:
-    """How a file's name ends, in small letters, such as ".jpg"; "" where it has no ending."""
-    return os.path.splitext(name)[1].lower()
-
-
 def list_folders(folder: Path) -> list[str]:
-    """The names of the folders in a folder, and of links to folders, sorted. UserError for one that is no text."""
+    """List the names of the subfolders, linked ones included, sorted. UserError for a name that is not UTF-8."""
     names = [entry.name for entry in visible_entries(folder) if entry.is_dir()]
     for name in names:
-        if any("\ud800" <= character <= "\udfff" for character in name):  # bytes that are none
+        if any("\ud800" <= character <= "\udfff" for character in name):  # undecodable bytes
             raise UserError(
                 f"names of folders are text in UTF-8; {folder} has {os.fsencode(name)!r}\n"
                 "rename it, which convmv does for many"
@@ -86,9 +65,41 @@ def list_folders(folder: Path) -> list[str]:
 
 
 def visible_entries(folder: Path | str) -> list[os.DirEntry[str]]:
-    """What is in a folder, sorted by name, but for what the system hides. UserError where it cannot be read."""
+    """List what is in a folder, sorted by name, except hidden files. UserError if it cannot be read."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
         raise UserError(f"cannot read the folder {folder}: {error.strerror}") from error
     return [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
+
+
+def suffix(name: str) -> str:
+    """The suffix of a file's name in lower case, such as ".jpg"; "" if it has none."""
+    return os.path.splitext(name)[1].lower()
+
+
+def existing_path(path: str | Path, option: str) -> Path:
+    """The absolute path of data.`option`; UserError with the nearest name if it does not exist."""
+    found = Path(path).expanduser().absolute()
+    if not found.exists():
+        parent = next(parent for parent in found.parents if parent.exists())
+        wrong = found.relative_to(parent).parts[0]
+        nearest = unknown_name(f"file or folder in {parent}", wrong, os.listdir(parent))
+        raise UserError(f"data.{option}={path} does not exist: {nearest}")
+    return found
+
+
+def report_skipped_links(links: Sequence[str]) -> None:
+    """Print in one line which links were not followed."""
+    if links:
+        n, examples = len(links), ", ".join(sorted(links)[:3])
+        echo(f"not followed, as their targets were found already: {n:,} link{'s' * (n > 1)}, such as {examples}")
+
+
+def report_other_files(files: Iterable[str], kind: str) -> None:
+    """Print in one line how many files were left out because they are not of a `kind`, such as "images (.jpg)"."""
+    suffixes = Counter(map(suffix, files))
+    if suffixes:
+        examples = ", ".join(one or "no suffix" for one, _ in suffixes.most_common(3))
+        n = suffixes.total()
+        echo(f"left out, as they are not {kind}: {n:,} file{'s' * (n > 1)} ({examples})")

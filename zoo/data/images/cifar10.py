@@ -4,7 +4,8 @@ A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 """
 
 from zoo.data import DATA, Facts
-from zoo.data.images._images import Labelled, cifar_records, image_spec, with_validation
+from zoo.data.images._published import ImagesAndLabels, parse_cifar, splits_with_validation
+from zoo.data.images._spec import image_spec
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 
@@ -33,11 +34,11 @@ FACTS = Facts(
 def cifar10(*, n_val: int = 5000, split_seed: int = 0) -> Splits:
     """45,000 / 5,000 / 10,000 colour images of 32 by 32 pixels, ten classes."""
     spec = image_spec("cifar10", (3, 32, 32), CLASSES, FACTS, target_name="object")
-    return with_validation(spec, _split("data"), _split("test"), n_val, split_seed)
+    return splits_with_validation(spec, _split("data"), _split("test"), n_val, split_seed)
 
 
-def _split(prefix: str) -> Labelled:
+def _split(prefix: str) -> ImagesAndLabels:
     names = [name for name in SHA256 if name.startswith(prefix)]
     contents = [read_data_file(f"{FOLDER}/{name}", SHA256[name], [URL], member=f"{FOLDER}/{name}") for name in names]
-    images, labels = cifar_records(contents, n_labels=1)
+    images, labels = parse_cifar(contents, n_labels=1)
     return images, labels[:, 0]

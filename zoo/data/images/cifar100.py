@@ -5,7 +5,8 @@ A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 
 from zoo.core.errors import unknown_name
 from zoo.data import DATA, Facts
-from zoo.data.images._images import Labelled, cifar_records, image_spec, with_validation
+from zoo.data.images._published import ImagesAndLabels, parse_cifar, splits_with_validation
+from zoo.data.images._spec import image_spec
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 
@@ -53,12 +54,10 @@ def cifar100(*, label: str = "fine", n_val: int = 5000, split_seed: int = 0) -> 
     if label not in LABELS:
         raise unknown_name("label of cifar100", label, LABELS)
     spec = image_spec("cifar100", (3, 32, 32), LABELS[label], FACTS, target_name="object")
-    return with_validation(spec, _split("train", label), _split("test", label), n_val, split_seed)
+    return splits_with_validation(spec, _split("train", label), _split("test", label), n_val, split_seed)
 
 
-def _split(name: str, label: str) -> Labelled:
+def _split(name: str, label: str) -> ImagesAndLabels:
     member = f"cifar-100-binary/{name}.bin"
-    images, labels = cifar_records(
-        [read_data_file(member, None, [URL], member=member, packed=f"md5:{MD5}")], n_labels=2
-    )
+    images, labels = parse_cifar([read_data_file(member, None, [URL], member=member, packed=f"md5:{MD5}")], n_labels=2)
     return images, labels[:, list(LABELS).index(label)]

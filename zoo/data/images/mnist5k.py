@@ -3,7 +3,7 @@
 import torch
 
 from zoo.data import DATA, Facts
-from zoo.data.images._images import image_spec, with_look
+from zoo.data.images._spec import image_spec, with_drawing_style
 from zoo.data.random_split import carve
 from zoo.data.splits import Splits, TensorSplit
 
@@ -32,4 +32,4 @@ def mnist5k(*, split_seed: int = 0) -> Splits:
     train, val = carve(len(rest), 500, seed=split_seed, stratify=labels[rest])
     part = whole.subset(rest[train])
     spec = image_spec("mnist5k", (1, 28, 28), [str(digit) for digit in range(10)], FACTS, target_name="digit")
-    return Splits(with_look(spec, part), train=part, val=whole.subset(rest[val]), test=whole.subset(test))
+    return Splits(with_drawing_style(spec, part), train=part, val=whole.subset(rest[val]), test=whole.subset(test))

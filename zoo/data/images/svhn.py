@@ -8,7 +8,8 @@ import io
 import numpy as np
 
 from zoo.data import DATA, Facts
-from zoo.data.images._images import Labelled, image_spec, with_validation
+from zoo.data.images._published import ImagesAndLabels, splits_with_validation
+from zoo.data.images._spec import image_spec
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 
@@ -31,14 +32,14 @@ FACTS = Facts(
 def svhn(*, n_val: int = 5000, split_seed: int = 0) -> Splits:
     """68,257 / 5,000 / 26,032 colour images of 32 by 32 pixels, ten classes."""
     spec = image_spec("svhn", (3, 32, 32), [str(digit) for digit in range(10)], FACTS, target_name="digit")
-    return with_validation(spec, _split("train_32x32.mat"), _split("test_32x32.mat"), n_val, split_seed)
+    return splits_with_validation(spec, _split("train_32x32.mat"), _split("test_32x32.mat"), n_val, split_seed)
 
 
-def _split(name: str) -> Labelled:
+def _split(name: str) -> ImagesAndLabels:
     return parse_mat(read_data_file(f"SVHN/{name}", SHA256[name], [URL + name]))
 
 
-def parse_mat(content: bytes) -> Labelled:
+def parse_mat(content: bytes) -> ImagesAndLabels:
     """Images from X (height, width, channels, n) and labels from y (n, 1), where 10 stands for the digit 0."""
     from scipy.io import loadmat
 

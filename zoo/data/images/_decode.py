@@ -1,4 +1,7 @@
-"""Files and pictures of any size and colours as arrays of one shape. Needs no torch, so that workers start at once."""
+"""Decode image files and PIL images of any size and mode to uint8 arrays of one shape.
+
+Imports no torch, so that worker processes start fast.
+"""
 
 import contextlib
 import hashlib
@@ -11,20 +14,21 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from zoo.core.errors import UserError
-from zoo.data.images._kinds import kind_of
-from zoo.data.images._look import Look, as_drawn
+from zoo.data.images._drawings import DrawingStyle, match_style
+from zoo.data.images._file_types import describe_file
 
 Shape = tuple[int, int, int]  # channels (1 or 3), height, width
 
-# What is opened, whatever a file is called; among what PIL knows beside these are formats that run other programs.
+# The only formats that are opened, whatever a file is called: some of PIL's others run external programs.
 FORMATS = ("PNG", "JPEG", "MPO", "BMP", "GIF", "WEBP", "TIFF", "PPM", "TGA", "JPEG2000", "AVIF", "HEIF")
-EXTENSIONS = {ending for ending, form in Image.registered_extensions().items() if form in FORMATS}
-EXTENSIONS |= {".heic", ".heif", ".hif"}  # named as what they are, where they cannot be read
-READABLE = [form for form in FORMATS if form in Image.OPEN]
+EXTENSIONS = {extension for extension, name in Image.registered_extensions().items() if name in FORMATS}
+EXTENSIONS |= {".heic", ".heif", ".hif"}  # listed even without a decoder, so that a message says what they are
+READABLE = [name for name in FORMATS if name in Image.OPEN]
+ORIENTATION = 0x0112  # the EXIF tag
 
 
 class Header(NamedTuple):
-    """Size in pixels as seen upright, and whether the file says it has no colours."""
+    """Size in pixels when upright, and whether the file's mode is grey."""
 
     height: int
     width: int
@@ -32,50 +36,50 @@ class Header(NamedTuple):
 
 
 def read_header(path: Path) -> Header:
-    """Size and colours of a file, without decoding it. UserError names a file that is no image."""
+    """Read size and mode of a file without decoding it. UserError names a file that is not an image."""
     with _opened(path) as image:
         width, height = image.size
-        if "exif" in image.info and image.getexif().get(0x0112, 1) > 4:  # to be turned by a quarter
+        if "exif" in image.info and image.getexif().get(ORIENTATION, 1) > 4:  # rotated by 90 degrees
             width, height = height, width
         return Header(height, width, image.mode in ("1", "L", "LA", "La") or image.mode[0] in "IF")
 
 
-def read_pixels(path: Path, shape: Shape) -> np.ndarray:
-    """A file as `pixels` gives it; of a moving one the first picture. UserError names a file that cannot be read."""
+def decode_file(path: Path, shape: Shape) -> np.ndarray:
+    """`to_array` for a file; the first frame of an animation. UserError names a file that cannot be read."""
     with _opened(path) as image:
-        image.draft(None, (2 * max(shape[1:]),) * 2)  # large JPEGs are decoded at a fraction of their size
-        return pixels(image, shape)
+        image.draft(None, (2 * max(shape[1:]),) * 2)  # decodes large JPEGs at a fraction of their size
+        return to_array(image, shape)
 
 
-def read_alike(path: Path, shape: Shape, look: Look | None) -> tuple[np.ndarray, str]:
-    """A file as `alike` gives it. UserError names a file that cannot be read."""
-    if look is None:
-        return read_pixels(path, shape), ""
+def decode_in_style(path: Path, shape: Shape, style: DrawingStyle | None) -> tuple[np.ndarray, str]:
+    """`to_array_in_style` for a file. UserError names a file that cannot be read."""
+    if style is None:
+        return decode_file(path, shape), ""
     with _opened(path) as image:
         image.draft(None, (800, 800))
-        return alike(image, shape, look)
+        return to_array_in_style(image, shape, style)
 
 
-def read_digest(path: Path) -> str:
-    """A hash of a file's content. UserError names a file that cannot be read."""
+def hash_file(path: Path) -> str:
+    """A hash of a file's content, in hexadecimal. UserError names a file that cannot be read."""
     try:
         return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
 
 
-def pixels(image: Image.Image, shape: Shape) -> np.ndarray:
-    """A picture as uint8 of `shape`: (1, height, width) grey, or (3, height, width) in red, green and blue.
+def to_array(image: Image.Image, shape: Shape) -> np.ndarray:
+    """Convert an image to uint8 of `shape`: (1, height, width) in grey, or (3, height, width) in RGB.
 
-    Turned upright as its EXIF tag says. 16-bit grey is divided by 257. What is transparent lies on white. Where the
-    size differs, the shorter side is brought to it, smoothed, and the centre is cut out.
+    Rotates as the EXIF tag says, divides 16-bit grey by 257, and puts transparent pixels on white. Another size is
+    resized, with antialiasing, and centre-cropped.
 
     Raises:
-        ValueError: for 32-bit and floating pixels, which have no known range.
+        ValueError: for 32-bit and floating pixels, which have no known range, and other numbers of channels.
     """
     channels, height, width = shape
     if channels not in (1, 3):
-        raise ValueError(f"a picture gives 1 or 3 channels; {channels} are wanted")
+        raise ValueError(f"an image gives 1 or 3 channels; the model takes {channels}")
     image = _converted(image, channels)
     if image.size != (width, height):
         image = ImageOps.fit(image, (width, height))
@@ -83,13 +87,12 @@ def pixels(image: Image.Image, shape: Shape) -> np.ndarray:
     return values[None] if channels == 1 else np.ascontiguousarray(values.transpose(2, 0, 1))
 
 
-def alike(image: Image.Image, shape: Shape, look: Look | None) -> tuple[np.ndarray, str]:
-    """A picture as `pixels` gives it, and what was done to it beside; where training's drawings have a `look`, one
-    like them."""
-    if look is None:
-        return pixels(image, shape), ""
-    found, done = as_drawn(_converted(image, 1), look, *shape[1:])
-    return (pixels(image, shape) if found is None else found[None]), done
+def to_array_in_style(image: Image.Image, shape: Shape, style: DrawingStyle | None) -> tuple[np.ndarray, str]:
+    """`to_array`, redrawn in the training images' style, if they have one, and what was changed for it."""
+    if style is None:
+        return to_array(image, shape), ""
+    redrawn, changes = match_style(_converted(image, 1), style, *shape[1:])
+    return (to_array(image, shape) if redrawn is None else redrawn[None]), changes
 
 
 def _converted(image: Image.Image, channels: int) -> Image.Image:
@@ -113,10 +116,10 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """The image at `path`, of which the header is read; every failure until the end of the block is a UserError."""
+    """Open the image at `path`; any failure in the block becomes a UserError that names the file."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata
+            warnings.simplefilter("ignore")  # of unusual metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=READABLE) as image:
                 yield image
@@ -128,5 +131,5 @@ def _reason(path: Path, error: Exception) -> str:
     if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
         return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller"
     if isinstance(error, UnidentifiedImageError):
-        return kind_of(path)
+        return describe_file(path)
     return str(getattr(error, "strerror", None) or error or type(error).__name__)

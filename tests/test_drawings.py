@@ -1,4 +1,4 @@
-"""Pictures of drawings, such as photographed digits, answered by models whose training looked otherwise."""
+"""Images of drawings, such as photographed digits, for models whose training images are in another style."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from test_imagefolder import folder_of
 import zoo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
-from zoo.data.images._look import PUBLISHED, UNPLAIN, Look, as_drawn, look_of
+from zoo.data.images._drawings import NO_DRAWING, STYLES_OF_OLDER_FILES, DrawingStyle, match_style, measure_style
 from zoo.data.readers import read_labelled, read_raw
 from zoo.inference.predictor import predict_file
 
@@ -45,21 +45,21 @@ PHOTOGRAPHS = {
     "noisy and dim": {"noise": 15.0, "shade": 100},
     "pencil": {"ink": 120},
     "white on a board": {"paper": 30, "ink": 230, "shade": -30},
-    "of the size that is learnt from": {"size": (28, 28), "height": 16},
+    "of the training images' size": {"size": (28, 28), "height": 16},
 }
 
 
 @pytest.mark.parametrize("kind", PHOTOGRAPHS)
-def test_photographed_digits_are_answered_rightly(digits, kind, capsys):
+def test_photographed_digits_are_recognised(digits, kind, capsys):
     pictures = [photographed(digit, **PHOTOGRAPHS[kind]) for digit in range(10)]
     answers = digits.predict(pictures)
     assert sum(answer == str(digit) for digit, answer in enumerate(answers)) >= 8
-    told = capsys.readouterr().out
-    assert told.startswith("10 pictures unlike those of training: ") and "ink scaled to 20 of 28 pixels" in told
-    assert ("inverted" in told) == (kind != "white on a board")
+    out = capsys.readouterr().out
+    assert out.startswith("10 images unlike the training images: ") and "ink scaled to 20 of 28 pixels" in out
+    assert ("inverted" in out) == (kind != "white on a board")
 
 
-def test_files_that_look_as_training_are_read_as_they_are(digits, mnist5k, tmp_path, capsys):
+def test_files_in_the_training_style_are_not_changed(digits, mnist5k, tmp_path, capsys):
     images = mnist5k.test.columns["image"][:200]
     for number, image in enumerate(images):
         Image.fromarray(image[0].numpy()).save(tmp_path / f"{number:03}.png")
@@ -70,7 +70,7 @@ def test_files_that_look_as_training_are_read_as_they_are(digits, mnist5k, tmp_p
     assert capsys.readouterr().out == ""
 
 
-def test_pictures_on_paper_are_answered_as_the_pixels_are(digits, mnist5k):
+def test_digits_on_paper_are_recognised_as_well_as_their_pixels(digits, mnist5k):
     images, target = (mnist5k.test.columns[name][:200] for name in ("image", "target"))
     sheets = []
     for image in images:
@@ -82,7 +82,7 @@ def test_pictures_on_paper_are_answered_as_the_pixels_are(digits, mnist5k):
 
 
 def on_canvas(image, *, side=280, at=(0.0, 0.0), levels=(0, 255)):
-    """A training image (1, height, width) enlarged on a plain canvas, moved, in other levels."""
+    """A training image (1, height, width) enlarged on a plain canvas, shifted, with other grey levels."""
     moved = Image.fromarray(image[0].numpy()).resize((side, side))
     moved = moved.transform(moved.size, Image.Transform.AFFINE, (1, 0, -at[0] * side, 0, 1, -at[1] * side))
     low, high = levels
@@ -92,38 +92,38 @@ def on_canvas(image, *, side=280, at=(0.0, 0.0), levels=(0, 255)):
 @pytest.mark.parametrize(
     "kind", [{"at": (0.15, -0.15)}, {"levels": (60, 255)}, {"levels": (60, 255), "side": 28}, {"levels": (250, 90)}]
 )
-def test_drawings_out_of_place_or_on_grey_are_answered_as_the_pixels_are(digits, mnist5k, kind, capsys):
+def test_shifted_drawings_and_grey_ones_are_recognised_as_well_as_their_pixels(digits, mnist5k, kind, capsys):
     images, target = (mnist5k.test.columns[name][:100] for name in ("image", "target"))
     pictures = [on_canvas(one, **kind) for one in images]
     right = [np.mean([int(one) for one in digits.predict(raw)] == target.numpy()) for raw in (images, pictures)]
-    assert "100 pictures unlike those of training" in capsys.readouterr().out
+    assert "100 images unlike the training images" in capsys.readouterr().out
     assert right[1] >= right[0] - 0.03
 
 
-def test_drawings_that_fill_their_pictures_are_read_as_they_are(capsys):
-    """Clothes, as Fashion-MNIST has them, reach both edges; a speck inside is not taken for the drawing."""
+def test_drawings_that_touch_the_edges_are_not_changed(capsys):
+    """Clothes, as Fashion-MNIST has them, reach both edges; a speck inside is not the drawing."""
     cloth = np.full((50, 1, 28, 28), 200, np.uint8)
     clothes = np.zeros_like(cloth)
     for rows, columns in ((slice(28), slice(9, 19)), (slice(3, 25), slice(4, 27)), (slice(12, 14), slice(1, 3))):
         clothes[:, :, rows, columns] = cloth[:, :, rows, columns]
-    look = look_of(clothes)
+    look = measure_style(clothes)
     assert look is not None
     for one in clothes[:5, 0]:
-        assert as_drawn(Image.fromarray(one).resize((100, 100)), look, 28, 28) == (None, "")
-        drawn, done = as_drawn(Image.fromarray(255 - one), look, 28, 28)
+        assert match_style(Image.fromarray(one).resize((100, 100)), look, 28, 28) == (None, "")
+        drawn, done = match_style(Image.fromarray(255 - one), look, 28, 28)
         assert drawn is not None and "inverted" in done
         assert abs(drawn.astype(float) - one).mean() < 25
 
 
-def test_a_folder_is_told_of_in_one_line(digits, tmp_path, capsys):
+def test_changes_of_a_folders_images_are_reported_in_one_line(digits, tmp_path, capsys):
     for digit in range(6):
         photographed(digit).convert("RGB").save(tmp_path / f"{digit}.jpg")
     _, rows = predict_file(digits, tmp_path)
     assert sum(row[0] == f"{row[1]}.jpg" for row in rows) >= 5
-    assert capsys.readouterr().out.count("unlike those of training") == 1
+    assert capsys.readouterr().out.count("unlike the training images") == 1
 
 
-def test_a_model_is_measured_on_photographs_as_it_answers_them(digits, tmp_path, monkeypatch, capsys):
+def test_evaluation_redraws_photographs_as_prediction_does(digits, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     for digit in range(10):
         (tmp_path / "all" / str(digit)).mkdir(parents=True)
@@ -132,29 +132,29 @@ def test_a_model_is_measured_on_photographs_as_it_answers_them(digits, tmp_path,
     for cache in (True, True, False):
         split = read_labelled(digits.spec, {"name": "imagefolder", "path": str(tmp_path / "all"), "cache": cache})
         assert torch.equal(torch.stack([split[row]["image"] for row in range(10)]), answered)
-    told = capsys.readouterr().out
-    assert told.count("10 pictures unlike those of training") == 3  # to predict, and by each cached measurement
-    assert told.count("brought to their look whenever they are read") == 1
+    out = capsys.readouterr().out
+    assert out.count("10 images unlike the training images") == 3  # to predict, and by each cached measurement
+    assert out.count("redrawn whenever they are read") == 1
 
 
-def test_what_shows_no_drawing_is_told(digits, capsys):
+def test_images_without_a_drawing_are_reported(digits, capsys):
     grain = np.random.default_rng(0).integers(0, 256, (100, 100), dtype=np.uint8)
     digits.predict([Image.fromarray(grain), Image.new("L", (50, 50), 200)])
-    assert capsys.readouterr().out == f"2 pictures unlike those of training: {UNPLAIN}\n"
+    assert capsys.readouterr().out == f"2 images unlike the training images: {NO_DRAWING}\n"
 
 
-def test_the_looks_of_published_files_are_measured(mnist5k):
-    assert Look(**mnist5k.spec.reading["look"]) == PUBLISHED["mnist5k"]
+def test_the_styles_of_older_files_are_those_measured(mnist5k):
+    assert DrawingStyle(**mnist5k.spec.reading["look"]) == STYLES_OF_OLDER_FILES["mnist5k"]
     assert mnist5k.spec == DataSpec.from_json(mnist5k.spec.to_json())
 
 
 @NEED_FILES
-def test_the_look_of_mnist_is_measured():
-    assert Look(**zoo.load_data("mnist").spec.reading["look"]) == PUBLISHED["mnist"]
+def test_the_style_of_mnist_is_that_measured():
+    assert DrawingStyle(**zoo.load_data("mnist").spec.reading["look"]) == STYLES_OF_OLDER_FILES["mnist"]
 
 
-def test_dark_drawings_are_learnt_as_they_are(tmp_path, monkeypatch, capsys):
-    """Of a folder of dark drawings on white, a bright one on black is the one that is inverted."""
+def test_a_model_of_dark_drawings_inverts_bright_ones(tmp_path, monkeypatch, capsys):
+    """With a training folder of dark drawings on white, bright ones on black are inverted."""
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     for digit in (1, 8):
         (tmp_path / "all" / str(digit)).mkdir(parents=True)
@@ -172,14 +172,16 @@ def test_dark_drawings_are_learnt_as_they_are(tmp_path, monkeypatch, capsys):
     assert "inverted" in capsys.readouterr().out
 
 
-def test_photographs_have_no_look(tmp_path, monkeypatch):
+def test_photographs_have_no_drawing_style(tmp_path, monkeypatch):
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     assert "look" not in zoo.load_data("imagefolder", path=str(folder_of(tmp_path / "a"))).spec.reading
-    assert look_of(np.random.default_rng(0).integers(0, 256, (50, 1, 20, 20), dtype=np.uint8)) is None
+    assert measure_style(np.random.default_rng(0).integers(0, 256, (50, 1, 20, 20), dtype=np.uint8)) is None
 
 
-@pytest.mark.parametrize("look", [{}, {"background": 0}, [1], {**PUBLISHED["mnist"]._asdict(), "sides": [1, 2, 10**9]}])
-def test_a_look_that_cannot_be_is_refused(digits, look):
+@pytest.mark.parametrize(
+    "look", [{}, {"background": 0}, [1], {**STYLES_OF_OLDER_FILES["mnist"]._asdict(), "sides": [1, 2, 10**9]}]
+)
+def test_an_invalid_style_in_a_file_is_refused(digits, look):
     spec = dataclasses.replace(digits.spec, reading={"look": look})
-    with pytest.raises(UserError, match="how training's drawings look"):
+    with pytest.raises(UserError, match="style of drawings is in levels"):
         read_raw(spec, photographed(1))
