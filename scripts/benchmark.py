@@ -11,7 +11,8 @@ import platform
 import sys
 from pathlib import Path
 
-from zoo.cli.common import exit_codes, parsed
+from zoo.cli.errors import exit_codes
+from zoo.cli.options import read_options
 
 SUITES = sorted(path.stem for path in (Path(__file__).parent / "benchmarks").glob("[!_]*.py"))
 SETTINGS = {"output": Path, "docs": Path}
@@ -23,7 +24,7 @@ def main() -> None:
     parser.add_argument("settings", nargs="*", help="output=FILE.json, docs=FOLDER")
     arguments = parser.parse_args()
     with exit_codes():
-        run(arguments.suite, parsed(arguments.settings, SETTINGS))
+        run(arguments.suite, read_options(arguments.settings, SETTINGS))
 
 
 def run(name: str, settings: dict[str, Path]) -> None:

@@ -1,6 +1,6 @@
-"""The former place of zoo.cli.common and zoo.config, for scripts of others that import them from here."""
+"""The former place of `zoo.config` and of the commands' exit codes, for scripts that import them from here."""
 
-from zoo.cli.common import CONF, exit_codes, main, outcome, parsed
+from zoo.cli.errors import exit_codes
 from zoo.settings import config as training_config
 
-__all__ = ["CONF", "exit_codes", "main", "outcome", "parsed", "training_config"]
+__all__ = ["exit_codes", "training_config"]

@@ -18,7 +18,7 @@ from conftest import ROOT
 from lightning.fabric.strategies.launchers import subprocess_script
 
 import zoo
-from zoo.cli.common import outcome
+from zoo.cli.errors import outcome
 from zoo.core.checkpoint_file import newest
 from zoo.core.rank_zero import is_rank_zero
 from zoo.engine.processes import _watch_parent, lost_process, watch_processes

@@ -57,8 +57,11 @@ def test_scripts_of_others_find_the_config_by_its_old_name():
         (["fn"], {}, "nearest: fnn"),
         (["fnn", "data=wne"], {}, "nearest: wine"),
         (["fnn"], {"wdth": 3}, "nearest: width"),
-        (["fnn", "trainer.epochs=3"], {}, "epochs"),
-        ([], {}, "specify 'model'"),
+        (["fnn", "trainer.epochs=3"], {}, "no setting 'trainer.epochs'; the nearest: trainer.max_epochs"),
+        (["fnn", "trainer.max_epochs=three"], {}, "trainer.max_epochs is a whole number"),
+        (["fnn"], {"width": "three"}, "model.width is a whole number"),
+        (["fnn", "optim=1e-3"], {}, "optim is a name"),
+        ([], {}, "say which model: model=cnn or fnn or rnn"),
     ],
 )
 def test_a_config_of_what_there_is_not(words, choices, message):

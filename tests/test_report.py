@@ -105,7 +105,7 @@ def test_images_and_counts_are_those_of_the_outputs(tmp_path, digits):
     assert f"{n_right} of 200 test samples are right" in text
     assert f"The 12 of {200 - n_right} wrong answers" in text
     assert "confusion matrix" in text
-    assert "python scripts/train.py model=m data=wine seed=0" in text
+    assert "zoo train model=m data=wine seed=0" in text
     assert "# image: 1 x 28 x 28, uint8" in text
     assert "zoo.load(&#x27;model.safetensors&#x27;)" in text
     assert str(tmp_path) not in text

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from zoo.cli.common import exit_codes
+from zoo.cli.errors import exit_codes
 
 
 def main() -> None:

@@ -20,7 +20,8 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # of the package that this file is in
 
-from zoo.cli.common import exit_codes, parsed
+from zoo.cli.errors import exit_codes
+from zoo.cli.options import read_options
 
 SETTINGS = {"cases": int, "seed": int, "minutes": float, "output": str}
 VERSIONS = ("torch", "safetensors", "numpy", "pandas", "pyarrow", "pillow", "soundfile", "hydra-core", "PyYAML")
@@ -32,7 +33,7 @@ def main() -> None:
     words = parser.parse_args().words
     with exit_codes():
         settings = [word for word in words if "=" in word]
-        rows = run([word for word in words if word not in settings], **parsed(settings, SETTINGS))
+        rows = run([word for word in words if word not in settings], **read_options(settings, SETTINGS))
         sys.exit(any(row["violations"] for row in rows))
 
 

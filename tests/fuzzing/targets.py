@@ -4,7 +4,6 @@ import json
 import math
 import os
 import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -233,15 +232,13 @@ def text(folder: Path) -> Target:
 
 
 def overrides(folder: Path) -> Target:
-    """A command line, as a script reads it, to the point where its work would begin."""
-    import common
-
+    """A command line, as `zoo train` reads it, to the point where its work would begin."""
+    from zoo.cli.config_command import run_command
     from zoo.core.errors import UserError
 
     def run(arguments: Sequence[str]) -> None:
         try:
-            with mock.patch.object(sys, "argv", ["train.py", *arguments]):
-                common.main("train", lambda *_: None)
+            run_command("train", lambda *_: None, arguments)
         except SystemExit as end:
             if end.code == 1:  # of no mistake of the user's
                 raise AssertionError("exit 1") from end

@@ -19,7 +19,8 @@ sys.path += [str(ROOT / "tests"), str(ROOT / "scripts")]
 
 from benchmark import machine  # noqa: E402
 
-from zoo.cli.common import exit_codes, parsed  # noqa: E402
+from zoo.cli.errors import exit_codes  # noqa: E402
+from zoo.cli.options import read_options  # noqa: E402
 
 KINDS: dict[str, dict[str, Any]] = {
     "kills": {"n": 300, "hours": None, "seed": 0, "docs": None},
@@ -45,7 +46,7 @@ def run(what: str, words: list[str]) -> None:
 
     if what not in KINDS:
         raise unknown_name("soak", what, KINDS)
-    options = {**KINDS[what], **parsed(words, {key: TYPES[key] for key in KINDS[what]})}
+    options = {**KINDS[what], **read_options(words, {key: TYPES[key] for key in KINDS[what]})}
     docs = options.pop("docs")
     module = importlib.import_module(f"soaking.{what}")
     print(machine(), flush=True)

@@ -9,14 +9,16 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 
+from zoo.cli.errors import end, outcome
 from zoo.core.console import echo
+from zoo.settings.hydra_private import error_of_job
 
 
 class Summary(Callback):
-    """Lets the others go on where a job fails, and gathers all in one table.
+    """Goes on with the other jobs where one fails, and gathers all of them in one table.
 
-    A failed job counts as one of infinite loss. What is written and printed at the end, the first process alone does,
-    where several share each job.
+    A failed job counts as one of infinite loss. Where several processes share each job, the first alone writes and
+    prints the table.
     """
 
     def on_multirun_start(self, config: Any, **_: Any) -> None:
@@ -28,15 +30,14 @@ class Summary(Callback):
             path.unlink()
 
     def on_job_end(self, config: Any, job_return: JobReturn, **_: Any) -> None:
-        """Tell and note a failure; a signal ends the whole sweep."""
-        from zoo.cli.common import end, outcome
+        """Print and note a failure; a signal ends the whole sweep."""
         from zoo.core.errors import InterruptedTraining
         from zoo.core.rank_zero import is_rank_zero
         from zoo.report.sweep import note_failure
 
         if job_return.status is not JobStatus.FAILED:
             return
-        error = job_return._return_value  # the property raises it
+        error = error_of_job(job_return)
         code, message = outcome(error, config=config) or (1, f"{type(error).__name__}: {error}")
         if isinstance(error, InterruptedTraining):
             end(code, message)
@@ -49,7 +50,7 @@ class Summary(Callback):
         job_return.status, job_return.return_value = JobStatus.COMPLETED, math.inf
 
     def on_multirun_end(self, config: Any, **_: Any) -> None:
-        """Write and print the table, and end as the first job that failed."""
+        """Write and print the table, and end with the exit code of the first job that failed."""
         from zoo.core.rank_zero import is_rank_zero
         from zoo.report.sweep import exit_code, write_summary
 

@@ -53,10 +53,10 @@ def release(name: str, runs: Path, *, together: bool = False) -> Path:
     target = WEIGHTS / f"{name}.safetensors"
     target.parent.mkdir(parents=True, exist_ok=True)
     seeds = [entry["seed"] for entry in metrics]
-    recipe = f"python scripts/train.py -m experiment={name} seed={','.join(map(str, seeds))}"
+    recipe = f"zoo train -m experiment={name} seed={','.join(map(str, seeds))}"
     if together:
         ensemble([run.weights for run, _ in done], target)
-        recipe += " run_dir=RUNS && python scripts/ensemble.py RUNS FILE"
+        recipe += " run_dir=RUNS && zoo ensemble RUNS FILE"
     else:
         best, _ = min(done, key=lambda pair: pair[1]["val"]["loss"])
         shutil.copy(best.weights, target)

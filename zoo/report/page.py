@@ -140,7 +140,7 @@ def _usage(config: Values, splits: Splits, task: Task) -> str:
     own = config.get("zoo_path")
     choices = {"model": config["model"]["name"], "data": registered, **given, "seed": config["seed"]}
     choices |= {"zoo_path": own} if own else {}
-    command = shlex.join(["python", "scripts/train.py", *(f"{key}={value}" for key, value in choices.items())])
+    command = shlex.join(["zoo", "train", *(f"{key}={value}" for key, value in choices.items())])
     name, raw = next(iter(splits.spec.inputs.items()))
     shape = " x ".join(str(size or axis) for size, axis in zip(raw.shape, raw.axes, strict=True))
     add = f"zoo.add_path({own!r})\n" if own else ""

@@ -1,0 +1,76 @@
+"""What the zoo uses of Hydra without Hydra's documenting it, a test for each that fails first where it changes.
+
+Each docstring says which promise of the zoo's goes with it.
+"""
+
+import sys
+
+import pytest
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import HydraException
+
+from zoo.settings import CONF, hydra_private
+from zoo.settings.composition import compose_file
+
+
+def test_the_grammar_of_overrides_can_be_asked():
+    """A path that Hydra cannot read is quoted, and a sweep's folders are named by what its jobs differ in."""
+    override = hydra_private.parse_override("optim.lr=1,2")
+    assert override.key_or_group == "optim.lr" and override.is_sweep_override() and override.is_discrete_sweep()
+    assert list(hydra_private.values_as_text(override)) == ["1", "2"]
+    assert list(hydra_private.values_as_text(hydra_private.parse_override("optim.lr=1"))) == ["optim.lr=1"]
+    with pytest.raises(HydraException):
+        hydra_private.parse_override("data.path=größe(1).csv")
+
+
+@pytest.mark.parametrize(("word", "answer"), [("data=wine", True), ("data=wine,csv", True), ("data=[wine,2]", False)])
+def test_a_choice_is_told_from_another_value(word, answer):
+    """`model=0` is answered with the rule and a name."""
+    assert hydra_private.names_a_choice(hydra_private.parse_override(word)) is answer
+
+
+def test_flags_are_parsed_by_hydras_parser():
+    """An unknown flag is answered in a line, and flags may stand anywhere."""
+
+    def refuse(message):
+        raise ValueError(message)
+
+    assert hydra_private.parse_flags(["-m", "seed=0,1"], refuse).multirun
+    with pytest.raises(ValueError, match="--foo"):
+        hydra_private.parse_flags(["--foo"], refuse)
+
+
+def test_a_command_runs_with_words_of_its_own(monkeypatch, tmp_path):
+    """`zoo train model=fnn` leaves `sys.argv` to Lightning, which starts the other processes of a training by it."""
+    monkeypatch.setattr(sys, "argv", ["zoo", "train", "not=read"])
+    seen = []
+    hydra_private.run(seen.append, str(CONF), "train", ["model=fnn", "seed=3", f"run_dir={tmp_path}"])
+    assert seen[0].seed == 3 and sys.argv == ["zoo", "train", "not=read"]
+
+
+def test_the_error_of_a_job_is_at_hand():
+    """A sweep goes on where a job fails, and its summary names the failure."""
+    job, error = JobReturn(status=JobStatus.FAILED), ValueError("x")
+    job.return_value = error
+    assert hydra_private.error_of_job(job) is error
+
+
+def test_a_missing_choice_is_named_with_its_section():
+    """`data=minst` is answered with the nearest name, and `hydra/launcher=joblib` with the package that brings it."""
+    for word, answer in {
+        "data=minst": ("data", "minst"),
+        "hydra/launcher=joblib": ("hydra", "launcher/joblib"),
+    }.items():
+        with pytest.raises(HydraException) as caught:
+            compose_file("train", ["model=fnn", word])
+        group, name, names = hydra_private.missing_choice(caught.value)
+        assert (group, name) == answer and names
+    assert hydra_private.missing_choice(ValueError()) is None
+
+
+def test_an_error_inside_hydra_is_told_from_our_own():
+    """A value that Hydra trips over ends with exit code 2, and a bug of ours with a traceback."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        compose_file("train", ["model=fnn", "data=[wine,2]"])
+    assert hydra_private.is_from_hydra(caught.value)
+    assert not hydra_private.is_from_hydra(ValueError())

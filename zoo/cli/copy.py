@@ -1,0 +1,47 @@
+"""Copy a settings file to edit it: zoo copy model/fnn/mlp [model/fnn/mine] [zoo_path=own].
+
+The file goes to the conf/ folder of `zoo_path`, by default own; `zoo copy model/fnn/mlp model/fnn/mine` gives it
+another name, by which `zoo train zoo_path=own model=fnn/mine` then takes it.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from zoo.cli.errors import exit_codes
+from zoo.cli.options import parser, read_options
+from zoo.core.console import echo
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the command; `words` are those of its command line, by default the process's."""
+    arguments = parser(__name__, __doc__)
+    arguments.add_argument("words", nargs="+", help="SECTION/NAME, a new SECTION/NAME, zoo_path=FOLDER")
+    parsed = arguments.parse_args(words)
+    names = [word for word in parsed.words if "=" not in word]
+    with exit_codes():
+        options = read_options([word for word in parsed.words if "=" in word], {"zoo_path": Path})
+        echo(f"wrote {copy(names[0], names[-1], options.get('zoo_path', Path('own')))}")
+
+
+def copy(name: str, new: str, folder: Path) -> Path:
+    """Copy conf/`name`.yaml to `folder`/conf/`new`.yaml, and return its path.
+
+    Raises:
+        UserError: for a name that does not exist, and a file that is there already.
+    """
+    from zoo.core.errors import UserError, unknown_name
+    from zoo.settings.composition import CONF, options, sections
+
+    names = [f"{section}/{choice}" for section in sections() for choice in options(section)]
+    for section in (name, new):
+        if section.partition("/")[0] not in sections():
+            raise unknown_name("section", section.partition("/")[0], sections())
+    if name not in names:
+        raise unknown_name("settings file", name, names)
+    path = folder / "conf" / f"{new}.yaml"
+    if path.exists():
+        raise UserError(f"{path} is there already; give the copy another name, such as {new}_2")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(CONF / f"{name}.yaml", path)
+    return path

@@ -1,0 +1,35 @@
+"""Put several trained models into one file that answers with their mean: zoo ensemble RUNS OUTPUT.
+
+RUNS is a folder with finished runs of one model on one data set, such as
+`zoo train model=fnn seeds=[0,1,2,3,4] run_dir=RUNS` or `-m ... seed=0,1,2` leaves.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from zoo.cli.errors import exit_codes
+from zoo.cli.options import parser
+from zoo.core.console import echo
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the command; `words` are those of its command line, by default the process's."""
+    arguments = parser(__name__, __doc__)
+    arguments.add_argument("runs", type=Path)
+    arguments.add_argument("output", type=Path, help="such as ensemble.safetensors")
+    parsed = arguments.parse_args(words)
+    with exit_codes():
+        run(parsed.runs, parsed.output)
+
+
+def run(runs: Path, output: Path) -> None:
+    """Write the file and print its metrics."""
+    from zoo.core.run_folder import finished_runs
+    from zoo.inference.ensembling import ensemble
+    from zoo.report.text import columns, measured
+
+    weights = [run.weights for run in finished_runs(runs)]
+    card = ensemble(weights, output)
+    header, *rows = measured(card["metrics"])
+    echo(columns(header, rows))
+    echo(f"{len(weights)} models in {output}")

@@ -1,0 +1,61 @@
+"""Predict for files of your own: zoo predict weights=<pretrained name|run folder|file> input=<file|folder>."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.cli.config_command import run_command
+from zoo.core.console import echo
+
+if TYPE_CHECKING:
+    from zoo.inference.predictor import Predictor
+
+N_SHOWN = 10
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the command; `words` are those of its command line, by default the process's."""
+    run_command("predict", run, words)
+
+
+def run(config: dict[str, Any], _: Any) -> None:
+    """Print the predictions for the input, or write them to a file."""
+    import zoo
+    from zoo.core.errors import UserError
+    from zoo.inference.predictor import choose_device
+
+    if config["weights"] is None or config["input"] is None:
+        raise UserError("say which weights and which input: weights=runs/first input=new.csv")
+    predictor = zoo.load(config["weights"]).to(choose_device(config["device"]))
+    if predictor.task.generates:
+        echo(_continued(predictor, str(config["input"]), config))
+    else:
+        _predict(predictor, config)
+
+
+def _continued(predictor: "Predictor", text: str, config: dict[str, Any]) -> str:
+    """Return a text, or that of a file, and what a language model writes after it."""
+    from zoo.data.sequences.files.text_files import read_text
+
+    if os.path.isfile(text) or text.endswith(".txt"):
+        text = read_text(Path(text))
+    return text + predictor.generate(text, config["n"], config["temperature"], config["seed"])
+
+
+def _predict(predictor: "Predictor", config: dict[str, Any]) -> None:
+    from zoo.core.atomic_files import check_output_path
+    from zoo.inference.predictor import predict_file
+    from zoo.report.text import columns, spelled
+
+    output = None if config["output"] is None else Path(config["output"])
+    if output is not None:
+        weights = Path(config["weights"])
+        check_output_path(output, [weights, weights / "model.safetensors"])
+    header, rows = predict_file(predictor, Path(config["input"]), output)
+    shown = [spelled(column) for column in zip(*rows[:N_SHOWN], strict=True)]
+    echo(columns(header, list(zip(*shown, strict=True))))
+    if output is not None:
+        echo(f"wrote {sum(row[-1] != '' for row in rows):,} answers to {output}")
+    elif len(rows) > N_SHOWN:
+        echo(f"{len(rows) - N_SHOWN:,} more; output=answers.csv writes all")

@@ -1,0 +1,59 @@
+"""Check that a setting keeps the type of its default."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo.core.errors import UserError
+from zoo.settings.composition import CONF, compose_file, sections
+
+TYPES = {bool: "true or false", int: "a whole number", float: "a number"}
+
+
+def check_types(config_name: str, overrides: Sequence[str], config: Any) -> None:
+    """Raise UserError where an override changes the type of a setting, such as `trainer.max_epochs=three`.
+
+    Args:
+        config_name: the file in conf/, without its ending.
+        overrides: of Hydra.
+        config: what they compose to.
+    """
+    from omegaconf import OmegaConf
+
+    choices = [word for word in overrides if _is_choice(word)]
+    changes = [word.partition("=")[0] for word in overrides if word not in choices and not word.startswith("hydra")]
+    if not changes:
+        return
+    defaults = compose_file(config_name, choices)
+    for key in changes:
+        default, value = OmegaConf.select(defaults, key), OmegaConf.select(config, key)
+        if not (value is None and _may_be_null(key, config_name)):
+            check_type(key, default, value)
+
+
+def check_type(key: str, default: Any, value: Any) -> None:
+    """Raise UserError where `value` has another type than a default that is a truth value or a number.
+
+    >>> check_type("trainer.max_epochs", 3, "auto")
+    """
+    from omegaconf import OmegaConf
+
+    kind = type(default)
+    fits = type(value) is kind or (kind is float and type(value) is int) or value == "auto"
+    if kind in TYPES and not fits and not OmegaConf.is_config(value):
+        raise UserError(f"{key} is {TYPES[kind]}, such as {default}; got {value}")
+
+
+def _is_choice(override: str) -> bool:
+    """Whether an override chooses files of conf/, and so the defaults of others."""
+    key = override.partition("=")[0].lstrip("+~")
+    return key in (*sections(), "zoo_path") or "/" in key
+
+
+def _may_be_null(key: str, config_name: str) -> bool:
+    """Whether a setting is null in a file of its section, where null then has a meaning."""
+    from omegaconf import OmegaConf
+
+    section, _, name = key.partition(".")
+    files = [(path, name) for path in Path(CONF, section).glob("*.yaml")] or [(CONF / f"{config_name}.yaml", key)]
+    return any(OmegaConf.select(OmegaConf.load(path), name, default="nothing") is None for path, name in files)
