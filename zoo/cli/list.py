@@ -44,6 +44,6 @@ def data_table(names: Sequence[str]) -> str:
 
     unknown = Facts("-", "-", "-", "-", "-", "-")
     known = {name: facts(name) or unknown for name in names}
-    rows = [(name, one.task, one.rows, one.inputs, one.network, one.licence) for name, one in known.items()]
+    rows = [(name, its.task, its.rows, its.inputs, its.network, its.licence) for name, its in known.items()]
     header = ("data=", "task", "rows: train / val / test", "inputs", "network", "licence")
     return columns(header, rows, n_left=len(header)) if rows else "none match"
