@@ -20,7 +20,7 @@ import zoo
 from zoo.core.errors import UserError
 from zoo.data import memory_limits, stored
 from zoo.data.columns.arrow import to_array
-from zoo.data.formats import streaming
+from zoo.data.formats import delimited_blocks, table_file
 from zoo.data.formats.table_file import read_table
 from zoo.data.splits import TensorSplit, collate
 from zoo.data.tables import _mapped_rows
@@ -60,15 +60,15 @@ def equal(one, other):
 
 @pytest.mark.parametrize("delimiter", [",", ";"])
 def test_types_are_those_of_all_values_wherever_they_stand(tmp_path, cache, monkeypatch, delimiter):
-    monkeypatch.setattr(streaming, "SMALL_BLOCK", 1 << 14)
-    monkeypatch.setattr(streaming, "BLOCK_BYTES", 1 << 14)
+    monkeypatch.setattr(delimited_blocks, "SMALL_BLOCK", 1 << 14)
+    monkeypatch.setattr(delimited_blocks, "BLOCK_BYTES", 1 << 14)
     cells = [cell for cell in CELLS if delimiter == "," or "1.5" not in cell]  # such would be no decimal commas
     columns = [(cell, cell) for cell in cells]
     columns += list(itertools.permutations(cells, 2))[::13]  # the second cell stands in the last block alone
     frame = pd.DataFrame({f"c{i}": [one] * 60 + [two] for i, (one, two) in enumerate(columns)})
     path = tmp_path / "cells.csv"
     frame.assign(decimal="1,25" if delimiter == ";" else "1.25").to_csv(path, index=False, sep=delimiter)
-    streamed = read_table(path, keep=cache / "t.arrow")
+    streamed = read_table(path, cache=cache / "t.arrow")
     assert streamed["c0"].num_chunks > 3
     equal(read_table(path), streamed)
 
@@ -78,12 +78,12 @@ def test_parquet_is_streamed(tmp_path, cache):
     content = frame.to_parquet(row_group_size=100)
     for name, packed in (("t.parquet", content), ("t.parquet.gz", gzip.compress(content))):
         (tmp_path / name).write_bytes(packed)
-        equal(read_table(tmp_path / name), read_table(tmp_path / name, keep=cache / f"{name}.arrow"))
+        equal(read_table(tmp_path / name), read_table(tmp_path / name, cache=cache / f"{name}.arrow"))
 
 
 def test_an_old_encoding_late_in_a_file(tmp_path, cache, capsys):
     (tmp_path / "t.csv").write_bytes(b"a,b\n" + b"Ulm,2\n" * 70_000 + "Köln,3\n".encode("cp1252"))
-    streamed = read_table(tmp_path / "t.csv", keep=cache / "t.arrow")
+    streamed = read_table(tmp_path / "t.csv", cache=cache / "t.arrow")
     assert streamed["a"][-1].as_py() == "Köln"
     assert "Windows-1252" in capsys.readouterr().out
     equal(read_table(tmp_path / "t.csv"), streamed)
@@ -94,13 +94,13 @@ def test_ragged_rows_are_named_in_a_file_that_is_not_utf8(tmp_path, cache, strea
     path = tmp_path / "t.csv"
     path.write_bytes(b"a,b\n" + b"1,2\n" * 70_000 + b"\xe9,2\n" + b"1,2\n" * 3_000_000 + b"1\n")
     with pytest.raises(UserError, match="row 3070003 has 1"):
-        read_table(path, keep=cache / "t.arrow" if streamed else None)
+        read_table(path, cache=cache / "t.arrow" if streamed else None)
 
 
 def test_rows_longer_than_a_small_block(tmp_path, cache, monkeypatch):
-    monkeypatch.setattr(streaming, "SMALL_BLOCK", 64)
+    monkeypatch.setattr(delimited_blocks, "SMALL_BLOCK", 64)
     table(note="long " * 40).to_csv(tmp_path / "t.csv", index=False)
-    equal(read_table(tmp_path / "t.csv"), read_table(tmp_path / "t.csv", keep=cache / "t.arrow"))
+    equal(read_table(tmp_path / "t.csv"), read_table(tmp_path / "t.csv", cache=cache / "t.arrow"))
 
 
 # -- the same batches
@@ -137,7 +137,7 @@ def test_a_table_is_streamed_once_and_where_it_is_large(tmp_path, cache, monkeyp
     monkeypatch.setattr(memory_limits, "free_memory", lambda: 2 * path.stat().st_size)
     for seed in (0, 0, 1):
         zoo.load_data("csv", path=str(path), target="sold", split_seed=seed)
-    assert capsys.readouterr().out.count("is streamed into") == 1
+    assert capsys.readouterr().out.count("is written to") == 1
     made = {file.suffix: file for file in cache.iterdir()}
     assert made.keys() == {".arrow", ".categorical", ".numeric", ".lock"}
     os.utime(path)  # now it counts as changed
@@ -153,7 +153,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, cache, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(streaming, "_write", full)
+    monkeypatch.setattr(table_file, "write_blocks", full)
     with pytest.raises(UserError, match="No space left on device\nset ZOO_CACHE"):
         zoo.load_data("csv", path=str(tmp_path / "t.csv"), target="sold", cache=True)
     assert [file.suffix for file in cache.iterdir()] == [".lock"]

@@ -12,7 +12,9 @@ import test_tables
 from test_tables import N, kinds, refused, same
 
 import zoo
+from zoo.core import registry
 from zoo.core.errors import UserError
+from zoo.data import FORMATS
 from zoo.data.formats import dialect as _dialect
 from zoo.data.readers import read_raw
 from zoo.data.tables._table import read_labelled
@@ -316,3 +318,57 @@ def test_other_encodings_of_series_sequences_and_texts(tmp_path, data):
     assert splits.spec.reading["encoding"] == "shift_jis"
     (new, _), (wanted, _) = (read_raw(splits.spec, one) for one in (path, utf8))
     assert all((new[name] == wanted[name]).all() for name in new)
+
+
+# -- formats of one's own
+
+ROWS = '''
+"""Rows of `key=value` pairs."""
+
+import pyarrow as pa
+
+from zoo.data import FORMATS
+
+
+@FORMATS.register(".rows")
+def read(path, cells):
+    rows = [dict(pair.split("=") for pair in line.split()) for line in path.read_text().splitlines()]
+    return pa.Table.from_pylist(rows)
+'''
+
+
+@pytest.fixture
+def rows_format(tmp_path, monkeypatch):
+    """A format that a user adds with one function in a folder of their own."""
+    monkeypatch.setattr(registry, "_added", {})
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "rows.py").write_text(ROWS)
+    yield tmp_path / "mine"
+    FORMATS._entries.pop(".rows", None)
+
+
+def as_rows(frame):
+    return "\n".join(" ".join(f"{name}={value}" for name, value in row.items()) for row in frame.to_dict("records"))
+
+
+def test_a_format_of_ones_own_is_one_function(load, frame, rows_format, tmp_path, config):
+    zoo.add_path(rows_format)
+    splits = load(as_rows(frame), name="houses.rows")
+    same(splits, load(frame))
+    assert len(read_raw(splits.spec, tmp_path / "houses.rows")[0]["numeric"]) == N
+    settings = config("model=fnn", "data=csv", f"data.path={tmp_path}/houses.rows", "data.target=sold", "trainer=cpu")
+    settings["trainer"]["max_epochs"] = 1
+    assert zoo.train(settings, tmp_path / "run")["test"]
+
+
+def test_what_is_no_table_is_refused_with_the_registered_formats(load, rows_format):
+    words = ["is not text", "one of .csv, .json, .jsonl, .ndjson, .parquet, .tsv, .txt", "zoo_path"]
+    refused(load, b"PK\3\4\0\0" * 9, *words, name="houses.xlsx")
+    zoo.add_path(rows_format)
+    refused(load, b"PK\3\4\0\0" * 9, ".parquet, .rows, .tsv", name="houses.xlsx")
+
+
+def test_marks_of_missing_values_in_json_are_the_options(load, frame):
+    marked = frame.assign(rooms=frame["rooms"].where(frame.index % 7 > 0, -9))
+    splits = load(as_json(marked), name="houses.jsonl", missing=[-9])
+    assert splits.spec.columns[1].missing

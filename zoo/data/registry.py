@@ -2,7 +2,7 @@
 
 import ast
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,8 +11,10 @@ from zoo.core.registry import Registry
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
     from zoo.core.spec import DataSpec
+    from zoo.data.formats.cell_options import CellOptions
     from zoo.data.splits import Batch, Split, Splits
 
 FOLDER = Path(__file__).parent
@@ -29,6 +31,13 @@ PARTIAL_READERS: "Registry[Callable[[DataSpec, Path], tuple[Batch, np.ndarray | 
 # model's spec and the data section of a config.
 LABELLED_READERS: "Registry[Callable[[DataSpec, Mapping[str, Any]], Split]]" = Registry(
     "reader of labelled samples", "LABELLED_READERS", FOLDER
+)
+# By the suffix of a file: reads a table.
+FORMATS: "Registry[Callable[[Path, CellOptions], pa.Table]]" = Registry("file format", "FORMATS", FOLDER)
+# By the suffix of a file: reads a table larger than memory in blocks of rows of one schema, the first of which may be
+# empty. Large temporary files go to the folder it is given. A format without an entry is read whole.
+BLOCKS: "Registry[Callable[[Path, CellOptions, Path], Iterator[pa.Table]]]" = Registry(
+    "file format read in blocks", "BLOCKS", FOLDER
 )
 
 

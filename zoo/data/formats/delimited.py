@@ -1,11 +1,11 @@
-"""Tables in text: CSV of any dialect and encoding, also packed."""
+"""Tables as text with delimiters, such as CSV: of any dialect and encoding."""
 
 import collections
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,138 +19,156 @@ from zoo.data.columns.numbers import LONG, ZERO_PADDED, decimal_comma_to_point
 from zoo.data.formats.cell_options import CellOptions
 from zoo.data.formats.dialect import Dialect, detect_dialect
 from zoo.data.formats.text_encoding import undecodable
+from zoo.data.registry import FORMATS
 from zoo.data.sources.packed import BLOCK_BYTES, check_unpacked_size, open_unpacked
 
-
-def read_text(path: Path, encoding: str | None, parse: Callable[[Dialect], pa.Table]) -> pa.Table:
-    """What `parse` makes of a file in its dialect; it raises ArrowInvalid where the file is not UTF-8.
-
-    Raises:
-        UserError: for a file that is no text, has no rows or an open quote, or whose rows differ in width.
-    """
-    dialect = detect_dialect(path, encoding)
-    try:
-        table = parse(dialect)
-    except pa.ArrowInvalid:
-        _refuse_ragged(path, dialect)
-        dialect = detect_dialect(path, encoding, utf8=False)  # not UTF-8 after the beginning
-        table = parse(dialect)
-    except UnicodeDecodeError as error:
-        raise undecodable(path, encoding) from error
-    if dialect.headings_row > 1:
-        echo(f"{path.name}: the headings are those of row {dialect.headings_row}; what is above is left out")
-    if dialect.encoding == "cp1252":
-        echo(f"{path.name} is not UTF-8; read as Windows-1252; name another encoding by data.encoding=")
-    if encoding and dialect.encoding in ("utf8", "utf16"):
-        echo(f"{path.name} is Unicode, and read so, not as {encoding}")
-    return table
+T = TypeVar("T")
 
 
-def parse_delimited(path: Path, dialect: Dialect, reading: CellOptions) -> pa.Table:
-    """The table of a file; pyarrow tells the types of its columns, but for those of text and of codes."""
+@FORMATS.register(".csv")
+@FORMATS.register(".tsv")
+@FORMATS.register(".txt")
+def read_delimited(path: Path, cells: CellOptions) -> pa.Table:
+    """Read a whole file; pyarrow infers the types of columns, except for text and codes."""
     check_unpacked_size(path)
-    table = _parsed(path, dialect, reading)
-    refuse_open_quote(path, dialect, table)
-    beyond = [name for name in table.column_names if exceeds_int64(table[name])]
-    whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
-    for name in _codes(path, dialect, reading, [*whole, *beyond], beyond):
-        text = _parsed(path, dialect, reading._replace(text=[name]), [name])
-        table = table.set_column(table.column_names.index(name), name, text[name])
-    return with_decimal_points(table, dialect)
+    return parse_in_dialect(path, cells.encoding, lambda dialect: _read(path, dialect, cells))
 
 
 def read_as_text(path: Path, encoding: str | None = None) -> pa.Table:
-    """The table of a text file, all its columns as text, with no marks of missing values."""
+    """Read a whole file with all columns as text; no mark counts as missing."""
 
-    def parse(dialect: Dialect) -> pa.Table:
+    def read(dialect: Dialect) -> pa.Table:
         with text_blocks(path, dialect, ()) as reader:
             table = reader.read_all()
         table = table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
         refuse_open_quote(path, dialect, table)
         return table
 
-    return read_text(path, encoding, parse)
+    return parse_in_dialect(path, encoding, read)
 
 
-def _parsed(path: Path, dialect: Dialect, reading: CellOptions, columns: Sequence[str] = ()) -> pa.Table:
-    options = _options(dialect, [*MISSING_CELLS, *reading.missing])
+def parse_in_dialect(path: Path, encoding: str | None, parse: Callable[[Dialect], T]) -> T:
+    """Call `parse` with the dialect of a file; again with its other encoding if it raises ArrowInvalid, as it does for
+    a file that is UTF-8 only at its beginning.
+
+    Raises:
+        UserError: for a file that is no text or has no rows, and for rows of different widths.
+    """
+    dialect = detect_dialect(path, encoding)
+    try:
+        result = parse(dialect)
+    except pa.ArrowInvalid:
+        _refuse_ragged(path, dialect)
+        dialect = detect_dialect(path, encoding, utf8=False)
+        result = parse(dialect)
+    except UnicodeDecodeError as error:
+        raise undecodable(path, encoding) from error
+    _report_dialect(path, dialect, encoding)
+    return result
+
+
+def _report_dialect(path: Path, dialect: Dialect, encoding: str | None) -> None:
+    if dialect.headings_row > 1:
+        echo(f"{path.name}: the headings are those of row {dialect.headings_row}; what is above is left out")
+    if dialect.encoding == "cp1252":
+        echo(f"{path.name} is not UTF-8; read as Windows-1252; name another encoding by data.encoding=")
+    if encoding and dialect.encoding in ("utf8", "utf16"):
+        echo(f"{path.name} is Unicode, and read so, not as {encoding}")
+
+
+def _read(path: Path, dialect: Dialect, cells: CellOptions) -> pa.Table:
+    table = _parse(path, dialect, cells)
+    refuse_open_quote(path, dialect, table)
+    long = [name for name in table.column_names if exceeds_int64(table[name])]
+    whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
+    for name in _codes(path, dialect, cells, [*whole, *long], long):
+        text = _parse(path, dialect, cells._replace(text=[name]), [name])
+        table = table.set_column(table.column_names.index(name), name, text[name])
+    return with_decimal_points(table, dialect)
+
+
+def _parse(path: Path, dialect: Dialect, cells: CellOptions, columns: Sequence[str] = ()) -> pa.Table:
+    options = _options(dialect, [*MISSING_CELLS, *cells.missing])
     convert = options[-1]
-    convert.column_types = dict.fromkeys((name for name in dialect.headings if name in reading.text), pa.string())
+    convert.column_types = dict.fromkeys((name for name in dialect.headings if name in cells.text), pa.string())
     convert.include_columns = columns
-    convert.strings_can_be_null = not reading.not_missing
+    convert.strings_can_be_null = not cells.not_missing
     with open_unpacked(path) as file:
         table = pa.csv.read_csv(file, *options)
     if any(map(_holds_bytes, table.schema.types)):
         raise pa.ArrowInvalid(f"not {dialect.encoding}")
-    return _without_marks(table, reading) if reading.not_missing else table
+    return _text_marks_to_null(table, cells) if cells.not_missing else table
 
 
-def _without_marks(table: pa.Table, reading: CellOptions) -> pa.Table:
-    """A table whose text is null where it is a mark of missing values."""
-    marks = pa.array(with_spaces(reading.marks()))
-    return _each_text(table, lambda array: pc.if_else(pc.is_in(array, marks), None, array))
+def _holds_bytes(kind: pa.DataType) -> bool:
+    return pa.types.is_binary(kind.value_type if pa.types.is_dictionary(kind) else kind)
+
+
+def _text_marks_to_null(table: pa.Table, cells: CellOptions) -> pa.Table:
+    """Replace marks of missing values by null in columns of text."""
+    marks = pa.array(with_spaces(cells.marks()))
+    return _convert_text(table, lambda array: pc.if_else(pc.is_in(array, marks), None, array))
 
 
 def with_decimal_points(table: pa.Table, dialect: Dialect) -> pa.Table:
-    """A table whose text has decimal points where it holds numbers with commas: those that pyarrow has not parsed, for
-    dots between thousands or for other text among them."""
-    return table if dialect.decimal_point == "." else _each_text(table, decimal_comma_to_point)
+    """Write the numbers in columns of text with decimal points: those that pyarrow did not parse, as they have dots
+    between thousands or stand among other text."""
+    return table if dialect.decimal_point == "." else _convert_text(table, decimal_comma_to_point)
 
 
-def _each_text(table: pa.Table, convert: Callable[[pa.Array], pa.Array]) -> pa.Table:
-    columns = {name: to_array(table[name]) for name in table.column_names}
-    return pa.table({name: _of_distinct(array, convert) for name, array in columns.items()})
+def _convert_text(table: pa.Table, convert: Callable[[pa.Array], pa.Array]) -> pa.Table:
+    """Convert each distinct value of each column of text once."""
+
+    def converted(array: pa.Array) -> pa.Array:
+        if not is_text(array.type):
+            return array
+        encoded = array.dictionary_encode()
+        return convert(encoded.dictionary).take(encoded.indices)
+
+    return pa.table({name: converted(to_array(table[name])) for name in table.column_names})
 
 
-def _of_distinct(array: pa.Array, convert: Callable[[pa.Array], pa.Array]) -> pa.Array:
-    """Text, each distinct value of which is converted once; other columns as they are."""
-    if not is_text(array.type):
-        return array
-    encoded = array.dictionary_encode()
-    return convert(encoded.dictionary).take(encoded.indices)
+# -- codes: whole numbers that lose zeros or digits as numbers
 
 
-def _codes(
-    path: Path, dialect: Dialect, reading: CellOptions, columns: Sequence[str], beyond: Sequence[str]
-) -> list[str]:
-    """The columns of numbers, of those named, that a file writes as codes."""
-    if not columns or not (beyond or _may_have_leading_zeros(path, dialect)):
+def _codes(path: Path, dialect: Dialect, cells: CellOptions, columns: Sequence[str], long: Sequence[str]) -> list[str]:
+    """Find the columns of codes among `columns` of numbers; those in `long` exceed 64 bits."""
+    if not columns or not (long or _may_have_leading_zeros(path, dialect)):
         return []
-    with text_blocks(path, dialect, [*MISSING_CELLS, *reading.missing], columns=columns) as reader:
-        return code_columns((pa.Table.from_batches([block]) for block in reader), beyond)
+    with text_blocks(path, dialect, [*MISSING_CELLS, *cells.missing], columns=columns) as reader:
+        return code_columns((pa.Table.from_batches([block]) for block in reader), long)
 
 
 def _may_have_leading_zeros(path: Path, dialect: Dialect) -> bool:
-    """Whether a value of the file begins with 0 and a digit, as a quick look at its bytes tells."""
+    """Look quickly for a value that begins with 0 and a digit in the bytes of a file."""
     if dialect.encoding not in ("utf8", "cp1252"):
         return True
-    begins, end = re.compile(rb'[\s"' + re.escape(dialect.delimiter.encode()) + b"]0[0-9]"), b""
+    pattern, end = re.compile(rb'[\s"' + re.escape(dialect.delimiter.encode()) + b"]0[0-9]"), b""
     with open_unpacked(path) as file:
         while block := file.read(BLOCK_BYTES):
-            if begins.search(end + block):
+            if pattern.search(end + block):
                 return True
             end = block[-2:]
     return False
 
 
-def code_columns(blocks: Iterable[pa.Table], beyond: Sequence[str]) -> list[str]:
-    """The columns of whole numbers as text that are codes: some have leading zeros, or, in those that may be `beyond`
-    64 bits, as many digits."""
+def code_columns(blocks: Iterable[pa.Table], long: Sequence[str]) -> list[str]:
+    """Find the columns of text that hold only whole numbers, some of them with leading zeros or, for the columns in
+    `long`, with too many digits for 64 bits."""
     codes: set[str] = set()
     others: set[str] = set()
     for block in blocks:
         for name in set(block.column_names) - others:
             values = to_array(pc.unique(to_array(block[name]))).cast(pa.string())
             values = pc.utf8_trim_whitespace(values.filter(pc.invert(pc.is_in(values, pa.array(MISSING_CELLS)))))
-            if pc.any(pc.match_substring_regex(values, LONG if name in beyond else ZERO_PADDED)).as_py():
+            if pc.any(pc.match_substring_regex(values, LONG if name in long else ZERO_PADDED)).as_py():
                 codes.add(name)
             if pc.any(pc.match_substring_regex(values, "[^0-9+-]")).as_py():
                 others.add(name)
     return sorted(codes - others)
 
 
-def _holds_bytes(kind: pa.DataType) -> bool:
-    return pa.types.is_binary(kind.value_type if pa.types.is_dictionary(kind) else kind)
+# -- columns as text
 
 
 @contextlib.contextmanager
@@ -163,8 +181,10 @@ def text_blocks(
     on_ragged: Callable[[Any], str] | None = None,
     block_size: int = BLOCK_BYTES,
 ) -> Iterator[Any]:
-    """The rows of a file block by block, as an Arrow reader, all columns as bytes: as dictionaries, since for each
-    other such column Arrow reserves the memory of a whole block."""
+    """Open a file as an Arrow reader of blocks, all columns as bytes.
+
+    They come as dictionaries, since Arrow reserves the memory of a whole block for each column of plain bytes.
+    """
     read, parse, convert = _options(dialect, missing, on_ragged, block_size)
     convert.column_types = dict.fromkeys(dialect.headings, pa.dictionary(pa.int32(), pa.binary()))
     convert.include_columns = columns
@@ -173,7 +193,7 @@ def text_blocks(
 
 
 def raw_cell(path: Path, dialect: Dialect, column: str, row: int) -> str:
-    """One value as the file writes it; rows count from 0."""
+    """Read one value as the file writes it; rows count from 0."""
     with text_blocks(path, dialect, (), columns=[column]) as reader:
         for block in reader:
             if row < len(block):
@@ -190,7 +210,7 @@ def _options(
 ) -> tuple[pa.csv.ReadOptions, pa.csv.ParseOptions, pa.csv.ConvertOptions]:
     return (
         pa.csv.ReadOptions(
-            use_threads=on_ragged is None,  # only a single thread knows the numbers of rows
+            use_threads=on_ragged is None,  # only a single thread counts rows
             block_size=block_size,
             encoding=dialect.encoding,
             skip_rows=dialect.skip,
@@ -206,28 +226,31 @@ def _options(
     )
 
 
+# -- damaged files
+
+
 def _refuse_ragged(path: Path, dialect: Dialect) -> None:
-    """Raise UserError that names the first rows of another width than the headings, if there are any."""
+    """Raise UserError for rows that are wider or narrower than the headings, naming the first three."""
     ragged: list[str] = []
 
-    def note(row: Any) -> str:
+    def collect(row: Any) -> str:
         number = row.number - dialect.skip + dialect.headings_row
         ragged.append(f"row {number} has {row.actual_columns} ({' '.join(row.text[:40].split())})")
         return "error" if len(ragged) == 3 else "skip"
 
-    with contextlib.suppress(pa.ArrowInvalid), text_blocks(path, dialect, on_ragged=note) as reader:
+    with contextlib.suppress(pa.ArrowInvalid), text_blocks(path, dialect, on_ragged=collect) as reader:
         collections.deque(reader, maxlen=0)
     if ragged:
         first = dialect.delimiter.join(dialect.headings)
         line = "its first line" if dialect.headings_row == 1 else f"row {dialect.headings_row}"
         raise UserError(f"each row of {path} has {len(dialect.headings)} values, as the headings in {line} "
-                        f"({first:.40}), parted by {dialect.delimiter!r}; {', '.join(ragged)}\n"
-                        "delete rows that are none of the table, give each column a heading, and quote values that "
-                        "hold the delimiter")  # fmt: skip
+                        f"({first:.40}), separated by {dialect.delimiter!r}; {', '.join(ragged)}\n"
+                        "delete rows that do not belong to the table, give each column a heading, and quote values "
+                        "that hold the delimiter")  # fmt: skip
 
 
 def refuse_open_quote(path: Path, dialect: Dialect, table: pa.Table) -> None:
-    """Raise UserError where the last value of all holds rows: the mark of a quote that is never closed."""
+    """Raise UserError if the last value of a table holds rows, since a quote is never closed."""
     last = table.slice(max(0, len(table) - 1)).to_pylist()
     value = str(list(last[0].values())[-1]) if last else ""
     if any(line.count(dialect.delimiter) >= table.num_columns - 1 > 0 for line in value.splitlines()[1:]):

@@ -1,4 +1,4 @@
-"""How a text file holds a table, told from its beginning: encoding, delimiter, decimal point, place of the headings."""
+"""The dialect of a text file, detected from its beginning: encoding, delimiter, decimal point, row of the headings."""
 
 import contextlib
 import csv
@@ -19,17 +19,27 @@ from zoo.data.columns.missing_marks import MISSING_CELLS, MISSING_MARKS
 from zoo.data.columns.numbers import DECIMAL_COMMA, THOUSANDS, as_numbers, decimal_comma_to_point, leading_minus
 from zoo.data.formats.text_encoding import decode_sample, undecodable
 from zoo.data.options import clean_heading
+from zoo.data.registry import FORMATS
 from zoo.data.sources.packed import open_unpacked
 
-DELIMITERS = "\t;|,"  # of which the first is taken where several part rows alike
-SAMPLE = 1 << 18  # bytes from which the dialect is told
-LINES = 5  # from which the dialect is told, at least
-LONGEST = 1 << 23  # bytes of a line
-HIGHEST = 20  # rows of a title that may stand above the headings
+DELIMITERS = "\t;|,"  # the first of them wins a tie
+SAMPLE = 1 << 18  # bytes that the dialect is detected from
+SAMPLE_LINES = 5  # that it is detected from at least
+MAX_LINE = 1 << 23  # bytes
+MAX_TITLE_ROWS = 20  # above the headings
 
 
 class Dialect(NamedTuple):
-    """How a text file holds a table. `skip` lines end with the headings, which are its row `headings_row`."""
+    """How a text file holds a table.
+
+    Attributes:
+        encoding: name for Python and pyarrow.
+        delimiter: between values, one character.
+        decimal_point: "." or ",".
+        headings: of the columns.
+        skip: lines down to the end of the headings.
+        headings_row: the row of the headings, as a spreadsheet counts it, from 1.
+    """
 
     encoding: str
     delimiter: str
@@ -46,7 +56,7 @@ class _Row(NamedTuple):
 
 
 def detect_dialect(path: Path, encoding: str | None = None, *, utf8: bool = True) -> Dialect:
-    """Tell how a text file is written from its beginning.
+    """Detect how a text file is written from its beginning.
 
     Args:
         path: of the file.
@@ -54,21 +64,10 @@ def detect_dialect(path: Path, encoding: str | None = None, *, utf8: bool = True
         utf8: whether the file may be UTF-8.
 
     Raises:
-        UserError: for a file that is no text, has no rows, or lines above its headings that are no comments.
+        UserError: for a file that is no text or has no rows, and for a title above its headings.
     """
-    sample, whole = _beginning(path)
-    given, ascii = encoding, sample.isascii()  # as which the encodings of mail, and UTF-16 without a mark, may look
-    encoding, text = decode_sample(sample, given or "cp1252", utf8 and not (given and ascii))
-    if not text.strip():
-        raise UserError(f"{path} is empty; a table has headings in its first line, and rows")
-    if re.search("[\x00-\x08\x0e-\x1f]", text):
-        raise UserError(f"{path} is not text: a table is a .csv, .tsv, .txt, .jsonl or .parquet file; save it as one\n"
-                        "text in UTF-16 without a mark is read by data.encoding=utf-16-le")  # fmt: skip
-    if encoding not in ("utf8", "utf16") and "\ufffd" in text:
-        raise undecodable(path, given)
-    if not whole:
-        text = text[: text.rfind("\n") + 1] or text
-    delimiter, rows = _table(text)
+    used_encoding, text, whole = _decode_beginning(path, encoding, utf8)
+    delimiter, rows = _split_rows(text)
     if not rows:
         raise UserError(f"{path} has no headings: its first line is longer than {csv.field_size_limit():,} characters, "
                         "or a quote in it is never closed")  # fmt: skip
@@ -79,30 +78,61 @@ def detect_dialect(path: Path, encoding: str | None = None, *, utf8: bool = True
     if not others and whole:
         raise no_rows(path, headings)
     check_unique_headings(headings, str(path))
-    decimal_point = "," if _decimal_comma(others, delimiter) else "."
-    return Dialect(encoding, delimiter, decimal_point, headings, first.end, first.number)
+    decimal_point = "," if _has_decimal_commas(others, delimiter) else "."
+    return Dialect(used_encoding, delimiter, decimal_point, headings, first.end, first.number)
 
 
-def _beginning(path: Path) -> tuple[bytes, bool]:
-    """The first bytes of a file, some lines at least, and whether they are all of it."""
+def no_rows(path: Path, headings: Sequence[str]) -> UserError:
+    """Build the error for a table that has only headings."""
+    return UserError(f"{path} has headings, but no rows: {', '.join(headings[:5])}")
+
+
+def find_text_row(path: Path, encoding: str | None, name: str) -> int | None:
+    """Find the first row near the top that has a value, as a spreadsheet counts it."""
+    dialect = detect_dialect(path, encoding)
+    sample, _ = _read_beginning(path)
+    _, text = decode_sample(sample, dialect.encoding, dialect.encoding == "utf8")
+    rows = _parse_rows(text, dialect.delimiter)[:MAX_TITLE_ROWS]
+    return next((row.number for row in rows if name in map(clean_heading, row.values)), None)
+
+
+# -- the beginning of a file
+
+
+def _decode_beginning(path: Path, encoding: str | None, utf8: bool) -> tuple[str, str, bool]:
+    """The encoding of a file, its first lines, and whether they are all. UserError for what is no text."""
+    sample, whole = _read_beginning(path)
+    # ISO-2022 encodings, and UTF-16 without a byte order mark, may look like ASCII
+    utf8 = utf8 and not (encoding and sample.isascii())
+    used_encoding, text = decode_sample(sample, encoding or "cp1252", utf8)
+    if not text.strip():
+        raise UserError(f"{path} is empty; a table has headings in its first line, and rows")
+    if re.search("[\x00-\x08\x0e-\x1f]", text):
+        formats = ", ".join(FORMATS.names())
+        raise UserError(f"{path} is not text; save it as one of {formats}, or register a format of your own in zoo_path"
+                        "\ntext in UTF-16 without a mark is read by data.encoding=utf-16-le")  # fmt: skip
+    if used_encoding not in ("utf8", "utf16") and "\ufffd" in text:
+        raise undecodable(path, encoding)
+    if not whole:
+        text = text[: text.rfind("\n") + 1] or text
+    return used_encoding, text, whole
+
+
+def _read_beginning(path: Path) -> tuple[bytes, bool]:
+    """Read the first bytes of a file, a few lines at least; also return whether they are all."""
     with open_unpacked(path, silent=True) as file:
         sample = file.read(SAMPLE)
         whole = len(sample) < SAMPLE
-        while not whole and sample.count(b"\n") < LINES and (line := file.readline(LONGEST)):
+        while not whole and sample.count(b"\n") < SAMPLE_LINES and (line := file.readline(MAX_LINE)):
             sample += line
     return sample, whole
 
 
-def no_rows(path: Path, headings: Sequence[str]) -> UserError:
-    """The refusal of a table that has headings alone."""
-    return UserError(f"{path} has headings, but no rows: {', '.join(headings[:5])}")
+# -- delimiter
 
 
-# -- delimiter and headings
-
-
-def _table(text: str) -> tuple[str, list[_Row]]:
-    """The delimiter, and the rows from the headings on: below a line such as `sep=;`, and comments."""
+def _split_rows(text: str) -> tuple[str, list[_Row]]:
+    """Detect the delimiter; split the rows from the headings on, below comments and a line such as `sep=;`."""
     lines = io.StringIO(text, newline="").readlines()
     first = lines[0].strip('"\r\n')
     separator = first[4:] if first.lower().startswith("sep=") and len(first) == len("sep=;") else ""
@@ -110,65 +140,61 @@ def _table(text: str) -> tuple[str, list[_Row]]:
     while n < len(lines) and (lines[n].startswith("#") or not lines[n].strip()):
         n += 1
     text = "".join(lines[n:])
-    delimiter = separator or max(DELIMITERS, key=lambda candidate: _agreement(text, candidate))
-    rows = _rows(text, delimiter, n)
-    if n > start and not (rows and _headed(rows)):  # the last line of the comments may be the headings
-        last = _rows(lines[n - 1], delimiter, n - 1)
+    delimiter = separator or max(DELIMITERS, key=lambda candidate: _width_agreement(text, candidate))
+    rows = _parse_rows(text, delimiter, n)
+    if n > start and not (rows and _looks_headed(rows)):  # the last line of the comments may be the headings
+        last = _parse_rows(lines[n - 1], delimiter, n - 1)
         if last and (not rows or len(last[0].values) == len(rows[0].values)):
             return delimiter, [*last, *rows]
     return delimiter, rows
 
 
-def _rows(text: str, delimiter: str, above: int = 0) -> list[_Row]:
-    """The rows that are not blank, below so many lines."""
+def _parse_rows(text: str, delimiter: str, n_above: int = 0) -> list[_Row]:
+    """Parse the rows that are not blank; `n_above` lines are above the text."""
     rows: list[_Row] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     with contextlib.suppress(csv.Error):  # a value longer than the module reads
-        rows += (_Row(row, above + n, above + reader.line_num) for n, row in enumerate(reader, 1) if row)
+        rows += (_Row(row, n_above + n, n_above + reader.line_num) for n, row in enumerate(reader, 1) if row)
     return rows
 
 
-def _agreement(text: str, delimiter: str) -> tuple[float, int, float]:
-    """The share of rows as wide as the first, and its width, if the delimiter parts that at all; and the share of rows
-    as wide as most, if it parts those."""
-    widths = [len(row.values) for row in _rows(text, delimiter)]
+def _width_agreement(text: str, delimiter: str) -> tuple[float, int, float]:
+    """Score a delimiter: the share of rows as wide as the first and its width, then the share of the commonest width.
+
+    Rows of a single value count nothing.
+    """
+    widths = [len(row.values) for row in _parse_rows(text, delimiter)]
     if not widths:
         return 0.0, 0, 0.0
-    usual, n = Counter(widths).most_common(1)[0]
+    commonest, n = Counter(widths).most_common(1)[0]
     first = (widths.count(widths[0]) / len(widths), widths[0]) if widths[0] > 1 else (0.0, 0)
-    return *first, n / len(widths) if usual > 1 else 0.0
+    return *first, n / len(widths) if commonest > 1 else 0.0
+
+
+# -- headings
 
 
 def _refuse_title(path: Path, rows: list[_Row]) -> None:
-    """Raise UserError where a row further down looks like the headings, and all above have fewer values than rows."""
-    filled = [sum(value.strip() != "" for value in row.values) for row in rows]
-    usual, _ = Counter(filled).most_common(1)[0]
-    place = next(n for n, one in enumerate(filled) if one >= usual)
-    if 0 < place <= HIGHEST and _headed(rows[place:]):
-        title, headings = (", ".join(filter(None, rows[n].values)) for n in (0, place))
+    """Raise UserError if a row further down looks like the headings and all above it have fewer values."""
+    n_filled = [sum(value.strip() != "" for value in row.values) for row in rows]
+    commonest, _ = Counter(n_filled).most_common(1)[0]
+    start = next(index for index, n in enumerate(n_filled) if n >= commonest)
+    if 0 < start <= MAX_TITLE_ROWS and _looks_headed(rows[start:]):
+        title, headings = (", ".join(filter(None, rows[index].values)) for index in (0, start))
         raise UserError(f"the first row of a table is its headings; that of {path} is {title!r:.60}, and row "
-                        f"{rows[place].number} looks like headings: {headings:.80}\n"
+                        f"{rows[start].number} looks like headings: {headings:.80}\n"
                         "delete the rows above it, or begin each of them with #")  # fmt: skip
 
 
 def _trailing_delimiters(rows: list[_Row]) -> int:
-    """The empty values at the end of each row, beyond the headings."""
+    """Count the empty values at the end of each row, beyond the headings."""
     (first, *_), *others = rows
     beyond = {len(row.values) - len(first) for row in others} if others else {0}
     return max(beyond) if len(beyond) == 1 and not any("".join(row.values[len(first) :]) for row in others) else 0
 
 
-def find_text_row(path: Path, encoding: str | None, name: str) -> int | None:
-    """The first row, of those below the headings, that has a value; as a spreadsheet counts it."""
-    dialect = detect_dialect(path, encoding)
-    sample, _ = _beginning(path)
-    _, text = decode_sample(sample, dialect.encoding, dialect.encoding == "utf8")
-    rows = _rows(text, dialect.delimiter)[:HIGHEST]
-    return next((row.number for row in rows if name in map(clean_heading, row.values)), None)
-
-
-def _headed(rows: list[_Row]) -> bool:
-    """Whether the first row is text above a column of numbers, so that it looks like headings."""
+def _looks_headed(rows: list[_Row]) -> bool:
+    """Whether the first row looks like headings: distinct texts, with a column of numbers below one of them."""
     names, below = rows[0].values, rows[1:101]
     filled = [name.strip() for name in names if name.strip()]
     if not below or len(set(filled)) < len(filled) or set(filled) & set(MISSING_MARKS) or _are_numbers(filled).any():
@@ -183,7 +209,10 @@ def _are_numbers(values: list[str]) -> np.ndarray:
     return ~np.isnan(as_numbers(texts)) | ~np.isnan(as_numbers(decimal_comma_to_point(texts)))
 
 
-def _decimal_comma(rows: list[_Row], delimiter: str) -> bool:
+# -- decimal point
+
+
+def _has_decimal_commas(rows: list[_Row], delimiter: str) -> bool:
     """Whether numbers are written as 1,5 or 1.234,5 and none as 1.5."""
     distinct = sorted({value.strip() for row in rows for value in row.values})
     values = leading_minus(pa.array(distinct, pa.string()))  # Arrow's patterns take linear time
@@ -191,7 +220,7 @@ def _decimal_comma(rows: list[_Row], delimiter: str) -> bool:
     with_point = values.filter(pc.match_substring_regex(values, r"^[+-]?\d+\.\d+(?:[eE][+-]?\d+)?$"))
     if pc.any(pc.match_substring_regex(values, r"^[+-]?\d{1,3}(,\d{3})+[.,]\d+$")).as_py():  # 1,234,567 or 1,234.5
         return False
-    if delimiter == ",":  # where 1,234 is rather 1234
+    if delimiter == ",":  # where 1,234 is more likely 1234
         with_comma = with_comma.filter(pc.invert(pc.match_substring_regex(with_comma, THOUSANDS)))
-    some = pc.any(pc.match_substring(with_comma, ",")).as_py()
-    return bool(some and pc.all(pc.is_in(with_point, with_comma)).as_py() is not False)
+    any_comma = pc.any(pc.match_substring(with_comma, ",")).as_py()
+    return bool(any_comma and pc.all(pc.is_in(with_point, with_comma)).as_py() is not False)

@@ -1,134 +1,98 @@
-"""Files of tables, as Arrow tables: CSV of any dialect, JSON lines, and Parquet."""
+"""Files of tables, of any format: read them, and name their rows in messages."""
 
 import functools
-import json
-from collections.abc import Collection, Iterable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError, missing_file
-from zoo.data.columns.arrow import check_unique_headings, is_date
+from zoo.data.columns.arrow import check_unique_headings
 from zoo.data.columns.cell_errors import Place
 from zoo.data.columns.missing_marks import MISSING_MARKS, marks_to_null
 from zoo.data.formats.cell_options import DEFAULT_CELLS, CellOptions
-from zoo.data.formats.delimited import parse_delimited, raw_cell, read_text
+from zoo.data.formats.delimited import raw_cell, read_delimited
 from zoo.data.formats.dialect import detect_dialect, find_text_row, no_rows
-from zoo.data.formats.json_lines import JSON_FORMS, parse_json, warn_rounded
-from zoo.data.formats.streaming import map_table, stream_json, stream_parquet, stream_text, validated
+from zoo.data.formats.table_cache import map_table, write_blocks
 from zoo.data.formats.text_encoding import check_encoding, undecodable
 from zoo.data.options import clean_heading
+from zoo.data.registry import BLOCKS, FORMATS
 from zoo.data.sources.cache import cached
-from zoo.data.sources.packed import UNPACK_ERRORS, check_unpacked_size, inner_suffix, open_unpacked, packed_suffix
+from zoo.data.sources.packed import UNPACK_ERRORS, inner_suffix
+
+TEXT = ".txt"  # the format of files whose suffix is not registered
 
 
-def read_table(path: Path, reading: CellOptions = DEFAULT_CELLS, *, keep: Path | None = None) -> pa.Table:
-    """The table of a file: Parquet, JSON lines, or text of any delimiter with headings in its first line; also packed.
+def read_table(path: Path, cells: CellOptions = DEFAULT_CELLS, *, cache: Path | None = None) -> pa.Table:
+    """Read the table of a file, by the format that is registered for its suffix, else as text with delimiters.
 
     Args:
         path: of the file. It may be packed as .gz, .bz2, .xz or .zip.
-        reading: how its cells are read; in Parquet and JSON, which mark what is missing, only marks beside the usual
-            ones are marks.
-        keep: a file of the cache, into which the table is streamed once, to be mapped; None reads it into memory.
+        cells: options for reading its cells. Formats that mark missing values themselves, such as Parquet and JSON,
+            have no default marks.
+        cache: a file of the cache, to which the table is written once and from which it is mapped; None reads it into
+            memory.
 
     Raises:
         UserError: for a path that is no such file, and a file that is not a whole table.
     """
     check_path(path)
-    check_encoding(reading.encoding)
+    check_encoding(cells.encoding)
     try:
-        if keep is None:
-            table = marks_to_null(_read(path, reading), reading.missing)
+        if cache is None:
+            table = marks_to_null(FORMATS.get(_format_of(path))(path, cells), cells.missing)
         else:
-            table = map_table(cached(keep, functools.partial(_stream, path, reading)))
+            table = map_table(cached(cache, functools.partial(_write_to_cache, path, cells)))
     except UnicodeDecodeError as error:
-        raise undecodable(path, reading.encoding) from error
-    except (pa.ArrowException, OSError, UnicodeError, *UNPACK_ERRORS) as error:
+        raise undecodable(path, cells.encoding) from error
+    except (pa.ArrowException, OSError, ValueError, *UNPACK_ERRORS) as error:
         raise UserError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from error
     names = [clean_heading(name) for name in table.column_names]
     check_unique_headings(names, str(path))
     if not table.num_rows:
         raise no_rows(path, names)
-    if inner_suffix(path) in JSON_FORMS:
-        warn_rounded(table)
     return table.rename_columns(names).replace_schema_metadata(table.schema.metadata)
 
 
-def _read(path: Path, reading: CellOptions) -> pa.Table:
-    form = inner_suffix(path)
-    if form == ".parquet":
-        return _read_parquet(path)
-    if form in JSON_FORMS:
-        return parse_json(path)
-    return read_text(path, reading.encoding, lambda dialect: parse_delimited(path, dialect, reading))
+def _format_of(path: Path) -> str:
+    suffix = inner_suffix(path)
+    return suffix if suffix in FORMATS.names() else TEXT
 
 
-def _read_parquet(path: Path) -> pa.Table:
-    if not packed_suffix(path):
-        return validated(pa.parquet.read_table(path))
-    check_unpacked_size(path)
-    with open_unpacked(path) as file:
-        return validated(pa.parquet.read_table(pa.BufferReader(file.read())))
+def _write_to_cache(path: Path, cells: CellOptions, file: Path) -> None:
+    echo(f"{path.name} is written to {file.parents[1]}, once")
+    write_blocks(file, _blocks(path, cells, file.parent), cells.missing)
 
 
-def _stream(path: Path, reading: CellOptions, keep: Path) -> None:
-    echo(f"{path.name} is streamed into {keep.parents[1]}, once")
-    form = inner_suffix(path)
-    if form == ".parquet":
-        stream_parquet(path, reading, keep)
-    elif form in JSON_FORMS:
-        stream_json(path, reading, keep)
-    else:
-        read_text(path, reading.encoding, lambda dialect: stream_text(path, dialect, reading, keep))
-
-
-def pandas_index(table: pa.Table) -> list[str]:
-    """The columns that pandas wrote as the index of a DataFrame."""
-    try:
-        names = json.loads((table.schema.metadata or {})[b"pandas"])["index_columns"]
-    except (KeyError, ValueError, TypeError):
-        return []
-    return [
-        clean_heading(name) for name in names if isinstance(name, str) and clean_heading(name) in table.column_names
-    ]
-
-
-def untimed_index(table: pa.Table) -> list[str]:
-    """The index columns that are no times, which would order the rows."""
-    return [name for name in pandas_index(table) if not is_date(table[name].type)]
-
-
-def drop_index(table: pa.Table, index: Iterable[str], named: Collection[str]) -> pa.Table:
-    """A table without the columns of an index, but for those that an option names; which is said."""
-    index = [name for name in index if name in table.column_names and name not in named]
-    if index:
-        found = ", ".join(f"'{name}'" for name in index)
-        echo(f"ignored, an index of pandas: {found}; to keep one, name it in an option, such as data.schema=")
-    return table.drop_columns(index)
+def _blocks(path: Path, cells: CellOptions, folder: Path) -> Iterator[pa.Table]:
+    name = _format_of(path)
+    if name in BLOCKS.names():
+        return BLOCKS.get(name)(path, cells, folder)
+    return iter([FORMATS.get(name)(path, cells)])
 
 
 def is_text_file(path: Path) -> bool:
-    """Whether a file holds its table as text with delimiters, rather than as Parquet or JSON lines."""
-    return inner_suffix(path) not in (".parquet", *JSON_FORMS)
+    """Whether a file holds its table as text with delimiters."""
+    return FORMATS.get(_format_of(path)) is read_delimited
 
 
-def missing_mark_at(path: Path, reading: CellOptions, column: str, row: int) -> str | None:
-    """The mark that the file has in a row where a value is missing, if it is one of the usual marks; from 0."""
+def missing_mark_at(path: Path, cells: CellOptions, column: str, row: int) -> str | None:
+    """The default mark that a text file has where a value is missing, if it has one; rows count from 0."""
     if not is_text_file(path):
         return None
-    mark = raw_cell(path, detect_dialect(path, reading.encoding), column, row)
+    mark = raw_cell(path, detect_dialect(path, cells.encoding), column, row)
     return mark if mark in MISSING_MARKS else None
 
 
-def find_row(path: Path, reading: CellOptions, name: str) -> int | None:
-    """The first row, of the top ones of a text file, that has a value."""
-    return find_text_row(path, reading.encoding, name) if is_text_file(path) else None
+def find_row(path: Path, cells: CellOptions, name: str) -> int | None:
+    """Find the first of the top rows of a text file that has a value."""
+    return find_text_row(path, cells.encoding, name) if is_text_file(path) else None
 
 
 def place_in(path: Path, encoding: str | None = None) -> Place:
-    """How messages name a row of a file: as a spreadsheet numbers it, where the headings are a row."""
+    """Return what names a row of a file in messages: by the number that a spreadsheet shows, which counts the headings
+    of a text file."""
 
     @functools.cache
     def first() -> int:
@@ -138,13 +102,10 @@ def place_in(path: Path, encoding: str | None = None) -> Place:
 
 
 def check_path(path: Path) -> None:
-    """Raise UserError, with the nearest name, unless `path` is a file."""
+    """Raise UserError, with the nearest names, unless `path` is a file."""
     if path.is_file():
         return
     if path.is_dir():
-        raise UserError(f"a table is one file; {path} is a folder with {_files_in(path)}")
+        names = ", ".join(sorted(file.name for file in path.iterdir())[:8]) or "nothing"
+        raise UserError(f"a table is one file; {path} is a folder with {names}")
     raise missing_file(path)
-
-
-def _files_in(folder: Path) -> str:
-    return ", ".join(sorted(file.name for file in folder.iterdir())[:8]) or "nothing"

@@ -10,7 +10,7 @@ from zoo.core.atomic_files import write_atomically
 from zoo.core.spec import Column
 from zoo.data.columns.cell_errors import Place
 from zoo.data.columns.encode import encode, table_inputs
-from zoo.data.formats.streaming import BLOCK_VALUES, digest
+from zoo.data.formats.table_cache import BLOCK_VALUES, digest
 from zoo.data.sources.cache import cached
 from zoo.data.stored import MappedRows
 

@@ -12,8 +12,9 @@ from zoo.data.columns.arrow import is_number, to_array
 from zoo.data.columns.cell_errors import Place
 from zoo.data.columns.text import as_text
 from zoo.data.formats.cell_options import CellOptions
-from zoo.data.formats.streaming import cache_files
-from zoo.data.formats.table_file import missing_mark_at, pandas_index, place_in, read_table
+from zoo.data.formats.pandas_index import pandas_index
+from zoo.data.formats.table_cache import cache_files
+from zoo.data.formats.table_file import missing_mark_at, place_in, read_table
 
 
 class OwnFile(NamedTuple):
@@ -39,7 +40,7 @@ class OwnFile(NamedTuple):
 def read_own_files(paths: Sequence[Path], reading: CellOptions, cache: bool | str) -> OwnFile:
     """Read one file or two; what is in the second alone is left out."""
     keeps = cache_files(paths, cache, reading)
-    tables = [read_table(path, reading, keep=keep) for path, keep in zip(paths, keeps, strict=True)]
+    tables = [read_table(path, reading, cache=keep) for path, keep in zip(paths, keeps, strict=True)]
     places = [place_in(path, reading.encoding) for path in paths]
     marks = [partial(missing_mark_at, path, reading) for path in paths]
     n, index = len(tables[0]), pandas_index(tables[0])

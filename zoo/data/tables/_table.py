@@ -24,7 +24,7 @@ from zoo.data.columns.numbers import finite_range
 from zoo.data.columns.quality import remarks, report_outliers, report_remarks
 from zoo.data.columns.text import quoted_list
 from zoo.data.formats.cell_options import CellOptions
-from zoo.data.formats.streaming import cache_files
+from zoo.data.formats.table_cache import cache_files
 from zoo.data.formats.table_file import place_in, read_table
 from zoo.data.options import clean_heading
 from zoo.data.registry import LABELLED_READERS, PARTIAL_READERS, READERS
@@ -197,7 +197,7 @@ def _as_in_training(
     reading = CellOptions(text, **{name: spec.reading[name] for name in CellOptions._fields if name in spec.reading})
     reading = reading._replace(encoding=encoding or reading.encoding)
     (keep,) = cache_files([path], cache, reading)
-    return read_table(path, reading, keep=keep), keep
+    return read_table(path, reading, cache=keep), keep
 
 
 @LABELLED_READERS.register("csv")

@@ -22,7 +22,8 @@ from zoo.data.columns.missing_marks import default_marks
 from zoo.data.columns.numbers import as_numbers
 from zoo.data.columns.text import as_text
 from zoo.data.formats.cell_options import CellOptions
-from zoo.data.formats.table_file import check_path, drop_index, find_row
+from zoo.data.formats.pandas_index import drop_index
+from zoo.data.formats.table_file import check_path, find_row
 from zoo.data.hashing import input_hashes_in_memory
 from zoo.data.leakage import report_duplicates
 from zoo.data.options import as_strings, clean_heading, match_heading, match_headings

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.core.errors import UserError, missing_file
+from zoo.data.registry import FORMATS
 from zoo.data.sequences.files.recordings import read_recordings
 from zoo.data.sequences.files.row_table import read_sequence_table
 from zoo.data.sequences.files.samples import Sequences, read_arrays
@@ -12,8 +13,12 @@ from zoo.data.sequences.files.sound import SUFFIXES
 from zoo.data.sequences.files.ts import read_ts
 from zoo.data.sources.packed import UNPACK_ERRORS
 
-TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", "")
-FORMATS = (".ts", ".npz", ".npy", *TABLES)
+ARRAYS = (".npz", ".npy")
+
+
+def file_suffixes() -> list[str]:
+    """The suffixes of files of sequences, the preferred ones first; "" is a table's too."""
+    return [".ts", *ARRAYS, *FORMATS.names(), ""]
 
 
 def read_file(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> Sequences:
@@ -30,14 +35,14 @@ def read_file(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> Sequ
     try:
         if path.is_dir() or suffix in SUFFIXES:
             return read_recordings(path, reading, labelled)
-        if suffix in (".npz", ".npy"):
+        if suffix in ARRAYS:
             return read_arrays(path, reading, labelled)
         if suffix == ".ts":
             n_channels = None if labelled else len(reading.get("columns", ()))
             return read_ts(path, labelled=labelled, n_channels=n_channels, encoding=reading.get("encoding"))
-        if suffix in TABLES:
+        if suffix in (*FORMATS.names(), ""):
             return read_sequence_table(path, reading, labelled)
     except (OSError, UnicodeDecodeError, *UNPACK_ERRORS) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
-    known = ", ".join((*filter(None, FORMATS), *SUFFIXES))
+    known = ", ".join((*filter(None, file_suffixes()), *SUFFIXES))
     raise UserError(f"sequences are read from {known}, or a folder of recordings; got {path}")

@@ -20,7 +20,8 @@ from zoo.data.columns.dates import as_dates, matching_date_formats
 from zoo.data.columns.missing_marks import MISSING_CELLS
 from zoo.data.columns.numbers import as_numbers, parse_zero_padded, require_numbers
 from zoo.data.formats.dialect import DELIMITERS
-from zoo.data.formats.table_file import drop_index, place_in, read_table, untimed_index
+from zoo.data.formats.pandas_index import drop_index, untimed_index
+from zoo.data.formats.table_file import place_in, read_table
 from zoo.data.options import match_headings
 from zoo.data.sequences.files.samples import Sequences, cells_of, decoded, without_padding
 from zoo.data.sequences.files.step_table import USUAL, named_column, read_long

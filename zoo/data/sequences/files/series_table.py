@@ -15,7 +15,8 @@ from zoo.core.spec import DataSpec
 from zoo.data.columns.arrow import is_number, to_array
 from zoo.data.columns.cell_errors import Place, refuse_cells
 from zoo.data.columns.numbers import exceeds_float32, parse_zero_padded, require_numbers
-from zoo.data.formats.table_file import drop_index, place_in, read_table, untimed_index
+from zoo.data.formats.pandas_index import drop_index, untimed_index
+from zoo.data.formats.table_file import place_in, read_table
 from zoo.data.options import as_strings, match_headings
 from zoo.data.sequences.files.id_columns import find_ids, series_ids
 from zoo.data.sequences.files.samples import cells_of

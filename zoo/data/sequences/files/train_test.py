@@ -8,7 +8,7 @@ from typing import Any
 from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.data.folders import SPLIT_NAMES, list_folders, suffix
-from zoo.data.sequences.files.formats import FORMATS
+from zoo.data.sequences.files.formats import file_suffixes
 
 
 def set_name(path: str | None) -> str:
@@ -50,16 +50,13 @@ def _pair_in(folder: Path) -> tuple[Path, Path | None]:
         raise UserError(f"{folder} has {', '.join(named)}; splits are train/ and test/: rename or join them")
     if len(named) > 1:
         return folder / named[splits.index("train")], folder / named[splits.index("test")]
-    pairs = [(one, _test_file(one)) for one in sorted(folder.iterdir(), key=_format) if _format(one) < len(FORMATS)]
+    rank = {name: index for index, name in enumerate(file_suffixes())}
+    files = sorted(file for file in folder.iterdir() if suffix(file.name) in rank)
+    pairs = [(file, _test_file(file)) for file in sorted(files, key=lambda file: rank[suffix(file.name)])]
     pairs = [(train, test) for train, test in pairs if test]
     if len({train.name.split(".")[0] for train, _ in pairs}) > 1:
         raise UserError(f"{folder} holds several sets: say which, such as data.path={pairs[0][0]}")
     return pairs[0] if pairs else (folder, None)
-
-
-def _format(path: Path) -> int:
-    """The place of a file's format in FORMATS, or past their end."""
-    return FORMATS.index(suffix(path.name)) if suffix(path.name) in FORMATS else len(FORMATS)
 
 
 def _test_file(train: Path) -> Path | None:
