@@ -13,6 +13,7 @@ from torch import Tensor
 from zoo.core.errors import UserError
 from zoo.core.registry import Registry
 from zoo.core.spec import DataSpec
+from zoo.tasks.columns import Fit, TargetColumn, Targets
 
 if TYPE_CHECKING:
     from torchmetrics import Metric, MetricCollection
@@ -31,6 +32,7 @@ class Task:
 
     Attributes:
         target: dtype and number of axes of one target, such as ("int64", 0).
+        stratified: whether random splits keep the shares of the targets' values.
         has_classes: whether each output is a class or label with a name in `spec.class_names`.
         score: the metric to show first; `score_mode` is "max" or "min", whichever is better.
         meanings: what the loss and each metric mean, in words, for the report.
@@ -42,6 +44,7 @@ class Task:
     """
 
     target: ClassVar[tuple[str, int]]
+    stratified: ClassVar[bool] = False
     has_classes: ClassVar[bool] = False
     score: ClassVar[str]
     score_mode: ClassVar[str]
@@ -63,6 +66,36 @@ class Task:
             "targets of type {} and {} axes".format(*cls.target): found == cls.target,
             "a name for each class": len(spec.class_names) == (spec.n_outputs if cls.has_classes else 0),
         }
+
+    # -- targets from columns of a user's file
+
+    @classmethod
+    def fits(cls, columns: Sequence[TargetColumn]) -> Fit:
+        """How well columns of targets suit this task; the best fit is chosen where the user names no task."""
+        return Fit(0)
+
+    @classmethod
+    def reads_empty(cls, columns: Sequence[TargetColumn]) -> bool:
+        """Whether an empty cell is a target, such as "no label", rather than an unknown one."""
+        return False
+
+    @classmethod
+    def encode(cls, columns: Sequence[TargetColumn], class_names: Sequence[str] | None = None) -> Targets:
+        """The target of every row, and the spec's fields, inferred from the training rows.
+
+        Args:
+            columns: of the targets, one or more.
+            class_names: the names of the classes in their order, where the data set knows them.
+
+        Raises:
+            UserError: for cells that are no target of this task, and where there is nothing to learn.
+        """
+        names = ", ".join(f"'{column.name}'" for column in columns)
+        raise UserError(f"task {cls.__name__} cannot be learnt from a column of targets, such as {names}")
+
+    def targets(self, columns: Sequence[TargetColumn]) -> Tensor:
+        """The target of every row (n, ...), as a trained model's spec has them."""
+        raise NotImplementedError
 
     # -- training
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from zoo.tasks.page import Page
 
 from zoo.tasks.base import TASKS, Task, beside
+from zoo.tasks.columns import Fit, TargetColumn, Targets
 
+MANY_CLASSES = 20  # whole numbers with more distinct values are amounts
 N_MISTAKES = 12  # drawn in a report
 N_CONFUSIONS = 10  # listed in a report
 
@@ -34,7 +37,7 @@ class Classification(Task):
     """
 
     target = "int64", 0
-    has_classes = True
+    has_classes = stratified = True
     score, score_mode = "accuracy", "max"
     meanings: ClassVar[Mapping[str, str]] = {
         "loss": "what training lowers, here without label smoothing and class weights",
@@ -50,6 +53,40 @@ class Classification(Task):
         check_smoothing(label_smoothing)
         self.label_smoothing, self.weighted = label_smoothing, class_weights is not None
         self.class_weights = None if class_weights is None else weight_per_class(class_weights, spec.n_outputs)
+
+    # -- targets from columns of a user's file
+
+    @classmethod
+    def fits(cls, columns: Sequence[TargetColumn]) -> Fit:
+        """One column of text, codes or truth values, or of a few distinct whole numbers."""
+        if len(columns) != 1 or (columns[0].kind_is_given and columns[0].kind == "numeric"):
+            return Fit(0)
+        (column,) = columns
+        if column.kind != "numeric":
+            return Fit(2)
+        numbers = column.distinct_numbers()
+        if len(numbers) > MANY_CLASSES or (numbers != np.floor(numbers)).any() or np.isinf(numbers).any():
+            return Fit(0)
+        taken = (
+            f"'{column.name}' has {len(numbers)} distinct whole numbers, taken for classes; data.task=regression if it "
+            "is an amount"
+        )
+        return Fit(2, taken if len(numbers) > 2 else "")
+
+    @classmethod
+    def encode(cls, columns: Sequence[TargetColumn], class_names: Sequence[str] | None = None) -> Targets:
+        """The class of every row, int64 (n,); at least two among the training rows."""
+        column = the_only(columns, "classification")
+        codes, names = column.classes(class_names)
+        if len(np.unique(codes[column.train])) < 2:
+            always = names[codes[column.train[0]]]
+            raise UserError(f"two classes at least are to be told apart; '{column.name}' is always '{always}'")
+        column.report("categorical")
+        return Targets(torch.from_numpy(codes), {"n_outputs": len(names), "class_names": names})
+
+    def targets(self, columns: Sequence[TargetColumn]) -> Tensor:
+        """The class of every row, int64 (n,)."""
+        return torch.from_numpy(the_only(columns, "classification").classes(self.spec.class_names)[0])
 
     # -- training
 
@@ -153,6 +190,14 @@ def _confusions(page: "Page", counts: Tensor, names: Sequence[str]) -> str:
     pairs = [divmod(index, len(names)) for index in order if mistakes[index]]
     rows = [(names[i], names[j], f"{counts[i, j]} of {counts[i].sum()}") for i, j in pairs]
     return page.table(("true", "predicted", "samples"), rows) if rows else ""
+
+
+def the_only(columns: Sequence[TargetColumn], task: str) -> TargetColumn:
+    """The single column of targets; UserError for several."""
+    if len(columns) != 1:
+        names = ", ".join(column.name for column in columns)
+        raise UserError(f"data.task={task} learns one column of targets; got {names}")
+    return columns[0]
 
 
 def log_mean_softmax(outputs: Tensor) -> Tensor:

@@ -1,10 +1,15 @@
 """Regression: one number or several."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from zoo.core.errors import UserError
+from zoo.core.spec import Input, float_type
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
@@ -12,6 +17,7 @@ if TYPE_CHECKING:
     from zoo.tasks.page import Page
 
 from zoo.tasks.base import TASKS
+from zoo.tasks.columns import Fit, TargetColumn, Targets
 from zoo.tasks.values import Values
 
 N_CHARTS = 6  # outputs drawn in a report
@@ -29,6 +35,35 @@ class Regression(Values):
         "rmse": "root mean squared error, in the target's units; large errors weigh most",
         "r2": "share of the target's variance that is explained; 0 is answering the mean, 1 is perfect",
     }
+
+    @classmethod
+    def fits(cls, columns: Sequence[TargetColumn]) -> Fit:
+        """Columns of numbers."""
+        if any(column.kind != "numeric" for column in columns):
+            return Fit(0)
+        names = "', '".join(column.name for column in columns)
+        remark = f"regression of '{names}'; data.task=classification if its numbers are classes"
+        return Fit(1, "" if any(column.kind_is_given for column in columns) else remark)
+
+    @classmethod
+    def encode(cls, columns: Sequence[TargetColumn], class_names: Sequence[str] | None = None) -> Targets:
+        """The numbers of every row (n, n_columns), in float64 where float32 is too coarse; none may be constant."""
+        values = _numbers(columns)
+        ranges = [(float(one.min()), float(one.max())) for one in (values[c.train, i] for i, c in enumerate(columns))]
+        for column, (low, high) in zip(columns, ranges, strict=True):
+            if low == high:
+                raise UserError(f"there is nothing to learn: '{column.name}' is {low:g} in every training row")
+            column.report("numeric")
+        target = Input((len(columns),), float_type(*ranges), scaled_axis=0)
+        fields = {"n_outputs": len(columns), "target": target}
+        return Targets(torch.from_numpy(values.astype(target.dtype)), fields)
+
+    def targets(self, columns: Sequence[TargetColumn]) -> Tensor:
+        """The numbers of every row (n, n_columns)."""
+        values = _numbers(columns)
+        for column in columns:
+            column.report("numeric")
+        return torch.from_numpy(values.astype(self.spec.target.dtype))
 
     def distance(self, temperature: float) -> Callable[[Tensor, Tensor], Tensor]:
         """Mean squared difference of the standardised values; no logits, so no temperature."""
@@ -67,3 +102,7 @@ class Regression(Values):
         """What the first outputs are called."""
         name, n = self.spec.target_name, self.spec.n_outputs
         return [name] if n == 1 else [f"{name}, output {index}" for index in range(min(n, N_CHARTS))]
+
+
+def _numbers(columns: Sequence[TargetColumn]) -> np.ndarray:
+    return np.stack([column.numbers() for column in columns], axis=1)  # (n, n_columns)

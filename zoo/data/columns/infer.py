@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zoo.core.console import echo
-from zoo.core.errors import UserError, unknown_name
+from zoo.core.errors import unknown_name
 from zoo.core.spec import Column
-from zoo.data.columns.arrow import check_column_type, is_date, is_missing, is_number, is_text, to_array
+from zoo.data.columns.arrow import check_column_type, is_date, is_missing, is_number, to_array
 from zoo.data.columns.cell_errors import Place, refuse_cells
 from zoo.data.columns.dates import as_dates, days_since_1970, infer_date_format, matching_date_formats
 from zoo.data.columns.numbers import BOOLEAN_WORDS, as_numbers, finite_range
@@ -19,7 +19,6 @@ from zoo.data.columns.text import as_text, index_in, quoted_list, sort_texts
 
 KINDS = ("numeric", "boolean", "categorical", "date", "ignore")
 FEW = 0.05  # a column of text with at most this share of cells that are not numbers is taken for a column of numbers
-MANY_CLASSES = 20  # whole numbers with more distinct values are amounts
 
 
 class Inferred(NamedTuple):
@@ -69,34 +68,12 @@ def infer_columns(
     return found
 
 
-def infer_task(target: str, column: pa.Array, rows: np.ndarray, place: Place) -> str:
-    """Classification or regression, said in one line. Few distinct whole numbers are taken for classes."""
-    check_column_type(target, column)
-    if is_date(column.type):
-        raise UserError(f"column '{target}' holds dates, which cannot be predicted; make them numbers, such as days")
-    known = column.take(pa.array(rows)).drop_null()
-    if pa.types.is_boolean(column.type) or code_in(known):
-        return "classification"
-    if is_text(column.type) and _not_numbers(target, column, known, place):
-        return "classification"
-    distinct = np.unique(as_numbers(known))
-    if len(distinct) > MANY_CLASSES or (distinct != np.floor(distinct)).any() or np.isinf(distinct).any():
-        echo(f"regression of '{target}'; data.task=classification if its numbers are classes")
-        return "regression"
-    if len(distinct) > 2:
-        echo(f"'{target}' has {len(distinct)} distinct whole numbers, taken for classes; data.task=regression if it "
-              "is an amount")  # fmt: skip
-    return "classification"
+def encode_classes(target: str, column: pa.Array, names: Sequence[str], place: Place) -> tuple[np.ndarray, list[str]]:
+    """Encode the class of each row (n,), -1 where missing, and return the names of the classes too.
 
-
-def encode_classes(
-    target: str, column: pa.Array, class_names: Sequence[str] | None, place: Place
-) -> tuple[np.ndarray, list[str]]:
-    """The class of each row (n,), -1 where it is missing, and the classes' names, in the order of numbers or of text.
-
-    Where names are given, the column holds names, or, which is said, whole numbers that start at 0: their places.
+    The column holds names, or whole numbers that start at 0: their places, which is reported.
     """
-    names = sort_texts(as_text(column).unique().drop_null()) if class_names is None else list(class_names)
+    names = list(names)
     codes = index_in(names, column).fill_null(-1).to_numpy().astype(np.int64)
     known = ~is_missing(column)
     fix = "correct these rows"
@@ -127,7 +104,7 @@ def _kind(name: str, whole: pa.Array, array: pa.Array, place: Place) -> str:
         return "date"
     if code_in(array):
         return "categorical"
-    if not _not_numbers(name, whole, array, place):
+    if not holds_text(name, whole, array, place):
         return "numeric"
     return "date" if matching_date_formats(array) else "categorical"
 
@@ -146,7 +123,7 @@ def _within_0_and_1(array: pa.Array) -> bool:
     return low_and_high["min"].as_py() == 0 and low_and_high["max"].as_py() == 1
 
 
-def _not_numbers(name: str, whole: pa.Array, array: pa.Array, place: Place) -> bool:
+def holds_text(name: str, whole: pa.Array, array: pa.Array, place: Place) -> bool:
     """Whether text is not numbers. UserError where it is, but for a few cells."""
     known = array.drop_null()
     n_bad = int(np.isnan(as_numbers(known)).sum())

@@ -1,27 +1,26 @@
 """What the tables share: from the columns of a table to the tensors of a batch, in training and for new rows."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import torch
 from torch import Tensor
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
 from zoo.core.safe_yaml import to_yaml
-from zoo.core.spec import Column, DataSpec, Input, float_type
-from zoo.data.columns.arrow import is_missing, to_array, to_table
+from zoo.core.spec import Column, DataSpec
+from zoo.data.columns.arrow import to_table
 from zoo.data.columns.cell_errors import Place, refuse_cells, row_number
 from zoo.data.columns.drift import UnreadableRows, report_drift
-from zoo.data.columns.encode import encode, encode_numbers, table_inputs
-from zoo.data.columns.infer import encode_classes, infer_columns, infer_task
+from zoo.data.columns.encode import encode, table_inputs
+from zoo.data.columns.infer import infer_columns
 from zoo.data.columns.missing_marks import marks_to_null
-from zoo.data.columns.numbers import finite_range
-from zoo.data.columns.quality import remarks, report_outliers, report_remarks
+from zoo.data.columns.targets import choose_task, rows_with_targets, target_columns, target_names
 from zoo.data.columns.text import quoted_list
 from zoo.data.formats.cell_options import CellOptions
 from zoo.data.formats.table_cache import cache_files
@@ -31,12 +30,13 @@ from zoo.data.registry import LABELLED_READERS, PARTIAL_READERS, READERS
 from zoo.data.splits import Batch, Split, Splits, TensorSplit, report_unread
 from zoo.data.stored import stored_split
 from zoo.data.tables._mapped_rows import map_rows
+from zoo.tasks import TASKS, create_task
 
 
 def table_splits(
     name: str,
     frame: pd.DataFrame | pa.Table,
-    target: str,
+    target: str | Sequence[str],
     *,
     train: np.ndarray,
     val: np.ndarray,
@@ -55,11 +55,11 @@ def table_splits(
     Args:
         name: of the data set.
         frame: all rows, as a DataFrame or an Arrow table.
-        target: the heading of what is predicted.
+        target: the heading of what is predicted, or several.
         train, val, test: the rows of each split, from 0.
         kinds: of columns: "numeric", "boolean", "categorical", "date" or "ignore". The others' are inferred from the
             training rows, and those that say nothing (constant, double, an id) are ignored, in one line.
-        task: "classification" or "regression"; None infers it, and says so.
+        task: the name of a task of `zoo.tasks`; None infers it, and says so.
         class_names: the classes in their order, which the target holds; None sorts them.
         max_categories: of one column; the rarest beyond that count as not seen.
         reading: further entries of the spec's `reading`.
@@ -71,22 +71,22 @@ def table_splits(
         UserError: for a column that cannot be read as its kind, and where there is nothing to learn from or to learn.
     """
     table = to_table(frame)
-    if target not in table.column_names:
-        raise unknown_name("column", target, table.column_names)
-    goal = to_array(table[target])
-    table = table.drop_columns([target])
+    names = [target] if isinstance(target, str) else list(target)
+    for one in names:
+        if one not in table.column_names:
+            raise unknown_name("column", one, table.column_names)
+    goals, table = table.select(names), table.drop_columns(names)
     columns, ignored, dates = infer_columns(table, train, kinds or {}, max_categories, place)
     if not columns:
         why = f"ignored are {quoted_list(ignored)}\ngive the kinds of some in a file and name it by data.schema="
-        raise UserError(f"no column is left to learn '{target}' from; {why if ignored else 'it is the only one'}")
-    task = task or infer_task(target, goal, train, place)
-    values, fields = _target(target, goal, train, task, class_names, place)
+        raise UserError(
+            f"no column is left to learn {quoted_list(names)} from; {why if ignored else 'it is the only one'}"
+        )
     used = np.concatenate([train, val, test])
-    kind = "categorical" if task == "classification" else "numeric"
-    report_remarks(remarks(target, kind, goal.take(pa.array(used))))
-    if task == "regression":
-        report_outliers(target, values.numpy()[:, 0], table, used, place)
-    found = {"ignored": ignored, "dates": dates}
+    targets = target_columns(goals, names, train, place, used=used, beside=table)
+    task = task or choose_task(targets)
+    values, fields = TASKS.get(task).encode(targets, class_names)
+    found = {"ignored": ignored, "dates": dates, "targets": names if len(names) > 1 else []}
     part = _parts(columns, table, values, dates=dates, place=place, keep=keep)
     return Splits(
         DataSpec(
@@ -95,7 +95,7 @@ def table_splits(
             inputs=table_inputs(columns),
             columns=columns,
             reading={**(reading or {}), **{key: value for key, value in found.items() if value}},
-            **({"target_name": target} | fields | spec),
+            **({"target_name": ", ".join(names)} | fields | spec),
         ),
         train=part(train),
         val=part(val),
@@ -117,23 +117,6 @@ def _parts(
         return TensorSplit(**encode(columns, table, dates=dates, place=place), target=target).subset
     rows = map_rows(columns, table, dates=dates, place=place, keep=keep)
     return lambda index: stored_split(index, target[index], **rows)
-
-
-def _target(
-    name: str, column: pa.Array, train: np.ndarray, task: str, class_names: Sequence[str] | None, place: Place
-) -> tuple[Tensor, dict[str, Any]]:
-    """The target of every row, and what the spec says of it."""
-    if task == "classification":
-        codes, names = encode_classes(name, column, class_names, place)
-        if len(np.unique(codes[train])) < 2:
-            raise UserError(f"two classes at least are to be told apart; '{name}' is always '{names[codes[train[0]]]}'")
-        return torch.from_numpy(codes), {"n_outputs": len(names), "class_names": names}
-    values = encode_numbers(Column(name), column, place)
-    low, high = finite_range(values[train])
-    if low == high:
-        raise UserError(f"there is nothing to learn: '{name}' is {low:g} in every training row")
-    an_output = Input((1,), float_type((low, high)), scaled_axis=0)
-    return torch.from_numpy(values.astype(an_output.dtype)[:, None]), {"n_outputs": 1, "target": an_output}
 
 
 @READERS.register("numeric")
@@ -205,23 +188,18 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     """All rows of another file whose target is known, as a model with `spec` was trained to read them."""
     if data["path"] is None:
         raise UserError("say which table to measure on: data=csv data.path=<file>")
-    path, target = Path(data["path"]).expanduser(), spec.target_name
+    path, names = Path(data["path"]).expanduser(), target_names(spec)
     encoding = data.get("encoding") or spec.reading.get("encoding")
     table, keep = _as_in_training(spec, path, data.get("cache", "auto"), encoding)
-    _check_there((target, *spec.column_names), table.column_names, str(path))
-    goal, place, classes = to_array(table[target]), place_in(path, encoding), spec.class_names
-    known = np.flatnonzero(~is_missing(goal))
+    _check_there((*names, *spec.column_names), table.column_names, str(path))
+    place, task = place_in(path, encoding), create_task(spec)
+    targets = target_columns(table, names, np.arange(0), place, beside=table)
+    known = rows_with_targets(targets, task)
     if not len(known):
-        raise UserError(f"no row of {path} has a value of '{target}' to measure with")
-    if classes:
-        values, _ = encode_classes(target, goal, classes, place)
-    else:
-        amounts = encode_numbers(Column(target), goal, place)
-        report_outliers(target, amounts, table, known, place)
-        values = amounts[:, None].astype(spec.target.dtype)
-    echo(f"{path.name}: all {len(known):,} rows whose '{target}' is known")
-    dates = spec.reading.get("dates")
-    part = _parts(spec.columns, table, torch.from_numpy(values), dates=dates, place=place, keep=keep)
+        raise UserError(f"no row of {path} has a value of {quoted_list(names)} to measure with")
+    values = task.targets([replace(column, used=known) for column in targets])
+    echo(f"{path.name}: all {len(known):,} rows whose {quoted_list(names)} is known")
+    part = _parts(spec.columns, table, values, dates=spec.reading.get("dates"), place=place, keep=keep)
     return part(known)
 
 
@@ -255,4 +233,5 @@ def schema_yaml(spec: DataSpec) -> str:
     """The target and the kinds of all columns as yaml, to be corrected and read back by `data.schema=`."""
     kinds = {column.name: column.kind for column in spec.columns}
     kinds |= dict.fromkeys(spec.reading.get("ignored", ()), "ignore")
-    return to_yaml({"target": spec.target_name, "columns": kinds}, allow_unicode=True)
+    names = target_names(spec)
+    return to_yaml({"target": names if len(names) > 1 else spec.target_name, "columns": kinds}, allow_unicode=True)

@@ -17,10 +17,10 @@ from zoo.data import DATA, Facts
 from zoo.data.columns.arrow import is_missing, is_number, to_array
 from zoo.data.columns.cell_errors import Place, refuse_cells
 from zoo.data.columns.dates import read_dates
-from zoo.data.columns.infer import infer_task
 from zoo.data.columns.missing_marks import default_marks
 from zoo.data.columns.numbers import as_numbers
-from zoo.data.columns.text import as_text
+from zoo.data.columns.targets import ArrowTargets, choose_task, rows_with_targets, target_columns
+from zoo.data.columns.text import as_text, quoted_list
 from zoo.data.formats.cell_options import CellOptions
 from zoo.data.formats.pandas_index import drop_index
 from zoo.data.formats.table_file import check_path, find_row
@@ -32,6 +32,7 @@ from zoo.data.splits import Splits
 from zoo.data.tables._own_file import find_column, read_own_files
 from zoo.data.tables._row_splits import split_rows
 from zoo.data.tables._table import schema_yaml, table_splits
+from zoo.tasks import TASKS
 
 FACTS = Facts(
     task="any",
@@ -41,7 +42,6 @@ FACTS = Facts(
     source="a file of the user's",
 )
 SPLITS = ("random", "stratified", "group", "time")
-TASKS = {"numeric": "regression", "categorical": "classification", "boolean": "classification"}  # by the target's kind
 QUOTED = "\"data.target='null'\""
 FEWEST = 10  # rows of a table
 
@@ -50,7 +50,7 @@ FEWEST = 10  # rows of a table
 def csv(
     *,
     path: str | None = None,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     task: str | None = None,
     test_path: str | None = None,
     schema: str | None = None,
@@ -73,8 +73,8 @@ def csv(
 
     Args:
         path: a .csv, .tsv, .txt, .jsonl or .parquet file, also packed as .gz, .bz2, .xz or .zip.
-        target: heading of the column to predict. Rows without its value are left out.
-        task: "classification" or "regression"; None infers it.
+        target: heading of the column to predict, or of several. Rows without a value there are left out.
+        task: the name of a task, such as "classification" or "regression"; None infers it.
         test_path: a file with the rows to test on; None cuts them off `path`.
         schema: a yaml file such as a run's schema.yaml, with `columns: {heading: kind}` for those not to be inferred;
             a kind is numeric, boolean, categorical, date or ignore. `target:` in it stands in for the option.
@@ -108,8 +108,8 @@ def csv(
     check_shares(val_share, test_share)
     if max_categories < 1:
         raise UserError(f"data.max_categories is at least 1; got {max_categories}")
-    if task not in (None, *TASKS.values()):
-        raise unknown_name("task of a table", task, set(TASKS.values()))
+    if task is not None:
+        TASKS.get(task)
     text = [clean_heading(one) for one, kind in given["columns"].items() if kind == "categorical"]
     reading = CellOptions(
         text, as_strings(missing), default_marks(not_missing), None if encoding is None else str(encoding)
@@ -118,26 +118,31 @@ def csv(
     table, n_own, place, mark, index, keep = read_own_files(paths, reading, cache)
     names = table.column_names
     quote = "" if isinstance(target, str) else f"\nquote a heading that is a number or a truth value: {QUOTED}"
-    target = match_heading(target, names)
-    if target not in names:
-        raise _no_target(target, names, paths[0], reading, quote)
+    targets = match_headings(target, names)
+    for one in targets:
+        if one not in names:
+            raise _no_target(one, names, paths[0], reading, quote)
     group, time = (None if one is None else match_heading(one, names) for one in (group, time))
     kinds = dict.fromkeys(filter(None, (group, time)), "ignore")
     kinds |= {match_heading(one, names): kind for one, kind in given["columns"].items()}
     kinds |= dict.fromkeys(match_headings(ignore, names), "ignore")
-    task = task or TASKS.get(kinds.pop(target, ""))
-    table = drop_index(table, index, {target, *kinds})
-    goal = to_array(table[target])
-    rows = _known(target, goal, place, mark, reading.not_missing)
+    target_kinds = {one: kinds.pop(one) for one in targets if one in kinds}
+    table = drop_index(table, index, {*targets, *kinds})
+    columns = target_columns(table, targets, np.arange(0), place, target_kinds)
+    rows = rows_with_targets(columns, TASKS.get(task) if task else None)
+    _report_rows_without(columns, rows, mark, reading.not_missing)
     own = rows[rows < n_own]
     if len(own) < FEWEST:
-        raise UserError(f"there are {FEWEST} rows at least to learn from; {path} has {len(own)} with a '{target}'")
-    task = task or infer_task(target, goal, own, place)
-    if task == "classification":
-        _check_classes(target, goal, own, place)
-    split = split or _default_split(task, group, time)
-    if split == "stratified" and task == "regression":
-        raise UserError(f"split=stratified goes by classes; '{target}' is a number: data.split=random")
+        what = quoted_list(targets)
+        raise UserError(f"there are {FEWEST} rows at least to learn from; {path} has {len(own)} with a {what}")
+    task = task or choose_task([replace(column, train=own) for column in columns])
+    goal, stratified = columns[0].array, TASKS.get(task).stratified
+    if stratified:
+        _check_classes(targets[0], goal, own, place)
+    split = split or _default_split(stratified, group, time)
+    if split == "stratified" and not stratified:
+        what = "is a number" if len(targets) == 1 else "are several columns"
+        raise UserError(f"split=stratified goes by classes; {quoted_list(targets)} {what}: data.split=random")
     parts = split_rows(
         split,
         _by(split, table, goal, group, time, own, place),
@@ -152,7 +157,7 @@ def csv(
     splits = table_splits(
         name.split(".")[0],
         table,
-        target,
+        targets,
         train=train,
         val=val,
         test=test,
@@ -193,18 +198,21 @@ def _no_target(target: str, names: Sequence[str], path: Path, reading: CellOptio
     return UserError(f"{unknown_name('column', target, names)}{where}{hint if row else ''}{quote}")
 
 
-def _known(
-    target: str, goal: pa.Array, place: Place, mark: Callable[[str, int], str | None], not_missing: Sequence[str]
-) -> np.ndarray:
-    """The rows whose target is known; the others are left out, and said."""
-    without = is_missing(goal)
-    if without.any():
-        rows = np.flatnonzero(without)
-        first, marked = ", ".join(place(int(row)) for row in rows[:3]), mark(target, int(rows[0]))
-        values = ",".join(f"'{one}'" for one in (*not_missing, marked))
-        hint = f', marked {marked!r}; if that is a value: "data.not_missing=[{values}]"' if marked else ""
-        echo(f"left out, '{target}' missing: {len(rows):,} of {len(goal):,} rows ({first}, ...){hint}")
-    return np.flatnonzero(~without)
+def _report_rows_without(
+    columns: Sequence[ArrowTargets],
+    rows: np.ndarray,
+    mark: Callable[[str, int], str | None],
+    not_missing: Sequence[str],
+) -> None:
+    """Tell the user which rows are left out, as they have no target; `rows` are those that have one."""
+    for column in columns:
+        n, without = len(column.array), np.setdiff1d(np.flatnonzero(~column.known()), rows)
+        if len(without):
+            first = ", ".join(column.place(int(row)) for row in without[:3])
+            marked = mark(column.name, int(without[0]))
+            values = ",".join(f"'{one}'" for one in (*not_missing, marked))
+            hint = f', marked {marked!r}; if that is a value: "data.not_missing=[{values}]"' if marked else ""
+            echo(f"left out, '{column.name}' missing: {len(without):,} of {n:,} rows ({first}, ...){hint}")
 
 
 def _check_classes(target: str, goal: pa.Array, rows: np.ndarray, place: Place) -> None:
@@ -219,10 +227,10 @@ def _check_classes(target: str, goal: pa.Array, rows: np.ndarray, place: Place) 
                         f"{fix}, or predict another column")  # fmt: skip
 
 
-def _default_split(task: str, group: str | None, time: str | None) -> str:
+def _default_split(stratified: bool, group: str | None, time: str | None) -> str:
     if group or time:
         return "group" if group else "time"
-    return "stratified" if task == "classification" else "random"
+    return "stratified" if stratified else "random"
 
 
 def _by(

@@ -7,26 +7,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import torch
 from torch import Tensor
 
 from zoo.core.console import echo
-from zoo.core.errors import UserError, unknown_name
+from zoo.core.errors import UserError
 from zoo.core.spec import Column, DataSpec, Input, float_type
 from zoo.data.columns.arrow import is_missing, is_text
-from zoo.data.columns.cell_errors import refuse_cells
-from zoo.data.columns.infer import infer_task
-from zoo.data.columns.numbers import as_numbers, exceeds_float32, finite_range
+from zoo.data.columns.numbers import finite_range
 from zoo.data.columns.quality import merged_categories, report_remarks
-from zoo.data.columns.text import as_text, sort_texts
+from zoo.data.columns.targets import ArrowTargets, choose_task
+from zoo.data.columns.text import as_text
 from zoo.data.random_split import carve
 from zoo.data.sequences.files.samples import Sequences
 from zoo.data.sequences.files.train_test import no_path
 from zoo.data.sequences.inputs.padding import checked, first_places, sequence_inputs
 from zoo.data.splits import Batch, Splits, TensorSplit
-
-TASKS = ("classification", "regression")
+from zoo.tasks import TASKS, create_task
 
 
 class Divided(NamedTuple):
@@ -63,8 +59,8 @@ def check_options(name: str, path: str | None, task: str | None, **counts: int) 
     """Raise UserError unless data=`name` has a path, a task that there is, and counts from 1."""
     if not path:
         raise no_path(name)
-    if task not in (None, *TASKS):
-        raise unknown_name("task (data.task)", task, TASKS)
+    if task is not None:
+        TASKS.get(task)
     for option, count in counts.items():
         if not (type(count) is int and count >= 1):
             raise UserError(f"data.{option} is a whole number from 1; got {count}")
@@ -89,16 +85,19 @@ def divide(
         test_share: share of `train` to test with, where there is no `test`.
         split_seed: of what is carved out.
         target: what is predicted.
-        task: "classification" or "regression"; None takes the file's word, or infers it and says so.
+        task: the name of a task of `zoo.tasks`; None takes the file's word, or infers it and says so.
     """
     given = [part for part in (train, test) if part is not None]
     parts = [_labelled(part) for part in given]
-    task = task or train.task or infer_task(target, parts[0].labels, np.arange(len(parts[0].values)), parts[0].place)
-    if task == "classification":
+    column = _target_column(target, parts)
+    task = task or train.task or choose_task([column])
+    learnt = TASKS.get(task)
+    if learnt.has_classes:
         texts = [part.labels for part in given if part.labels is not None and is_text(part.labels.type)]
         report_remarks((rule, f"'{target}' ({what})") for labels in texts for rule, what in merged_categories(labels))
-    targets, fields = _targets(target, task, parts)
-    classes = targets[0].numpy() if task == "classification" else None
+    values, fields = learnt.encode([column])
+    targets = list(values.split([len(part.values) for part in parts]))
+    classes = targets[0].numpy() if learnt.stratified else None
     rows, tested = np.arange(len(targets[0])), np.arange(len(targets[-1]))
     n_val = val if val >= 1 else max(1, round(val * len(rows)))
     if test is None:
@@ -120,10 +119,7 @@ def sequence_splits(divided: Divided, **spec: Any) -> Splits:
 def measured_split(spec: DataSpec, part: Sequences, encode: Callable[[Sequences], Batch]) -> TensorSplit:
     """The samples of a file that have a label, which `encode` turns into what a model with `spec` takes."""
     part = _labelled(part)
-    if spec.class_names:
-        target = _codes(part, spec.class_names)
-    else:
-        target = torch.from_numpy(_amounts(spec.target_name, part).astype(spec.target.dtype))[:, None]
+    target = create_task(spec).targets([_target_column(spec.target_name, [part])])
     echo(f"all {len(target):,} samples that have a label")
     return TensorSplit(**encode(part), target=target).with_hashes(part.keys)
 
@@ -136,34 +132,12 @@ def _carve(rows: np.ndarray, n: int | float, seed: int, classes: np.ndarray | No
     return rows[rest], rows[carved]
 
 
-def _targets(target: str, task: str, parts: Sequence[Sequences]) -> tuple[list[Tensor], dict[str, Any]]:
-    """The target of each sequence of each part, and what the spec says of it; the first part has the classes."""
-    if task == "regression":
-        values = [_amounts(target, part) for part in parts]
-        low, high = finite_range(values[0])
-        if low == high:
-            raise UserError(f"there is nothing to learn: '{target}' is {low:g} for every sequence")
-        an_output = Input((1,), float_type((low, high)), scaled_axis=0)
-        tensors = [torch.from_numpy(one.astype(an_output.dtype))[:, None] for one in values]
-        return tensors, {"n_outputs": 1, "target": an_output}
-    names = sort_texts(parts[0].labels.unique())  # type: ignore[union-attr]
-    if len(names) < 2:
-        raise UserError(f"two classes at least are to be told apart; '{target}' is always '{names[0]}'")
-    return [_codes(part, names) for part in parts], {"n_outputs": len(names), "class_names": names}
-
-
-def _codes(part: Sequences, names: Sequence[str]) -> Tensor:
-    codes = pc.index_in(part.labels, pa.array(names))
-    rule = f"a test has no class that training has not seen; those are {', '.join(names[:8])}"
-    refuse_cells(rule, part.labels, is_missing(codes), part.place, "correct it, or leave it out")
-    return torch.tensor(codes.to_numpy(), dtype=torch.int64)
-
-
-def _amounts(target: str, part: Sequences) -> np.ndarray:
-    numbers = as_numbers(part.labels)
-    rule = f"regression learns finite numbers; so '{target}'"
-    refuse_cells(rule, part.labels, np.isnan(numbers) | exceeds_float32(numbers), part.place, "correct it")
-    return numbers
+def _target_column(name: str, parts: Sequence[Sequences]) -> ArrowTargets:
+    """The labels of all parts as one column of targets; the first part has the classes."""
+    places = [place for part in parts for place in part.places]
+    labels = pa.concat_arrays([part.labels for part in parts])
+    first = np.arange(len(parts[0].values))
+    return ArrowTargets(name, labels, places.__getitem__, train=first, class_rows=first)
 
 
 def _labelled(part: Sequences) -> Sequences:
