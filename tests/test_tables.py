@@ -377,7 +377,7 @@ def test_bad_options(load, frame, tmp_path):
         ("columns: {city: date}", ["'city' holds dates", "in row 2"]),
         ("colums: {}", ["'colums'", "nearest: columns"]),
         ("- 1", ["`columns:`"]),
-        ("{", ["not yaml"]),
+        ("{", ["not YAML"]),
     ):
         schema.write_text(text)
         refused(load, frame, *words, schema=str(schema))

@@ -26,7 +26,7 @@ def plays(monkeypatch, tmp_path, groups, limits):
         path = tmp_path / "cgroup" / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{limit}\n")
-    monkeypatch.setattr(system._group_limits, "__defaults__", (tmp_path / "proc", tmp_path / "cgroup"))
+    monkeypatch.setattr(system._cgroup_limits, "__defaults__", (tmp_path / "proc", tmp_path / "cgroup"))
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_fault_28_control_groups_with_and_without_a_limit(monkeypatch, tmp_path,
 
 def test_fault_28_a_system_without_control_groups(monkeypatch):
     """Without /proc, as on macOS, and without ulimit, as on Windows, what the machine has free may be taken."""
-    monkeypatch.setattr(system._group_limits, "__defaults__", (system.Path(NONE), system.Path(NONE)))
+    monkeypatch.setattr(system._cgroup_limits, "__defaults__", (system.Path(NONE), system.Path(NONE)))
     monkeypatch.setitem(sys.modules, "resource", None)
     assert 0 < system.free_memory() <= psutil.virtual_memory().total
     monkeypatch.setitem(sys.modules, "psutil", None)
-    assert system.free_memory() == system.UNKNOWN_MEMORY
+    assert system.free_memory() == system.DEFAULT_MEMORY
 
 
 # Takes away what Windows and macOS have not, before anything is imported that might use it.

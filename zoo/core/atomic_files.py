@@ -1,4 +1,4 @@
-"""Files written whole or not at all, where they may be written, and their hash."""
+"""Write files atomically; check where they may be written; hash them."""
 
 import hashlib
 import os
@@ -11,19 +11,20 @@ from typing import IO
 from zoo.core.errors import UserError
 from zoo.core.system import fsync_folder
 
-TEMPORARY_SUFFIX = ".zoo-tmp"  # ends the name of a file that is being written
+TEMPORARY_SUFFIX = ".zoo-tmp"  # of a file that is being written
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file so that `path` is always either the old content or the new, on disk. A link stays
-    one; to a device or a pipe it is just written.
+    """Write a file so that `path` always has either the old content or the new, synced to disk.
+
+    A link is kept and its target replaced; a device or a pipe is written to directly.
 
     Args:
-        path: of the file; its folder is made where it is missing.
+        path: of the file; its folder is created.
         write: called with the open file.
 
     Raises:
-        OSError: when the disk is full or the folder read-only; `path` is then as it was.
+        OSError: when the disk is full or the folder read-only; `path` is then unchanged.
     """
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
@@ -43,7 +44,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 
 def _write(file: IO[bytes], write: Callable[[IO[bytes]], object], path: Path) -> None:
-    """Write, down to the disk. Where that fails the error names `path` and the bytes that there was room for."""
+    """Write and sync to disk. On failure the error names `path` and the bytes that fitted."""
     try:
         write(file)
         file.flush()
@@ -52,27 +53,27 @@ def _write(file: IO[bytes], write: Callable[[IO[bytes]], object], path: Path) ->
         if error.errno is None:
             raise
         n, free = os.fstat(file.fileno()).st_size, shutil.disk_usage(path.parent).free
-        told = f"{os.strerror(error.errno)} after {n:,} bytes, {free:,} are free; the file from before is as it was"
-        raise OSError(error.errno, told, str(path)) from error
+        message = f"{os.strerror(error.errno)} after {n:,} bytes, {free:,} are free; the previous file is unchanged"
+        raise OSError(error.errno, message, str(path)) from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """`write_whole` for text."""
+    """`write_atomically` for text in UTF-8."""
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def check_output_path(output: Path, sources: Iterable[Path], example: str = "answers.csv") -> None:
-    """Raise UserError where `output`, which is to be written, is a folder, or one of the files that it is made from, by
-    any name. `example` is a name to give it."""
+    """Raise UserError if the file to write is a folder or, under any name, one of the `sources` that it is made from.
+
+    `example` is a file name that the message suggests.
+    """
     if output.is_dir():
-        raise UserError(f"the output is a file; {output} is a folder: give a name in it, such as {output / example}")
+        raise UserError(f"the output is a file; {output} is a folder: name a file in it, such as {output / example}")
     if output.exists() and any(source.exists() and output.samefile(source) for source in sources):
-        raise UserError(
-            f"the output is not written over what it is made from; {output} is one of those: give another name"
-        )
+        raise UserError(f"the output does not overwrite its input; {output} is an input: give another name")
 
 
 def sha256_of(path: Path) -> str:
-    """The file's sha256 in hexadecimal."""
+    """The sha256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Paths among the settings of a config."""
+"""Find the paths among the settings of a config; make them absolute, or find them again on another machine."""
 
 import os
 import re
@@ -6,38 +6,39 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-# settings that name a file or a folder
 PATH_SETTINGS = ("path", "test_path", "zoo_path", "schema", "labels", "finetune", "teacher")
 
 
-def paths_in(section: Mapping[str, Any]) -> dict[str, str]:
-    """The settings of a section that name a file or a folder."""
-    return {key: value for key, value in section.items() if is_path(key, value)}
+def is_path(name: str, value: Any) -> bool:
+    """Whether a setting holds a path: by its name, or as the absolute path of something that exists.
 
-
-def map_paths(values: Mapping[str, Any], change: Callable[[str], Any]) -> dict[str, Any]:
-    """The values of a config, with `change` made to each that names a file or a folder."""
-    changed = {key: map_paths(value, change) for key, value in values.items() if isinstance(value, Mapping)}
-    return {**values, **changed, **{key: change(path) for key, path in paths_in(values).items()}}
-
-
-def is_path(key: str, value: Any) -> bool:
-    """Whether a setting names a file or a folder: by its key, or as the full path of one that is there. A column may
-    be called /imu/x, and a mark be ~."""
-    if not isinstance(value, str) or key in PATH_SETTINGS or key.endswith("_path"):
+    Not every absolute path counts: a column may be called /imu/x, and a mark of missing values be ~.
+    """
+    if not isinstance(value, str) or name in PATH_SETTINGS:
         return isinstance(value, str)
     return bool(re.match(r"([/~]|[A-Za-z]:\\).*\w", value)) and os.path.exists(os.path.expanduser(value))
 
 
+def paths_in(section: Mapping[str, Any]) -> dict[str, str]:
+    """The settings of a section that hold paths."""
+    return {name: value for name, value in section.items() if is_path(name, value)}
+
+
+def map_paths(config: Mapping[str, Any], change: Callable[[str], Any]) -> dict[str, Any]:
+    """A copy of a config with `change` applied to each path in it."""
+    sections = {name: map_paths(value, change) for name, value in config.items() if isinstance(value, Mapping)}
+    return {**config, **sections, **{name: change(path) for name, path in paths_in(config).items()}}
+
+
 def absolute_if_exists(path: str) -> str:
-    """A path that is there as it is from any folder; another text as it is, which may be a name of the zoo's."""
+    """The absolute path of something that exists; other text unchanged, which may be the name of a pretrained file."""
     full = os.path.abspath(os.path.expanduser(path))
     return full if os.path.exists(full) else path
 
 
 def relocated(path: str) -> str:
-    """A path as a run folder notes it; where it is not there, as in a project that was moved or copied to another
-    machine, that of its ending which is there from this folder."""
+    """A path that a run folder holds. If it does not exist, as after moving or copying the project to another machine,
+    the longest ending of it that exists here, seen from the current folder."""
     parts = Path(path).parts
     if os.path.isabs(path) and not os.path.exists(path):
         endings = (os.path.join(*parts[n:]) for n in range(1, len(parts)))
@@ -46,5 +47,5 @@ def relocated(path: str) -> str:
 
 
 def base_name(path: str) -> str:
-    """The name of a file or a folder, without those of the folders it is in."""
+    """The name of a file or folder without its parents, for paths of any system."""
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1]

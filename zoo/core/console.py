@@ -1,4 +1,4 @@
-"""What goes to a terminal: names of the user's, or of a file from elsewhere, never move the cursor or hide text."""
+"""Print with control characters escaped, so that no name in a user's data moves the cursor or hides text."""
 
 import builtins
 import contextlib
@@ -10,11 +10,11 @@ from typing import Any
 
 CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
-_waiting: ContextVar[Counter[str] | None] = ContextVar("waiting", default=None)  # lines of a block that joins them
+_pending: ContextVar[Counter[str] | None] = ContextVar("pending", default=None)  # lines of a `merge_repeats`
 
 
 def printable(text: str) -> str:
-    """Text with its control characters, but for tabs and ends of lines, and half characters as escapes.
+    """Escape control characters, except tabs and line ends, and lone surrogates.
 
     >>> printable("a" + chr(27) + "[2J")
     'a\\\\x1b[2J'
@@ -24,22 +24,22 @@ def printable(text: str) -> str:
 
 @contextlib.contextmanager
 def merge_repeats() -> Iterator[None]:
-    """Print each line of the block when it ends, those that are equal once, with how often they were printed."""
+    """Hold the lines of the block back; at its end print each once, with how often it came."""
     lines: Counter[str] = Counter()
-    before = _waiting.set(lines)
+    before = _pending.set(lines)
     try:
         yield
     finally:
-        _waiting.reset(before)
+        _pending.reset(before)
         for line, n in lines.items():
             echo(line + f" ({n:,} times)" * (n > 1))
 
 
 def echo(*values: object, **options: Any) -> None:
-    """The builtin, whose text is `printable`."""
+    """The builtin `print` with `printable` text."""
     texts = [printable(str(value)) for value in values]
-    waiting = _waiting.get()
-    if waiting is None or options:
+    pending = _pending.get()
+    if pending is None or options:
         builtins.print(*texts, **options)
     else:
-        waiting[" ".join(texts)] += 1
+        pending[" ".join(texts)] += 1

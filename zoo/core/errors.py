@@ -1,4 +1,4 @@
-"""The ways a command ends early: the user's mistake, a training that diverged, was stopped, or lost a process."""
+"""Exceptions by which a command ends early: a user's mistake, divergence, a signal, or a lost process."""
 
 import difflib
 from collections.abc import Iterable
@@ -8,9 +8,9 @@ from zoo.core.console import printable
 
 
 class UserError(Exception):
-    """A mistake of the user's. The message states the rule, the offending value and the fix.
+    """A mistake of the user. The message states the rule, the offending value and the fix.
 
-    Scripts print the message, without a traceback, and exit with 2. Control characters in it are shown as escapes.
+    Commands print the message without a traceback and exit with 2. Control characters in it are escaped.
     """
 
     def __init__(self, message: object = ""):
@@ -18,7 +18,7 @@ class UserError(Exception):
 
 
 class DivergedError(RuntimeError):
-    """Weights, a loss or a metric became NaN or infinite, after they did so `times` before. Scripts exit with 3."""
+    """Weights, a loss or a metric became NaN or infinite, after having done so `times` before. Commands exit with 3."""
 
     def __init__(self, message: str, times: int = 0):
         super().__init__(message)
@@ -26,28 +26,28 @@ class DivergedError(RuntimeError):
 
 
 class InterruptedTraining(Exception):
-    """Training was stopped by signal `signum`, after a checkpoint was saved. Scripts exit with 128 + signum."""
+    """Training was stopped by signal `signum` after saving a checkpoint. Commands exit with 128 + signum."""
 
     def __init__(self, signum: int, checkpoint: str):
-        super().__init__(f"interrupted by signal {signum}; saved {checkpoint}; go on with resume=auto")
+        super().__init__(f"interrupted by signal {signum}; saved {checkpoint}; resume with resume=auto")
         self.signum = signum
 
 
-EXIT_LOST_PROCESS = 4  # the exit code of a training of several processes that lost one
+EXIT_LOST_PROCESS = 4  # exit code of a distributed training that lost a process
 
 
 class LostProcessError(RuntimeError):
-    """Another process of this training ended before it was done, such as one that was killed. Scripts exit with 4."""
+    """Another process of a distributed training ended early, such as one that was killed. Commands exit with 4."""
 
     def __init__(self, how: str):
         super().__init__(
             f"another process of this training is gone: {how}\n"
-            "the system may have killed it, as it does when memory runs out; resume=auto goes on from what was saved"
+            "the system may have killed it, as it does when memory runs out; resume=auto continues from the checkpoint"
         )
 
 
 def unknown_name(kind: str, name: object, names: Iterable[str]) -> UserError:
-    """The error for a name that does not exist, with the nearest that do.
+    """The error for a name that does not exist, with the nearest ones.
 
     >>> print(unknown("model", "cnnn", ["cnn", "rnn", "fnn"]))
     no model 'cnnn'; the nearest: cnn, rnn, fnn
@@ -59,7 +59,7 @@ def unknown_name(kind: str, name: object, names: Iterable[str]) -> UserError:
 
 
 def missing_file(path: Path) -> UserError:
-    """The error for a path where there is nothing, with the nearest names in its folder."""
+    """The error for a file that does not exist, with the nearest names in its folder."""
     if not path.parent.is_dir():
         return UserError(f"no file {path}: there is no folder {path.parent}")
     return UserError(

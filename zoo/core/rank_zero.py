@@ -1,4 +1,4 @@
-"""Which of several processes this one is, and lines printed once for all."""
+"""Tell rank zero, the first process of a training, from the others; print from it alone."""
 
 import os
 
@@ -6,9 +6,9 @@ from zoo.core.console import echo
 
 
 def is_rank_zero() -> bool:
-    """Whether this is the only process of a training, or the first, as torchrun, Lightning's launcher or SLURM says.
+    """Whether this is the only or the first process of a training, by torchrun, Lightning's launcher or SLURM.
 
-    They also say how many there are: a rank that something else has left in the environment does not count.
+    A rank in the environment without a number of processes beside it, as other programs leave it, does not count.
     """
     if os.environ.get("WORLD_SIZE", "1") != "1":
         names = ("RANK",) if "RANK" in os.environ else ("NODE_RANK", "LOCAL_RANK")
@@ -18,6 +18,6 @@ def is_rank_zero() -> bool:
 
 
 def rank_zero_print(line: str) -> None:
-    """Print a line, once for all processes."""
+    """Print a line from rank zero alone."""
     if is_rank_zero():
         echo(line, flush=True)

@@ -1,4 +1,4 @@
-"""One registry for everything that is chosen by name: names to classes or functions."""
+"""The registry of everything that is chosen by name: maps names to classes or functions."""
 
 import importlib
 import importlib.util
@@ -14,32 +14,32 @@ from zoo.core.errors import UserError, unknown_name
 T = TypeVar("T")
 PACKAGE = Path(__file__).parent.parent
 ENTRY = re.compile(r'^@?([A-Z][A-Z_0-9]*)\.register\("([^"\n]+)"\)', re.MULTILINE)
-PATTERNS = ("*.py", "*/*.py", "*/*/*.py")  # where a folder's entries are looked for
+PATTERNS = ("*.py", "*/*.py", "*/*/*.py")  # where entries of a folder are searched
 
-_added: dict[tuple[str, str], Path] = {}  # the files of the users' entries, by registry and name
+_added: dict[tuple[str, str], Path] = {}  # files of users' entries, by registry and name
 
 
 class Registry(Generic[T]):
     """Maps names to things of one kind.
 
-    An entry is a line `@MODELS.register("cnn/small")` above a class or a function. Entries are found in the text of
-    files, and a file is imported when one of its entries is first asked for, so listing names imports nothing. Users
-    add entries to any registry from a folder of their own, see `zoo.add_path`.
+    An entry is a line `@MODELS.register("cnn/small")` above a class or function. Entries are found in the text of
+    files; a file is imported when one of its entries is first used, so listing names imports nothing. Users add entries
+    to any registry from a folder of their own, see `zoo.add_path`.
 
     Args:
-        kind: what an entry is, as messages call it, such as "model".
-        variable: the name of the registry in those lines, such as "MODELS".
-        folder: of the package, whose files hold the zoo's entries; None where they register when they are imported.
+        kind: what messages call an entry, such as "model".
+        variable: name of the registry in those lines, such as "MODELS".
+        folder: whose files hold the zoo's entries; None if these register when they are imported.
     """
 
     def __init__(self, kind: str, variable: str, folder: Path | None = None):
         self.kind, self.variable = kind, variable
         self._entries: dict[str, T] = {}
-        found = entries_in(folder) if folder else ()
-        self._files = {name: path for (registry, name), path in found if registry == variable}
+        entries = entries_in(folder) if folder else ()
+        self._files = {name: path for (registry, name), path in entries if registry == variable}
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Decorator that enters what it decorates under `name`. A duplicate raises UserError."""
+        """Decorator that registers a class or function as `name`. A duplicate raises UserError."""
 
         def enter(entry: T) -> T:
             if name in self._entries:
@@ -50,7 +50,7 @@ class Registry(Generic[T]):
         return enter
 
     def get(self, name: str) -> T:
-        """The entry called `name`; an unknown name raises UserError with the nearest ones."""
+        """The entry called `name`. An unknown name raises UserError with the nearest ones."""
         files = self._all_files()
         if name not in self._entries and name in files:
             _import(files[name])
@@ -59,49 +59,49 @@ class Registry(Generic[T]):
         return self._entries[name]
 
     def path(self, name: str) -> Path:
-        """The file of the entry called `name`, which is not imported; an unknown name raises UserError."""
+        """The file of the entry called `name`, without importing it. An unknown name raises UserError."""
         files = self._all_files()
         if name not in files:
             raise unknown_name(self.kind, name, self.names())
         return files[name]
 
     def names(self, pattern: str = "*") -> list[str]:
-        """The names that match `pattern` (shell wildcards), sorted."""
+        """The names that match a shell pattern, sorted."""
         return sorted(name for name in {*self._all_files(), *self._entries} if fnmatch(name, pattern))
 
     def _all_files(self) -> dict[str, Path]:
-        """The files of the zoo's entries and of the users'."""
+        """The files of the zoo's and of users' entries, by name."""
         return self._files | {name: path for (registry, name), path in _added.items() if registry == self.variable}
 
 
 def entries_in(folder: Path) -> Iterator[tuple[tuple[str, str], Path]]:
-    """The entries in the files of a folder: each registry's variable and the entry's name, and the file."""
+    """Yield the entries in a folder's files: (variable of the registry, name), and the file."""
     for path in sorted(path for pattern in PATTERNS for path in folder.glob(pattern)):
-        for found in ENTRY.finditer(path.read_text(encoding="utf-8")):
-            yield (found[1], found[2]), path
+        for match in ENTRY.finditer(path.read_text(encoding="utf-8")):
+            yield (match[1], match[2]), path
 
 
 def add_entries(folder: Path) -> int:
-    """Add the entries in the files of a user's folder to all registries, and return how many there are.
+    """Add the entries in a user's folder to all registries and return their number.
 
     Raises:
         UserError: when a name is taken, or a file is not text.
     """
     try:
-        found = list(entries_in(folder))
+        entries = list(entries_in(folder))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"zoo_path={folder} has a file that cannot be read: {error}") from error
     taken = {**dict(entries_in(PACKAGE)), **_added}
-    for (variable, name), path in found:
+    for (variable, name), path in entries:
         other = taken.setdefault((variable, name), path)
         if other != path:
             raise UserError(f"two files register '{name}' in {variable}: {other} and {path}; rename one")
-    _added.update(found)
-    return len(found)
+    _added.update(entries)
+    return len(entries)
 
 
 def _import(path: Path) -> None:
-    """Import a file of the package, or one of a user's, once."""
+    """Import a file of the package or of a user, once."""
     if path.is_relative_to(PACKAGE):
         importlib.import_module(".".join(("zoo", *path.relative_to(PACKAGE).with_suffix("").parts)))
         return

@@ -1,4 +1,4 @@
-"""Tables written as CSV that no spreadsheet runs formulas from."""
+"""Write CSV files from which no spreadsheet runs a formula."""
 
 import csv
 import io
@@ -9,20 +9,19 @@ from pathlib import Path
 from zoo.core.atomic_files import write_text
 from zoo.core.console import printable
 
-FORMULA = ("=", "+", "-", "@", "\t")  # begin what a spreadsheet runs
+FORMULA_STARTS = ("=", "+", "-", "@", "\t")
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", re.IGNORECASE)
 
 
 def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
-    """`write_whole` for a table; text is `visible`, and has an apostrophe before it where a
-    spreadsheet would run it as a formula."""
+    """Write a table atomically. Text is `printable`; what a spreadsheet would run as a formula gets an apostrophe."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([_inert(cell) for cell in row] for row in rows)
+    csv.writer(text, lineterminator="\n").writerows([_escape(cell) for cell in row] for row in rows)
     write_text(path, text.getvalue())
 
 
-def _inert(cell: object) -> object:
+def _escape(cell: object) -> object:
     if not isinstance(cell, str):
         return cell
-    cell = printable(cell)  # a lone carriage return would end the row
-    return f"'{cell}" if cell.startswith(FORMULA) and not NUMBER.fullmatch(cell) else cell
+    cell = printable(cell)  # or a lone carriage return would end the row
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) and not NUMBER.fullmatch(cell) else cell

@@ -1,4 +1,4 @@
-"""What a data set offers and a model needs, as plain JSON."""
+"""Describe a data set to a model (inputs, target, classes, columns) in plain JSON."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,10 @@ from typing import Any
 from zoo.core.errors import UserError
 
 IGNORE_INDEX = -100  # the target of a padded step
-LARGEST = 1 << 24  # entries of an axis whose size is fixed
+MAX_SIZE = 1 << 24  # of an axis of fixed size
 DTYPES = ("float32", "float64", "uint8", "int64")
-KINDS = ("numeric", "boolean", "categorical", "date")
-STEPS = 1 << 12  # values between the lowest and the highest that float32 has to tell apart
+COLUMN_KINDS = ("numeric", "boolean", "categorical", "date")
+MIN_STEPS = 1 << 12  # values that float32 must distinguish between the lowest and the highest
 
 
 @dataclass(frozen=True)
@@ -19,14 +19,14 @@ class Input:
     """One tensor of a batch, described without its batch axis.
 
     Args:
-        shape: size of each axis; None where it varies from sample to sample (padded within a batch).
-        dtype: torch's name of the element type, such as "float32", "uint8" or "int64"; "float64" where the mean has to
-            be taken off before values are rounded, see `float_type`.
+        shape: size of each axis; None if it varies between samples (padded within a batch).
+        dtype: torch's name, such as "float32", "uint8" or "int64"; "float64" if the mean must be subtracted before
+            values are rounded, see `float_type`.
         axes: a name for each axis. Models ask for sizes by these names, such as `in_channels` or `n_numeric`.
-        scaled_axis: the axis along which the model standardises, one mean and deviation per entry; None leaves the
-            values as they are.
-        cardinalities: of integer codes, how many values each entry of the last axis can take, or the one number for
-            codes without such an axis. Code 0 is a value that training has not seen.
+        scaled_axis: the axis along which the model standardises, with one mean and standard deviation per entry; None
+            for values that are not standardised.
+        cardinalities: of integer codes: the number of values of each entry of the last axis, or one number for codes
+            without such an axis. Code 0 is a value that is not in the training split.
     """
 
     shape: tuple[int | None, ...] = ()
@@ -41,33 +41,32 @@ class Input:
 
     @property
     def is_floating(self) -> bool:
-        """Whether the elements are floating numbers, of either width."""
+        """Whether the elements are floating-point numbers."""
         return self.dtype.startswith("float")
 
 
 def float_type(*ranges: Sequence[float]) -> str:
-    """The dtype of values that lie in `ranges`, each (lowest, highest) or empty: "float64" where float32 tells too few
-    of one range apart, such as 30,000,000 ± 5; else "float32"."""
+    """The dtype for values in `ranges`, each (lowest, highest) or empty: "float64" if float32 is too coarse for one of
+    them, such as 30,000,000 ± 5; else "float32"."""
     return "float64" if any(_is_coarse(*one) for one in ranges if len(one)) else "float32"
 
 
 def _is_coarse(low: float, high: float) -> bool:
-    spacing = math.ldexp(1.0, math.frexp(max(abs(low), abs(high)))[1] - 24)  # of float32 there
-    return 0 < high - low < STEPS * spacing
+    spacing = math.ldexp(1.0, math.frexp(max(abs(low), abs(high)))[1] - 24)  # of neighbouring float32 values
+    return 0 < high - low < MIN_STEPS * spacing
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table as a file holds it, or one channel of a series.
+    """One column of a table in a file, or one channel of a series.
 
     Args:
         name: its heading.
         kind: "numeric", "boolean", "categorical" or "date".
-        categories: of a categorical column, the values seen in training, as text; the first has code 1.
+        categories: of a categorical column: its values in the training split, as text; the first has code 1.
         missing: whether values are missing in the training split.
-        range: the lowest and the highest number in the training split, a date as days since 1970; () where there is
-            none, or in files of older versions. It describes the values and not their kind, so columns that differ in
-            it alone are equal.
+        range: (lowest, highest) number in the training split, dates as days since 1970; () if there is none, or in
+            files of older versions. Not compared: it describes the values, not the column.
     """
 
     name: str
@@ -83,21 +82,21 @@ class Column:
 
 @dataclass(frozen=True)
 class DataSpec:
-    """A data set as a model sees it. Travels with the weights, so that a file alone answers raw input.
+    """A data set as a model sees it. Stored in the weights file, so that the file alone suffices for raw input.
 
     Args:
         name: the data set's registry name.
         task: the registry name of the task, such as "classification".
-        inputs: the tensors of a batch; the keys are parameter names of the model's `forward`.
+        inputs: tensors of a batch; the keys are parameter names of the model's `forward`.
         n_outputs: numbers that a model gives per sample or step, such as a logit for each class.
-        target: shape and type of one target; None in the shape is a target for each step of a sequence.
+        target: shape and dtype of one target; None in the shape is one target for each step of a sequence.
         target_name: what is predicted, with its unit if it has one.
         class_names: of the classes or labels that the outputs stand for, in their order; empty where they are values.
-        columns: a table's columns, or a series' channels, in the order of the input; a plain name is a numeric one.
-        reading: what turns raw input into the tensors of a batch, beside what the inputs say: options of their
-            `zoo.data.readers`, such as the alphabet of text or the rate of sound.
+        columns: of a table, or channels of a series, in the order of the input; a plain name is a numeric column.
+        reading: options of `zoo.data.readers` for turning raw input into a batch, such as the alphabet of a text or
+            the sampling rate of sound.
         licence: terms under which the data may be used.
-        source: where the data comes from.
+        source: origin of the data.
     """
 
     name: str
@@ -115,13 +114,13 @@ class DataSpec:
     def __post_init__(self) -> None:
         columns = (Column(column) if isinstance(column, str) else column for column in self.columns)
         object.__setattr__(self, "columns", tuple(columns))
-        if isinstance(self.class_names, tuple):  # a list, as in the spec of a file, so that the two are equal
+        if isinstance(self.class_names, tuple):  # a list, as JSON gives, so that specs compare equal
             object.__setattr__(self, "class_names", list(self.class_names))
 
     @property
     def sizes(self) -> dict[str, Any]:
-        """Every size a model may ask for: the named axes of fixed size, `cardinalities` of integer codes, `n_outputs`,
-        and `per_step`, whether each step of a sequence has a target of its own."""
+        """All sizes a model may ask for: named axes of fixed size, `cardinalities` of integer codes, `n_outputs`, and
+        `per_step`, whether each step of a sequence has its own target."""
         axes = {
             axis: size
             for an_input in self.inputs.values()
@@ -138,7 +137,7 @@ class DataSpec:
         return [column.name for column in self.columns]
 
     def to_json(self) -> dict[str, Any]:
-        """A dict of plain JSON values; `from_json` reverses it."""
+        """Convert to plain JSON values."""
         return {
             **asdict(self),
             "inputs": {name: _plain(an_input) for name, an_input in self.inputs.items()},
@@ -150,32 +149,33 @@ class DataSpec:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "DataSpec":
-        """The spec that `to_json` wrote. UserError for anything else, such as of a file that is not the zoo's."""
+        """Convert from the output of `to_json`. UserError for anything else, as in a file that is not the zoo's."""
         try:
             inputs = {name: Input(**an_input) for name, an_input in values["inputs"].items()}
             columns = [Column(**column) for column in values["columns"]]
             spec = cls(**{**values, "inputs": inputs, "target": Input(**values["target"]), "columns": columns})
         except (KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"this is no spec of data, or of another version of the zoo: {error}") from error
+            raise UserError(f"not a spec of data, or one of another version of the zoo: {error}") from error
         for what, holds in _rules(spec).items():
             if not holds:
-                raise UserError(f"a spec of data says {what}; this one does not")
+                raise UserError(f"a spec of data has {what}; this one does not")
         return spec
 
 
 def _rules(spec: DataSpec) -> dict[str, bool]:
-    """What holds of every spec, and whether it does of this one."""
+    """What every spec has, and whether this one does."""
     texts = [spec.name, spec.task, spec.target_name, spec.licence, spec.source, *spec.inputs]
     names = spec.class_names if isinstance(spec.class_names, list | tuple) else [None]
     return {
-        "its name, task and source in text": all(map(_is_text, texts)),
-        "its inputs' shapes and types": bool(spec.inputs) and all(map(_is_input, (*spec.inputs.values(), spec.target))),
-        "its inputs' axes by name": all(len(one.axes) == len(one.shape) for one in spec.inputs.values()),
-        "how many outputs there are": _is_size(spec.n_outputs) and spec.n_outputs > 0,
-        "a class for each sample or step, or as many values as outputs": _is_target(spec.target, spec.n_outputs),
+        "name, task and source as text": all(map(_is_text, texts)),
+        "shapes and dtypes of its inputs": bool(spec.inputs)
+        and all(map(_is_input, (*spec.inputs.values(), spec.target))),
+        "a name for each axis of its inputs": all(len(one.axes) == len(one.shape) for one in spec.inputs.values()),
+        "a number of outputs": _is_size(spec.n_outputs) and spec.n_outputs > 0,
+        "a class for each sample or step, or a value for each output": _is_target(spec.target, spec.n_outputs),
         "a name for each output, or none": len(names) in (0, spec.n_outputs) and all(map(_is_text, names)),
-        "each column's name, kind, categories and range": all(map(_is_column, spec.columns)),
-        "its reading by name": isinstance(spec.reading, Mapping),
+        "name, kind, categories and range of each column": all(map(_is_column, spec.columns)),
+        "its reading options by name": isinstance(spec.reading, Mapping),
     }
 
 
@@ -194,7 +194,7 @@ def _is_input(an_input: Input) -> bool:
 def _is_column(column: Column) -> bool:
     texts = (column.name, *column.categories)
     return (
-        column.kind in KINDS
+        column.kind in COLUMN_KINDS
         and isinstance(column.missing, bool)
         and all(map(_is_text, texts))
         and _is_range(column.range)
@@ -207,7 +207,9 @@ def _is_range(ends: Sequence[Any]) -> bool:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)  # half a pair
+    return isinstance(value, str) and not any(
+        "\ud800" <= character <= "\udfff" for character in value
+    )  # a lone surrogate
 
 
 def _is_target(target: Input, n_outputs: int) -> bool:
@@ -217,7 +219,7 @@ def _is_target(target: Input, n_outputs: int) -> bool:
 
 
 def _is_size(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= LARGEST
+    return type(value) is int and 0 <= value <= MAX_SIZE
 
 
 def _plain(part: Input | Column) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""What is asked of the operating system, with an answer on each: Linux with control groups of either version or none,
-macOS, Windows."""
+"""Ask the operating system for memory, cores, processes and temporary folders, on Linux (with cgroups v1, v2 or none),
+macOS and Windows."""
 
 import contextlib
 import functools
@@ -13,25 +13,25 @@ from pathlib import Path
 
 from zoo.core.console import echo
 
-# A training saves and ends on these, of which each system has some.
+# Signals on which a training saves and stops; not every system has all.
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
-UNKNOWN_MEMORY = 8 << 30  # bytes, where nothing says how many are free
+DEFAULT_MEMORY = 8 << 30  # bytes, if the system does not say
 
 
 def free_memory() -> int:
-    """Bytes that this process may take: what the machine has free, within the limits of control groups and ulimit."""
-    return min([*_machine_memory(), *_group_limits(), *_process_limit()], default=UNKNOWN_MEMORY)
+    """Bytes that this process may still allocate: the machine's, within the limits of cgroups and ulimit."""
+    return min([*_available_memory(), *_cgroup_limits(), *_ulimit()], default=DEFAULT_MEMORY)
 
 
-def _machine_memory() -> Iterator[int]:
+def _available_memory() -> Iterator[int]:
     with contextlib.suppress(ImportError):
         import psutil
 
         yield psutil.virtual_memory().available
 
 
-def _process_limit() -> Iterator[int]:
-    """What `ulimit -d` leaves of the memory that a process may take for itself."""
+def _ulimit() -> Iterator[int]:
+    """What `ulimit -d` leaves for this process."""
     with contextlib.suppress(ImportError):  # on Windows
         import resource
 
@@ -42,8 +42,8 @@ def _process_limit() -> Iterator[int]:
             yield limit - getattr(psutil.Process().memory_info(), "data", 0)  # known on Linux
 
 
-def _group_limits(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
-    """The limits of this process's control groups, of either version, and of the groups around them."""
+def _cgroup_limits(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
+    """The limits of this process's cgroups, v1 or v2, and of their parents."""
     for line in proc.read_text().splitlines() if proc.exists() else []:
         _, controllers, path = line.split(":", 2)
         if controllers not in ("", "memory"):
@@ -51,26 +51,26 @@ def _group_limits(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sy
         folder, name = (root / "memory", "memory.limit_in_bytes") if controllers else (root, "memory.max")
         group = folder / path.lstrip("/")
         for file in (parent / name for parent in (group, *group.parents) if parent.is_relative_to(folder)):
-            with contextlib.suppress(OSError, ValueError):  # none there, or "max"
+            with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
                 yield int(file.read_text())
 
 
 def n_cores() -> int:
-    """Cores that this process may use: of the machine, within its affinity and the limits of control groups."""
+    """Cores that this process may use, within its affinity and the limits of cgroups."""
     from joblib import cpu_count
 
     return int(cpu_count())
 
 
 def process_exists(pid: int) -> bool:
-    """Whether there is a process of this number."""
+    """Whether there is a process with this number."""
     import psutil
 
     return bool(psutil.pid_exists(pid))
 
 
 def hardware() -> str:
-    """The processor's name and cores, and the architecture."""
+    """The name, architecture and cores of the processor."""
     cpus = Path("/proc/cpuinfo")
     lines = cpus.read_text().splitlines() if cpus.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -78,7 +78,7 @@ def hardware() -> str:
 
 
 def fsync_folder(folder: Path) -> None:
-    """Bring the names of a folder's files down to the disk, where the system can: Windows opens no folders."""
+    """Sync the entries of a folder to disk, where the system can: Windows cannot open folders."""
     with contextlib.suppress(PermissionError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -89,8 +89,8 @@ def fsync_folder(folder: Path) -> None:
 
 @functools.cache
 def private_temporary_folder(name: str) -> Path:
-    """A folder for temporary files that is there again next time and that this user alone can write to; a new one,
-    where somebody else has taken its name."""
+    """A temporary folder that persists and that only this user can write to; a new one if somebody else owns its
+    name."""
     if not hasattr(os, "getuid"):
         folder = Path(tempfile.gettempdir()) / name  # a user's own on Windows
         folder.mkdir(exist_ok=True)
@@ -101,5 +101,5 @@ def private_temporary_folder(name: str) -> Path:
     found = folder.lstat()
     if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022:
         return folder
-    echo(f"{folder} is not this user's alone, so it is not used; set ZOO_CACHE to a folder that keeps data")
+    echo(f"{folder} can be written to by others, so it is not used; set ZOO_CACHE to a folder that keeps data")
     return Path(tempfile.mkdtemp(prefix=f"{name}-"))
