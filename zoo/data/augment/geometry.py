@@ -1,4 +1,4 @@
-"""Moving pixels: images warped, mirrored, cropped, resized."""
+"""Move pixels: warp, flip, crop and resize images."""
 
 import math
 
@@ -12,16 +12,16 @@ from zoo.data.splits import Batch
 
 @AUGMENTATIONS.register("warp")
 def warp(batch: Batch, *, shift: float = 0.0, rotate: float = 0.0, scale: float = 0.0, bend: float = 0.0) -> Batch:
-    """Move, turn, resize and bend each image by random amounts; black comes in at the edges.
+    """Shift, rotate, scale and bend each image by random amounts; edges are filled with black.
 
-    Bending is elastic distortion (P. Simard et al., ICDAR 2003, section 2): random shifts at a grid of 5 x 5 points,
-    smooth in between.
+    Bending is elastic distortion (P. Simard et al., ICDAR 2003, section 2): random shifts of a grid of 5 x 5 points,
+    interpolated by cubics.
 
     Args:
         batch: with `image` (batch, channels, height, width).
-        shift: largest move along each axis, as a share of the image's size.
-        rotate: largest turn, in degrees.
-        scale: largest change of size, as a share.
+        shift: largest shift along each axis, as a share of the image's size.
+        rotate: largest angle, in degrees.
+        scale: largest change of size, as a share; below 1.
         bend: largest shift of a grid point along each axis, as a share of the image's size.
     """
     if not 0 <= scale < 1:
@@ -38,7 +38,7 @@ def warp(batch: Batch, *, shift: float = 0.0, rotate: float = 0.0, scale: float 
     cos, sin = angle.cos() * factor, angle.sin() * factor
     x = _centres(width, device)  # (w,)
     y = _centres(height, device)[:, None]  # (h, 1)
-    aspect = height / width  # turns are of pixels, coordinates of shares
+    aspect = height / width  # rotation is in pixels, coordinates in shares of the sides
     grid = torch.stack([cos * x - sin * y * aspect, sin * x / aspect + cos * y], dim=1)
     # (n, 2, h, w): where each pixel comes from
     grid += uniform(2, 1, 1) * 2 * shift
@@ -48,63 +48,60 @@ def warp(batch: Batch, *, shift: float = 0.0, rotate: float = 0.0, scale: float 
 
 
 def _centres(size: int, device: torch.device) -> Tensor:
-    """The pixels' centres along one axis, which runs from -1 to 1; (size,)."""
+    """The pixels' centres (size,) along an axis from -1 to 1."""
     return (torch.arange(size, device=device) * 2 + 1) / size - 1
 
 
 def _smooth(size: int, device: torch.device) -> Tensor:
-    """Cubic interpolation from 5 points to `size` along one axis, as a matrix (5, size)."""
+    """Cubic interpolation from 5 points to `size` along one axis: a matrix (5, size)."""
     points = torch.eye(5, device=device)[None, None]
     return F.interpolate(points, size=(5, size), mode="bicubic", align_corners=True)[0, 0]
 
 
 @AUGMENTATIONS.register("flip")
 def flip(batch: Batch, *, p: float = 0.5, alternate: bool = False, epoch: int) -> Batch:
-    """Mirror images left to right.
+    """Flip images left to right.
 
     Args:
         batch: with `image` (batch, channels, height, width).
         p: probability of each image.
-        alternate: mirror one half of the images in one epoch and the other in the next, in place of chance (K. Jordan,
-            arXiv 2404.00498, section 3.6), so that two epochs show each image both ways. Which half is an image's is in
-            its pixels' sum, so this comes before augmentations that change them.
+        alternate: flip one half of the images in one epoch and the other half in the next, not at random (K. Jordan,
+            arXiv 2404.00498, section 3.6), so that two epochs show each image both ways. The half follows from the sum
+            of an image's pixels, so this comes before augmentations that change them.
         epoch: of the training.
     """
     image = batch["image"]
     if alternate and image.is_floating_point():
         raise ValueError("flip.alternate comes before augmentations that change pixels, so name it first")
     if alternate:
-        mirrored = (image.sum((1, 2, 3)).long() + epoch) % 2 == 1
+        flipped = (image.sum((1, 2, 3)).long() + epoch) % 2 == 1
     else:
-        mirrored = torch.rand(len(image), device=image.device) < p
-    return {**batch, "image": torch.where(mirrored[:, None, None, None], image.flip(3), image)}
+        flipped = torch.rand(len(image), device=image.device) < p
+    return {**batch, "image": torch.where(flipped[:, None, None, None], image.flip(3), image)}
 
 
 @AUGMENTATIONS.register("crop")
 def crop(batch: Batch, *, padding: int = 4) -> Batch:
-    """Pad each image with its reflection and cut its size out again at a random place."""
+    """Pad each image by reflection and crop it to its size at a random position."""
     image = batch["image"].float()
-    n, c, h, w = image.shape
+    n, _, h, w = image.shape
     if not 0 <= padding < min(h, w):
         raise ValueError(f"crop.padding is at least 0 and below the image's sides, {h} and {w}; got {padding}")
     padded = F.pad(image, (padding,) * 4, mode="reflect")
-    top, left = torch.randint(0, 2 * padding + 1, (2, n, 1), device=image.device)
-    rows = (top + torch.arange(h, device=image.device))[:, None, :, None]  # (n, 1, h, 1)
-    columns = (left + torch.arange(w, device=image.device))[:, None, None, :]  # (n, 1, 1, w)
-    samples = torch.arange(n, device=image.device)[:, None, None, None]
-    channels = torch.arange(c, device=image.device)[None, :, None, None]
-    return {**batch, "image": padded[samples, channels, rows, columns]}
+    top, left = torch.randint(0, 2 * padding + 1, (2, n), device=image.device)
+    crops = padded.unfold(2, h, 1).unfold(3, w, 1)  # a view of every crop: (n, c, top, left, h, w)
+    return {**batch, "image": crops[torch.arange(n, device=image.device), :, top, left]}
 
 
 @AUGMENTATIONS.register("resize")
 def resize(batch: Batch, *, start: int, epochs: int, epoch: int) -> Batch:
-    """Progressive resizing: small images at first, which cost less, growing to their full size (after J. Howard,
+    """Progressive resizing: images start small, which costs less, and grow to their full size (after J. Howard,
     "Training Imagenet in 3 hours for USD 25", fast.ai, 2018). For networks that take images of any size.
 
     Args:
         batch: with `image` (batch, channels, height, width).
         start: the smaller side in the first epoch, in pixels.
-        epochs: after so many epochs images have their own size; until then their sides grow evenly, in steps of 2.
+        epochs: until images have their full size; until then their sides grow evenly, in steps of 2 pixels.
         epoch: of the training.
     """
     if start < 1 or epochs < 1:
@@ -127,8 +124,8 @@ def affine(
     shift_x: Tensor | float = 0.0,
     shift_y: Tensor | float = 0.0,
 ) -> Tensor:
-    """Images (batch, channels, height, width) turned by degrees, sheared by pixels a pixel, and moved by shares of half
-    their size; black comes in at the edges. Each amount is one for all or one for each image, (batch,)."""
+    """Rotate (degrees), shear (pixels per pixel) and shift (shares of half the size) images (batch, channels, height,
+    width); edges are filled with black. Each amount is one for all images or one for each, (batch,)."""
     aspect = image.shape[2] / image.shape[3]
     angle = torch.deg2rad(image.new_zeros(len(image)) + turn)
     theta = image.new_zeros(len(image), 2, 3)

@@ -1,11 +1,11 @@
-"""Mixing pairs of samples, and their targets with them."""
+"""Mix pairs of samples and their targets."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from zoo.data.augment.noise import box
+from zoo.data.augment.noise import random_box
 from zoo.data.augment.registry import AUGMENTATIONS
 from zoo.data.splits import Batch
 
@@ -14,47 +14,47 @@ Mixable = Callable[[Tensor], Tensor]
 
 @AUGMENTATIONS.register("mixup")
 def mixup(batch: Batch, *, alpha: float = 0.2, p: float = 1.0, mixable: Mixable) -> Batch:
-    """Mix each image with another one of the batch (H. Zhang et al., arXiv 1710.09412). Targets are mixed in
-    the same shares: classes become a share of each, (batch, n_classes).
+    """Blend each image with another one of the batch (H. Zhang et al., arXiv 1710.09412). Targets are blended by the
+    same shares: classes become a share of each class, (batch, n_classes).
 
     Args:
         batch: with `image` (batch, channels, height, width) and a `target`.
-        alpha: of the Beta distribution of the shares; 1 has all alike, towards 0 they are close to 0 or 1.
-        p: share of images that this is done to.
+        alpha: of the Beta distribution of the shares; 1 is uniform, towards 0 shares are close to 0 or 1.
+        p: share of images that are mixed.
         mixable: turns targets into floating numbers, such as the share of each class.
     """
     image = batch["image"].float()
-    own = torch.where(_chosen(image, p), _shares(image, alpha), 1.0)
+    own = torch.where(_choose(image, p), _draw_shares(image, alpha), 1.0)
     mixed = image.lerp(image.roll(1, 0), (1 - own)[:, None, None, None])
     return {**batch, "image": mixed, "target": _mix(batch["target"], own, mixable)}
 
 
 @AUGMENTATIONS.register("cutmix")
 def cutmix(batch: Batch, *, alpha: float = 1.0, p: float = 1.0, mixable: Mixable) -> Batch:
-    """Put a box of another image of the batch into each one (S. Yun et al., arXiv 1905.04899). Targets are
-    mixed by area: classes become a share of each, (batch, n_classes).
+    """Paste a box of another image of the batch into each one (S. Yun et al., arXiv 1905.04899). Targets are blended
+    by area: classes become a share of each class, (batch, n_classes).
 
     Args:
         batch: with `image` (batch, channels, height, width) and a `target`.
-        alpha: of the Beta distribution of the areas' shares.
-        p: share of images that this is done to.
+        alpha: of the Beta distribution of the boxes' share of the area.
+        p: share of images that are mixed.
         mixable: turns targets into floating numbers, such as the share of each class.
     """
     image = batch["image"].float()
-    side = (1 - _shares(image, alpha)).sqrt() * _chosen(image, p)
-    other = box(image, side * image.shape[2], side * image.shape[3])
+    side = (1 - _draw_shares(image, alpha)).sqrt() * _choose(image, p)
+    other = random_box(image, side * image.shape[2], side * image.shape[3])
     mixed = torch.where(other, image.roll(1, 0), image)
     return {**batch, "image": mixed, "target": _mix(batch["target"], 1 - other.float().mean((1, 2, 3)), mixable)}
 
 
-def _shares(image: Tensor, alpha: float) -> Tensor:
+def _draw_shares(image: Tensor, alpha: float) -> Tensor:
     if alpha <= 0:
         raise ValueError(f"alpha is above 0; got {alpha}")
     concentration = torch.full((len(image), 2), float(alpha), device=image.device)
     return torch.distributions.Dirichlet(concentration, validate_args=False).sample()[:, 0]
 
 
-def _chosen(image: Tensor, p: float) -> Tensor:
+def _choose(image: Tensor, p: float) -> Tensor:
     return torch.rand(len(image), device=image.device) < p
 
 

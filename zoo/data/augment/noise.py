@@ -1,4 +1,4 @@
-"""Parts of the input lost or disturbed."""
+"""Add noise to inputs, or erase parts of images."""
 
 import torch
 from torch import Tensor
@@ -9,50 +9,50 @@ from zoo.data.splits import Batch
 
 @AUGMENTATIONS.register("noise")
 def noise(batch: Batch, *, name: str, std: float) -> Batch:
-    """Add Gaussian noise of deviation `std`, in the input's own units, to the input `name`."""
+    """Add Gaussian noise to the input `name`; `std` is in the input's units."""
     values = batch[name] if batch[name].is_floating_point() else batch[name].float()
     return {**batch, name: values + std * torch.randn_like(values)}
 
 
 @AUGMENTATIONS.register("cutout")
 def cutout(batch: Batch, *, size: int = 8) -> Batch:
-    """Replace a square at a random place of each image, a part of which may lie outside, by the image's mean (T.
-    DeVries, G. Taylor, arXiv 1708.04552).
+    """Fill a square at a random position, which may reach beyond the image, with the image's mean (T. DeVries, G.
+    Taylor, arXiv 1708.04552).
 
     Args:
         batch: with `image` (batch, channels, height, width).
-        size: of the square's sides, in pixels.
+        size: side of the square, in pixels.
     """
     image = batch["image"].float()
     side = torch.full((len(image),), float(size), device=image.device)
-    return {**batch, "image": torch.where(box(image, side, side), image.mean((2, 3), keepdim=True), image)}
+    return {**batch, "image": torch.where(random_box(image, side, side), image.mean((2, 3), keepdim=True), image)}
 
 
 @AUGMENTATIONS.register("erase")
 def erase(batch: Batch, *, p: float = 0.5, largest: float = 0.33) -> Batch:
-    """Replace a rectangle of random size, shape and place by random pixels (Z. Zhong et al., arXiv 1708.04896).
-    Deviation: a part of it may lie outside of the image.
+    """Fill a rectangle of random size, shape and position with random pixels (Z. Zhong et al., arXiv 1708.04896).
+    Deviation: it may reach beyond the image.
 
     Args:
         batch: with `image` (batch, channels, height, width).
-        p: share of images that this is done to.
-        largest: share of an image's area that a rectangle may have; the smallest is 0.02.
+        p: share of images that are changed.
+        largest: largest area of a rectangle, as a share of the image's; the smallest is 0.02.
     """
     image = batch["image"].float()
     n, _, h, w = image.shape
     area, log_ratio, chosen = torch.rand(3, n, device=image.device)
     area = (0.02 + (largest - 0.02) * area) * h * w * (chosen < p)
     ratio = 0.3 ** (2 * log_ratio - 1)  # of height to width, 0.3 to 3.3
-    lost = box(image, (area * ratio).sqrt(), (area / ratio).sqrt())
-    return {**batch, "image": torch.where(lost, torch.rand_like(image) * 255, image)}
+    erased = random_box(image, (area * ratio).sqrt(), (area / ratio).sqrt())
+    return {**batch, "image": torch.where(erased, torch.rand_like(image) * 255, image)}
 
 
-def box(image: Tensor, height: Tensor, width: Tensor) -> Tensor:
-    """Where a box of each image lies, whose centre is at a random place within it: (batch, 1, h, w), true or false.
+def random_box(image: Tensor, height: Tensor, width: Tensor) -> Tensor:
+    """A mask (batch, 1, h, w) of one box in each image, with its centre at a random position in the image.
 
     Args:
         image: (batch, channels, h, w).
-        height, width: of each box, in pixels, (batch,).
+        height, width: of the boxes, in pixels, (batch,).
     """
     n, _, h, w = image.shape
     y, x = torch.rand(2, n, 1, device=image.device)
