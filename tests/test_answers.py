@@ -44,14 +44,14 @@ def answered(model, tmp_path, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.read_csv(tmp_path / "answers.csv")
 
 
-def test_a_gap_is_read_as_the_mean_and_said(model, tmp_path, capsys):
+def test_a_missing_value_is_read_as_the_mean_and_reported(model, tmp_path, capsys):
     answers = answered(model, tmp_path, trees(height=(4, None), kind=(6, None), sold=(7, None)))
     said = capsys.readouterr().out
     assert answers["prediction"].notna().all() and len(answers) == N
-    always = "has no value, which it always had in training, and is read as"
-    assert f"'height' {always} training's mean: 1 of {N} rows, such as row 6" in said
-    assert f"'kind' {always} a category not seen: 1 of {N} rows, such as row 8" in said
-    assert f"'sold' {always} training's mean" in said
+    always = "is missing, which it never was in training, and read as"
+    assert f"'height' {always} the mean of training: 1 of {N} rows, such as row 6" in said
+    assert f"'kind' {always} an unseen category: 1 of {N} rows, such as row 8" in said
+    assert f"'sold' {always} the mean of training" in said
     assert np.isfinite(model.predict({"height": None, "kind": "oak", "sold": "2020-03-01"}))
     assert "1 of 1 rows, such as row 0" in capsys.readouterr().out
 

@@ -299,7 +299,7 @@ def test_labels_that_differ_little_are_said(tmp_path, capsys):
     splits = load(as_table(tmp_path / "own.csv", frame))
     out = capsys.readouterr().out
     assert splits.spec.class_names == ["Pos", "neg", "pos"]
-    assert "values differ in capitals alone: 'label' ('Pos', 'pos')" in out
+    assert "values differ only in capitals: 'label' ('Pos', 'pos')" in out
     assert "spaces around values" in out and "'label' (1 values, such as ' pos ')" in out
 
 

@@ -113,7 +113,7 @@ def test_a_row_is_answered_by_name_in_any_order(capsys):
         predictor.predict(frame.rename(columns={"mean radius": "radius"}))
     gaps = np.where(np.arange(3)[:, None] == 1, np.nan, rows)
     assert predictor.predict(gaps)[::2] == answers[::2]
-    assert "25 more columns have gaps" in capsys.readouterr().out
+    assert "25 more columns have missing values" in capsys.readouterr().out
     with pytest.raises(UserError, match="30 numbers"):
         predictor.predict(rows[:, :5])
 

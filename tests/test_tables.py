@@ -282,7 +282,7 @@ def test_the_task_is_inferred_and_said(load, frame, capsys):
     assert splits.train.columns["target"].shape == (36, 1)
     assert splits.train.columns["target"].dtype == torch.float32
     assert load(frame.assign(sold=["Yes", "yes", "no"] * (N // 3))).spec.n_outputs == 3
-    assert "differ in capitals alone: 'sold' ('Yes', 'yes');" in capsys.readouterr().out
+    assert "differ only in capitals: 'sold' ('Yes', 'yes');" in capsys.readouterr().out
     assert load(frame.assign(sold=frame.sold == "yes")).spec.class_names == ["false", "true"]
 
 

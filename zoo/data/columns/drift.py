@@ -1,4 +1,4 @@
-"""What new rows hold that training did not: cells that cannot be read, gaps, unseen categories, values far outside."""
+"""Drift: how new rows differ from training, by unreadable cells, missing values, new categories, values far outside."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from zoo.data.columns.encode import numeric_names_of
 from zoo.data.splits import Batch
 
 FAR_OUTSIDE = 0.5  # of the width of training's range
-SHOWN = 5  # columns of a kind
+MAX_LINES = 5  # columns reported for each kind of drift
 
 
 class UnreadableRows:
@@ -24,6 +24,10 @@ class UnreadableRows:
 
     Args:
         n: rows.
+
+    Attributes:
+        rows: mask (n,).
+        why: the errors.
     """
 
     def __init__(self, n: int):
@@ -31,7 +35,7 @@ class UnreadableRows:
         self.why: list[str] = []
 
     def __call__(self, rule: str, array: pa.Array, bad: np.ndarray, place: Place, fix: str) -> None:
-        """Note the rows of the mask `bad` (n,)."""
+        """Add the rows of the mask `bad` (n,)."""
         try:
             refuse_cells(rule, array, bad, place, fix)
         except UserError as error:
@@ -40,14 +44,14 @@ class UnreadableRows:
 
 
 def report_drift(columns: Sequence[Column], table: pa.Table, batch: Batch, rows: np.ndarray, place: Place) -> None:
-    """Say what is unlike training in some rows of a table, a line for each column and kind, `SHOWN` of a kind at most.
+    """Report how rows differ from training: a line for each column and kind of drift, at most `MAX_LINES` of a kind.
 
     Args:
-        columns: of the table, as training knew them.
+        columns: as training inferred them.
         table: all rows.
-        batch: what `encode` made of them.
+        batch: the encoded table.
         rows: mask (n,) of those to look at.
-        place: how messages name a row.
+        place: names a row.
     """
     numeric = iter(() if "numeric" not in batch else batch["numeric"].T)
     codes = iter(() if "categorical" not in batch else batch["categorical"].T)
@@ -55,44 +59,41 @@ def report_drift(columns: Sequence[Column], table: pa.Table, batch: Batch, rows:
     for column in columns:
         values = [next(codes if column.kind == "categorical" else numeric) for _ in numeric_names_of(column) or [""]]
         array = to_array(table[column.name])
-        for kind, mask, told in _kinds(column, array, values[0]):
-            found = np.flatnonzero(mask & rows)
-            if len(found):
-                where = f"{len(found):,} of {rows.sum():,} rows, such as {_text(array[found[0]])}{place(int(found[0]))}"
-                lines[kind].append(f"'{column.name}' {told}: {where}")
-    for kind, some in lines.items():
-        echo(*some[:SHOWN], *[f"{len(some) - SHOWN:,} more columns have {kind}"] * (len(some) > SHOWN), sep="\n")
+        for kind, mask, what in _kinds_of_drift(column, array, values[0]):
+            drifted = np.flatnonzero(mask & rows)
+            if len(drifted):
+                first = f"{_cell_text(array[drifted[0]])}{place(int(drifted[0]))}"
+                lines[kind].append(f"'{column.name}' {what}: {len(drifted):,} of {rows.sum():,} rows, such as {first}")
+    for kind, found in lines.items():
+        more = [f"{len(found) - MAX_LINES:,} more columns have {kind}"] * (len(found) > MAX_LINES)
+        echo(*found[:MAX_LINES], *more, sep="\n")
 
 
-def _kinds(column: Column, array: pa.Array, values: Tensor) -> Iterator[tuple[str, np.ndarray, str]]:
-    """Kinds of what training had not, masks (n,) of the rows that have it, and how it is told."""
+def _kinds_of_drift(column: Column, array: pa.Array, values: Tensor) -> Iterator[tuple[str, np.ndarray, str]]:
+    """Yield kinds of drift, the masks (n,) of their rows, and their descriptions."""
     gaps = is_missing(array)
     categorical = column.kind == "categorical"
     if not column.missing:
-        taken = "a category not seen" if categorical else "training's mean"
-        yield "gaps", gaps, f"has no value, which it always had in training, and is read as {taken}"
+        instead = "an unseen category" if categorical else "the mean of training"
+        yield "missing values", gaps, f"is missing, which it never was in training, and read as {instead}"
     if categorical:
-        yield "categories not seen", (values == 0).numpy() & ~gaps, "has a category that training has not seen"
+        yield "unseen categories", (values == 0).numpy() & ~gaps, "has a category that training has not seen"
     elif column.range:
         low, high = column.range
         slack = FAR_OUTSIDE * (high - low)
         far = (values < low - slack) | (values > high + slack)
-        yield (
-            "values far outside",
-            far.numpy(),
-            f"is far outside of training's {_end(column, low)} to {_end(column, high)}",
-        )
+        bounds = f"{_bound_text(column, low)} to {_bound_text(column, high)}"
+        yield "values far outside", far.numpy(), f"is far outside of training's {bounds}"
 
 
-def _end(column: Column, value: float) -> str:
-    """An end of a column's range as text."""
+def _bound_text(column: Column, value: float) -> str:
     if column.kind == "date":
         return str(np.datetime64(0, "s") + np.timedelta64(round(value * 86400), "s"))[:10]
     return f"{value:.10g}"
 
 
-def _text(cell: pa.Scalar) -> str:
-    """A cell before the name of its row; "" without a value."""
+def _cell_text(cell: pa.Scalar) -> str:
+    """A cell for use before the name of its row; "" if it is missing."""
     value = cell.as_py()
     if value is None or value != value:
         return ""

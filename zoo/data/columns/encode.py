@@ -1,4 +1,4 @@
-"""The columns of a table as the tensors of a batch, by what is known of each column."""
+"""Encode the columns of a table as the tensors of a batch."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from zoo.core.spec import Column, Input, float_type
 from zoo.data.columns.arrow import is_missing, to_array, to_table
 from zoo.data.columns.cell_errors import Place, Refuse, refuse_cells, row_number
-from zoo.data.columns.dates import as_dates, days_since_1970
+from zoo.data.columns.dates import ISO, as_dates, days_since_1970
 from zoo.data.columns.numbers import BOOLEAN_WORDS, exceeds_float32, require_numbers
 from zoo.data.columns.text import index_in
 
@@ -20,35 +20,35 @@ DATE_PARTS = ("days since 1970", "month", "day of the week", "hour")  # the numb
 
 
 def table_inputs(columns: Sequence[Column]) -> dict[str, Input]:
-    """The inputs that `columns` become: "numeric", "categorical" or both."""
+    """Describe the inputs that `columns` become: "numeric", "categorical" or both."""
     n_numeric = len(numeric_names(columns))
     categorical = [column for column in columns if column.kind == "categorical"]
     cardinalities = tuple(1 + len(column.categories) + column.missing for column in categorical)
-    inputs = {
-        "numeric": Input(
-            (n_numeric,), float_type(*(column.range for column in columns)), axes=("n_numeric",), scaled_axis=0
-        ),
-        "categorical": Input((len(cardinalities),), "int64", ("n_categorical",), cardinalities=cardinalities),
-    }
-    return {name: an_input for name, an_input in inputs.items() if an_input.shape != (0,)}
+    numeric = Input((n_numeric,), float_dtype(columns), axes=("n_numeric",), scaled_axis=0)
+    codes = Input((len(cardinalities),), "int64", ("n_categorical",), cardinalities=cardinalities)
+    return {name: value for name, value in {"numeric": numeric, "categorical": codes}.items() if value.shape != (0,)}
+
+
+def float_dtype(columns: Sequence[Column]) -> str:
+    """The dtype that "numeric" needs for the ranges of `columns`."""
+    return float_type(*(column.range for column in columns))
 
 
 def numeric_names(columns: Sequence[Column]) -> list[str]:
-    """What each entry of "numeric" is."""
+    """Name each entry of "numeric"."""
     return [name for column in columns for name in numeric_names_of(column)]
 
 
 def numeric_names_of(column: Column) -> list[str]:
-    """What the entries of "numeric" are that a column becomes; none for categories."""
+    """Name the entries of "numeric" that a column becomes; none for categories."""
     if column.kind == "categorical":
         return []
-    date = column.kind == "date"
-    names = [f"{column.name}: {part}" for part in DATE_PARTS] if date else [column.name]
+    names = [f"{column.name}: {part}" for part in DATE_PARTS] if column.kind == "date" else [column.name]
     return [*names, f"{column.name} is missing"] if column.missing else names
 
 
 def category_name(column: Column, code: int) -> str:
-    """The category of a code of `encode`, as text."""
+    """Name the category that `encode` gives a code."""
     return ["not seen in training", *column.categories, "missing"][code]
 
 
@@ -60,73 +60,63 @@ def encode(
     place: Place = row_number,
     refuse: Refuse = refuse_cells,
 ) -> dict[str, Tensor]:
-    """The rows of a table as tensors, those there are of:
+    """Encode the rows of a table as tensors, one or both of:
 
-    numeric, float32 or float64 (n, n_numeric): a number or boolean as it is, NaN where missing; a date as days since
-    1970, month, day of the week (Monday is 0) and hour; each followed by a 0 or 1 for "is missing", if training has
-    missing values.
-    categorical, int64 (n, n_categorical): 0 for a value that training has not seen, 1.. for the categories in order,
-    and one more for "is missing", if training has missing values.
+    numeric, float32 or float64 (n, n_numeric): numbers and booleans as they are, NaN where missing; dates as days
+    since 1970, month, day of the week (Monday is 0) and hour; each followed by a 0 or 1 for "is missing", if values
+    are missing in training.
+    categorical, int64 (n, n_categorical): 0 for a category that training has not seen, 1.. for the categories in
+    order, and one more for "is missing", if values are missing in training.
 
     Args:
-        columns: what becomes of each column, in the order of the tensors.
+        columns: the columns to encode, in the order of the tensors.
         frame: has these columns among its own.
-        dates: the form of columns whose dates are text, where it is not ISO 8601.
-        place: how messages name a row.
-        refuse: called with the cells that cannot be read; what it lets pass is NaN or infinite.
+        dates: the format of columns whose dates are text, if it is not ISO 8601.
+        place: names a row.
+        refuse: called with unreadable cells; if it returns, they become NaN or infinite.
 
     Raises:
-        UserError: for text among numbers, what is no date among dates, and infinity, with the cells.
+        UserError: for text among numbers, text that is no date among dates, and infinity.
     """
-    table, dtype = to_table(frame), float_type(*(column.range for column in columns))
-    values: list[np.ndarray] = []
+    table, dtype = to_table(frame), float_dtype(columns)
+    numeric: list[np.ndarray] = []
     codes: list[np.ndarray] = []
     for column in columns:
         array = to_array(table[column.name])
         if column.kind == "categorical":
-            codes.append(_codes(column, array))
+            codes.append(_encode_categories(column, array))
             continue
-        date = column.kind == "date"
-        form = (dates or {}).get(column.name, "ISO8601")
-        parts = (
-            _date_numbers(column, array, form, place, refuse)
-            if date
-            else [encode_numbers(column, array, place, refuse)]
-        )
+        if column.kind == "date":
+            parts = _encode_dates(column, array, (dates or {}).get(column.name, ISO), place, refuse)
+        else:
+            parts = [encode_numbers(column, array, place, refuse)]
         parts += [is_missing(array)] if column.missing else []
         with np.errstate(over="ignore"):
-            values += [part.astype(dtype) for part in parts]
-    tensors = {"numeric": values, "categorical": codes}
+            numeric += [part.astype(dtype) for part in parts]
+    tensors = {"numeric": numeric, "categorical": codes}
     return {name: torch.from_numpy(np.stack(arrays, axis=1)) for name, arrays in tensors.items() if arrays}
 
 
 def encode_numbers(column: Column, array: pa.Array, place: Place, refuse: Refuse = refuse_cells) -> np.ndarray:
-    """A column of numbers or booleans, (n,) float64."""
+    """Encode a column of numbers or booleans, (n,) float64."""
     rule = f"every value of column '{column.name}' is a number"
     fix = f"correct the value, name a mark of missing values by data.missing=, or make '{column.name}' categorical"
     values = require_numbers(array, rule, place, fix, BOOLEAN_WORDS if column.kind == "boolean" else None, refuse)
-    refuse(
-        f"{rule} below 3e38",
-        array,
-        exceeds_float32(values),
-        place,
-        "correct the value, or leave it empty",
-    )
+    refuse(f"{rule} below 3e38", array, exceeds_float32(values), place, "correct the value, or leave it empty")
     return values
 
 
-def _date_numbers(column: Column, array: pa.Array, form: str, place: Place, refuse: Refuse) -> list[np.ndarray]:
-    """A column of dates as the numbers of `DATE_PARTS`, each (n,) float64."""
-    days = as_dates(array, form)
-    example = pd.Timestamp("2024-12-31").strftime("%Y-%m-%d" if form == "ISO8601" else form)
+def _encode_dates(column: Column, array: pa.Array, form: str, place: Place, refuse: Refuse) -> list[np.ndarray]:
+    """Encode a column of dates as the numbers of `DATE_PARTS`, each (n,) float64."""
+    dates = as_dates(array, form)
+    example = pd.Timestamp("2024-12-31").strftime("%Y-%m-%d" if form == ISO else form)
     rule = f"every value of column '{column.name}' is a date, such as {example}"
-    refuse(rule, array, days.isna().to_numpy() & ~is_missing(array), place, "write all dates in one form")
-    return [
-        part.to_numpy(np.float64) for part in (days_since_1970(days), days.dt.month, days.dt.dayofweek, days.dt.hour)
-    ]
+    refuse(rule, array, dates.isna().to_numpy() & ~is_missing(array), place, "write all dates in one format")
+    parts = (days_since_1970(dates), dates.dt.month, dates.dt.dayofweek, dates.dt.hour)
+    return [part.to_numpy(np.float64) for part in parts]
 
 
-def _codes(column: Column, array: pa.Array) -> np.ndarray:
-    """A column of categories, (n,) int64."""
+def _encode_categories(column: Column, array: pa.Array) -> np.ndarray:
+    """Encode a column of categories, (n,) int64."""
     codes = pc.add(index_in(column.categories, array), 1).fill_null(0).to_numpy().astype(np.int64)
     return np.where(is_missing(array), len(column.categories) + 1, codes) if column.missing else codes
