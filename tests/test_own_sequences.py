@@ -159,7 +159,7 @@ def test_a_trained_model_takes_arrays_whatever_their_labels_are_called(tmp_path)
     splits = zoo.load_data("sequences", path=str(tmp_path / "own.npz"))
     spec = replace(splits.spec, reading={"target": "mood"})
     assert len(read_raw(spec, tmp_path / "own.npz")[0]["sequence"]) == 40
-    with pytest.raises(UserError, match=r"one step at least; sequence 0 is \(1\)"):
+    with pytest.raises(UserError, match=r"at least one step; sequence 0 is \(1\)"):
         read_raw(spec, np.zeros(7))
 
 
@@ -218,7 +218,7 @@ BAD = {
     "text among values": (with_cell(3, "a", "much"), "channel 'a' holds numbers; there is 'much' in row 5"),
     "several labels": (with_cell(3, "label", "down"), "id s0 with up, down"),
     "a time twice": (with_cell(3, "time", 2), "id s0 has time 2 twice"),
-    "one class": (edited(lambda f: f.assign(label="up")), "two classes at least"),
+    "one class": (edited(lambda f: f.assign(label="up")), "at least two classes"),
     "no channels": (edited(lambda f: f[["id", "time", "label"]]), "has columns of values"),
     "no label at all": (edited(lambda f: f.assign(label=None)), "no samples with a label"),
     "too few": (edited(lambda f: f[f.id.isin(["s0", "s1"])]), "too few"),

@@ -146,7 +146,7 @@ BAD = {
     "no label": (reviews().rename(columns={"label": "mood"}), {}, "data.target="),
     "another label": (reviews(), {"target": "lable"}, "nearest: label"),
     "another text": (reviews().assign(more="x"), {"text": "reviw"}, "nearest: review"),
-    "one class": (reviews().assign(label="pos"), {}, "two classes at least"),
+    "one class": (reviews().assign(label="pos"), {}, "at least two classes"),
     "no characters": (reviews(), {"max_chars": 0}, "data.max_chars is a whole number from 1; got 0"),
     "another task": (reviews(), {"task": "clasification"}, "nearest: classification"),
 }

@@ -123,7 +123,7 @@ def test_sequences_of_any_lengths_are_answered():
     columns = zoo.load_data("japanese_vowels").test.columns
     sequences = [s[:n].numpy() for s, n in zip(columns["sequence"][:4], columns["lengths"][:4], strict=True)]
     assert predictor.predict(sequences) == [predictor.predict(sequence) for sequence in sequences]
-    with pytest.raises(UserError, match="with one step at least"):
+    with pytest.raises(UserError, match="with at least one step"):
         predictor.predict(sequences[0][:0])
     with pytest.raises(UserError, match="time, 12"):
         predictor.predict(sequences[0][:, :3])

@@ -19,8 +19,8 @@ from zoo.data import DATA
 from zoo.data.readers import read_raw
 from zoo.data.sequences.files.sound import log_mel, mel_filters
 from zoo.data.sequences.files.ts import read_ts
-from zoo.data.sequences.inputs.gaps import fill_gaps
-from zoo.data.sequences.inputs.padding import encode_text
+from zoo.data.sequences.inputs.gaps import interpolate_gaps
+from zoo.data.sequences.inputs.tokens import encode_text
 from zoo.data.sequences.splits import archive
 
 NEED_FILES = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="set ZOO_DATA to a folder with the sets")
@@ -145,12 +145,12 @@ def test_gaps_and_unequal_lengths_of_an_archive(folders, capsys):
     assert splits.test.columns["sequence"][2, :2, 1].isnan().all()  # nothing to fill in from; the model reads the mean
     said = capsys.readouterr().out
     assert "1 missing values are filled in from their neighbours in the sequence" in said
-    assert "2 missing values have none to be filled in from, and are read as the mean" in said
+    assert "2 missing values have no value to fill them from, and are read as the training split's mean" in said
 
 
 def test_gaps_are_filled_from_both_sides_and_at_the_ends():
     values = np.array([[np.nan, 1], [2, np.nan], [np.nan, 3], [6, np.nan]], dtype=np.float32)
-    assert fill_gaps(values).tolist() == [[2, 1], [2, 2], [4, 3], [6, 3]]
+    assert interpolate_gaps(values).tolist() == [[2, 1], [2, 2], [4, 3], [6, 3]]
     assert np.isnan(values).sum() == 4
 
 
@@ -341,7 +341,7 @@ def test_raw_arrays_are_padded_and_their_gaps_filled():
     ("raw", "message"),
     [
         ([], "no sequences"),
-        (np.ones((0, 2)), "with one step at least"),
+        (np.ones((0, 2)), "with at least one step"),
         (np.ones((3, 5)), r"sequence 0 is \(3 x 5\)"),
         (np.full((3, 2), np.nan), "sequence 0 has none"),
         (np.full((3, 2), np.inf), "sequence 0 has infinity"),
@@ -373,7 +373,7 @@ def test_raw_texts(tmp_path):
     batch, single = read_raw(spec, write(tmp_path / "a.txt", "ab\ncxc\n"))
     assert not single and batch["tokens"].tolist() == [[1, 2, 0], [3, 0, 3]] and batch["lengths"].tolist() == [2, 3]
     for raw in ("", [], ["a", ""], [3], 3):
-        with pytest.raises(UserError, match="one character at least"):
+        with pytest.raises(UserError, match="at least one character"):
             read_raw(spec, raw)
     assert read_raw(spec, write(tmp_path / "b.txt", b"a\xffb"))[0]["tokens"].tolist() == [[1, 0, 2]]  # Windows-1252
     with pytest.raises(UserError, match="not a text"):

@@ -72,7 +72,7 @@ def test_times_in_any_form_order_the_rows_and_are_no_channel(tmp_path, capsys, f
     said = capsys.readouterr().out
     assert newest_first.spec.column_names == ["power"]
     assert torch.equal(newest_first.train.series[:, 0], torch.tensor(VALUES[: round(0.7 * N)], dtype=torch.float32))
-    assert "the latest rows come first, and are turned around" in said
+    assert "the latest rows come first, and are reversed" in said
     assert "steps" not in said  # which are regular
     assert torch.equal(newest_first.train.series, load(tmp_path, FORMS[form]).train.series)
 
@@ -212,8 +212,8 @@ def test_gaps_of_one_series_are_not_filled_from_another(tmp_path):
     frame = panel()
     frame.loc[N : N + 2, "y"] = np.nan
     train = load(tmp_path, frame, series_id="unique_id").train
-    assert train.seen[84:87].isnan().all()
-    assert train.seen[83] < 5 < train.seen[87]
+    assert train.filled[84:87].isnan().all()
+    assert train.filled[83] < 5 < train.filled[87]
 
 
 def test_each_series_of_a_table_is_answered_by_its_ids(tmp_path, capsys):
@@ -225,7 +225,7 @@ def test_each_series_of_a_table_is_answered_by_its_ids(tmp_path, capsys):
     assert header == ["sample", "shop", "unique_id", "step", "y"]
     assert [row[1:4] for row in rows[2:5]] == [["x", "a", 3], ["x", "b", 1], ["x", "b", 2]]
     assert len(rows) == 4 * 3
-    assert "left out, as they have fewer than 6 steps: 1 series" in capsys.readouterr().out
+    assert "left out, with fewer than 6 steps: 1 series" in capsys.readouterr().out
     alone = model.predict(panel("B")[["y"]].to_numpy()[-6:])
     assert [row[4] for row in rows[:3]] == pytest.approx([step[0] for step in alone])
 
@@ -286,7 +286,7 @@ def test_all_windows_of_another_file_are_measured(tmp_path, capsys):
     data = {"name": "series", "path": str(tmp_path / "other.csv")}
     windows = read_labelled(splits.spec, data)
     assert len(windows) == 3 * (N - 6 - 3 + 1)
-    assert windows.series.isnan().sum() == 2 and not windows.seen.isnan().any()
+    assert windows.series.isnan().sum() == 2 and not windows.filled.isnan().any()
     assert "2 missing values" in capsys.readouterr().out
     assert len(read_labelled(splits.spec, {**data, "only": ["Y"]})) == N - 6 - 3 + 1
     other[:8].to_csv(tmp_path / "other.csv", index=False)

@@ -12,7 +12,8 @@ import zoo
 from zoo.core.errors import UserError
 from zoo.core.spec import IGNORE_INDEX
 from zoo.data.fingerprints import sample_hashes
-from zoo.data.sequences.splits.windows import WindowSplit, series_splits, text_splits
+from zoo.data.sequences.splits.text_stream import text_splits
+from zoo.data.sequences.splits.windows import Window, WindowSplit, series_splits
 from zoo.data.splits import batches, each_value_once
 from zoo.inference.evaluation import evaluate
 from zoo.inference.predictor import Predictor
@@ -22,12 +23,12 @@ SERIES = torch.arange(60.0).view(30, 2)
 
 
 def series(look_back=4, horizon=3, values=SERIES):
-    return series_splits("made", [values], ["a", "b"], [(18, 24, 30)], look_back, horizon, reading={})
+    return series_splits("made", [values], ["a", "b"], [(18, 24, 30)], Window(look_back, horizon), reading={})
 
 
 def text(length=300, n_steps=16):
     stream = torch.randint(1, 4, (length,), generator=torch.Generator().manual_seed(0))
-    return text_splits("made", "abc", stream, stream[:100], stream[:70], n_steps)
+    return text_splits("made", "abc", (stream, stream[:100], stream[:70]), n_steps)
 
 
 def predictor(splits, **choices):
@@ -38,7 +39,7 @@ def predictor(splits, **choices):
 
 
 def test_windows_are_views_of_every_place_in_the_series():
-    split = WindowSplit([SERIES], look_back=4, horizon=3)
+    split = WindowSplit([SERIES], Window(look_back=4, horizon=3))
     assert len(split) == 30 - 4 - 3 + 1
     for i in (0, 11, len(split) - 1):
         assert torch.equal(split[i]["sequence"], SERIES[i : i + 4])
@@ -225,7 +226,7 @@ def test_irregular_steps_are_said_and_kept(tmp_path, capsys):
     frame = power()
     frame.loc[50:, "when"] += pd.Timedelta("7min")
     assert len(own_series(tmp_path, frame).train.series) == 140
-    assert "1 of 199 are not" in capsys.readouterr().out
+    assert "1 of 199 differ" in capsys.readouterr().out
 
 
 def test_missing_values_are_seen_as_the_last_before_them_and_are_no_targets(tmp_path, capsys):
@@ -234,11 +235,11 @@ def test_missing_values_are_seen_as_the_last_before_them_and_are_no_targets(tmp_
     frame.loc[10:12, "heat"] = np.nan
     frame.loc[138:141, "heat"] = np.nan  # train ends after row 139
     splits = own_series(tmp_path, frame)
-    assert "9 missing values are seen as the last value before them" in capsys.readouterr().out
-    assert splits.train.seen[10:13, 1].tolist() == [9, 9, 9]
+    assert "9 missing values are filled with the last value before them" in capsys.readouterr().out
+    assert splits.train.filled[10:13, 1].tolist() == [9, 9, 9]
     assert splits.train.series[10:13, 1].isnan().all()
-    assert splits.train.seen[:2, 0].isnan().all()  # of which a model reads the mean
-    assert splits.val.seen[8:10, 1].tolist() == [137 % 24] * 2
+    assert splits.train.filled[:2, 0].isnan().all()  # of which a model reads the mean
+    assert splits.val.filled[8:10, 1].tolist() == [137 % 24] * 2
     assert splits.val[0]["target"][:2, 1].isnan().all()
     assert splits.val[0]["sequence"][-2:, 1].tolist() == [137 % 24] * 2
 
@@ -248,7 +249,7 @@ def gapped(share, n=1000, width=2):
     draw = torch.Generator().manual_seed(0)
     noise = torch.randn(n, width, generator=draw) * torch.tensor([1.0, 20.0]) + 5
     values = noise.masked_fill(torch.rand(n, width, generator=draw) < share, torch.nan)
-    return series_splits("noise", [values], ["a", "b"], [(600, 800, n)], 8, 4, reading={})
+    return series_splits("noise", [values], ["a", "b"], [(600, 800, n)], Window(8, 4), reading={})
 
 
 def test_loss_and_metrics_are_of_what_was_measured():
@@ -314,7 +315,7 @@ def test_a_forecast_is_of_gaps_filled_from_the_past(tmp_path, capsys, reading):
     gapped.to_csv(tmp_path / "gapped.csv", index=False)
     raw = tmp_path / "gapped.csv" if reading == "file" else gapped[["load", "heat"]].to_numpy()[-8:]
     assert model.predict(raw) == model.predict(last)
-    assert "2 missing values are filled in from the last value before them" in capsys.readouterr().out
+    assert "2 missing values are filled in with the last value before them" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

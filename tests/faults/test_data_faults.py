@@ -491,7 +491,7 @@ def test_fault_30_the_future_fills_no_gap(tmp_path):
         frame = frame.drop(index=range(50, 55)).assign(load=lambda one: one.load.where(~one.index.isin(range(55, 60))))
         frame.to_csv(tmp_path / "load.csv", index=False)
         split = zoo.load_data("series", path=str(tmp_path / "load.csv"), look_back=6, horizon=3).train
-        seen.append(split.seen[:60])
+        seen.append(split.filled[:60])
         assert split.series[50:60].isnan().all()
     assert torch.equal(*seen)
     assert (seen[0][50:] == seen[0][49]).all()

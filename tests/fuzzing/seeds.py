@@ -23,7 +23,8 @@ from zoo.core.checkpoint_file import SEAL, UNKNOWN
 from zoo.core.serialization import flatten
 from zoo.core.spec import Column, DataSpec, Input
 from zoo.data.columns.encode import table_inputs
-from zoo.data.sequences.inputs.padding import sequence_inputs, token_inputs
+from zoo.data.sequences.inputs.padding import sequence_inputs
+from zoo.data.sequences.inputs.tokens import token_inputs
 from zoo.engine.checkpoint_io import SafeCheckpointIO
 from zoo.inference import weights_file as pretrained
 from zoo.models import create_model

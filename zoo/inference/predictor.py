@@ -83,7 +83,7 @@ class Predictor:
         Raises:
             UserError: for a model that is not a language model, an empty prompt, or a temperature of 0 or below.
         """
-        from zoo.data.sequences.inputs.padding import encode_text
+        from zoo.data.sequences.inputs.tokens import encode_text
 
         if not self.task.generates:
             raise UserError(f"generate needs a language model; this model does {self.spec.task}: use predict")

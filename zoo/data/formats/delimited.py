@@ -5,7 +5,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -88,13 +88,18 @@ def _read(path: Path, dialect: Dialect, cells: CellOptions) -> pa.Table:
 
 
 def _parse(path: Path, dialect: Dialect, cells: CellOptions, columns: Sequence[str] = ()) -> pa.Table:
+    with open_unpacked(path) as file:
+        return parse_file(file, dialect, cells, columns)
+
+
+def parse_file(file: IO[bytes], dialect: Dialect, cells: CellOptions, columns: Sequence[str] = ()) -> pa.Table:
+    """Parse an unpacked file, all its columns or those named; ArrowInvalid if it is not a table of the dialect."""
     options = _options(dialect, [*MISSING_CELLS, *cells.missing])
     convert = options[-1]
     convert.column_types = dict.fromkeys((name for name in dialect.headings if name in cells.text), pa.string())
     convert.include_columns = columns
     convert.strings_can_be_null = not cells.not_missing
-    with open_unpacked(path) as file:
-        table = pa.csv.read_csv(file, *options)
+    table = pa.csv.read_csv(file, *options)
     if any(map(_holds_bytes, table.schema.types)):
         raise pa.ArrowInvalid(f"not {dialect.encoding}")
     return _text_marks_to_null(table, cells) if cells.not_missing else table

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from zoo.data import DATA, Facts
-from zoo.data.sequences.splits.windows import series_splits
+from zoo.data.sequences.splits.windows import Window, series_splits
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 
@@ -31,8 +31,8 @@ FACTS = Facts(
 
 @DATA.register("etth1")
 def etth1(*, look_back: int = 96, horizon: int = 96) -> Splits:
-    """8,449 / 2,785 / 2,785 windows of 7 channels with the default lengths, in hours; the horizon is usually 96, 192,
-    336 or 720."""
+    """Load 8,449 / 2,785 / 2,785 windows of 7 channels with the default lengths, in hours; the horizon is usually 96,
+    192, 336 or 720."""
     table = pd.read_csv(io.BytesIO(read_data_file("ETT/ETTh1.csv", SHA256, [URL])), index_col="date")
     series = torch.tensor(table.to_numpy(), dtype=torch.float32)
     columns = [str(name) for name in table.columns]
@@ -41,8 +41,7 @@ def etth1(*, look_back: int = 96, horizon: int = 96) -> Splits:
         [series],
         columns,
         [ENDS],
-        look_back,
-        horizon,
+        Window(look_back, horizon),
         reading={"date_column": "date"},
         licence=FACTS.licence,
         source=FACTS.source,

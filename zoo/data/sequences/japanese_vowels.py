@@ -9,6 +9,7 @@ from dataclasses import replace
 from zoo.core.spec import Column
 from zoo.data import DATA, Facts
 from zoo.data.sequences.splits.archive import archive_splits
+from zoo.data.sequences.splits.labelled import Shares
 from zoo.data.splits import Splits
 
 FACTS = Facts(
@@ -25,8 +26,7 @@ def japanese_vowels(*, n_val: int = 27, split_seed: int = 0) -> Splits:
     """243 / 27 / 370 sequences of 12 channels; a tenth of train is carved out to validate, stratified by speaker."""
     splits = archive_splits(
         "JapaneseVowels",
-        val=n_val,
-        split_seed=split_seed,
+        Shares(val=n_val, seed=split_seed),
         target="speaker",
         licence=FACTS.licence,
         source=FACTS.source,

@@ -1,4 +1,4 @@
-"""Sequences of the user's own: arrays, tables of steps, .ts files, or folders of recordings, with a label each."""
+"""Labelled sequences of the user's own: arrays, tables, .ts files, or folders of recordings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,12 +13,12 @@ from zoo.data.leakage import report_duplicates
 from zoo.data.random_split import check_shares
 from zoo.data.registry import LABELLED_READERS
 from zoo.data.sequences.files.formats import read_file
-from zoo.data.sequences.files.row_table import LAYOUTS
-from zoo.data.sequences.files.samples import Sequences, cell_options
+from zoo.data.sequences.files.samples import Samples, cell_options
+from zoo.data.sequences.files.sequence_table import LAYOUTS
 from zoo.data.sequences.files.sound import check_sound
-from zoo.data.sequences.files.train_test import find_pair, measured_path, set_name
-from zoo.data.sequences.inputs.padding import as_trained, cut
-from zoo.data.sequences.splits.labelled import check_options, divide, measured_split, sequence_splits
+from zoo.data.sequences.files.train_test import data_set_name, evaluation_path, find_train_and_test
+from zoo.data.sequences.inputs.padding import sequence_batch, truncate
+from zoo.data.sequences.splits.labelled import Shares, check_options, divide, evaluation_split, sequence_splits
 from zoo.data.splits import Split, Splits
 
 FACTS = Facts(
@@ -54,31 +54,31 @@ def sequences(
     test_share: float = 0.2,
     split_seed: int = 0,
 ) -> Splits:
-    """Whole sequences with a class or a number each, split at random where no test file is given or found.
+    """Load sequences with a class or a number each, split at random where no test file is given or found.
 
     Args:
         path: an .npz or .npy of `X` (n, time, n_channels), `y` (n,) and perhaps `lengths` (n,); a .csv, .tsv or
             .parquet with a row for each step or for each sequence; a .ts file; or a folder of recordings,
             <class>/*.wav, perhaps in train/ and test/.
         test_path: the same of the test split; None takes <name>_TEST.ts beside <name>_TRAIN.ts, whatever they end in.
-        target: the array or column of labels, where its name is no usual one.
+        target: the array or column of labels; None finds one of a usual name.
         id: the column that says which sequence a row belongs to.
         time: the column that orders the rows of a sequence, or several, such as [Date,Time].
-        task: "classification" or "regression"; None infers it, and says so.
-        layout: of a table: "long" where a row is a step, "wide" where it is a sequence; None tells it by the headings.
-        headings: whether a table's first line holds headings; None tells it.
-        missing: marks of missing values in a table, beside the empty cell, NA, ?, - and the like.
-        not_missing: of these usual marks, those that are values in columns of text, such as a class NA.
+        task: "classification" or "regression"; None infers it and reports that.
+        layout: of a table: "long" where a row is a step, "wide" where it is a sequence; None goes by the headings.
+        headings: whether a table's first line holds headings; None detects it.
+        missing: marks of missing values in a table, in addition to the empty cell, NA, ?, - and the like.
+        not_missing: default marks that are values in columns of text, such as a class NA.
         encoding: of files of text that are not UTF-8, such as shift_jis; None is Windows-1252.
-        max_steps: longer sequences are cut after as many.
+        max_steps: steps after which longer sequences are cut.
         channels_first: read arrays as (n, n_channels, time), here and in new files.
-        rate: Hz that recordings are brought to; None takes that of the first.
+        rate: Hz to which recordings are resampled; None is the rate of the first.
         n_mels: bands of the spectrogram of recordings.
-        window: milliseconds that a step of it sees.
+        window: milliseconds that a step of it covers.
         hop: milliseconds from step to step.
-        val_share: share of the sequences that validate.
-        test_share: share that test, where there is no test file.
-        split_seed: of the splits.
+        val_share: share of the sequences to validate with.
+        test_share: share to test with, where there is no test file.
+        split_seed: of the random split.
     """
     check_shares(val_share, test_share)
     check_sound(n_mels=n_mels, window=window, hop=hop)
@@ -86,28 +86,30 @@ def sequences(
     check_options("sequences", path, task, **{name: n for name, n in counts.items() if n is not None})
     if layout not in (None, *LAYOUTS):
         raise unknown_name("layout of a table (data.layout)", layout, LAYOUTS)
-    train_path, tested = find_pair(Path(path or "").expanduser(), test_path)
-    reading: dict[str, Any] = {"id": id, "time": time, "target": target, "channels_first": channels_first}
+    train_path, test_path_found = find_train_and_test(Path(path or "").expanduser(), test_path)
     cells = cell_options(missing, not_missing, encoding)
-    reading |= {"layout": layout, "headings": headings, **cells}
-    reading |= {"rate": rate, "n_mels": n_mels, "window": window, "hop": hop}
-    train = _read(train_path, reading, max_steps)
-    test = None
-    if tested:
-        as_train = {**reading, **train.reading, "columns": train.columns}
-        test = _read(tested, as_train, max_steps)
+    reading: dict[str, Any] = {
+        "id": id,
+        "time": time,
+        "target": target,
+        "layout": layout,
+        "headings": headings,
+        **cells,
+    }
+    reading |= {"channels_first": channels_first, "rate": rate, "n_mels": n_mels, "window": window, "hop": hop}
+    train, test = _read(train_path, reading, max_steps), None
+    if test_path_found:
+        test = _read(test_path_found, {**reading, **train.reading, "columns": train.columns}, max_steps)
     divided = divide(
         train,
         test,
-        val=val_share,
-        test_share=test_share,
-        split_seed=split_seed,
+        Shares(val_share, test_share, split_seed),
         target=str(train.reading.get("target", "class" if target is None else target)),
         task=task,
     )
     splits = sequence_splits(
         divided,
-        name=set_name(path),
+        name=data_set_name(path),
         reading=train.reading | cells | ({"max_steps": max_steps} if max_steps else {}),
         licence=FACTS.licence,
         source=FACTS.source,
@@ -118,16 +120,16 @@ def sequences(
 
 @LABELLED_READERS.register("sequences")
 def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
-    """Every sequence with a label of another file or folder, as a model with `spec` was trained to read them."""
+    """Read every labelled sequence of another file or folder, to measure a model with `spec` on."""
     if "sequence" not in spec.inputs:
         raise UserError(f"data=sequences has sequences; this model takes {', '.join(spec.inputs)}")
-    path = measured_path(data, "sequences")
-    named = {field: data[field] for field in ("id", "time", "target", "encoding") if data.get(field) is not None}
-    reading = {**spec.reading, **named, "columns": spec.column_names}
-    part = read_file(path, reading, labelled=True)
-    return measured_split(spec, part, lambda part: as_trained(spec, part.values, part.places))
+    path = evaluation_path(data, "sequences")
+    options = {field: data[field] for field in ("id", "time", "target", "encoding") if data.get(field) is not None}
+    reading = {**spec.reading, **options, "columns": spec.column_names}
+    samples = read_file(path, reading, labelled=True)
+    return evaluation_split(spec, samples, lambda samples: sequence_batch(spec, samples.values, samples.places))
 
 
-def _read(path: Path, reading: Mapping[str, Any], max_steps: int | None) -> Sequences:
-    part = read_file(path, reading, labelled=True)
-    return replace(part, values=cut(part.values, max_steps))
+def _read(path: Path, reading: Mapping[str, Any], max_steps: int | None) -> Samples:
+    samples = read_file(path, reading, labelled=True)
+    return replace(samples, values=truncate(samples.values, max_steps))

@@ -1,4 +1,4 @@
-"""A series of the user's own, to be forecast: a table whose rows follow each other in time."""
+"""Series of the user's own to forecast: a table whose rows follow each other in time."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from zoo.data.registry import LABELLED_READERS
 from zoo.data.sequences.files.samples import cell_options
 from zoo.data.sequences.files.series_table import read_series
 from zoo.data.sequences.inputs.gaps import carry_forward
-from zoo.data.sequences.splits.windows import WindowSplit, series_splits
+from zoo.data.sequences.splits.windows import Window, WindowSplit, series_splits
 from zoo.data.splits import Split, Splits
 
 FACTS = Facts(
@@ -46,19 +46,19 @@ def series(
     val_share: float = 0.1,
     test_share: float = 0.2,
 ) -> Splits:
-    """Windows of a table's columns, split by time; the last steps, of each series, are the test split.
+    """Load windows of a table's columns, split by time; the last steps of each series are the test split.
 
     Args:
         path: of the table.
-        columns: to look back on and to forecast; None takes all numbers.
-        time: the column of dates or of numbers that orders the rows, or several, such as [Date,Time]; None finds it,
-            else takes the order of the rows.
+        columns: to forecast; None takes all numbers.
+        time: the column of dates or numbers that orders the rows, or several, such as [Date,Time]; None finds it, or
+            keeps the order of the rows.
         series_id: the column of ids where the table holds several series, or several such columns.
         only: ids of the series to take; None takes all.
-        missing: marks of missing values, beside the empty cell, NA, ?, - and the like.
-        not_missing: of these usual marks, those that are values in columns of text, such as an id NA.
+        missing: marks of missing values, in addition to the empty cell, NA, ?, - and the like.
+        not_missing: default marks that are values in columns of text, such as an id NA.
         encoding: of a file that is not UTF-8, such as shift_jis or cp1251; None is Windows-1252.
-        look_back: steps that are seen.
+        look_back: steps to forecast from.
         horizon: steps to forecast.
         val_share: share of the steps.
         test_share: share of the steps.
@@ -68,94 +68,94 @@ def series(
     check_shares(val_share, test_share)
     cells = cell_options(missing, not_missing, encoding)
     reading = {"date_column": time, "series_id": series_id, "only": only, **cells}
-    found = read_series(Path(path).expanduser(), reading, None if columns is None else as_list(columns))
-    names = [str(name) for name in found.frames[0].columns]
-    values = [frame.to_numpy(np.float64) for frame in found.frames]
+    table = read_series(Path(path).expanduser(), reading, None if columns is None else as_list(columns))
+    names = [str(name) for name in table.frames[0].columns]
+    values = [frame.to_numpy(np.float64) for frame in table.frames]
     shares = (1 - val_share - test_share, 1 - test_share, 1)
     ends = [[round(len(one) * share) for share in shares] for one in values]
     _check_measured(path, values, ends)
     trained = np.concatenate([one[: end[0]] for one, end in zip(values, ends, strict=True)])
     _check_constant(names, trained)
     ranges = [finite_range(column) for column in trained.T]
+    window = Window(look_back, horizon)
     splits = series_splits(
         Path(path).name.split(".")[0],
         [torch.from_numpy(one.astype(float_type(*ranges))) for one in values],
-        [Column(name, range=one) for name, one in zip(names, ranges, strict=True)],
+        [Column(name, range=limits) for name, limits in zip(names, ranges, strict=True)],
         ends,
-        look_back,
-        horizon,
-        reading=found.reading | cells,
+        window,
+        reading=table.reading | cells,
         licence=FACTS.licence,
         source=Path(path).name,
     )
-    _say_what_is_left(path, ends, look_back, horizon, splits)
+    _report_left_out(path, ends, window, splits)
     return splits
 
 
 @LABELLED_READERS.register("series")
 def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
-    """Every window of another file, as a model with `spec` was trained to read them."""
+    """Read every window of another file, to measure a model with `spec` on."""
     if "date_column" not in spec.reading:
         raise UserError(f"data=series has series to forecast; this model does {spec.task}")
     if data["path"] is None:
         raise UserError("say which table to measure on: data=series data.path=<file>")
-    named = {"date_column": data.get("time"), **{name: data.get(name) for name in ("series_id", "only", "encoding")}}
-    reading = {**spec.reading, **{name: value for name, value in named.items() if value is not None}}
+    options = {"date_column": data.get("time"), **{name: data.get(name) for name in ("series_id", "only", "encoding")}}
+    reading = {**spec.reading, **{name: value for name, value in options.items() if value is not None}}
     path, sequence = Path(data["path"]).expanduser(), spec.inputs["sequence"]
-    look_back, horizon = sequence.shape[0] or 0, spec.target.shape[0] or 0
-    frames = read_series(path, reading, spec.column_names, later=True).frames
-    if max(map(len, frames)) < look_back + horizon:
+    window = Window(sequence.shape[0] or 0, spec.target.shape[0] or 0)
+    frames = read_series(path, reading, spec.column_names, new=True).frames
+    longest = max(map(len, frames))
+    if longest < sum(window):
         raise UserError(
-            f"the model looks back on {look_back} steps and forecasts {horizon}; {path} has {max(map(len, frames))}: "
+            f"the model looks back on {window.look_back} steps and forecasts {window.horizon}; {path} has {longest}: "
             "give a longer file"
         )
     values = [frame.to_numpy(np.float64) for frame in frames]
-    _say_missing(str(path), values)
-    series, seen = (
-        [torch.from_numpy(one.astype(sequence.dtype)) for one in some] for some in (values, map(carry_forward, values))
-    )
-    split = WindowSplit(series, look_back, horizon, seen)
+    _report_missing(str(path), values)
+    filled = [torch.from_numpy(carry_forward(one).astype(sequence.dtype)) for one in values]
+    split = WindowSplit([torch.from_numpy(one.astype(sequence.dtype)) for one in values], window, filled)
     if not len(split):
         raise UserError(f"{path} has no measured value to forecast; give more")
     echo(f"{path}: all {len(split):,} windows")
     return split
 
 
-def _say_missing(path: str, values: Sequence[np.ndarray]) -> None:
+def _report_missing(path: str, values: Sequence[np.ndarray]) -> None:
     if n_missing := sum(int(np.isnan(one).sum()) for one in values):
         echo(
-            f"{path}: {n_missing:,} missing values are seen as the last value before them, and are no targets: errors "
-            "are those of measured values alone"
+            f"{path}: {n_missing:,} missing values are filled with the last value before them, and are no targets: "
+            "errors are those of measured values alone"
         )
 
 
 def _check_measured(path: str, values: Sequence[np.ndarray], ends: Sequence[Sequence[int]]) -> None:
-    """Say how many values are missing; refuse if a column has none at all in a split."""
+    """Report how many values are missing; UserError where a column has none in a split."""
     gaps = [np.isnan(one) for one in values]
     splits = zip(*(np.split(one, end[:-1]) for one, end in zip(gaps, ends, strict=True)), strict=True)
-    if any(len(one := np.concatenate(parts)) and one.all(0).any() for parts in splits):
+    if any(len(rows := np.concatenate(parts)) and rows.all(0).any() for parts in splits):
         raise UserError(f"{path}: a column has no value at all in a split; leave it out with data.columns=[...]")
-    _say_missing(path, values)
+    _report_missing(path, values)
 
 
 def _check_constant(columns: Sequence[str], values: np.ndarray) -> None:
-    """Name the columns whose `values` (n_steps, n_columns) in the training split are all one; refuse if all are."""
+    """Report the columns whose `values` (n_steps, n_columns) in the training split are constant; UserError if all
+    are."""
     lows, highs = np.nanmin(values, 0), np.nanmax(values, 0)
     constant = [name for name, low, high in zip(columns, lows, highs, strict=True) if low == high]
     if len(constant) == len(columns):
         raise UserError(f"there is nothing to learn: the training split has one value only, in {', '.join(constant)}")
     if constant:
-        echo(f"one value only in the training split: {', '.join(constant)}; data.columns=[...] takes others alone")
+        echo(f"one value only in the training split: {', '.join(constant)}; data.columns=[...] selects others")
 
 
-def _say_what_is_left(path: str, ends: Sequence[Sequence[int]], look_back: int, horizon: int, splits: Splits) -> None:
-    """Say how many series have no window in a split, and how many windows nothing to forecast."""
-    sizes = np.diff(np.array(ends), axis=1, prepend=0)  # (n_series, 3) steps
-    sizes += np.minimum(look_back, [[0, end[0], end[1]] for end in ends])  # with those that are looked back on
-    n_windows = np.maximum(sizes - look_back - horizon + 1, 0)
-    short = int((n_windows == 0).any(1).sum())
-    if short:
-        echo(f"{path}: {short:,} of {len(ends):,} series are too short for a window in each split")
-    left = int(n_windows.sum()) - sum(map(len, (splits.train, splits.val, splits.test)))  # type: ignore[arg-type]
-    if left:
-        echo(f"{path}: {left:,} windows are left out, as nothing that they forecast was measured")
+def _report_left_out(path: str, ends: Sequence[Sequence[int]], window: Window, splits: Splits) -> None:
+    """Report how many series have no window in a split, and how many windows have nothing to forecast."""
+    n_steps = np.diff(np.array(ends), axis=1, prepend=0)  # (n_series, 3)
+    n_steps += np.minimum(window.look_back, [[0, end[0], end[1]] for end in ends])  # of the split before
+    n_windows = np.maximum(n_steps - sum(window) + 1, 0)
+    n_short = int((n_windows == 0).any(1).sum())
+    if n_short:
+        echo(f"{path}: {n_short:,} of {len(ends):,} series are too short for a window in each split")
+    n_left_out = int(n_windows.sum()) - sum(map(len, (splits.train, splits.val, splits.test)))  # type: ignore[arg-type]
+    if n_left_out:
+        echo(f"{path}: {n_left_out:,} windows are left out, as nothing that they forecast was measured")

@@ -5,8 +5,8 @@ split; validation is the end of the rest.
 """
 
 from zoo.data import DATA, Facts
-from zoo.data.sequences.inputs.padding import encode_text
-from zoo.data.sequences.splits.windows import text_splits
+from zoo.data.sequences.inputs.tokens import encode_text
+from zoo.data.sequences.splits.text_stream import text_splits
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 
@@ -24,7 +24,7 @@ FACTS = Facts(
 
 @DATA.register("shakespeare")
 def shakespeare(*, n_steps: int = 128, val_share: float = 0.05) -> Splits:
-    """948,085 / 55,769 / 111,540 characters with the default share; training windows of `n_steps` of them."""
+    """Load 948,085 / 55,769 / 111,540 characters with the default share; a training window has `n_steps` of them."""
     text = read_data_file("tinyshakespeare/input.txt", SHA256, [URL]).decode()
     alphabet = "".join(sorted(set(text)))
     stream = encode_text(alphabet, text)
@@ -33,9 +33,7 @@ def shakespeare(*, n_steps: int = 128, val_share: float = 0.05) -> Splits:
     return text_splits(
         "shakespeare",
         alphabet,
-        stream[:middle],
-        stream[middle:start],
-        stream[start:],
+        (stream[:middle], stream[middle:start], stream[start:]),
         n_steps,
         licence=FACTS.licence,
         source=FACTS.source,

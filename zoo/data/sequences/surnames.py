@@ -13,7 +13,7 @@ import torch
 from zoo.core.spec import DataSpec
 from zoo.data import DATA, Facts
 from zoo.data.random_split import carve
-from zoo.data.sequences.inputs.padding import encode_texts, token_inputs
+from zoo.data.sequences.inputs.tokens import encode_texts, token_inputs
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits, TensorSplit
 

@@ -1,4 +1,4 @@
-"""A text of the user's own, to be predicted character by character."""
+"""A text of the user's own, for a language model of characters."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,8 +12,8 @@ from zoo.data.formats.text_encoding import check_encoding
 from zoo.data.random_split import check_shares
 from zoo.data.registry import LABELLED_READERS
 from zoo.data.sequences.files.text_files import read_text
-from zoo.data.sequences.inputs.padding import encode_text
-from zoo.data.sequences.splits.windows import chunks, text_splits
+from zoo.data.sequences.inputs.tokens import UNKNOWN, encode_text
+from zoo.data.sequences.splits.text_stream import stream_windows, text_splits
 from zoo.data.splits import Split, Splits
 
 FACTS = Facts(
@@ -34,7 +34,7 @@ def text(
     val_share: float = 0.05,
     test_share: float = 0.1,
 ) -> Splits:
-    """Windows of `n_steps` characters of a text; its end is the test split, and what comes before that validation.
+    """Load windows of `n_steps` characters of a text; its end is the test split, the part before that validation.
 
     Args:
         path: of a text file, or of a folder whose .txt files are read one after the other.
@@ -43,33 +43,33 @@ def text(
         val_share: share of the characters.
         test_share: share of the characters.
     """
-    file = _path_of(path)
+    file = _check_path(path)
     check_shares(val_share, test_share)
     check_encoding(encoding)
-    whole = read_text(file, encoding)
-    middle, start = (round(len(whole) * share) for share in (1 - val_share - test_share, 1 - test_share))
-    alphabet = "".join(sorted(set(whole[:middle])))
-    stream = encode_text(alphabet, whole)
-    unseen = int((stream == 0).sum())
-    if unseen:
+    characters = read_text(file, encoding)
+    middle, start = (round(len(characters) * share) for share in (1 - val_share - test_share, 1 - test_share))
+    alphabet = "".join(sorted(set(characters[:middle])))
+    stream = encode_text(alphabet, characters)
+    if unseen := int((stream == UNKNOWN).sum()):
         echo(f"{file}: {unseen:,} characters after the training split do not occur in it, and count as one unknown")
-    parts = stream[:middle], stream[middle:start], stream[start:]
-    return text_splits(file.stem, alphabet, *parts, n_steps, licence=FACTS.licence, source=file.name)
+    streams = stream[:middle], stream[middle:start], stream[start:]
+    return text_splits(file.stem, alphabet, streams, n_steps, licence=FACTS.licence, source=file.name)
 
 
 @LABELLED_READERS.register("text")
 def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
-    """All of another text, as a model with `spec` was trained to read it."""
+    """Read another text with the alphabet of a trained model, to measure it on all of it."""
     if spec.task != FACTS.task:
-        raise UserError(f"data=text has a text to go on with; this model does {spec.task}")
-    path, encoding = _path_of(data["path"]), data.get("encoding")
+        raise UserError(f"data=text has one long text to model; this model does {spec.task}")
+    path, encoding = _check_path(data["path"]), data.get("encoding")
     check_encoding(encoding)
     stream = encode_text(spec.reading["alphabet"], read_text(path, encoding))
-    echo(f"{path}: all {len(stream):,} characters, {int((stream == 0).sum()):,} of which were not in training's text")
-    return chunks(stream, data["n_steps"])
+    n_unknown = int((stream == UNKNOWN).sum())
+    echo(f"{path}: all {len(stream):,} characters, {n_unknown:,} of which were not in training's text")
+    return stream_windows(stream, data["n_steps"])
 
 
-def _path_of(path: str | None) -> Path:
+def _check_path(path: str | None) -> Path:
     if path is None:
         raise UserError("say which text: data=text data.path=book.txt")
     return Path(path).expanduser()

@@ -1,4 +1,4 @@
-"""Texts of the user's own with a class or a number each, read character by character."""
+"""Labelled texts of the user's own, read character by character."""
 
 import hashlib
 from collections import Counter
@@ -18,11 +18,12 @@ from zoo.data.leakage import report_duplicates
 from zoo.data.memory_limits import check_memory
 from zoo.data.random_split import check_shares
 from zoo.data.registry import LABELLED_READERS
-from zoo.data.sequences.files.samples import Sequences, cell_options
-from zoo.data.sequences.files.text_files import as_trained, cut, read_samples, without_empty
-from zoo.data.sequences.files.train_test import find_pair, measured_path, set_name
-from zoo.data.sequences.inputs.padding import encode_texts, token_inputs
-from zoo.data.sequences.splits.labelled import check_options, divide, measured_split
+from zoo.data.sequences.files.samples import Samples, cell_options
+from zoo.data.sequences.files.text_files import drop_empty_texts, read_text_samples
+from zoo.data.sequences.files.train_test import data_set_name, evaluation_path, find_train_and_test
+from zoo.data.sequences.inputs.raw_texts import cut_texts, text_batch
+from zoo.data.sequences.inputs.tokens import encode_texts, token_inputs
+from zoo.data.sequences.splits.labelled import Shares, check_options, divide, evaluation_split
 from zoo.data.splits import Batch, Split, Splits
 
 FACTS = Facts(
@@ -52,45 +53,43 @@ def texts(
     test_share: float = 0.2,
     split_seed: int = 0,
 ) -> Splits:
-    """Whole texts with a class or a number each, split at random where no test file is given or found.
+    """Load texts with a class or a number each, split at random where no test file is given or found.
 
     Args:
         path: a table with a column of texts and one of labels, or a folder of texts, <class>/*.txt, perhaps in train/
             and test/.
         test_path: the same of the test split; None takes <name>_TEST.csv beside <name>_TRAIN.csv, whatever they end in.
-        target: the column of labels, where its name is no usual one.
-        text: the column of texts; None takes that of the longest.
-        headings: whether a table's first line holds headings; None tells it.
-        missing: marks of missing values, beside the empty cell, NA, ?, - and the like.
-        not_missing: of these usual marks, those that are texts or labels, such as a class NA.
+        target: the column of labels; None finds one of a usual name.
+        text: the column of texts; None takes the one with the longest.
+        headings: whether a table's first line holds headings; None detects it.
+        missing: marks of missing values, in addition to the empty cell, NA, ?, - and the like.
+        not_missing: default marks that are texts or labels, such as a class NA.
         encoding: of files that are not UTF-8, such as shift_jis or cp1251; None is Windows-1252.
-        task: "classification" or "regression"; None infers it, and says so.
-        max_chars: longer texts are cut after as many characters.
-        max_alphabet: characters that are told apart; the rarest beyond them count as one unknown.
-        val_share: share of the texts that validate.
-        test_share: share that test, where there is no test file.
-        split_seed: of the splits.
+        task: "classification" or "regression"; None infers it and reports that.
+        max_chars: characters after which longer texts are cut.
+        max_alphabet: characters that have a token of their own; rarer ones count as one unknown.
+        val_share: share of the texts to validate with.
+        test_share: share to test with, where there is no test file.
+        split_seed: of the random split.
     """
     check_shares(val_share, test_share)
     check_options("texts", path, task, max_chars=max_chars, max_alphabet=max_alphabet)
-    train_path, tested = find_pair(Path(path or "").expanduser(), test_path)
+    train_path, test_path_found = find_train_and_test(Path(path or "").expanduser(), test_path)
     cells = cell_options(missing, not_missing, encoding)
     reading = {"text": text, "target": target, "headings": headings, **cells}
     train = _read(train_path, reading, max_chars)
-    test = _read(tested, {**reading, **train.reading}, max_chars) if tested else None
+    test = _read(test_path_found, {**reading, **train.reading}, max_chars) if test_path_found else None
     divided = divide(
         train,
         test,
-        val=val_share,
-        test_share=test_share,
-        split_seed=split_seed,
+        Shares(val_share, test_share, split_seed),
         target=train.reading.get("target", "class"),
         task=task,
     )
-    alphabet = _alphabet(divided.trained(), max_alphabet)
+    alphabet = _alphabet(divided.train_values(), max_alphabet)
     splits = divided.splits(
-        lambda part: _encoded(alphabet, part.values),
-        name=set_name(path),
+        lambda samples: _encode(alphabet, samples.values),
+        name=data_set_name(path),
         inputs=token_inputs(alphabet),
         reading={**train.reading, **cells, "alphabet": alphabet, "max_chars": max_chars},
         licence=FACTS.licence,
@@ -102,32 +101,32 @@ def texts(
 
 @LABELLED_READERS.register("texts")
 def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
-    """Every text with a label of another table or folder, as a model with `spec` was trained to read them."""
+    """Read every labelled text of another table or folder, to measure a model with `spec` on."""
     if "tokens" not in spec.inputs:
         raise UserError(f"data=texts has texts; this model takes {', '.join(spec.inputs)}")
-    named = {field: data[field] for field in ("text", "target", "encoding") if data.get(field) is not None}
-    path, reading = measured_path(data, "texts"), {**spec.reading, **named}
-    part = _read(path, reading, spec.reading["max_chars"])
-    return measured_split(spec, part, lambda part: as_trained(spec, part.values))
+    options = {field: data[field] for field in ("text", "target", "encoding") if data.get(field) is not None}
+    path, reading = evaluation_path(data, "texts"), {**spec.reading, **options}
+    samples = _read(path, reading, spec.reading["max_chars"])
+    return evaluation_split(spec, samples, lambda samples: text_batch(spec, samples.values))
 
 
-def _read(path: Path, reading: Mapping[str, Any], max_chars: int) -> Sequences:
-    """The labelled texts of a file or folder, cut."""
-    part = without_empty(read_samples(path, reading, labelled=True))
-    texts = cut(part.values, max_chars)
+def _read(path: Path, reading: Mapping[str, Any], max_chars: int) -> Samples:
+    """Read the labelled texts of a file or folder, and cut them."""
+    samples = drop_empty_texts(read_text_samples(path, reading, labelled=True))
+    texts = cut_texts(samples.values, max_chars)
     hashes = (hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts)
-    return replace(part, values=texts, keys=np.array([int(one[:16], 16) for one in hashes], np.uint64))
+    return replace(samples, values=texts, keys=np.array([int(digest[:16], 16) for digest in hashes], np.uint64))
 
 
 def _alphabet(texts: Sequence[str], most: int) -> str:
-    """The characters of texts, in order; the `most` frequent where there are more."""
+    """The characters of texts, sorted; the `most` frequent ones if there are more."""
     counts = Counter("".join(texts))
     if len(counts) > most:
         echo(f"the texts have {len(counts):,} characters; all but the {most:,} most frequent count as one unknown "
               "(data.max_alphabet)")  # fmt: skip
-    return "".join(sorted(sorted(counts, key=lambda one: (-counts[one], one))[:most]))
+    return "".join(sorted(sorted(counts, key=lambda character: (-counts[character], character))[:most]))
 
 
-def _encoded(alphabet: str, texts: Sequence[str]) -> Batch:
+def _encode(alphabet: str, texts: Sequence[str]) -> Batch:
     check_memory(8 * len(texts) * max(map(len, texts)), "this set of texts, padded,", "lower data.max_chars")
     return encode_texts(alphabet, texts)

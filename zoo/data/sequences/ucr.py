@@ -7,6 +7,7 @@ the form of the aeon package, some of them inside it.
 
 from zoo.data import DATA, Facts
 from zoo.data.sequences.splits.archive import archive_splits
+from zoo.data.sequences.splits.labelled import Shares
 from zoo.data.splits import Splits
 
 FACTS = Facts(
@@ -27,4 +28,5 @@ def ucr(*, name: str = "GunPoint", val_share: float = 0.2, split_seed: int = 0) 
     network: ACSF1, ArrowHead, BasicMotions, CardanoSentiment, Covid3Month, GunPoint, ItalyPowerDemand, JapaneseVowels,
     OSULeaf, PickupGestureWiimoteZ.
     """
-    return archive_splits(name, val=val_share, split_seed=split_seed, licence=FACTS.licence, source=FACTS.source)
+    shares = Shares(val=val_share, seed=split_seed)
+    return archive_splits(name, shares, licence=FACTS.licence, source=FACTS.source)

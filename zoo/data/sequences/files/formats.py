@@ -6,34 +6,38 @@ from typing import Any
 
 from zoo.core.errors import UserError, missing_file
 from zoo.data.registry import FORMATS
+from zoo.data.sequences.files.arrays import read_arrays
 from zoo.data.sequences.files.recordings import read_recordings
-from zoo.data.sequences.files.row_table import read_sequence_table
-from zoo.data.sequences.files.samples import Sequences, read_arrays
-from zoo.data.sequences.files.sound import SUFFIXES
+from zoo.data.sequences.files.samples import Samples
+from zoo.data.sequences.files.sequence_table import read_sequence_table
+from zoo.data.sequences.files.sound import SUFFIXES as SOUNDS
 from zoo.data.sequences.files.ts import read_ts
 from zoo.data.sources.packed import UNPACK_ERRORS
 
 ARRAYS = (".npz", ".npy")
+PACKED = (".gz", ".xz", ".bz2", ".zip")
 
 
 def file_suffixes() -> list[str]:
-    """The suffixes of files of sequences, the preferred ones first; "" is a table's too."""
+    """The suffixes of files of sequences, the preferred ones first; "" is also that of a table."""
     return [".ts", *ARRAYS, *FORMATS.names(), ""]
 
 
-def read_file(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> Sequences:
-    """The sequences of a file, or of a folder of recordings.
+def read_file(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> Samples:
+    """Read the sequences of a file, or of a folder of recordings.
 
     Args:
-        path: .npz, .npy, .ts, a table, a recording, or a folder of recordings, in a folder each class if labelled.
-        reading: options of the format; the others are passed over.
+        path: .npz, .npy, .ts, a table, a recording, or a folder of recordings, with a folder for each class if
+            labelled.
+        reading: options of the format; those of others are ignored.
         labelled: whether there must be a label for each sequence.
     """
     if not path.exists():
         raise missing_file(path)
-    suffix = next((s for s in reversed(path.suffixes) if s.lower() not in (".gz", ".xz", ".bz2", ".zip")), "").lower()
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in PACKED]
+    suffix = suffixes[-1] if suffixes else ""
     try:
-        if path.is_dir() or suffix in SUFFIXES:
+        if path.is_dir() or suffix in SOUNDS:
             return read_recordings(path, reading, labelled)
         if suffix in ARRAYS:
             return read_arrays(path, reading, labelled)
@@ -44,5 +48,5 @@ def read_file(path: Path, reading: Mapping[str, Any], *, labelled: bool) -> Sequ
             return read_sequence_table(path, reading, labelled)
     except (OSError, UnicodeDecodeError, *UNPACK_ERRORS) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
-    known = ", ".join((*filter(None, file_suffixes()), *SUFFIXES))
+    known = ", ".join((*filter(None, file_suffixes()), *SOUNDS))
     raise UserError(f"sequences are read from {known}, or a folder of recordings; got {path}")

@@ -1,4 +1,4 @@
-"""Several series in one table, told apart by a column of ids or by several."""
+"""Several series in one table, identified by one column of ids or by several."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,18 @@ from zoo.data.columns.arrow import is_missing, is_text, to_array
 from zoo.data.columns.cell_errors import Place, refuse_cells
 from zoo.data.columns.text import as_text
 
-USUAL = ("unique_id", "id", "series", "series_id", "item_id", "item", "sensor", "station", "store", "meter", "site")
-FEW = 0.125  # distinct values to a row: columns of numbers with more are not taken for ids
-MOST = 8  # columns that are looked at in pairs
+ID_NAMES = ("unique_id", "id", "series", "series_id", "item_id", "item", "sensor", "station", "store", "meter", "site")
+FEW = 0.125  # distinct values per row: columns of numbers with more are not taken for ids
+MOST = 8  # columns that are tried in pairs
 
 
 def series_ids(table: pa.Table, names: Sequence[str], place: Place) -> tuple[np.ndarray, list[tuple[str, ...]]]:
-    """Which series each row belongs to (n_rows,), and the series' ids, one for each of the columns `names`, in the
-    order of their appearance."""
+    """Tell which series each row belongs to.
+
+    Returns:
+        A code for each row (n_rows,), and the ids of each series, one for each of the columns `names`, in the order in
+        which they appear.
+    """
     columns = [as_text(to_array(table[name])) for name in names]
     for name, column in zip(names, columns, strict=True):
         rule = f"each row has the id of its series in column '{name}'"
@@ -29,28 +33,37 @@ def series_ids(table: pa.Table, names: Sequence[str], place: Place) -> tuple[np.
 
 
 def find_ids(table: pa.Table, times: Sequence[str], index: pd.Index) -> tuple[list[str], int] | None:
-    """The columns, one or two, in whose series each time is there once, and how many series there are; None if there
-    are none. The columns `times` and the times `index` (n_rows,) are known."""
+    """Find one or two columns by which each series has each time once.
+
+    Args:
+        table: of several series.
+        times: the columns of times.
+        index: the times (n_rows,).
+
+    Returns:
+        The columns and how many series there are; None where there are no such columns.
+    """
     when = pd.factorize(index)[0]
-    found = list(itertools.islice(possible_ids(table, times), MOST))
+    candidates = list(itertools.islice(possible_ids(table, times), MOST))
     for size in (1, 2):
-        for some in itertools.combinations(found, size):
-            codes = pd.MultiIndex.from_arrays([codes for _, codes in some]).factorize()[0]
+        for columns in itertools.combinations(candidates, size):
+            codes = pd.MultiIndex.from_arrays([codes for _, codes in columns]).factorize()[0]
             n = int(codes.max()) + 1
             if 2 * n <= len(codes) and not pd.MultiIndex.from_arrays([codes, when]).has_duplicates:
-                return [name for name, _ in some], n
+                return [name for name, _ in columns], n
     return None
 
 
 def possible_ids(table: pa.Table, others: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
-    """Columns beside `others` that may hold ids, and their codes (n_rows,): text and those of a usual name first."""
+    """Columns beside `others` that may hold ids, with their codes (n_rows,); usual names and text come first."""
     names = [name for name in table.column_names if name not in others]
-    usual = [name for name in names if name.lower() in USUAL or name.lower().endswith("_id")]
+    usual = [name for name in names if name.lower() in ID_NAMES or name.lower().endswith("_id")]
     columns = {name: to_array(table[name]) for name in names}
     text = [name for name in names if is_text(columns[name].type)]
-    whole = [name for name in names if pa.types.is_integer(columns[name].type)]
-    for name in dict.fromkeys([*usual, *text, *whole]):
+    integers = [name for name in names if pa.types.is_integer(columns[name].type)]
+    for name in dict.fromkeys([*usual, *text, *integers]):
         column = columns[name]
-        n, most = pc.count_distinct(column).as_py(), 0.5 if name in usual or name in text else FEW
-        if not column.null_count and 1 < n <= most * len(column):
+        n_distinct = pc.count_distinct(column).as_py()
+        most = 0.5 if name in usual or name in text else FEW
+        if not column.null_count and 1 < n_distinct <= most * len(column):
             yield name, column.dictionary_encode().indices.to_numpy()

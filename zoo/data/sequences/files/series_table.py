@@ -1,4 +1,4 @@
-"""Files of long series: a table whose rows follow each other in time, of one series or of several."""
+"""Tables of long series: rows follow each other in time, of one series or of several."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
-from zoo.core.spec import DataSpec
 from zoo.data.columns.arrow import is_number, to_array
 from zoo.data.columns.cell_errors import Place, refuse_cells
 from zoo.data.columns.numbers import exceeds_float32, parse_zero_padded, require_numbers
@@ -19,31 +18,20 @@ from zoo.data.formats.pandas_index import drop_index, untimed_index
 from zoo.data.formats.table_file import place_in, read_table
 from zoo.data.options import as_strings, match_headings
 from zoo.data.sequences.files.id_columns import find_ids, series_ids
-from zoo.data.sequences.files.samples import cells_of
-from zoo.data.sequences.files.time_columns import Times, find_times, read_times
-from zoo.data.sequences.inputs.gaps import carry_forward
-
-GROWTH = 2.0  # rows, filled gaps among them, for each row of the file: more are not filled in
-CALENDAR = {
-    "B": "a working day",
-    "MS": "a month",
-    "ME": "a month",
-    "QS": "a quarter",
-    "QE": "a quarter",
-    "YS": "a year",
-    "YE": "a year",
-}
+from zoo.data.sequences.files.regular_steps import regular_series
+from zoo.data.sequences.files.samples import cell_reading
+from zoo.data.sequences.files.time_columns import find_times
+from zoo.data.sequences.files.time_values import Times, read_times
 
 
 @dataclass(frozen=True)
 class Series:
-    """What a table holds.
+    """The series in a table.
 
     Attributes:
-        frames: the columns of each series, in the order of time, as float64 (NaN where missing) with times as
-            index.
-        ids: of each, one for each column of ids; None where the table is one series.
-        reading: what a later file is read with: its columns of times and of ids, and the form of dates.
+        frames: the channels of each series in the order of time, float64 with NaN where missing; times are the index.
+        ids: of each series, one for each column of ids; None where the table is one series.
+        reading: options with which later files are read: the columns of times and of ids, and the form of dates.
     """
 
     frames: list[pd.DataFrame]
@@ -51,230 +39,174 @@ class Series:
     reading: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class _Table:
+    """A table of series with its columns by their roles.
+
+    Attributes:
+        path: of the file.
+        rows: the table.
+        place: names a row in messages.
+        ids: columns of ids.
+        times: columns that order the rows.
+        other_times: columns that hold times, but neither order the rows nor are channels.
+        channels: columns to forecast.
+    """
+
+    path: Path
+    rows: pa.Table
+    place: Place
+    ids: list[str]
+    times: list[str]
+    other_times: list[str]
+    channels: list[str]
+
+
 def read_series(
-    path: Path, reading: Mapping[str, Any], columns: Sequence[str] | None = None, *, later: bool = False
+    path: Path, reading: Mapping[str, Any], columns: Sequence[str] | None = None, *, new: bool = False
 ) -> Series:
-    """The columns of a table's series. Steps that are missing between regular ones are put in, without values. Gaps,
-    irregular steps and rows out of order are said, and which columns are taken where `columns` does not name them.
+    """Read the series of a table, in the order of time and with a row for each regular step.
+
+    Gaps, irregular steps and rows out of order are reported, and the channels where `columns` does not name them.
 
     Args:
         path: of a table.
-        reading: may name the columns of times, `date_column`, else they are found, or the order of the rows taken; of
-            ids, `series_id`; the ids to take, `only`; and the form of dates, `date_form`.
-        columns: to read; None takes all numbers.
-        later: whether a model reads it, to go on from there; then columns of times and of ids may be missing.
+        reading: may name the columns of times, `date_column`, which else are found, or the order of the rows is used;
+            of ids, `series_id`; the ids to take, `only`; and the form of dates, `date_form`.
+        columns: the channels; None takes all numbers.
+        new: whether a trained model forecasts from it; then columns of times and of ids may be missing.
 
     Raises:
-        UserError: for a column that is not there or not of its kind, times that are missing or twice, and infinity.
+        UserError: for a column that is missing or not of its kind, times that are missing or repeated, and infinity.
     """
-    table, place = read_table(path, cells_of(reading)), place_in(path, reading.get("encoding"))
-    ids, named = (match_headings(reading.get(what), table.column_names) for what in ("series_id", "date_column"))
-    columns = None if columns is None else match_headings(columns, table.column_names)
-    table = drop_index(parse_zero_padded(table, ids), untimed_index(table), [*(columns or []), *ids, *named])
-    if later:
-        ids, named = (_there(path, table, some) for some in (ids, named))
-    for name in [*(columns or []), *ids, *named]:
-        if name not in table.column_names:
-            raise unknown_name(f"column in {path}", name, table.column_names)
-    times, others = (named, []) if named else find_times(table, [*(columns or []), *ids], place)
-    names = _channels(path, table, [*times, *ids, *(others if columns is None else [])], columns)
-    read = read_times(table, times, place, reading.get("date_form"))
-    codes, series = series_ids(table, ids, place) if ids else (np.zeros(table.num_rows, int), [()])
-    _refuse_double(path, table, read, codes, ids, others, place)
+    table = _open_table(path, reading, columns, new)
+    times = read_times(table.rows, table.times, table.place, reading.get("date_form"))
+    codes, ids = _series_ids(table)
+    _refuse_repeated_times(table, times, codes)
     if columns is None:
-        _say(path, table, times, [*others, *ids], names)
-    frame = pd.DataFrame({name: _numbers(name, to_array(table[name]), place) for name in names}, index=read.values)
-    found = {"date_column": times[0] if len(times) == 1 else times or None, "date_form": read.form}
-    if not ids:
-        return Series(_in_time([frame], path, times), None, found)
+        _report_columns(table)
+    frame = pd.DataFrame({name: _channel(table, name) for name in table.channels}, index=times.values)
+    date_column = table.times[0] if len(table.times) == 1 else table.times or None
+    options = {"date_column": date_column, "date_form": times.form}
+    if not table.ids:
+        return Series(_in_order([frame], table), None, options)
     rows = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
-    kept = _only(path, series, as_strings(reading.get("only")))
-    frames = _in_time([frame.iloc[rows[code]] for code in kept], path, times)
-    return Series(frames, [series[code] for code in kept], {**found, "series_id": ids})
+    selected = _select(path, ids, as_strings(reading.get("only")))
+    frames = _in_order([frame.iloc[rows[code]] for code in selected], table)
+    return Series(frames, [ids[code] for code in selected], {**options, "series_id": table.ids})
 
 
-def last_windows(spec: DataSpec, path: Path) -> tuple[list[np.ndarray], dict[str, list[str]]]:
-    """The last steps of each series of a file, as many as a model with `spec` looks back on, (look_back, n_channels),
-    with gaps filled from the past; and the series' ids by their column, none where the file is one series."""
-    series = read_series(path, {**spec.reading, "only": None}, spec.column_names, later=True)
-    look_back = spec.inputs["sequence"].shape[0] or 0
-    long = [number for number, frame in enumerate(series.frames) if len(frame) >= look_back]
-    most = max(map(len, series.frames))
-    if not long:
-        raise UserError(f"the model looks back on {look_back} steps; {path} has {most}: give a longer file")
-    if len(long) < len(series.frames):
-        echo(f"{path}: left out, as they have fewer than {look_back} steps: {len(series.frames) - len(long)} series")
-    values = [series.frames[number].to_numpy(np.float64) for number in long]
-    windows = [carry_forward(one)[-look_back:] for one in values]
-    n_filled = sum(
-        int(np.isnan(one[-look_back:]).sum()) - int(np.isnan(window).sum())
-        for one, window in zip(values, windows, strict=True)
-    )
-    if n_filled:
-        echo(f"{path}: {n_filled:,} missing values are filled in from the last value before them")
-    columns = series.reading.get("series_id", [])
-    ids = [series.ids[number] for number in long] if series.ids else []
-    return windows, {name: [one[place] for one in ids] for place, name in enumerate(columns)}
+def _open_table(path: Path, reading: Mapping[str, Any], columns: Sequence[str] | None, new: bool) -> _Table:
+    """Read a table and find its columns."""
+    rows, place = read_table(path, cell_reading(reading)), place_in(path, reading.get("encoding"))
+    ids, times = (match_headings(reading.get(option), rows.column_names) for option in ("series_id", "date_column"))
+    columns = None if columns is None else match_headings(columns, rows.column_names)
+    rows = drop_index(parse_zero_padded(rows, ids), untimed_index(rows), [*(columns or []), *ids, *times])
+    if new:
+        ids, times = (_if_present(path, rows, names) for names in (ids, times))
+    for name in [*(columns or []), *ids, *times]:
+        if name not in rows.column_names:
+            raise unknown_name(f"column in {path}", name, rows.column_names)
+    others: list[str] = []
+    if not times:
+        times, others = find_times(rows, [*(columns or []), *ids], place)
+    channels = list(columns) if columns is not None else _all_numbers(path, rows, [*times, *ids, *others])
+    return _Table(path, rows, place, ids, times, others, channels)
 
 
-def _there(path: Path, table: pa.Table, names: Sequence[str]) -> list[str]:
-    """The columns `names` of the training file, or none where this one lacks some of them, which is said."""
-    lacking = [name for name in names if name not in table.column_names]
+def _series_ids(table: _Table) -> tuple[np.ndarray, list[tuple[str, ...]]]:
+    """The number of the series that each row belongs to (n_rows,), and the series' ids; `()` for the only series."""
+    if not table.ids:
+        return np.zeros(table.rows.num_rows, int), [()]
+    return series_ids(table.rows, table.ids, table.place)
+
+
+def _if_present(path: Path, rows: pa.Table, names: Sequence[str]) -> list[str]:
+    """The columns `names` of the training file; none, which is reported, where this one lacks some."""
+    lacking = [name for name in names if name not in rows.column_names]
     if lacking:
         echo(f"{path} has no column '{lacking[0]}' as the training file had; it is read without")
     return [] if lacking else list(names)
 
 
-def _channels(path: Path, table: pa.Table, others: Sequence[str], columns: Sequence[str] | None) -> list[str]:
-    if columns is not None:
-        return list(columns)
-    names = [name for name in table.column_names if name not in others and is_number(to_array(table[name]).type)]
+def _all_numbers(path: Path, rows: pa.Table, others: Sequence[str]) -> list[str]:
+    """The columns of numbers beside `others`."""
+    names = [name for name in rows.column_names if name not in others and is_number(to_array(rows[name]).type)]
     if not names:
         raise UserError(
-            f"{path} has no column of numbers to forecast; its columns: {', '.join(table.column_names)}\n"
+            f"{path} has no column of numbers to forecast; its columns: {', '.join(rows.column_names)}\n"
             "name one in data.columns=[...] to see which of its rows hold no number"
         )
     return names
 
 
-def _say(path: Path, table: pa.Table, times: Sequence[str], others: Sequence[str], names: Sequence[str]) -> None:
-    order = f"in the order of '{' and '.join(times)}'" if times else "in the order of the rows"
-    left = [name for name in table.column_names if name not in (*times, *others, *names)]
-    more = "".join(
-        f"; left out, as they {why}: {', '.join(some[:5])}"
-        for why, some in (("are no numbers", left), ("hold times or ids", others))
-        if some
-    )
-    echo(f"{path}: forecasts {', '.join(names[:8])}{' and more' * (len(names) > 8)}, {order}{more}")
-
-
-def _numbers(name: str, column: pa.Array, place: Place) -> np.ndarray:
-    values = require_numbers(column, f"column '{name}' holds numbers", place, "correct it there")
-    refuse_cells(f"column '{name}' holds finite numbers", column, exceeds_float32(values), place, "correct it there")
+def _channel(table: _Table, name: str) -> np.ndarray:
+    """The numbers of a channel (n_rows,), NaN where missing."""
+    column, fix = to_array(table.rows[name]), "correct it there"
+    values = require_numbers(column, f"column '{name}' holds numbers", table.place, fix)
+    refuse_cells(f"column '{name}' holds finite numbers", column, exceeds_float32(values), table.place, fix)
     return values
 
 
-def _refuse_double(
-    path: Path,
-    table: pa.Table,
-    read: Times,
-    codes: np.ndarray,
-    ids: Sequence[str],
-    others: Sequence[str],
-    place: Place,
-) -> None:
-    """Raise UserError where a series has a time twice, and say where the table holds several series."""
-    twice = pd.MultiIndex.from_arrays([codes, read.values]).duplicated()
-    if not read.names or not twice.any():
-        return
-    dates = isinstance(read.values, pd.DatetimeIndex)
-    days = dates and (read.values == pd.DatetimeIndex(read.values).normalize()).all()  # to which a clock may belong
-    found = None if ids else find_ids(table, [*read.names, *others], read.values)
-    if found:
-        raise _several(path, table, *found, place, days=read.names[0] if days else None)
-    fix = ["leave the second one out"]
-    if not ids:
-        fix.append("name the column of ids, if these are several series: data.series_id=")
-    if days:
-        fix.append(f"name the clock beside the date: data.time=[{read.names[0]},{others[0] if others else '...'}]")
-    if dates and set(pd.DatetimeIndex(read.values[twice]).hour) <= {1, 2, 3}:
-        fix.append("where clocks are put back, write times with their offset: 2024-10-27 02:00+01:00")
-    rule = f"a series has a row for each time once, in '{' and '.join(read.names)}'"
-    times = pa.array(read.values.astype(str).to_numpy(dtype=object))
-    refuse_cells(rule, times, twice, place, "; or ".join(fix))
-
-
-def _several(path: Path, table: pa.Table, ids: Sequence[str], n: int, place: Place, *, days: str | None) -> UserError:
-    """The ways out where a table holds `n` series by its columns `ids`, or by a count of the hours of its `days`."""
-    option = ids[0] if len(ids) == 1 else f"[{','.join(ids)}]"
-    one = "/".join(series_ids(table, ids, place)[1][0])
-    counts_hours = days and len(ids) == 1 and is_number(to_array(table[ids[0]]).type)
-    return UserError(
-        f"{path} holds {n:,} series by '{' and '.join(ids)}', as its times repeat\n"
-        f"forecast all of them by data.series_id={option}, or one: data.series_id={option} data.only=[{one}]"
-        + (f"\nif '{option}' counts the hours of a day: data.time=[{days},{option}]" if counts_hours else "")
-    )
-
-
-def _only(path: Path, series: Sequence[tuple[str, ...]], only: Sequence[str]) -> list[int]:
-    """The numbers of the series with the ids `only`, of all where there are none."""
-    names = ["/".join(one) for one in series]
-    for one in only:
-        if one not in names:
-            raise unknown_name(f"series in {path}", one, names)
+def _select(path: Path, ids: Sequence[tuple[str, ...]], only: Sequence[str]) -> list[int]:
+    """The numbers of the series with the ids `only`, of all if there are none."""
+    names = ["/".join(parts) for parts in ids]
+    for name in only:
+        if name not in names:
+            raise unknown_name(f"series in {path}", name, names)
     return [number for number, name in enumerate(names) if not only or name in only]
 
 
-def _in_time(frames: Sequence[pd.DataFrame], path: Path, times: Sequence[str]) -> list[pd.DataFrame]:
-    """Each series in the order of time, with a row for each step."""
-    if not times:
-        return list(frames)
-    arranged = [_arranged(frame) for frame in frames]
-    notes: dict[str, list[str]] = {}
-    for _, said in arranged:
-        for what, note in said.items():
-            notes.setdefault(what, []).append(note)
-    for first, *others in notes.values():
-        echo(f"{path}: {first}" + f"; so or alike in {len(others):,} more series" * bool(others))
-    return [frame for frame, _ in arranged]
+def _in_order(frames: Sequence[pd.DataFrame], table: _Table) -> list[pd.DataFrame]:
+    return regular_series(frames, table.path) if table.times else list(frames)
 
 
-def _arranged(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
-    """A series in the order of time, with a row for each step; and what was done, by what it concerns."""
-    said = {}
-    if not frame.index.is_monotonic_increasing:
-        falling = frame.index.is_monotonic_decreasing
-        said["order"] = "the latest rows come first, and are turned around" if falling else "rows are sorted by time"
-        frame = frame.sort_index()
-    if len(frame) < 3 or _is_regular(frame.index):
-        return frame, said
-    steps = np.diff(frame.index.to_numpy())
-    step = np.median(steps.astype("timedelta64[ns]") if isinstance(frame.index, pd.DatetimeIndex) else steps)
-    grid, described = _grid(frame.index, step)
-    if grid is None:
-        odd = steps != step
-        said["steps"] = (
-            f"steps are irregular; in the middle they are of {described}, but {odd.sum():,} of {len(steps):,} "
-            f"are not, the first after {frame.index[odd.argmax()]}; rows are taken as they follow each other"
-        )
-        return frame, said
-    missing = ~grid.isin(frame.index)
-    gaps = np.flatnonzero(np.diff(missing.astype(int)) == 1)
-    said["steps"] = (
-        f"steps are of {described}; {missing.sum():,} are missing in {len(gaps):,} gaps, the first after "
-        f"{grid[gaps[0]]}"
+def _report_columns(table: _Table) -> None:
+    order = f"in the order of '{' and '.join(table.times)}'" if table.times else "in the order of the rows"
+    ids_or_times = [*table.other_times, *table.ids]
+    rest = [name for name in table.rows.column_names if name not in (*table.times, *ids_or_times, *table.channels)]
+    more = "".join(
+        f"; left out, as they {reason}: {', '.join(names[:5])}"
+        for reason, names in (("are no numbers", rest), ("hold times or ids", ids_or_times))
+        if names
     )
-    return frame.reindex(grid), said
+    channels = table.channels
+    echo(f"{table.path}: forecasts {', '.join(channels[:8])}{' and more' * (len(channels) > 8)}, {order}{more}")
 
 
-def _is_regular(times: pd.Index) -> bool:
-    if isinstance(times, pd.DatetimeIndex):
-        return bool(pd.infer_freq(times))
-    steps = np.diff(times.to_numpy())
-    return bool(np.ptp(steps) <= 1e-6 * np.median(steps))
+# -- times that repeat
 
 
-def _grid(times: pd.Index, step: Any) -> tuple[pd.Index | None, str]:
-    """The shortest run of regular times, of `step` or of the calendar, in which `times` have a place, and what its
-    steps are called; None where there is none, or only one with many gaps."""
-    first, last, most = times[0], times[-1], GROWTH * len(times)
-    dates = isinstance(times, pd.DatetimeIndex)
-    step = pd.Timedelta(step) if dates else step
-    named = str(step).removeprefix("0 days ").removesuffix(" 00:00:00") if dates else f"{step:g}"
-    grids: list[tuple[pd.Index, str]] = []
-    if (last - first) / step < most:
-        grid = first + step * np.arange(round((last - first) / step) + 1)
-        grids.append((pd.Index(grid if dates else _snapped(grid, times.to_numpy(), step)), named))
-    if dates:
-        grids += [(pd.date_range(first, last, freq=freq), name) for freq, name in CALENDAR.items()]
-    fitting = [(grid, name) for grid, name in grids if len(grid) <= most and times.isin(grid).all()]
-    return min(fitting, key=lambda one: len(one[0]), default=(None, named))
+def _refuse_repeated_times(table: _Table, times: Times, codes: np.ndarray) -> None:
+    """Raise UserError where a series has a time twice, with the ids by which the table may be several series."""
+    repeated = pd.MultiIndex.from_arrays([codes, times.values]).duplicated()
+    if not times.names or not repeated.any():
+        return
+    dates = pd.DatetimeIndex(times.values) if isinstance(times.values, pd.DatetimeIndex) else None
+    are_days = dates is not None and bool((dates == dates.normalize()).all())  # which a clock may complete
+    found = None if table.ids else find_ids(table.rows, [*times.names, *table.other_times], times.values)
+    if found:
+        raise _several_series(table, *found, days=times.names[0] if are_days else None)
+    fixes = ["leave the second one out"]
+    if not table.ids:
+        fixes.append("name the column of ids, if these are several series: data.series_id=")
+    if are_days:
+        clock = table.other_times[0] if table.other_times else "..."
+        fixes.append(f"name the clock beside the date: data.time=[{times.names[0]},{clock}]")
+    if dates is not None and set(dates[repeated].hour) <= {1, 2, 3}:
+        fixes.append("where clocks are put back, write times with their offset: 2024-10-27 02:00+01:00")
+    rule = f"a series has a row for each time once, in '{' and '.join(times.names)}'"
+    cells = pa.array(times.values.astype(str).to_numpy(dtype=object))
+    refuse_cells(rule, cells, repeated, table.place, "; or ".join(fixes))
 
 
-def _snapped(grid: np.ndarray, times: np.ndarray, step: float) -> np.ndarray:
-    """A run of numbers, `step` apart, with those of `times` in place of the ones that they nearly are: 0.3 is no
-    multiple of 0.1."""
-    places = np.rint((times - grid[0]) / step).astype(int)
-    near = np.abs(times - grid[places]) < 1e-3 * step
-    grid[places[near]] = times[near]
-    return grid
+def _several_series(table: _Table, ids: Sequence[str], n: int, *, days: str | None) -> UserError:
+    """Build the error for a table of `n` series by its columns `ids`, which may be the hours of its column `days`."""
+    option = ids[0] if len(ids) == 1 else f"[{','.join(ids)}]"
+    first_id = "/".join(series_ids(table.rows, ids, table.place)[1][0])
+    counts_hours = days and len(ids) == 1 and is_number(to_array(table.rows[ids[0]]).type)
+    return UserError(
+        f"{table.path} holds {n:,} series by '{' and '.join(ids)}', as its times repeat\n"
+        f"forecast all of them by data.series_id={option}, or one: data.series_id={option} data.only=[{first_id}]"
+        + (f"\nif '{option}' counts the hours of a day: data.time=[{days},{option}]" if counts_hours else "")
+    )

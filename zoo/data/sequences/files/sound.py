@@ -1,4 +1,4 @@
-"""Recordings as sequences: log-mel spectrograms, computed in torch."""
+"""Sound files, and their log-mel spectrograms, computed in torch."""
 
 import functools
 import io
@@ -12,17 +12,17 @@ from torch import Tensor
 from zoo.core.errors import UserError
 from zoo.data.memory_limits import check_memory
 
-# of what libsndfile reads, but for MATLAB's files and samples without a header
+# what libsndfile reads, except MATLAB's files and samples without a header
 SUFFIXES = (
     *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64"),
     *(".rf64", ".wave", ".voc", ".sph", ".nist", ".sf", ".htk", ".svx", ".iff", ".avr", ".paf", ".pvf", ".sds"),
 )
 RATES = (1_000, 1_000_000)  # Hz
-FLOOR = 1e-6  # of the mel power, below the quantisation of 16-bit sound
+FLOOR = 1e-6  # of the power in a band, below the quantisation of 16-bit sound
 
 
 def check_sound(*, n_mels: int, window: float, hop: float) -> None:
-    """Raise UserError unless there is a band, and the windows leave no sample out."""
+    """Raise UserError unless there is a band, and the windows miss no sample."""
     if n_mels < 1 or not 0 < hop <= window:
         raise UserError(
             "a spectrogram has bands, and windows that touch: data.n_mels >= 1 and 0 < data.hop <= data.window; got "
@@ -31,18 +31,18 @@ def check_sound(*, n_mels: int, window: float, hop: float) -> None:
 
 
 def band_names(n_mels: int) -> list[str]:
-    """What the channels of a spectrogram are called, from low to high."""
+    """Names of the channels of a spectrogram, from low to high."""
     return [f"band {number}" for number in range(1, n_mels + 1)]
 
 
 def log_mel(samples: np.ndarray, *, rate: int, n_mels: int, window: float, hop: float) -> Tensor:
-    """Log-mel spectrogram (n_frames, n_mels) of a recording: the logarithm of the power in each band, Hann windows.
+    """Compute the log-mel spectrogram (n_frames, n_mels) of a recording, with Hann windows.
 
     Args:
         samples: (n_samples,), -1 to 1.
         rate: samples a second.
         n_mels: bands, equally wide on the mel scale, from 0 to rate / 2.
-        window: milliseconds a frame sees.
+        window: milliseconds that a frame covers.
         hop: milliseconds from one frame to the next.
     """
     n_window, n_hop = (max(1, round(rate * length / 1000)) for length in (window, hop))
@@ -62,10 +62,10 @@ def log_mel(samples: np.ndarray, *, rate: int, n_mels: int, window: float, hop: 
 
 @functools.cache
 def mel_filters(rate: int, n_fft: int, n_mels: int) -> Tensor:
-    """Triangles (n_mels, n_fft / 2 + 1) over the frequencies of a Fourier transform, each of height 1.
+    """Triangular filters (n_mels, n_fft / 2 + 1) over the frequencies of a Fourier transform, each of height 1.
 
-    Band k rises from the middle of band k - 1 and falls to that of band k + 1; the middles lie equally far apart on the
-    mel scale, 2595 log10(1 + f / 700) for f in Hz (D. O'Shaughnessy, "Speech communication", 1987).
+    Band k rises from the middle of band k - 1 and falls to that of band k + 1; the middles are evenly spaced on the mel
+    scale, 2595 log10(1 + f / 700) for f in Hz (D. O'Shaughnessy, "Speech communication", 1987).
     """
     edges = 700 * (10 ** (torch.linspace(0, math.log10(1 + rate / 1400), n_mels + 2)) - 1)  # Hz
     frequencies = torch.linspace(0, rate / 2, n_fft // 2 + 1)
@@ -78,9 +78,12 @@ def mel_filters(rate: int, n_fft: int, n_mels: int) -> Tensor:
 
 
 def read_sound(file: Path | bytes, rate: int | None, name: str) -> tuple[np.ndarray, int]:
-    """A recording as samples (n_samples,), -1 to 1, and their rate: `rate`, or the file's own if None.
+    """Read a recording as samples (n_samples,), -1 to 1, and their rate: `rate`, or the file's own if None.
 
-    Channels are averaged, and another rate is resampled. UserError for a file called `name` that is damaged or empty.
+    Channels are averaged, and another rate is resampled.
+
+    Raises:
+        UserError: for a file called `name` that is damaged or empty.
     """
     import soundfile
 
@@ -91,7 +94,7 @@ def read_sound(file: Path | bytes, rate: int | None, name: str) -> tuple[np.ndar
     except (soundfile.SoundFileError, OSError) as error:
         raise UserError(f"{name} is not a sound file that can be read ({error}); put a whole one there") from error
     if not len(samples) or not np.isfinite(samples).all():
-        raise UserError(f"a recording has a sample at least, and finite ones; {name} has not: put another one there")
+        raise UserError(f"a recording has at least one sample, and finite ones; {name} has not: put another one there")
     if not RATES[0] <= found <= RATES[1]:
         raise UserError(f"a recording has {RATES[0]:,} to {RATES[1]:,} samples a second; {name} has {found:,}")
     samples = samples.mean(1) if samples.ndim == 2 else samples

@@ -1,10 +1,13 @@
-"""Missing values (NaN) filled in: within a whole sequence from both sides, before a forecast from the past alone."""
+"""Filling missing values (NaN): from both sides within a whole sequence, from the past alone before a forecast."""
 
 import numpy as np
 
 
-def fill_gaps(values: np.ndarray) -> np.ndarray:
-    """Values (time, n_channels) with NaN interpolated in each channel that has others; the ends take the nearest."""
+def interpolate_gaps(values: np.ndarray) -> np.ndarray:
+    """Interpolate NaN in values (time, n_channels) within each channel; the ends take the nearest value.
+
+    A channel without any value stays NaN.
+    """
     gaps = np.isnan(values)
     if not gaps.any():
         return values
@@ -16,8 +19,10 @@ def fill_gaps(values: np.ndarray) -> np.ndarray:
 
 
 def carry_forward(values: np.ndarray) -> np.ndarray:
-    """Values (time, n_channels) with NaN as the last value before it in its channel. What comes before the first stays
-    NaN, which a model reads as the mean of the training split."""
+    """Replace NaN in values (time, n_channels) with the last value before it in its channel.
+
+    NaN before a channel's first value stays, which a model reads as the mean of the training split.
+    """
     steps = np.arange(len(values))[:, None]
     last = np.maximum.accumulate(np.where(np.isnan(values), 0, steps), axis=0)
     return np.take_along_axis(values, last, axis=0)

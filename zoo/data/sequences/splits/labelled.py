@@ -1,9 +1,9 @@
-"""Splits of labelled sequences, whatever they were read from."""
+"""Splits of sequences or texts with a class or a number each, whatever they were read from."""
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,53 +12,68 @@ from torch import Tensor
 from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import Column, DataSpec, Input, float_type
-from zoo.data.columns.arrow import is_missing, is_text
+from zoo.data.columns.arrow import is_text
 from zoo.data.columns.numbers import finite_range
 from zoo.data.columns.quality import merged_categories, report_remarks
 from zoo.data.columns.targets import ArrowTargets, choose_task
-from zoo.data.columns.text import as_text
 from zoo.data.random_split import carve
-from zoo.data.sequences.files.samples import Sequences
-from zoo.data.sequences.files.train_test import no_path
-from zoo.data.sequences.inputs.padding import checked, first_places, sequence_inputs
+from zoo.data.sequences.files.samples import Samples
+from zoo.data.sequences.files.train_test import missing_path
+from zoo.data.sequences.inputs.padding import check_and_pad, sequence_inputs
 from zoo.data.splits import Batch, Splits, TensorSplit
 from zoo.tasks import TASKS, create_task
 
 
-class Divided(NamedTuple):
-    """Labelled samples and how they are split.
+@dataclass(frozen=True)
+class Shares:
+    """How samples are split at random.
 
     Attributes:
-        parts: all samples; or those of the training file, and those of the test file.
-        targets: of each part.
-        rows: of the training and the validation split in the first part, and of the test split in the last.
-        fields: what a spec says of the target.
+        val: samples of the training file to validate with, or their share if below 1.
+        test: share of the training file to test with, where there is no test file.
+        seed: of the random split.
     """
 
-    parts: list[Sequences]
+    val: int | float
+    test: float = 0.2
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Divided:
+    """Labelled samples and their splits.
+
+    Attributes:
+        files: all samples; or those of the training file, and those of the test file.
+        targets: of each file.
+        rows: of the training and the validation split in the first file, and of the test split in the last.
+        fields: of the spec, on the target.
+    """
+
+    files: list[Samples]
     targets: list[Tensor]
     rows: tuple[np.ndarray, np.ndarray, np.ndarray]
     fields: dict[str, Any]
 
-    def trained(self) -> list[Any]:
-        """The samples of the training split."""
-        return [self.parts[0].values[row] for row in self.rows[0]]
+    def train_values(self) -> list[Any]:
+        """The sequences or texts of the training split."""
+        return [self.files[0].values[row] for row in self.rows[0]]
 
-    def splits(self, encode: Callable[[Sequences], Batch], **spec: Any) -> Splits:
-        """The splits, whose inputs `encode` makes of each part; `spec` are the other fields of their DataSpec."""
+    def splits(self, encode: Callable[[Samples], Batch], **spec: Any) -> Splits:
+        """Build the splits; `encode` turns samples into inputs, `spec` are the other fields of the DataSpec."""
         whole = [
-            TensorSplit(**encode(part), target=target).with_hashes(part.keys)
-            for part, target in zip(self.parts, self.targets, strict=True)
+            TensorSplit(**encode(samples), target=target).with_hashes(samples.keys)
+            for samples, target in zip(self.files, self.targets, strict=True)
         ]
         train, val, test = self.rows
-        fields = {"reading": self.parts[0].reading, **self.fields, **spec}
+        fields = {"reading": self.files[0].reading, **self.fields, **spec}
         return Splits(DataSpec(**fields), whole[0].subset(train), whole[0].subset(val), whole[-1].subset(test))
 
 
 def check_options(name: str, path: str | None, task: str | None, **counts: int) -> None:
-    """Raise UserError unless data=`name` has a path, a task that there is, and counts from 1."""
+    """Raise UserError unless data=`name` has a path, a known task, and counts of at least 1."""
     if not path:
-        raise no_path(name)
+        raise missing_path(name)
     if task is not None:
         TASKS.get(task)
     for option, count in counts.items():
@@ -67,104 +82,83 @@ def check_options(name: str, path: str | None, task: str | None, **counts: int) 
 
 
 def divide(
-    train: Sequences,
-    test: Sequences | None = None,
-    *,
-    val: int | float,
-    test_share: float = 0.2,
-    split_seed: int,
-    target: str = "class",
-    task: str | None = None,
+    train: Samples, test: Samples | None, shares: Shares, *, target: str = "class", task: str | None = None
 ) -> Divided:
-    """Split the samples that have a label at random, with the shares of the classes.
+    """Split the labelled samples at random, stratified by class.
 
     Args:
         train: all samples, or those of the training split where there is a `test`.
         test: the test split; None carves it out of `train`.
-        val: samples of `train` to validate with, or their share if below 1.
-        test_share: share of `train` to test with, where there is no `test`.
-        split_seed: of what is carved out.
-        target: what is predicted.
-        task: the name of a task of `zoo.tasks`; None takes the file's word, or infers it and says so.
+        shares: of the splits, and their seed.
+        target: name of what is predicted.
+        task: the name of a task of `zoo.tasks`; None goes by the file, or infers it and reports that.
     """
-    given = [part for part in (train, test) if part is not None]
-    parts = [_labelled(part) for part in given]
-    column = _target_column(target, parts)
+    files = [samples for samples in (train, test) if samples is not None]
+    labelled = [samples.drop_unlabelled() for samples in files]
+    column = _target_column(target, labelled)
     task = task or train.task or choose_task([column])
-    learnt = TASKS.get(task)
-    if learnt.has_classes:
-        texts = [part.labels for part in given if part.labels is not None and is_text(part.labels.type)]
-        report_remarks((rule, f"'{target}' ({what})") for labels in texts for rule, what in merged_categories(labels))
-    values, fields = learnt.encode([column])
-    targets = list(values.split([len(part.values) for part in parts]))
-    classes = targets[0].numpy() if learnt.stratified else None
-    rows, tested = np.arange(len(targets[0])), np.arange(len(targets[-1]))
-    n_val = val if val >= 1 else max(1, round(val * len(rows)))
+    task_class = TASKS.get(task)
+    if task_class.has_classes:
+        _report_merged_labels(files, target)
+    values, fields = task_class.encode([column])
+    targets = list(values.split([len(samples.values) for samples in labelled]))
+    classes = targets[0].numpy() if task_class.stratified else None
+    rows, test_rows = np.arange(len(targets[0])), np.arange(len(targets[-1]))
+    n_val = shares.val if shares.val >= 1 else max(1, round(shares.val * len(rows)))
     if test is None:
-        rows, tested = _carve(rows, max(1, round(test_share * len(rows))), split_seed, classes)
-    rest, validated = _carve(rows, n_val, split_seed, classes)
-    return Divided(parts, targets, (rest, validated, tested), {"task": task, "target_name": target, **fields})
+        rows, test_rows = _carve(rows, max(1, round(shares.test * len(rows))), shares.seed, classes)
+    train_rows, val_rows = _carve(rows, n_val, shares.seed, classes)
+    fields = {"task": task, "target_name": target, **fields}
+    return Divided(labelled, targets, (train_rows, val_rows, test_rows), fields)
 
 
 def sequence_splits(divided: Divided, **spec: Any) -> Splits:
-    """The splits of sequences of any lengths; `spec` are the other fields of their DataSpec."""
-    columns = divided.parts[0].columns
-    ranges = _ranges(divided.trained(), len(columns))
-    inputs = sequence_inputs(len(columns), dtype=float_type(*ranges))
-    encode = functools.partial(_encoded, an_input=inputs["sequence"])
-    channels = [Column(channel, range=one) for channel, one in zip(columns, ranges, strict=True)]
-    return divided.splits(encode, **{"inputs": inputs, "columns": channels, **spec})
+    """Build the splits of sequences of any lengths; `spec` are the other fields of the DataSpec."""
+    names = divided.files[0].columns
+    ranges = _ranges(divided.train_values(), len(names))
+    inputs = sequence_inputs(len(names), dtype=float_type(*ranges))
+    encode = functools.partial(_encode, an_input=inputs["sequence"])
+    columns = [Column(name, range=limits) for name, limits in zip(names, ranges, strict=True)]
+    return divided.splits(encode, **{"inputs": inputs, "columns": columns, **spec})
 
 
-def measured_split(spec: DataSpec, part: Sequences, encode: Callable[[Sequences], Batch]) -> TensorSplit:
-    """The samples of a file that have a label, which `encode` turns into what a model with `spec` takes."""
-    part = _labelled(part)
-    target = create_task(spec).targets([_target_column(spec.target_name, [part])])
+def evaluation_split(spec: DataSpec, samples: Samples, encode: Callable[[Samples], Batch]) -> TensorSplit:
+    """Build a split of the labelled samples of a file, with the inputs and classes of a trained model's spec."""
+    samples = samples.drop_unlabelled()
+    target = create_task(spec).targets([_target_column(spec.target_name, [samples])])
     echo(f"all {len(target):,} samples that have a label")
-    return TensorSplit(**encode(part), target=target).with_hashes(part.keys)
+    return TensorSplit(**encode(samples), target=target).with_hashes(samples.keys)
+
+
+def _report_merged_labels(files: Sequence[Samples], target: str) -> None:
+    """Report labels that differ only in spaces or the like, and so are one class."""
+    texts = [samples.labels for samples in files if samples.labels is not None and is_text(samples.labels.type)]
+    report_remarks((rule, f"'{target}' ({what})") for labels in texts for rule, what in merged_categories(labels))
 
 
 def _carve(rows: np.ndarray, n: int | float, seed: int, classes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """`rows` less `n` of them, and those `n`, which keep the shares of the classes."""
+    """Split `rows` into the rest and `n` carved ones, stratified by the classes of all samples."""
     if n >= len(rows):
-        raise UserError(f"each split has a sample at least; {len(rows)} are too few to carve {n} out: give more")
+        raise UserError(f"each split has at least one sample; {len(rows)} are too few to carve {n} out: give more")
     rest, carved = carve(len(rows), n, seed=seed, stratify=None if classes is None else classes[rows])
     return rows[rest], rows[carved]
 
 
-def _target_column(name: str, parts: Sequence[Sequences]) -> ArrowTargets:
-    """The labels of all parts as one column of targets; the first part has the classes."""
-    places = [place for part in parts for place in part.places]
-    labels = pa.concat_arrays([part.labels for part in parts])
-    first = np.arange(len(parts[0].values))
+def _target_column(name: str, files: Sequence[Samples]) -> ArrowTargets:
+    """The labels of all files as one column of targets; classes are those of the first file."""
+    places = [place for samples in files for place in samples.places]
+    labels = pa.concat_arrays([samples.labels for samples in files])
+    first = np.arange(len(files[0].values))
     return ArrowTargets(name, labels, places.__getitem__, train=first, class_rows=first)
 
 
-def _labelled(part: Sequences) -> Sequences:
-    """The sequences that have a label, as text; the others are left out, and that is said."""
-    assert part.labels is not None
-    labels = as_text(part.labels)
-    gaps = is_missing(labels) | (labels.fill_null("").to_numpy(zero_copy_only=False) == "")
-    if gaps.any():
-        echo(f"left out, without a label: {gaps.sum()} of {len(gaps)} samples ({first_places(part.places, gaps)})")
-    kept = np.flatnonzero(~gaps)
-    if not len(kept):
-        raise UserError("there are no samples with a label in this file; give one with some")
-    return replace(
-        part,
-        values=[part.values[row] for row in kept],
-        labels=labels.take(pa.array(kept)),
-        places=[part.places[row] for row in kept],
-        keys=None if part.keys is None else part.keys[kept],
-    )
-
-
-def _ranges(values: Sequence[np.ndarray], n_channels: int) -> list[tuple[float, ...]]:
-    """The lowest and the highest value of each channel of sequences."""
-    steps = np.concatenate([one for one in values if one.shape[1:] == (n_channels,)] or [np.empty((0, n_channels))])
+def _ranges(sequences: Sequence[np.ndarray], n_channels: int) -> list[tuple[float, ...]]:
+    """The lowest and the highest value of each channel."""
+    fitting = [sequence for sequence in sequences if sequence.shape[1:] == (n_channels,)]
+    steps = np.concatenate(fitting or [np.empty((0, n_channels))])  # (n_steps, n_channels)
     return [finite_range(channel) for channel in steps.T]
 
 
-def _encoded(part: Sequences, an_input: Input) -> Batch:
-    sequence, lengths = checked(part.values, part.places, an_input.shape[1] or 0, an_input.dtype)
+def _encode(samples: Samples, an_input: Input) -> Batch:
+    sequence, lengths = check_and_pad(samples.values, samples.places, an_input)
     return {"sequence": sequence, "lengths": lengths}

@@ -1,4 +1,4 @@
-"""MNIST read pixel by pixel."""
+"""MNIST as sequences of pixels."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from zoo.data.splits import Splits, TensorSplit
 
 
 def pixel_splits(name: str, n_val: int, split_seed: int, order: Sequence[int] | None = None) -> Splits:
-    """MNIST's splits with each image as 784 steps of one pixel (uint8), row by row or in another `order`."""
+    """Load MNIST with each image as 784 steps of one pixel (uint8), row by row or in another `order`."""
     mnist = load_data("mnist", n_val=n_val, split_seed=split_seed)
 
-    def steps(split: TensorSplit) -> TensorSplit:
+    def to_steps(split: TensorSplit) -> TensorSplit:
         pixels = split.columns["image"].view(len(split), -1, 1)  # (n, 784, 1), no copy
         return TensorSplit(sequence=pixels if order is None else pixels[:, order], target=split.columns["target"])
 
@@ -28,7 +28,7 @@ def pixel_splits(name: str, n_val: int, split_seed: int, order: Sequence[int] | 
             licence=mnist.spec.licence,
             source=mnist.spec.source,
         ),
-        train=steps(mnist.train),  # type: ignore[arg-type]
-        val=steps(mnist.val),  # type: ignore[arg-type]
-        test=steps(mnist.test),  # type: ignore[arg-type]
+        train=to_steps(mnist.train),  # type: ignore[arg-type]
+        val=to_steps(mnist.val),  # type: ignore[arg-type]
+        test=to_steps(mnist.test),  # type: ignore[arg-type]
     )

@@ -1,0 +1,145 @@
+"""Readers of raw sequences: arrays and files that a trained model answers."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from zoo.core.console import echo
+from zoo.core.errors import UserError
+from zoo.core.spec import DataSpec
+from zoo.data.columns.drift import FAR_OUTSIDE
+from zoo.data.folders import suffix
+from zoo.data.registry import PARTIAL_READERS, READERS
+from zoo.data.sequences.files.arrays import load_arrays
+from zoo.data.sequences.files.formats import read_file
+from zoo.data.sequences.files.samples import list_places, strip_padding
+from zoo.data.sequences.files.series_table import read_series
+from zoo.data.sequences.inputs.gaps import carry_forward
+from zoo.data.sequences.inputs.padding import sequence_batch
+from zoo.data.splits import Batch, NamedBatch, report_unread
+
+
+class RawSequences(NamedTuple):
+    """Sequences (time, n_channels) before any check, what each is called in a message, and whether the user gave a
+    single one."""
+
+    values: list[np.ndarray]
+    places: list[str]
+    single: bool
+
+
+@READERS.register("sequence")
+def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
+    """Read one sequence or several as {"sequence": (n, time, n_channels), "lengths": (n,)}; and whether it was one.
+
+    Args:
+        spec: says how many channels there are, and how files were read in training.
+        raw: an array (time, n_channels), or (n_channels, time) where training read those, or several; or a path, or
+            several, of the kinds that `data=sequences` reads. Recordings come as files only.
+    """
+    ids: Mapping[str, list[str]] = {}
+    if isinstance(raw, Path) and "date_column" in spec.reading:
+        raw, ids = last_windows(spec, raw)
+        raw = raw if ids else raw[0]
+    values, places, single = _read_raw(spec, raw)
+    _report_far_values(spec, values, places)
+    return NamedBatch(sequence_batch(spec, values, places), ids), single
+
+
+@PARTIAL_READERS.register("sequence")
+def read_valid_sequences(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray | None]:
+    """Read the sequences of a file that have finite values, and their mask (n,) among all; the others are reported."""
+    if "date_column" in spec.reading:
+        return read_sequences(spec, path)[0], None
+    values, places, _ = _read_raw(spec, path)
+    bad = np.array([np.isinf(sequence).any() or np.isnan(sequence).all() for sequence in values], dtype=bool)
+    report_unread(bad, [f"no value, or infinity, in {list_places(places, bad)}"], "sequences")
+    valid = np.flatnonzero(~bad)
+    values, places = [values[row] for row in valid], [places[row] for row in valid]
+    _report_far_values(spec, values, places)
+    return sequence_batch(spec, values, places), ~bad
+
+
+def last_windows(spec: DataSpec, path: Path) -> tuple[list[np.ndarray], dict[str, list[str]]]:
+    """Read the last steps (look_back, n_channels) of each series of a file, to forecast from them.
+
+    Returns:
+        The windows, with gaps filled from the past; and the series' ids by column, none where the file is one series.
+    """
+    series = read_series(path, {**spec.reading, "only": None}, spec.column_names, new=True)
+    look_back = spec.inputs["sequence"].shape[0] or 0
+    long = [number for number, frame in enumerate(series.frames) if len(frame) >= look_back]
+    if not long:
+        longest = max(map(len, series.frames))
+        raise UserError(f"the model looks back on {look_back} steps; {path} has {longest}: give a longer file")
+    if n_short := len(series.frames) - len(long):
+        echo(f"{path}: left out, with fewer than {look_back} steps: {n_short} series")
+    windows = _fill_from_past([series.frames[number].to_numpy(np.float64) for number in long], look_back, path)
+    ids = [series.ids[number] for number in long] if series.ids else []
+    columns = series.reading.get("series_id", [])
+    return windows, {name: [one[place] for one in ids] for place, name in enumerate(columns)}
+
+
+def _fill_from_past(series: Sequence[np.ndarray], look_back: int, path: Path) -> list[np.ndarray]:
+    """The last windows of series with each gap filled with the last value before it, even one before the window."""
+    windows = [carry_forward(values)[-look_back:] for values in series]
+    n_gaps = sum(int(np.isnan(values[-look_back:]).sum()) for values in series)
+    n_filled = n_gaps - sum(int(np.isnan(window).sum()) for window in windows)
+    if n_filled:
+        echo(f"{path}: {n_filled:,} missing values are filled in with the last value before them")
+    return windows
+
+
+def _read_raw(spec: DataSpec, raw: Any) -> RawSequences:
+    if isinstance(raw, Path) and suffix(raw.name) == ".npy":
+        (raw,) = load_arrays(raw).values()
+    if isinstance(raw, Path):
+        return _read_files(spec, [raw], single=raw.is_file() and "n_mels" in spec.reading)
+    if isinstance(raw, Sequence) and raw and all(isinstance(path, Path) for path in raw):
+        return _read_files(spec, raw, single=False)
+    return _read_arrays(spec, raw)
+
+
+def _read_files(spec: DataSpec, paths: Sequence[Path], single: bool) -> RawSequences:
+    reading = {**spec.reading, "columns": spec.column_names}
+    files = [read_file(path, reading, labelled=False) for path in paths]
+    values = [sequence for samples in files for sequence in samples.values]
+    return RawSequences(values, [place for samples in files for place in samples.places], single)
+
+
+def _read_arrays(spec: DataSpec, raw: Any) -> RawSequences:
+    single = not isinstance(raw, Sequence) and np.ndim(raw) == 2
+    try:
+        values = [np.atleast_1d(np.asarray(array, dtype=np.float64)) for array in ([raw] if single else raw)]
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"sequences are arrays of numbers (time, n_channels), or files (pathlib.Path): {error}"
+        ) from error
+    if spec.reading.get("channels_first"):
+        values = [array.T for array in values]
+    if "lengths" in spec.inputs:
+        values = strip_padding(values, "this input")
+    return RawSequences(values, [f"sequence {index}" for index in range(len(values))], single)
+
+
+def _report_far_values(spec: DataSpec, values: Sequence[np.ndarray], places: Sequence[str]) -> None:
+    """Report how many sequences have values far outside the range of the training split."""
+    if not all(column.range for column in spec.columns):
+        return
+    low, high = np.array([column.range for column in spec.columns]).reshape(-1, 2).T
+    margin = FAR_OUTSIDE * (high - low)
+    far = [  # the channels of each sequence
+        sequence.ndim == 2
+        and sequence.shape[1] == len(low)
+        and ((sequence < low - margin) | (sequence > high + margin)).any(axis=0)
+        for sequence in values
+    ]
+    is_far = np.array([np.any(channels) for channels in far], dtype=bool)
+    if is_far.any():
+        row = int(is_far.argmax())
+        channel = int(np.argmax(far[row]))
+        trained = f"'{spec.columns[channel].name}' was {low[channel]:.10g} to {high[channel]:.10g}"
+        n_far, n = is_far.sum(), len(is_far)
+        echo(f"far outside of training's range: {n_far:,} of {n:,} sequences, such as {places[row]}; {trained}")
