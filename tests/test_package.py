@@ -1,19 +1,20 @@
-"""What is installed: the package as pip builds it, and its front door in Python."""
+"""What is installed: the package as pip builds it, its command, and its front door in Python."""
 
 import os
 import subprocess
 import sys
-import zipfile
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from test_scripts import MODEL
 
 import zoo
 from zoo.core.errors import UserError
 
 FROM_WHEEL = """
 import zoo
-assert "site" in zoo.__file__
+assert "installed" in zoo.__file__
 try:
     zoo.train({"model": {"name": "fnn/mlp"}}, "run")
 except zoo.UserError as error:
@@ -21,21 +22,118 @@ except zoo.UserError as error:
 metrics = zoo.train(zoo.config("fnn", "trainer=cpu", "trainer.max_epochs=2", width=32), "run")
 print(zoo.__version__, metrics["epoch"])
 """
+MEGABYTES = 40  # that a wheel may take, with its weights
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder with the wheel as pip installs it, and how to run a program of it outside the repository."""
+    folder = tmp_path_factory.mktemp("installed")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    assert wheel.stat().st_size < MEGABYTES * 1e6
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target", str(folder / "site")]
+    subprocess.run([*pip, str(wheel)], check=True, capture_output=True)
+    nowhere = {f"{scheme}_proxy": "http://127.0.0.1:9" for scheme in ("http", "https")}  # no network is needed
+    environment = {**os.environ, **nowhere, "PYTHONPATH": str(folder / "site")}
+
+    def run(*command, cwd):
+        return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=240)
+
+    return folder / "site", run
+
+
+@pytest.fixture(scope="module")
+def command(installed):
+    """Run `zoo` with some words in a folder, and give what it printed."""
+    site, run = installed
+
+    def zoo_command(*words, cwd):
+        done = run(str(site / "bin" / "zoo"), *words, cwd=cwd)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return zoo_command
 
 
 @pytest.mark.slow
-def test_a_model_is_trained_from_the_wheel_in_another_folder(tmp_path):
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path / "site")
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
-    command = [sys.executable, "-c", FROM_WHEEL]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
+def test_a_model_is_trained_from_the_wheel_in_another_folder(installed, tmp_path):
+    done = installed[1](sys.executable, "-c", FROM_WHEEL, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert 'zoo.config("fnn/mlp")' in done.stdout
     assert done.stdout.splitlines()[-1].startswith(zoo.__version__)
+
+
+@pytest.mark.slow
+def test_the_installed_command_trains_measures_and_predicts_a_table_of_ones_own(command, tmp_path):
+    rows = [f"{i % 7},{i % 3},{'yes' if i % 7 > i % 3 else 'no'}" for i in range(120)]
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b,answer", *rows]))
+    own = ("data=csv", "data.path=rows.csv", "data.target=answer")
+    assert "report.html" in command(
+        "train", "model=fnn", *own, "trainer=cpu", "trainer.max_epochs=2", "run_dir=run", cwd=tmp_path
+    )
+    assert "accuracy" in command("evaluate", "weights=run", cwd=tmp_path)
+    command("predict", "weights=run", "input=rows.csv", "output=answers.csv", cwd=tmp_path)
+    assert len((tmp_path / "answers.csv").read_text().splitlines()) == 121
+
+
+@pytest.mark.slow
+def test_the_installed_command_trains_images_without_network(command, tmp_path):
+    assert "report.html" in command("train", "model=cnn", "trainer=debug", "run_dir=run", cwd=tmp_path)
+    assert Path(tmp_path, "run", "model.safetensors").is_file()
+
+
+@pytest.mark.slow
+def test_the_installed_command_takes_a_model_and_settings_of_ones_own(command, tmp_path):
+    (tmp_path / "own" / "models").mkdir(parents=True)
+    (tmp_path / "own" / "models" / "toy.py").write_text(MODEL)
+    command("copy", "model/fnn/perceptron", "model/fnn/toy", "zoo_path=own", cwd=tmp_path)
+    path = tmp_path / "own" / "conf" / "model" / "fnn" / "toy.yaml"
+    path.write_text(path.read_text().replace("name: fnn/perceptron", "name: fnn/toy\n  width: 32"))
+    done = command("train", "zoo_path=own", "model=fnn/toy", "model.width=8", "trainer=debug", cwd=tmp_path)
+    assert "training fnn/toy" in done
+
+
+@pytest.mark.slow
+def test_the_installed_command_lists_and_explains_itself(command, tmp_path):
+    assert "zoo train model=" in command("--help", cwd=tmp_path)
+    assert "python" not in command("train", "--help", cwd=tmp_path)
+    listed = command("list", cwd=tmp_path)
+    assert "cnn/small" in listed and "fnn/mlp.breast_cancer" in listed
+    assert command("--version", cwd=tmp_path).strip() == zoo.__version__
+
+
+@pytest.mark.parametrize("words", [["list"], ["--help"], ["copy", "--help"], ["list", "data", "w*"]])
+def test_help_and_lists_start_without_torch(words):
+    lines = [
+        "import contextlib, sys",
+        f"sys.argv = ['zoo', *{words}]",
+        "from zoo.cli.main import main",
+        "with contextlib.suppress(SystemExit): main()",
+        "assert not {'torch', 'hydra'} & set(sys.modules)",
+    ]
+    code = "\n".join(lines)
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_mistaken_command_is_answered_with_the_nearest():
+    done = subprocess.run([sys.executable, "-m", "zoo", "trian"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "no command 'trian'; the nearest: train")
+
+
+def test_a_settings_file_is_copied_once(tmp_path):
+    from zoo.cli.copy import copy
+
+    path = copy("optim/adamw", "optim/mine", tmp_path)
+    assert path == tmp_path / "conf" / "optim" / "mine.yaml" and "adamw" in path.read_text()
+    for name, new, message in [
+        ("optim/adamw", "optim/mine", "is there already"),
+        ("optim/adamv", "optim/mine2", "nearest: optim/adam"),
+        ("optimm/adamw", "optim/mine2", "nearest: optim"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            copy(name, new, tmp_path)
 
 
 def test_a_config_has_every_setting_and_what_is_given():
