@@ -10,6 +10,8 @@ import sys
 import pytest
 from conftest import ROOT
 
+from zoo.cli.main import main
+
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 FILE = re.compile(r"# (\S+\.(?:py|yaml))\n")
 
@@ -39,17 +41,20 @@ def test_blocks_run(page, tmp_path, monkeypatch):
 
 def run(line, monkeypatch):
     """Run a command: in this process, which has imported torch, unless it adds to the registries."""
-    command = shlex.split(line)[1:]
+    program, *words = shlex.split(line)
     if "zoo_path" in line:
-        done = subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=200)
+        command = [sys.executable, *words] if program == "python" else [sys.executable, "-m", "zoo", *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=200)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         return
-    with monkeypatch.context() as patch:
-        patch.syspath_prepend(ROOT / "scripts")
-        patch.setattr(sys, "argv", command)
-        with contextlib.suppress(SystemExit):
-            runpy.run_path(command[0], run_name="__main__")
-            return
+    with monkeypatch.context() as patch, contextlib.suppress(SystemExit):
+        patch.setattr(sys, "argv", words if program == "python" else [program, *words])
+        if program == "zoo":
+            main()
+        else:
+            patch.syspath_prepend(ROOT / "scripts")
+            runpy.run_path(words[0], run_name="__main__")
+        return
     pytest.fail(f"{line} ended early")
 
 
