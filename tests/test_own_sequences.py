@@ -218,7 +218,7 @@ BAD = {
     "text among values": (with_cell(3, "a", "much"), "channel 'a' holds numbers; there is 'much' in row 5"),
     "several labels": (with_cell(3, "label", "down"), "id s0 with up, down"),
     "a time twice": (with_cell(3, "time", 2), "id s0 has time 2 twice"),
-    "one class": (edited(lambda f: f.assign(label="up")), "at least two classes"),
+    "one class": (edited(lambda f: f.assign(label="up")), "two classes"),
     "no channels": (edited(lambda f: f[["id", "time", "label"]]), "has columns of values"),
     "no label at all": (edited(lambda f: f.assign(label=None)), "no samples with a label"),
     "too few": (edited(lambda f: f[f.id.isin(["s0", "s1"])]), "too few"),

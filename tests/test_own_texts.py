@@ -106,7 +106,7 @@ def test_class_folders_may_be_links_and_hold_other_files(tmp_path, capsys):
     splits = load(tmp_path / "own")
     out = capsys.readouterr().out
     assert sizes(splits) == (33, 8, 10) and splits.spec.class_names == ["neg", "pos"]
-    assert "train trains, test tests" in out and "no texts, such as .txt: 1 file (.pdf)" in out
+    assert "train trains, test tests" in out and "not texts, such as .txt: 1 file (.pdf)" in out
     assert "without a text: 1 of 42 samples (neg/99.txt)" in out
     assert "left out: 2 of 44 texts" in out and "96.txt is not a text" in out and "97.txt cannot be read" in out
     with pytest.raises(UserError, match="say which to measure on"):
@@ -146,7 +146,7 @@ BAD = {
     "no label": (reviews().rename(columns={"label": "mood"}), {}, "data.target="),
     "another label": (reviews(), {"target": "lable"}, "nearest: label"),
     "another text": (reviews().assign(more="x"), {"text": "reviw"}, "nearest: review"),
-    "one class": (reviews().assign(label="pos"), {}, "at least two classes"),
+    "one class": (reviews().assign(label="pos"), {}, "two classes"),
     "no characters": (reviews(), {"max_chars": 0}, "data.max_chars is a whole number from 1; got 0"),
     "another task": (reviews(), {"task": "clasification"}, "nearest: classification"),
 }
@@ -300,7 +300,7 @@ def test_labels_that_differ_little_are_said(tmp_path, capsys):
     out = capsys.readouterr().out
     assert splits.spec.class_names == ["Pos", "neg", "pos"]
     assert "values differ only in capitals: 'label' ('Pos', 'pos')" in out
-    assert "spaces around values" in out and "'label' (1 values, such as ' pos ')" in out
+    assert "differ only in spaces around them" in out and "'label' (1 values, such as ' pos ')" in out
 
 
 def test_a_text_to_go_on_with_may_have_another_encoding(tmp_path):

@@ -267,7 +267,7 @@ def test_fault_35_all_labelled_sequences_of_another_file_are_measured(tmp_path, 
     assert split.columns["target"].tolist() == [1] * 10
     assert torch.equal(split.columns["sequence"], read_raw(spec, tmp_path / names[1])[0]["sequence"])
     assert "all 10 samples that have a label" in capsys.readouterr().out
-    with pytest.raises(UserError, match="those are down, up; there is 'left' in"):
+    with pytest.raises(UserError, match="are 'down', 'up'; there is 'left' in"):
         read_labelled(spec, {"name": "sequences", "path": str(tmp_path / names[2])})
 
 
