@@ -1,4 +1,4 @@
-"""Every architecture, by name: `family/architecture`, one file each."""
+"""Architectures by name, `family/architecture`, one file each."""
 
 import math
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MODELS: "Registry[type[Network]]" = Registry("model", "MODELS", Path(__file__).parent)
 
-_ABSENT: dict[str, Any] = {"n_numeric": 0, "n_channels": 0, "cardinalities": ()}  # sizes of inputs that need not be
+_OPTIONAL_SIZES: dict[str, Any] = {"n_numeric": 0, "n_channels": 0, "cardinalities": ()}  # where an input is absent
 
 
 def list_models(pattern: str = "*", *, spec: DataSpec | None = None) -> list[str]:
@@ -26,21 +26,21 @@ def create_model(name: str, spec: DataSpec, **kwargs: Any) -> "Model":
     """Build an untrained model for the data that `spec` describes.
 
     Args:
-        name: an architecture's name, see `list_models`.
-        spec: the data set's spec; it fills in every data size the architecture asks for.
-        kwargs: the architecture's own sizes and choices; what is left out keeps its default.
+        name: of an architecture, see `list_models`.
+        spec: of the data set; it fills in the data's sizes.
+        kwargs: the architecture's own keywords; those left out keep their defaults.
 
     Returns:
-        A Model that takes raw inputs and gives raw outputs. Call its `fit` with the training split before training.
+        A Model that maps raw inputs to raw outputs. Call its `fit` with the training split before training.
 
     Raises:
-        UserError: for an unknown name or keyword, or when the data set does not offer what the model takes.
+        UserError: for an unknown name or keyword, or a data set without the inputs that the model takes.
     """
     from zoo.models.model import Model
 
     check_fit(name, spec)
     network = MODELS.get(name)
-    sizes = {size: spec.sizes.get(size, _ABSENT.get(size)) for size in network.required_sizes()}
+    sizes = {size: spec.sizes.get(size, _OPTIONAL_SIZES.get(size)) for size in network.required_sizes()}
     choices = network.defaults()
     for key in kwargs:
         if key not in choices:
@@ -54,7 +54,7 @@ def create_model(name: str, spec: DataSpec, **kwargs: Any) -> "Model":
 
 
 def check_fit(name: str, spec: DataSpec) -> None:
-    """Raise UserError unless data set and model speak of the same inputs and sizes."""
+    """Raise UserError unless a data set has the inputs and sizes that a model takes; it names the models that fit."""
     problem = _misfit(name, spec)
     if problem:
         fitting = ", ".join(list_models(spec=spec)) or "none"
@@ -62,12 +62,13 @@ def check_fit(name: str, spec: DataSpec) -> None:
 
 
 def _misfit(name: str, spec: DataSpec) -> str | None:
+    """Why a model does not fit a data set; None if it does."""
     network = MODELS.get(name)
     takes, offers = network.inputs(), list(spec.inputs)
     needs = {key for key, needed in takes.items() if needed}
     if not needs <= set(offers) <= set(takes):
         return f"model {name} takes {', '.join(takes)}; data {spec.name} offers {', '.join(offers)}"
-    missing = [size for size in network.required_sizes() if size not in spec.sizes | _ABSENT]
+    missing = [size for size in network.required_sizes() if size not in spec.sizes | _OPTIONAL_SIZES]
     if missing:
         return f"model {name} asks for the size {', '.join(missing)}; data {spec.name} has {spec.sizes}"
     return None

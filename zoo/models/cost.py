@@ -1,4 +1,4 @@
-"""What a model costs to run."""
+"""The cost of a forward pass."""
 
 from typing import Any
 
@@ -7,19 +7,19 @@ from torch import Tensor, nn
 
 
 def multiply_adds(model: nn.Module, **inputs: Tensor) -> int:
-    """Multiplications, each with its addition, by the weights of all layers in one forward pass over `inputs`.
+    """Count the multiply-adds of all layers' weights in one forward pass over `inputs`.
 
-    Counted are layers with `out_features`, `out_channels` or `hidden_size`, such as Linear, Conv2d and LSTM: the size
-    of their weights times the places or steps they are applied at.
+    A layer with `out_features`, `out_channels` or `hidden_size`, such as Linear, Conv2d or LSTM, counts the size of its
+    weights times the places or steps where it is applied.
     """
     counts: list[int] = []
 
     def count(layer: nn.Module, _: Any, output: Any) -> None:
         output = output[0] if isinstance(output, tuple) else output
         weights = sum(weight.numel() for weight in layer.parameters(recurse=False) if weight.dim() > 1)
-        counts.append(weights * output.numel() // _width(layer))
+        counts.append(weights * output.numel() // _n_outputs(layer))
 
-    hooks = [layer.register_forward_hook(count) for layer in model.modules() if _width(layer)]
+    hooks = [layer.register_forward_hook(count) for layer in model.modules() if _n_outputs(layer)]
     training = model.training
     try:
         with torch.no_grad():
@@ -31,8 +31,8 @@ def multiply_adds(model: nn.Module, **inputs: Tensor) -> int:
     return sum(counts)
 
 
-def _width(layer: nn.Module) -> int:
-    """Values that a layer gives at each place or step; 0 for layers without weights of their own."""
+def _n_outputs(layer: nn.Module) -> int:
+    """Outputs of a layer at each place or step; 0 for layers without weights of their own."""
     return next(
         (getattr(layer, name) for name in ("out_features", "out_channels", "hidden_size") if hasattr(layer, name)), 0
     )

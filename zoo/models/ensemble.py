@@ -1,4 +1,4 @@
-"""Several models that answer together."""
+"""Several models as one."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.models.layers import Preprocess
 from zoo.models.model import Model
+from zoo.models.preprocess import Preprocess
 
 
 class Ensemble(nn.Module):
@@ -27,27 +27,27 @@ class Ensemble(nn.Module):
 
     @property
     def preprocess(self) -> Preprocess:
-        """That of the first member; it knows the target's scale."""
+        """Preprocessing of the first member, which has the scale of the target."""
         return self.members[0].preprocess
 
     def forward(self, **inputs: Tensor) -> Tensor:
-        """The combined output in the target's units, (batch, ...)."""
+        """Compute the combined output in the target's units, (batch, ...)."""
         return self.preprocess.restore(self.carry(None, **inputs)[0])
 
     def scaled(self, **inputs: Tensor) -> Tensor:
-        """Outputs on the scale the loss is computed on."""
+        """Compute the combined output on the scale of the loss."""
         return self.carry(None, **inputs)[0]
 
     def carry(self, state: Sequence[Any] | None = None, **inputs: Tensor) -> tuple[Tensor, list[Any]]:
-        """What `scaled` gives, and the members' states from which the next batch goes on."""
+        """Compute what `scaled` does, and the members' states for the next batch of a stream."""
         states = [None] * len(self.members) if state is None else state
-        answers = [member.carry(one, **inputs) for member, one in zip(self.members, states, strict=True)]
+        answers = [member.carry(before, **inputs) for member, before in zip(self.members, states, strict=True)]
         outputs = [member.preprocess.restore(output) for member, (output, _) in zip(self.members, answers, strict=True)]
         combined = self.combine(torch.stack(outputs))
-        return self.preprocess.scale_target(combined), [one for _, one in answers]
+        return self.preprocess.scale_target(combined), [after for _, after in answers]
 
     def features(self, **inputs: Tensor) -> Tensor:
-        """The members' features side by side, (batch, n_members * d_features)."""
+        """Concatenate the members' features, (batch, n_members * d_features)."""
         return torch.cat([member.features(**inputs) for member in self.members], dim=-1)
 
 

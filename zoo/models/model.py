@@ -1,4 +1,4 @@
-"""A model as it is trained, saved and loaded: preprocessing, network, and the target's scale."""
+"""A model as it is trained, saved and loaded: preprocessing, network, and the scale of the target."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from zoo.core.spec import DataSpec
-from zoo.models.layers import Network, Preprocess
+from zoo.models.layers import Network
+from zoo.models.preprocess import Preprocess
 
 
 class Model(nn.Module):
-    """Raw input in, answer out: `preprocess`, then `network`, then the target's own units.
+    """Preprocessing, then the network, then the target's own units: raw input in, answer out.
 
     Called with the data set's inputs by name, each (batch, ...), it gives logits (batch, n_classes), one for each step
     (batch, time, n_classes) where each step has a target, or values in the target's units (batch, *target's shape).
@@ -22,42 +23,42 @@ class Model(nn.Module):
     def __init__(self, spec: DataSpec, network: Network):
         super().__init__()
         self.preprocess = Preprocess(spec)
-        self.network = network.to(memory_format=torch.channels_last)  # as images come from `preprocess`
+        self.network = network.to(memory_format=torch.channels_last)  # like images from `preprocess`
         self._value_shape = spec.target.shape if spec.target.is_floating else None
 
     def fit(self, values: Iterable[Mapping[str, Tensor]], samples: Iterable[Mapping[str, Tensor]]) -> None:
-        """Fit the preprocessing, then what of the network is computed rather than learned, to the training split.
+        """Fit the preprocessing to the training split, then what the network computes rather than learns.
 
         Args:
-            values: batches that hold each of its values once, for the preprocessing.
-            samples: its batches in order, for the network, which takes as many as it needs.
+            values: batches that hold each value once, for the preprocessing.
+            samples: batches in order, for the network, which reads as many as it needs.
         """
         self.preprocess.fit(values)
         names = list(self.preprocess.scales)
         self.network.fit(self.preprocess({name: batch[name] for name in names}) for batch in samples)
 
     def forward(self, **inputs: Tensor) -> Tensor:
-        """Outputs in the target's units."""
+        """Compute outputs in the target's units."""
         return self.preprocess.restore(self.scaled(**inputs))
 
     def scaled(self, **inputs: Tensor) -> Tensor:
-        """Outputs on the scale the loss is computed on."""
+        """Compute outputs on the scale of the loss."""
         return self._shaped(self.network(**self.preprocess(inputs)))
 
     def carry(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
-        """What `scaled` gives, and the state from which the next batch goes on; see `Network.carry`."""
+        """Compute what `scaled` does, and the state for the next batch of a stream; see `Network.carry`."""
         output, state = self.network.carry(state, **self.preprocess(inputs))
         return self._shaped(output), state
 
     def features(self, **inputs: Tensor) -> Tensor:
-        """The network's last hidden representation, (batch, d_features)."""
+        """Compute the last hidden representation, (batch, d_features)."""
         return self.network.features(**self.preprocess(inputs))
 
     def step(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
-        """One time step of a recurrent network.
+        """Run one time step of a recurrent network.
 
         Args:
-            state: what the step before returned; None at the start.
+            state: returned by the step before; None at the start.
             inputs: the step's raw `sequence` (batch, n_channels) or `tokens` (batch,).
 
         Returns:
@@ -66,12 +67,12 @@ class Model(nn.Module):
         output, state = self.network.step(state, **self.preprocess(inputs))
         return self.preprocess.restore(self._shaped(output)), state
 
-    def clip_gradient(self, largest: float) -> None:
-        """Scale the whole gradient down to the norm `largest`, where it is larger."""
-        nn.utils.clip_grad_norm_(self.parameters(), largest)
+    def clip_gradient(self, max_norm: float) -> None:
+        """Scale the whole gradient down to a norm of at most `max_norm`."""
+        nn.utils.clip_grad_norm_(self.parameters(), max_norm)
 
     def state_of(self, index: int) -> dict[str, Tensor]:
-        """The state, as of the only model; see `Stacked.state_of`."""
+        """Return the state of the only model; see `Stacked.state_of`."""
         return self.state_dict()
 
     def _shaped(self, output: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from zoo.core.registry import Registry
 from zoo.data.splits import Batch, Splits, batches
 from zoo.inference.explanation import convolutions, glowing, heat_of, pictures
 from zoo.inference.predictor import Predictor
-from zoo.models.layers import Moments
+from zoo.models.preprocess import Moments
 from zoo.report.charts import sparkline
 from zoo.report.text import number
 

@@ -1,4 +1,4 @@
-"""What several convolutional networks are made of."""
+"""Blocks that several convolutional networks share."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -20,7 +20,7 @@ class Convolution(nn.Conv2d):
         super().__init__(c_in, c_out, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The maps of each filter."""
+        """Convolve."""
         plain = self.kernel_size != (1, 1) and self.stride == (1, 1) and self.groups == 1
         narrow = plain and self.in_channels >= 64 and x.shape[-1] <= 8
         learning = torch.is_grad_enabled() and self.weight.requires_grad
@@ -67,8 +67,8 @@ def conv_norm(c_in: int, c_out: int, kernel: int = 3, *, stride: int = 1, groups
 
 
 def init_convolutions(network: nn.Module) -> None:
-    """Draw all convolutions' weights with the deviation that keeps the gradient's size through ReLUs (K. He et al.,
-    arXiv 1502.01852, section 2.2)."""
+    """Initialise all convolutions so that ReLUs keep the size of the gradient (K. He et al., arXiv 1502.01852, section
+    2.2)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -82,7 +82,7 @@ def check_positive(**sizes: int | float) -> None:
 
 
 def check_size(height: int, width: int, least: int) -> None:
-    """Raise ValueError unless both sides of an image are of so many pixels."""
+    """Raise ValueError unless both sides of an image have at least `least` pixels."""
     if min(height, width) < least:
         raise ValueError(f"images are at least {least} by {least} pixels; got {height} by {width}")
 
@@ -90,14 +90,14 @@ def check_size(height: int, width: int, least: int) -> None:
 class PreActBlock(nn.Module):
     """BatchNorm and ReLU before each of two 3x3 convolutions (K. He et al., arXiv 1603.05027, figure 4 e).
 
-    (batch, c_in, h, w) to (batch, c_out, h / stride, w / stride); where they differ, the shortcut is a 1x1 convolution
-    of what the first ReLU gives.
+    (batch, c_in, h, w) to (batch, c_out, h / stride, w / stride); if the shapes differ, the shortcut is a 1x1
+    convolution of the first ReLU's output.
 
     Args:
         c_in: channels.
         c_out: channels.
         stride: of the first convolution.
-        dropout: share of values that are dropped between the convolutions (S. Zagoruyko, N. Komodakis, arXiv
+        dropout: share of values zeroed between the convolutions (S. Zagoruyko, N. Komodakis, arXiv
             1605.07146, section 2.4).
     """
 
@@ -121,8 +121,8 @@ class PreActBlock(nn.Module):
 
 
 def preact_stages(in_channels: int, widths: Sequence[int], n_blocks: int, dropout: float = 0.0) -> nn.Sequential:
-    """A 3x3 convolution, one stage of `n_blocks` pre-activation blocks for each width but the first, each next at half
-    the resolution, and a last BatchNorm and ReLU.
+    """A 3x3 convolution, a stage of `n_blocks` pre-activation blocks for each width after the first, at halving
+    resolution, and a last BatchNorm and ReLU.
 
     Args:
         in_channels: image channels.

@@ -1,4 +1,4 @@
-"""ConvNeXt for small images: convolutions in the shape of a transformer's blocks.
+"""ConvNeXt for small images: convolutions in blocks shaped like a transformer's.
 
 Z. Liu, H. Mao, C.-Y. Wu, C. Feichtenhofer, T. Darrell, S. Xie, "A ConvNet for the 2020s" (arXiv 2201.03545, section 2
 and figure 4), with the widths of the "atto" size of R. Wightman's timm.
@@ -16,20 +16,20 @@ EPS = 1e-6  # of all LayerNorms
 
 
 class ChannelNorm(nn.LayerNorm):
-    """LayerNorm over the channels at each place of (batch, channels, height, width)."""
+    """LayerNorm over the channels at each pixel of (batch, channels, height, width)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same shape, standardised at each place."""
+        """Normalise each pixel; the shape stays."""
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
 class Block(nn.Module):
-    """Depthwise 7x7 convolution, LayerNorm, and two linear layers over the channels with GELU in between; its result,
-    scaled channel by channel, is added to the input.
+    """Depthwise 7x7 convolution, LayerNorm, and two linear layers over the channels with GELU in between; the result,
+    scaled by channel, is added to the input.
 
     Args:
-        c: channels, which stay.
-        drop_path: share of samples in which the block is left out in training (G. Huang et al., arXiv 1603.09382).
+        c: channels of input and output.
+        drop_path: share of samples for which the block is skipped in training (G. Huang et al., arXiv 1603.09382).
     """
 
     def __init__(self, c: int, drop_path: float):
@@ -43,8 +43,8 @@ class Block(nn.Module):
         """The block's output, (batch, c, h, w)."""
         y = self.linear(self.depthwise(x).movedim(1, -1)) * self.scale  # (batch, h, w, c)
         if self.training and self.drop_path:
-            kept = torch.rand(len(x), 1, 1, 1, device=x.device) >= self.drop_path
-            y = y * kept / (1 - self.drop_path)
+            keep = torch.rand(len(x), 1, 1, 1, device=x.device) >= self.drop_path
+            y = y * keep / (1 - self.drop_path)
         return x + y.movedim(-1, 1)
 
 
@@ -58,8 +58,8 @@ class ConvNeXt(Network):
         image_width: in pixels; at least 16.
         n_outputs: outputs.
         width: channels of the first stage; each next one has twice as many.
-        depth: blocks; a multiple of 6, as the stages' shares are 1, 1, 3 and 1.
-        drop_path: share of samples in which the last block is left out in training; rises evenly from the first, 0.
+        depth: blocks; a multiple of 6, of which the stages have 1, 1, 3 and 1 sixths.
+        drop_path: share of samples for which the last block is skipped in training; rises evenly from 0 at the first.
     """
 
     def __init__(
@@ -97,5 +97,5 @@ class ConvNeXt(Network):
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
     def features(self, image: Tensor) -> Tensor:
-        """Standardised averages of the last maps, (batch, 8 width), of images (batch, in_channels, height, width)."""
+        """Normalised averages of the last maps, (batch, 8 width), for images (batch, in_channels, height, width)."""
         return self.norm(self.blocks(image).mean((2, 3)))

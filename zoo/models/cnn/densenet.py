@@ -1,4 +1,4 @@
-"""DenseNet-BC for small images: each layer sees all maps of the layers before it in its block.
+"""DenseNet-BC for small images: each layer reads the maps of all layers before it in its block.
 
 G. Huang, Z. Liu, L. van der Maaten, K. Weinberger, "Densely connected convolutional networks" (arXiv 1608.06993,
 section 3 and table 2): DenseNet-BC with depth=100 growth=12 has 0.8 M parameters.
@@ -13,8 +13,8 @@ from zoo.models.layers import Network
 
 
 class DenseLayer(nn.Module):
-    """BatchNorm, ReLU, 1x1 convolution to 4 `growth` channels, the same with a 3x3 one to `growth`; (batch, c_in, h, w)
-    to (batch, c_in + growth, h, w)."""
+    """BatchNorm, ReLU and a 1x1 convolution to 4 `growth` channels, then the same with a 3x3 one to `growth`: (batch,
+    c_in, h, w) to (batch, c_in + growth, h, w)."""
 
     def __init__(self, c_in: int, growth: int):
         super().__init__()
@@ -28,13 +28,13 @@ class DenseLayer(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """The input's maps, and the new ones behind them."""
+        """Append the new maps to the input's."""
         return torch.cat([x, self.layers(x)], dim=1)
 
 
 @MODELS.register("cnn/densenet")
 class DenseNet(Network):
-    """Three dense blocks, with half the maps and half the resolution from one to the next, global average pooling.
+    """Three dense blocks, halving maps and resolution from one to the next, and global average pooling.
 
     Args:
         in_channels: image channels.

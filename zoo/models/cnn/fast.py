@@ -3,8 +3,8 @@
 Ours, on the published facts of K. Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU" (arXiv 2404.00498,
 section 3): the first layer is not learned but whitens patches of 2 x 2 pixels (after D. Page, "How to train your
 ResNet", 2018), each convolution starts as the identity (S. Zagoruyko, N. Komodakis, arXiv 1706.00388), BatchNorm has
-shifts but no scales, and the features are scaled down before the output. Of `depth` 3, with shortcuts, is the largest
-network of section 4.
+shifts but no scales, and the features are scaled down before the output. With `depth` 3 it
+has shortcuts, as the largest network of section 4.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,13 +17,13 @@ from zoo.models import MODELS
 from zoo.models.cnn._layers import Convolution, check_positive, check_size
 from zoo.models.layers import Network
 
-PLACES = 5_000 * 32 * 32  # whose patches the first layer is fitted to
+PLACES = 5_000 * 32 * 32  # with patches to fit the first layer to
 FEATURE_SCALE = 1 / 9
 
 
 class Whitening(nn.Module):
     """The principal components of 2 x 2 patches, at equal variance, each with both signs: (batch, c, h, w) to (batch,
-    8 c, h - 1, w - 1). Nothing of it is learned."""
+    8 c, h - 1, w - 1). Fitted, not learned."""
 
     weight: Tensor
 
@@ -33,11 +33,11 @@ class Whitening(nn.Module):
         self._set(torch.eye(4 * c))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The patches' components."""
+        """Compute the components of each patch."""
         return F.conv2d(x, self.weight)
 
     def fit(self, images: Tensor) -> None:
-        """Take the components of images (n, c, h, w)."""
+        """Fit the components to images (n, c, h, w)."""
         patches = F.unfold(images, 2).movedim(1, 2).reshape(-1, 4 * images.shape[1])  # (n * places, 4 c)
         self._set(patches.T.cov())
 
@@ -48,15 +48,15 @@ class Whitening(nn.Module):
 
 
 class Residual(nn.Sequential):
-    """Layers and what they were given, added: (batch, c, h, w) to the same."""
+    """Layers with a shortcut around them: (batch, c, h, w) to the same."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """The sum."""
+        """Add the input to the layers' output."""
         return x + super().forward(x)
 
 
 class ShiftNorm(nn.BatchNorm2d):
-    """BatchNorm that learns a shift of each channel and no scale."""
+    """BatchNorm that learns a shift for each channel, and no scale."""
 
     def __init__(self, c: int):
         super().__init__(c, momentum=0.4)
@@ -65,8 +65,8 @@ class ShiftNorm(nn.BatchNorm2d):
 
 @MODELS.register("cnn/fast")
 class FastCNN(Network):
-    """Whitened patches, then three stages: a 3x3 convolution, max pooling and `depth` - 1 more convolutions, with a
-    shortcut around these where they are two or more.
+    """Whitened patches, then three stages of a 3x3 convolution, max pooling and `depth` - 1 more convolutions, with a
+    shortcut around them if they are two or more.
 
     Args:
         in_channels: image channels.
@@ -119,7 +119,7 @@ class FastCNN(Network):
 
 
 def _convolution(c_in: int, c_out: int) -> Convolution:
-    """A 3x3 convolution whose first channels are its input at the start."""
+    """A 3x3 convolution initialised to pass its input through in its first channels."""
     convolution = Convolution(c_in, c_out)
     nn.init.dirac_(convolution.weight[: min(c_in, c_out)].data)
     return convolution

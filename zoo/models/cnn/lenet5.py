@@ -2,8 +2,8 @@
 
 Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition", Proc. IEEE 1998,
 section II.B.
-Deviation: every map of C3 sees every map of S2; pooling has no weights of its own; tanh is not scaled; the output
-layer is linear, with the cross entropy in place of radial basis functions; images of less than 32 rows are padded by 2
+Deviation: every map of C3 reads every map of S2; pooling has no weights of its own; tanh is not scaled; the output
+layer is linear, with cross entropy in place of radial basis functions; images of fewer than 32 rows are padded by 2
 pixels on each side, so that 28 become 32.
 """
 

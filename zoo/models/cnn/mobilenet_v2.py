@@ -3,7 +3,7 @@
 M. Sandler, A. Howard, M. Zhu, A. Zhmoginov, L.-C. Chen, "MobileNetV2: inverted residuals and linear bottlenecks" (arXiv
 1801.04381, table 2).
 Deviation: the first convolution and the second stage keep the resolution, for images of about 32 pixels; no dropout
-unless it is asked for.
+by default.
 """
 
 from torch import Tensor, nn
@@ -24,8 +24,8 @@ STAGES = (  # expansion, channels, blocks, stride of the first block
 
 
 class InvertedResidual(nn.Module):
-    """More channels by a pointwise convolution, a depthwise 3x3 one, and fewer again, without an activation: (batch,
-    c_in, h, w) to (batch, c_out, h / stride, w / stride)."""
+    """A pointwise convolution to more channels, a depthwise 3x3 one, and a linear pointwise one to fewer: (batch, c_in,
+    h, w) to (batch, c_out, h / stride, w / stride)."""
 
     def __init__(self, c_in: int, c_out: int, stride: int, expansion: int):
         super().__init__()
@@ -37,7 +37,7 @@ class InvertedResidual(nn.Module):
         self.same = stride == 1 and c_in == c_out
 
     def forward(self, x: Tensor) -> Tensor:
-        """The block's output; its input is added where it has the same shape."""
+        """Compute the block's output, plus its input if that has the same shape."""
         return x + self.layers(x) if self.same else self.layers(x)
 
 
@@ -48,9 +48,8 @@ class MobileNetV2(Network):
     Args:
         in_channels: image channels.
         n_outputs: outputs.
-        width: factor on all channels but the last 1280, which it only raises, rounded to the nearest multiples of 8; 1
-            has 2.2 M parameters.
-        dropout: share of features that are dropped before the output.
+        width: factor on all channels, rounded to multiples of 8; the last 1280 are never fewer. 1 has 2.2 M parameters.
+        dropout: share of features zeroed before the output in training.
     """
 
     def __init__(self, *, in_channels: int, n_outputs: int, width: float = 1.0, dropout: float = 0.0):

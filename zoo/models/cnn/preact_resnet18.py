@@ -3,7 +3,7 @@
 K. He, X. Zhang, S. Ren, J. Sun, "Identity mappings in deep residual networks" (arXiv 1603.05027, section 3), with the
 stages of ResNet-18 (arXiv 1512.03385, table 1).
 Deviation: a 3x3 convolution of stride 1 in place of the 7x7 one and its pooling, for images of about 32 pixels; the
-first block's shortcut carries the convolution before the first activation, in the paper after it.
+first block's shortcut starts before the first activation, in the paper after it.
 """
 
 from torch import Tensor, nn

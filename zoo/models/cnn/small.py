@@ -1,7 +1,7 @@
 """Small CNN: four unpadded 3x3 convolutions over a half-resolution image; the family's default.
 
 Ours. Pixels of each 2x2 square become channels (space to depth, the inverse of W. Shi et al., arXiv 1609.05158, section
-2.2), so that all convolutions work at a quarter of the places; the maximum over all places makes the head small.
+2.2), so that all convolutions work on a quarter of the pixels; the maximum over all pixels makes the head small.
 """
 
 import torch
@@ -14,7 +14,7 @@ from zoo.models.layers import ACTIVATIONS, Network
 
 @MODELS.register("cnn/small")
 class SmallCNN(Network):
-    """Two convolutions, max pooling, two convolutions, maximum over all places, linear output.
+    """Two convolutions, max pooling, two convolutions, maximum over all pixels, linear output.
 
     Args:
         in_channels: image channels.

@@ -1,6 +1,6 @@
 """Tiny CNN for digits: 1,810 parameters on 28 x 28 grey images.
 
-Ours, of the separable convolutions of MobileNet (A. Howard et al., arXiv 1704.04861, section 3.1): a depthwise 3x3
+Ours, with the separable convolutions of MobileNet (A. Howard et al., arXiv 1704.04861, section 3.1): a depthwise 3x3
 convolution and a pointwise one together have a sixth of the weights of a full one of 16 channels.
 """
 
@@ -14,8 +14,8 @@ from zoo.models.layers import Network
 
 
 class Separable(nn.Module):
-    """Depthwise 3x3 and pointwise convolution, BatchNorm, and the input where it has the same channels, then ReLU:
-    (batch, c_in, h, w) to (batch, c_out, h, w)."""
+    """Depthwise 3x3 and pointwise convolution, BatchNorm, a shortcut if the channels are the same, ReLU: (batch, c_in,
+    h, w) to (batch, c_out, h, w)."""
 
     def __init__(self, c_in: int, c_out: int):
         super().__init__()
@@ -31,7 +31,7 @@ class Separable(nn.Module):
 
 @MODELS.register("cnn/tiny")
 class TinyCNN(Network):
-    """A 3x3 convolution and six separable ones, max pooling after the first and the fourth, maximum over all places.
+    """A 3x3 convolution and six separable ones, max pooling after the first and the fourth, maximum over all pixels.
 
     Args:
         in_channels: image channels.

@@ -1,7 +1,7 @@
 """Any convolutional classifier of torchvision, with its stem adapted to small images.
 
 torchvision.models names the paper of each. A first convolution that skips pixels is made for images of 224; for images
-under 64 pixels a 3x3 convolution that keeps the resolution takes its place, and the pooling right behind it is left out
+under 64 pixels a 3x3 convolution that keeps the resolution replaces it, and the pooling right after it is left out
 (as in K. He et al., arXiv 1512.03385, section 4.2).
 """
 
@@ -21,13 +21,13 @@ from zoo.models.layers import Network
 
 TRANSFORMERS = ("vit_", "swin_", "maxvit")
 OPTIONS = {"aux_logits": False, "init_weights": True}  # of the two Inception networks
-OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)")  # in DenseNets' files, with a dot more than now
-SMALL = 64  # pixels, under which the stem is adapted
+OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)")  # in the files of DenseNets, with an extra dot
+SMALL = 64  # pixels; the stem is adapted to smaller images
 
 
 @MODELS.register("cnn/torchvision")
 class Torchvision(Network):
-    """A network of torchvision.models, its last linear layer made for the data.
+    """A network of torchvision.models with a last linear layer for the data.
 
     Args:
         in_channels: image channels.
@@ -35,8 +35,8 @@ class Torchvision(Network):
         image_width: in pixels.
         n_outputs: outputs.
         architecture: a name of torchvision's, such as "resnet18" or "efficientnet_b0".
-        pretrained: whether a training starts from torchvision's own best weights, which are for ImageNet, in all layers
-            but those that are made for the data.
+        pretrained: whether training starts from torchvision's own best weights, for ImageNet, in all layers but those
+            made for the data.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Torchvision(Network):
     ):
         super().__init__()
         size = (in_channels, image_height, image_width)
-        with torch.device("meta"):  # shapes alone
+        with torch.device("meta"):  # shapes only
             body, d_features = _body(architecture, *size)
             try:
                 body.eval()(torch.empty(1, *size))
@@ -64,7 +64,7 @@ class Torchvision(Network):
         self.pretrained = architecture if pretrained else None
 
     def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
-        """Take torchvision's weights, if that is asked for. A file of a trained model needs them no more."""
+        """Load torchvision's weights if `pretrained`; a trained model's file does not need them."""
         if self.pretrained:
             own, theirs = self.body.state_dict(), _fetch(self.pretrained)
             for name, value in own.items():
@@ -77,31 +77,31 @@ class Torchvision(Network):
             self.body.load_state_dict(own)
 
     def features(self, image: Tensor) -> Tensor:
-        """What the last linear layer takes, (batch, d_features), for images (batch, in_channels, height, width)."""
+        """Input of the last linear layer, (batch, d_features), for images (batch, in_channels, height, width)."""
         return self.body(image)
 
 
 def _fetch(architecture: str) -> dict[str, Tensor]:
-    """torchvision's weights, from torch's cache or their owner; of both the hash in the file's name is checked."""
+    """Load torchvision's weights from torch's cache, or download them; the hash in the file's name is checked."""
     from torchvision.models import get_model_weights
 
     url: str = get_model_weights(architecture).DEFAULT.url
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     if path.exists() and not sha256_of(path).startswith(path.stem.rpartition("-")[2]):
-        raise UserError(f"{path} is damaged: its hash is not the one in its name; remove it to fetch it anew")
+        raise UserError(f"{path} is damaged: its hash is not the one in its name; remove it to download it again")
     try:
         state: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
             url, map_location="cpu", progress=sys.stderr.isatty(), check_hash=True, weights_only=True
         )
     except (OSError, RuntimeError) as error:
         raise UserError(
-            f"torchvision's weights of {architecture} cannot be had: {error}\nput the file {url} at {path}"
+            f"torchvision's weights of {architecture} could not be downloaded: {error}\nput the file {url} at {path}"
         ) from error
     return {OLD_NAME.sub(r"\1\2", name): value for name, value in state.items()}
 
 
 def _body(architecture: str, in_channels: int, height: int, width: int) -> tuple[nn.Module, int]:
-    """The network up to its features, and how many these are."""
+    """The network up to its features, and their number."""
     from torchvision import models
 
     names = [name for name in models.list_models(module=models) if not name.startswith(TRANSFORMERS)]
@@ -120,7 +120,7 @@ def _body(architecture: str, in_channels: int, height: int, width: int) -> tuple
 
 
 def _adapt_stem(body: nn.Module, layers: dict[str, nn.Module], in_channels: int, small: bool) -> None:
-    """Give the first convolution the data's channels; for small images, let stem and pooling keep the resolution."""
+    """Give the first convolution the data's channels; for small images, make stem and pooling keep the resolution."""
     order = list(layers)
     first = next(index for index, name in enumerate(order) if isinstance(layers[name], nn.Conv2d))
     old: Any = layers[order[first]]

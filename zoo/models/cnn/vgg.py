@@ -3,7 +3,7 @@
 K. Simonyan, A. Zisserman, "Very deep convolutional networks for large-scale image recognition" (arXiv 1409.1556,
 table 1, columns A, B, D and E).
 Deviation: BatchNorm after each convolution; averages over the last maps and one linear layer in place of three, as is
-usual for images of 32 pixels; no dropout unless it is asked for.
+usual for images of 32 pixels; no dropout by default.
 """
 
 from torch import Tensor, nn
@@ -17,14 +17,14 @@ CONVOLUTIONS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 1
 
 @MODELS.register("cnn/vgg")
 class VGG(Network):
-    """Five stages of 3x3 convolutions, each ended by max pooling.
+    """Five stages of 3x3 convolutions, each with max pooling at its end.
 
     Args:
         in_channels: image channels.
         n_outputs: outputs.
-        depth: 11, 13, 16 or 19; of the paper's layers with weights, three are the fully connected ones.
+        depth: 11, 13, 16 or 19, the layers with weights in the paper, three of them fully connected.
         width: channels of the first stage; the next have 2, 4, 8 and 8 times as many.
-        dropout: share of features that are dropped before the output.
+        dropout: share of features zeroed before the output in training.
     """
 
     def __init__(self, *, in_channels: int, n_outputs: int, depth: int = 16, width: int = 64, dropout: float = 0.0):

@@ -20,7 +20,7 @@ class WideResNet(Network):
         n_outputs: outputs.
         depth: layers with weights; 6 n + 4, such as 16, 22, 28 or 40.
         widening: channels of the stages are 16, 32 and 64 times this.
-        dropout: share of values that are dropped within each block.
+        dropout: share of values zeroed within each block in training.
     """
 
     def __init__(self, *, in_channels: int, n_outputs: int, depth: int = 16, widening: int = 4, dropout: float = 0.0):

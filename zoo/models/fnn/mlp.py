@@ -2,8 +2,9 @@
 
 D. Rumelhart, G. Hinton, R. Williams, "Learning representations by back-propagating errors", Nature 1986.
 With `residual` and `norm`, a block is that of Gorishniy et al., "Revisiting deep learning models for tabular data"
-(arXiv 2106.11959, section 3.2). Deviations: one linear map a block, not two; normalisation
-comes after it, not before, in the first layer too, and not before the head.
+(arXiv 2106.11959, section 3.2).
+Deviations: one linear map a block, not two; normalisation comes after it, not before, also in the first layer, and not
+before the head.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from zoo.models import MODELS
-from zoo.models.layers import ACTIVATIONS, NORMS_1D, Network, OneHot, join
+from zoo.models.layers import ACTIVATIONS, NORMS_1D, Network, OneHot, concat_inputs
 
 
 @MODELS.register("fnn/mlp")
@@ -20,7 +21,7 @@ class MLP(Network):
 
     Args:
         n_numeric: numbers in a row of input.
-        cardinalities: values of each categorical column; they enter one-hot.
+        cardinalities: number of values of each categorical column, which are one-hot encoded.
         n_outputs: outputs.
         depth: hidden layers.
         width: neurons in each hidden layer.
@@ -61,7 +62,7 @@ class MLP(Network):
 
     def features(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
         """The last hidden layer, (batch, width), for inputs (batch, n_numeric) and (batch, n_categorical)."""
-        hidden = join(numeric, None if categorical is None else self.one_hot(categorical))
+        hidden = concat_inputs(numeric, None if categorical is None else self.one_hot(categorical))
         for index, layer in enumerate(self.layers):
             output = layer(hidden)  # (batch, width)
             hidden = output + hidden if self.residual and index else output
@@ -69,5 +70,5 @@ class MLP(Network):
 
 
 def _sequential(*layers: nn.Module) -> nn.Sequential:
-    """The layers in order, less those that do nothing: calling them takes as long as a small layer's work."""
+    """The layers in order, without identities: calling one takes as long as a small layer computes."""
     return nn.Sequential(*(layer for layer in layers if not isinstance(layer, nn.Identity)))

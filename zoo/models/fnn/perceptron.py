@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from zoo.models import MODELS
-from zoo.models.layers import Network, OneHot, join
+from zoo.models.layers import Network, OneHot, concat_inputs
 
 
 @MODELS.register("fnn/perceptron")
@@ -19,7 +19,7 @@ class Perceptron(Network):
 
     Args:
         n_numeric: numbers in a row of input.
-        cardinalities: values of each categorical column.
+        cardinalities: number of values of each categorical column, which are one-hot encoded.
         n_outputs: outputs.
     """
 
@@ -30,4 +30,4 @@ class Perceptron(Network):
 
     def features(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
         """The input itself, categories one-hot: (batch, d_in) for inputs (batch, n_numeric), (batch, n_categorical)."""
-        return join(numeric, None if categorical is None else self.one_hot(categorical))
+        return concat_inputs(numeric, None if categorical is None else self.one_hot(categorical))

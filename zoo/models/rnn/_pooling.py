@@ -1,4 +1,4 @@
-"""From the hidden states of all valid steps to one vector; at once, or step by step with a small state."""
+"""Pooling of hidden states over time: of all steps at once, or step by step with a small state."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ POOLINGS: Registry[type["Pooling"]] = Registry("pooling", "POOLINGS")
 
 
 class Pooling(nn.Module):
-    """`forward` pools (batch, time, width) under a mask (batch, time) to (batch, width); `step` does one step.
+    """Pools (batch, time, width) under a mask (batch, time) to (batch, width); `step` does the same step by step.
 
     Args:
         width: of the hidden states of all directions.
-        n_directions: 2 where the second half of the states was read backwards.
+        n_directions: 2 if the second half of the states was computed backwards.
     """
 
     def __init__(self, width: int, n_directions: int = 1):
@@ -23,17 +23,17 @@ class Pooling(nn.Module):
         self.n_directions = n_directions
 
     def forward(self, hidden: Tensor, valid: Tensor) -> Tensor:
-        """The pooled vector of each sequence."""
+        """Pool each sequence."""
         raise NotImplementedError
 
     def step(self, hidden: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """The pooled vector after one more step (batch, width), and the new state."""
+        """Return the pooled vector after one more step (batch, width), and the new state."""
         raise NotImplementedError
 
 
 @POOLINGS.register("none")
-class Each(Pooling):
-    """Every step as it is: forward gives (batch, time, width)."""
+class EachStep(Pooling):
+    """No pooling: forward returns all steps, (batch, time, width)."""
 
     def forward(self, hidden: Tensor, valid: Tensor) -> Tensor:
         return hidden
@@ -44,12 +44,12 @@ class Each(Pooling):
 
 @POOLINGS.register("last")
 class Last(Pooling):
-    """Each direction's state after the whole sequence: at the last valid step, and backwards at the first."""
+    """The state of each direction after the whole sequence: at the last valid step, and at the first backwards."""
 
     def forward(self, hidden: Tensor, valid: Tensor) -> Tensor:
-        ahead, *back = hidden.chunk(self.n_directions, dim=2)  # (batch, time, width / n_directions) each
-        last = ahead[torch.arange(len(hidden), device=hidden.device), valid.sum(1) - 1]
-        return torch.cat([last, *(states[:, 0] for states in back)], dim=1)
+        forward, *backward = hidden.chunk(self.n_directions, dim=2)  # (batch, time, width / n_directions) each
+        last = forward[torch.arange(len(hidden), device=hidden.device), valid.sum(1) - 1]
+        return torch.cat([last, *(states[:, 0] for states in backward)], dim=1)
 
     def step(self, hidden: Tensor, state: Any) -> tuple[Tensor, Any]:
         return hidden, None
@@ -82,7 +82,7 @@ class Max(Pooling):
 
 @POOLINGS.register("attention")
 class Attention(Pooling):
-    """A mean weighted by the softmax of one learnt score a step; `step` keeps the running sums of the softmax."""
+    """A mean weighted by the softmax of a learnt score for each step; `step` keeps running sums of the softmax."""
 
     def __init__(self, width: int, n_directions: int = 1):
         super().__init__(width, n_directions)

@@ -1,4 +1,4 @@
-"""Long short-term memory: gates decide what a cell state keeps, takes in and shows.
+"""Long short-term memory: gates decide what a cell state keeps, takes in and outputs.
 
 S. Hochreiter, J. Schmidhuber, "Long short-term memory", Neural Computation 1997, with the forget gate of F. Gers,
 J. Schmidhuber, F. Cummins, "Learning to forget", 2000. Equations: torch.nn.LSTM.
