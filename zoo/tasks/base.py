@@ -75,8 +75,8 @@ class Task:
         return Fit(0)
 
     @classmethod
-    def reads_empty(cls, columns: Sequence[TargetColumn]) -> bool:
-        """Whether an empty cell is a target, such as "no label", rather than an unknown one."""
+    def reads_empty(cls, n_columns: int) -> bool:
+        """Whether an empty cell of so many columns is a target, such as "no label", rather than an unknown one."""
         return False
 
     @classmethod

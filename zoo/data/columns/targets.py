@@ -10,12 +10,11 @@ import pyarrow as pa
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError
-from zoo.core.spec import Column, DataSpec
+from zoo.core.spec import DataSpec
 from zoo.data.columns.arrow import check_column_type, is_date, is_missing, is_text, to_array
 from zoo.data.columns.cell_errors import Place, refuse_cells
-from zoo.data.columns.encode import encode_numbers
 from zoo.data.columns.infer import encode_classes, holds_text
-from zoo.data.columns.numbers import BOOLEAN_WORDS, as_numbers, require_numbers
+from zoo.data.columns.numbers import BOOLEAN_WORDS, as_numbers, exceeds_float32, require_numbers
 from zoo.data.columns.quality import code_in, remarks, report_outliers, report_remarks
 from zoo.data.columns.text import as_text, sort_texts
 from zoo.tasks import TASKS, Task
@@ -73,8 +72,11 @@ class ArrowTargets:
         return self.array.take(pa.array(self.train)).drop_null()
 
     def numbers(self) -> np.ndarray:
-        """Numbers (n,), NaN where missing."""
-        return encode_numbers(Column(self.name), self.array, self.place)
+        """Numbers (n,), NaN where missing; those that are infinite or beyond float32 are refused."""
+        rule, fix = f"every value of '{self.name}' is a number, such as 2.5", "correct it, or leave the row out"
+        values = require_numbers(self.array, rule, self.place, fix)
+        self.refuse(f"{rule}, below 3e38", exceeds_float32(values), fix)
+        return values
 
     def truths(self) -> np.ndarray:
         """1.0 for true, 0.0 for false (n,), NaN where missing."""
@@ -141,7 +143,7 @@ def target_names(spec: DataSpec) -> list[str]:
 
 def rows_with_targets(columns: Sequence[ArrowTargets], task: type[Task] | Task | None) -> np.ndarray:
     """The rows that have a target of the task: a value in each column, unless an empty cell is a target too."""
-    empty = task is not None and task.reads_empty(columns)
+    empty = task is not None and task.reads_empty(len(columns))
     return np.flatnonzero(np.logical_and.reduce([column.known() | empty for column in columns]))
 
 

@@ -22,15 +22,20 @@ KIND = "images, such as .jpg or .png"
 
 
 class ImageListing(NamedTuple):
-    """Image files, each with its label and the split that its folder or table names, "" if none."""
+    """Image files, each with its labels and the split that its folder or table names, "" if none.
+
+    `labels` has a text of each file for every one of `headings`, which is one unless a table has several targets.
+    """
 
     paths: list[Path]
-    labels: list[str]
+    labels: list[tuple[str, ...]]
     splits: list[str]
+    headings: tuple[str, ...] = ("class",)
 
     def select(self, rows: Sequence[int]) -> "ImageListing":
         """The files of these rows."""
-        return ImageListing(*([column[row] for row in rows] for column in self))  # type: ignore[arg-type]
+        paths, labels, splits = ([column[row] for row in rows] for column in self[:3])
+        return ImageListing(paths, labels, splits, self.headings)  # type: ignore[arg-type]
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -61,10 +66,11 @@ def list_class_folders(root: Path) -> ImageListing:
         echo(f"not classes, as they hold no {KIND}: {', '.join(empty[:5])}")
     others = [path for place, paths in files.items() if images[place] for path in paths if not is_image_name(path)]
     report_other_files(others, KIND)
-    rows = [(Path(path), folder.name, split) for (split, folder), paths in images.items() for path in paths]
+    rows = [(Path(path), (folder.name,), split) for (split, folder), paths in images.items() for path in paths]
     if not rows:
         raise _no_images(root)
-    listing = ImageListing(*map(list, zip(*rows, strict=True)))
+    paths, labels, splits = map(list, zip(*rows, strict=True))
+    listing = ImageListing(paths, labels, splits)
     _check_classes(listing, root)
     return listing
 
@@ -109,7 +115,7 @@ def _holds_class_folders(folder: Path) -> bool:
 
 def _check_classes(listing: ImageListing, root: Path) -> None:
     """Raise UserError for a class that only validation or test images have."""
-    pairs = set(zip(listing.labels, listing.splits, strict=True))
+    pairs = {(label, split) for (label,), split in zip(listing.labels, listing.splits, strict=True)}
     trained = {label for label, split in pairs if split in ("", "train")}
     for label, split in sorted(pairs):
         if label not in trained:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
+from zoo.data.columns.text import quoted_list
 from zoo.data.folders import SPLIT_NAMES, walk_files
 from zoo.data.formats.delimited import read_as_text
 from zoo.data.formats.table_file import is_text_file, read_table
@@ -22,18 +23,26 @@ PATH_HEADINGS = (  # in lower case, as are those of labels
 LABEL_HEADINGS = ("label", "class", "target", "labels", "category", "class_name", "klasse")
 
 
-def list_label_table(table: Path, root: Path | None, target: str | None, encoding: str | None = None) -> ImageListing:
+def list_label_table(
+    table: Path,
+    root: Path | None,
+    targets: Sequence[str],
+    encoding: str | None = None,
+    *,
+    empty_allowed: bool = False,
+) -> ImageListing:
     """List the files that a table names.
 
     Args:
         table: with a column of paths and one of labels; a column of names of splits is used too.
         root: the folder that paths are relative to; None for the table's.
-        target: heading of the labels; None finds a usual one.
+        targets: headings of the labels; none finds a usual one.
         encoding: of the table; None for UTF-8 or Windows-1252.
+        empty_allowed: whether a label may be empty.
     """
     columns = _read_table(table, encoding)
-    split = next((name for name, column in columns.items() if name != target and _is_split_column(column)), None)
-    path, label = _path_and_label([name for name in columns if name != split], target)
+    split = next((name for name, column in columns.items() if name not in targets and _is_split_column(column)), None)
+    path, labels = _path_and_labels([name for name in columns if name != split], targets)
     if is_image_name(path):
         raise UserError(f"{table} begins with a file, {path}; write headings above it, such as file,label")
     splits = [""] * len(columns[path])
@@ -41,11 +50,11 @@ def list_label_table(table: Path, root: Path | None, target: str | None, encodin
         splits = list(map(_split_of, columns[split]))
         sizes = " / ".join(f"{splits.count(name):,}" for name in ("train", "val", "test"))
         echo(f"splits are those of column '{split}': {sizes} rows to train, validate and test")
-    labels = _strip_labels(columns[label], label, table)
+    stripped = [_strip_labels(columns[label], label, table, empty_allowed) for label in labels]
     paths = _find_files(columns[path], table.parent if root is None else root, table)
     repeated = [str(path) for path, n in Counter(paths).items() if n > 1]
     check_none(repeated, f"a file has one row in {table}", "two or more: {}", "keep one row of each")
-    return ImageListing(paths, labels, splits)
+    return ImageListing(paths, list(zip(*stripped, strict=True)), splits, tuple(labels))
 
 
 def _read_table(table: Path, encoding: str | None) -> dict[str, list[str]]:
@@ -67,22 +76,24 @@ def _read_table(table: Path, encoding: str | None) -> dict[str, list[str]]:
     }
 
 
-def _path_and_label(columns: Sequence[str], target: str | None) -> tuple[str, str]:
+def _path_and_labels(columns: Sequence[str], targets: Sequence[str]) -> tuple[str, list[str]]:
     """The headings of paths and labels: usual ones, else the first that are left. Prints which, unless it is clear."""
-    if target is not None and target not in columns:
-        raise unknown_name("column (data.target)", target, columns)
-    by_lower = {column.lower(): column for column in reversed(columns) if column != target}
+    for target in targets:
+        if target not in columns:
+            raise unknown_name("column (data.target)", target, columns)
+    by_lower = {column.lower(): column for column in reversed(columns) if column not in targets}
     path = next((by_lower[name] for name in PATH_HEADINGS if name in by_lower), None)
-    label = target or next((by_lower[name] for name in LABEL_HEADINGS if name in by_lower), None)
-    rest = [column for column in columns if column not in (path, label)]
-    if len(rest) < (path is None) + (label is None):
+    labels = list(targets) or [by_lower[name] for name in LABEL_HEADINGS if name in by_lower][:1]
+    rest = [column for column in columns if column not in (path, *labels)]
+    if len(rest) < (path is None) + (not labels):
         raise UserError(f"a table of images has columns of paths and of labels; it has only {', '.join(columns)}")
-    is_clear = path is not None and label is not None and not rest
-    path, label = (rest.pop(0) if column is None else column for column in (path, label))
+    is_clear = path is not None and labels and not rest
+    path = path or rest.pop(0)
+    labels = labels or [rest.pop(0)]
     if not is_clear:
         unused = f"; not used: {', '.join(rest[:5])}" if rest else ""
-        echo(f"files are read from column '{path}', labels from '{label}' (data.target){unused}")
-    return path, label
+        echo(f"files are read from column '{path}', labels from {quoted_list(labels)} (data.target){unused}")
+    return path, labels
 
 
 def _is_split_column(cells: Iterable[str]) -> bool:
@@ -96,10 +107,10 @@ def _split_of(cell: str) -> str:
     return SPLIT_NAMES.get(cell.strip().lower(), "?" if cell.strip() else "")
 
 
-def _strip_labels(column: Sequence[str], heading: str, table: Path) -> list[str]:
+def _strip_labels(column: Sequence[str], heading: str, table: Path, empty_allowed: bool) -> list[str]:
     """The labels without surrounding spaces. UserError for empty ones; prints which ones differ only slightly."""
     labels = [label.strip() for label in column]
-    empty = [str(number) for number, label in enumerate(labels, 2) if not label]
+    empty = [str(number) for number, label in enumerate(labels, 2) if not label and not empty_allowed]
     check_none(empty, f"every row of {table} has a label", "row {} has none", f"fill column {heading}, or remove it")
     if n := sum(label != cell for label, cell in zip(labels, column, strict=True)):
         echo(f"spaces around labels are removed, in {n:,} rows of {table.name}")

@@ -13,18 +13,17 @@ from zoo.data.images._decode import Shape
 from zoo.data.images._drawings import measure_style
 
 
-def image_spec(name: str, shape: Shape, class_names: Sequence[str], facts: Facts, **spec: Any) -> DataSpec:
-    """The spec of raw images (channels, height, width) in uint8, 0 to 255, with one class each."""
+def image_spec(name: str, shape: Shape, class_names: Sequence[str], facts: Facts, **fields: Any) -> DataSpec:
+    """The spec of raw images (channels, height, width) in uint8, 0 to 255, with one class each, unless further fields
+    of the spec name another task and target."""
     axes = ("in_channels", "image_height", "image_width")
+    classes = {"task": "classification", "n_outputs": len(class_names), "class_names": class_names}
     return DataSpec(
         name=name,
-        task="classification",
         inputs={"image": Input(shape, "uint8", axes, scaled_axis=0)},
-        n_outputs=len(class_names),
-        class_names=class_names,
         licence=facts.licence,
         source=facts.source,
-        **spec,
+        **{**classes, **fields},
     )
 
 

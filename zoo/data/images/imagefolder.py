@@ -9,14 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import torch
+import pyarrow as pa
 
 from zoo.core.console import echo
-from zoo.core.errors import UserError, unknown_name
-from zoo.core.spec import DataSpec, Input, float_type
+from zoo.core.errors import UserError
+from zoo.core.spec import DataSpec
 from zoo.data import DATA, Facts
-from zoo.data.columns.numbers import exceeds_float32, finite_range
+from zoo.data.columns.targets import ArrowTargets
 from zoo.data.folders import existing_path
 from zoo.data.images._class_folders import ImageListing, list_class_folders
 from zoo.data.images._drawings import report_changes, style_in
@@ -24,9 +23,11 @@ from zoo.data.images._image_store import ImageStore, Size, open_images
 from zoo.data.images._label_table import list_label_table
 from zoo.data.images._spec import image_spec, with_drawing_style
 from zoo.data.leakage import report_duplicates
+from zoo.data.options import as_strings
 from zoo.data.random_split import carve, check_shares
 from zoo.data.registry import LABELLED_READERS
 from zoo.data.splits import Split, Splits
+from zoo.tasks import TASKS, Task, create_task
 
 FACTS = Facts(
     task="any",
@@ -42,7 +43,7 @@ def imagefolder(
     *,
     path: str | None = None,
     labels: str | None = None,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     encoding: str | None = None,
     task: str = "classification",
     size: Size = None,
@@ -59,9 +60,9 @@ def imagefolder(
         path: the folder; with `labels`, the folder that the table's paths are relative to.
         labels: a CSV of paths and labels, in columns with such headings or the first two. A column of splits (train,
             val, test) is used. Paths may be written as in Windows, without suffixes, or as names alone.
-        target: heading of its column of labels; None finds it.
+        target: heading of its column of labels, or several headings; None finds it.
         encoding: of a table that is not UTF-8, such as shift_jis; None is Windows-1252.
-        task: "classification", or "regression" of a table's numbers.
+        task: the name of a task, such as "classification", or "regression" of a table's numbers.
         size: side, or [height, width], in pixels; None measures it.
         channels: 1 or 3; None measures it.
         corrupt: "skip" or "refuse" files that cannot be read.
@@ -71,22 +72,18 @@ def imagefolder(
         split_seed: of the splits that are drawn.
     """
     check_shares(val_share, test_share)
-    _check_options(size, task=task, channels=channels, corrupt=corrupt, cache=cache)
-    listing = _list_images(path, labels, target, encoding, task)
+    learnt = TASKS.get(task)
+    _check_options(size, channels=channels, corrupt=corrupt, cache=cache)
+    listing = _list_images(path, labels, target, encoding, learnt)
     store = open_images(listing.paths, size, channels, cache)
     _report_files(listing, store, corrupt)
-    names, own_splits = (np.array(column)[store.rows] for column in (listing.labels, listing.splits))
-    if task == "classification":
-        classes = _classes(names, own_splits)
-        targets = torch.from_numpy(np.searchsorted(classes, names))
-        spec = image_spec("imagefolder", store.shape, classes, FACTS)
-    else:
-        numbers = _numbers(names)
-        dtype = float_type(finite_range(numbers))
-        targets = torch.from_numpy(numbers.astype(dtype))
-        spec = image_spec("imagefolder", store.shape, [], FACTS, target_name="label")
-        spec = replace(spec, task=task, n_outputs=1, target=Input((1,), dtype, scaled_axis=0))
-    rows = _split_rows(own_splits, names if spec.class_names else None, test_share, val_share, split_seed)
+    listing = listing.select(store.rows)
+    own_splits, columns = np.array(listing.splits), _target_columns(listing)
+    groups = np.array(columns[0].texts()) if learnt.stratified else None
+    targets, fields = learnt.encode(columns, None if groups is None else _classes(groups, own_splits))
+    fields = {"task": task, "target_name": ", ".join(listing.headings), **fields}
+    spec = image_spec("imagefolder", store.shape, fields.pop("class_names", []), FACTS, **fields)
+    rows = _split_rows(own_splits, groups, test_share, val_share, split_seed)
     train, val, test = (store.split(part, targets[part]) for part in rows)
     _report_splits(spec, store, rows)
     skipped = {"skipped.txt": "\n".join(store.skipped)} if store.skipped else {}
@@ -101,19 +98,25 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     shape: Any = spec.inputs["image"].shape
     channels, height, width = shape
     path, labels, target, encoding = (data.get(option) for option in ("path", "labels", "target", "encoding"))
-    listing = _test_rows(_list_images(path, labels, target, encoding, spec.task), data)
+    task = create_task(spec)
+    listing = _test_rows(_list_images(path, labels, target, encoding, type(task)), data)
     store = open_images(listing.paths, (height, width), channels, data.get("cache", "auto"), style_in(spec))
     report_changes(store.changes)
     if store.style and store.pixels is None:
         echo("images unlike the training images are redrawn whenever they are read")
     _report_files(listing, store, data.get("corrupt", "skip"))
-    names = np.array(listing.labels)[store.rows]
-    codes = {name: code for code, name in enumerate(spec.class_names)}
-    if codes and (others := set(names.tolist()) - set(codes)):
-        raise unknown_name("class of the model", min(others), spec.class_names)
-    targets = np.array([codes[name] for name in names]) if codes else _numbers(names).astype(spec.target.dtype)
-    echo(f"all {len(names):,} images, as {channels} x {height} x {width}")
-    return store.split(np.arange(len(names)), torch.from_numpy(targets))
+    targets = task.targets(_target_columns(listing.select(store.rows)))
+    echo(f"all {len(targets):,} images, as {channels} x {height} x {width}")
+    return store.split(np.arange(len(targets)), targets)
+
+
+def _target_columns(listing: ImageListing) -> list[ArrowTargets]:
+    """The labels of a listing as columns of targets."""
+    train = np.flatnonzero(np.isin(listing.splits, ("", "train")))
+    return [
+        ArrowTargets(heading, pa.array(labels), lambda row: str(listing.paths[row]), train, class_rows=train)
+        for heading, labels in zip(listing.headings, zip(*listing.labels, strict=True), strict=True)
+    ]
 
 
 def _test_rows(listing: ImageListing, data: Mapping[str, Any]) -> ImageListing:
@@ -127,7 +130,6 @@ def _test_rows(listing: ImageListing, data: Mapping[str, Any]) -> ImageListing:
 
 
 CHOICES = {
-    "task": ("classification", "regression"),
     "channels": (None, 1, 3),
     "corrupt": ("skip", "refuse"),
     "cache": ("auto", True, False),
@@ -144,7 +146,11 @@ def _check_options(size: Size, **options: object) -> None:
 
 
 def _list_images(
-    path: str | None, labels: str | None, target: str | None, encoding: str | None, task: str
+    path: str | None,
+    labels: str | None,
+    target: str | Sequence[str] | None,
+    encoding: str | None,
+    task: type[Task],
 ) -> ImageListing:
     """List the files with their labels, from a table or from class folders."""
     root = None if path is None else existing_path(path, "path")
@@ -153,14 +159,18 @@ def _list_images(
     if labels is not None:
         inside = root and root / labels
         table = inside if inside and inside.is_file() else existing_path(labels, "labels")
-        return list_label_table(table, root, None if target is None else str(target), encoding)  # yaml: a number
+        targets = as_strings(target)
+        empty_allowed = task.reads_empty(len(targets) or 1)
+        return list_label_table(table, root, targets, encoding, empty_allowed=empty_allowed)
     if target is not None:
         raise UserError(f"data.target is a column of the table data.labels, which is not given; got {target}")
     if root is None:
         raise UserError("data imagefolder needs data.path=<a folder of class folders>, or data.labels=<a CSV>")
-    if task == "regression":
-        raise UserError("data.task=regression needs data.labels=<a CSV of paths and numbers>; got class folders")
-    return list_class_folders(root)
+    listing = list_class_folders(root)
+    folders = [replace(column, given_kind="categorical") for column in _target_columns(listing)]
+    if not task.fits(folders).score:
+        raise UserError("this data.task needs data.labels=<a CSV of paths and targets>; got class folders")
+    return listing
 
 
 def _report_files(listing: ImageListing, store: ImageStore, corrupt: str) -> None:
@@ -187,18 +197,6 @@ def _report_splits(spec: DataSpec, store: ImageStore, rows: Sequence[np.ndarray]
     echo(f"{len(store.rows):,} images{classes}; {sizes} to train, validate and test; {shape}")
     group_of = {row: number for number, group in enumerate(store.duplicates) for row in group}
     report_duplicates(*([group_of[store.rows[i]] for i in part if store.rows[i] in group_of] for part in rows))
-
-
-def _numbers(names: np.ndarray) -> np.ndarray:
-    """Labels as numbers (n, 1), float64."""
-    numbers = pd.to_numeric(pd.Series(names), errors="coerce").to_numpy(dtype=np.float64)
-    wrong = [str(name) for name in names[np.isnan(numbers) | exceeds_float32(numbers)][:5]]
-    if wrong:
-        raise UserError(
-            f"regression takes labels that are finite numbers, such as 2.5; got {'; '.join(wrong)}\n"
-            "write a decimal point, not a comma, and remove rows without a number"
-        )
-    return numbers[:, None]
 
 
 def _classes(names: np.ndarray, own_splits: np.ndarray) -> list[str]:
