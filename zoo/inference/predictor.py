@@ -16,7 +16,7 @@ from zoo.core.spec import DataSpec, Input
 from zoo.data.folders import list_files
 from zoo.data.splits import Batch, NamedBatch, read_batch_size
 from zoo.models.ensemble import Trained
-from zoo.tasks import create_task
+from zoo.tasks import trained_task
 from zoo.tasks.base import SAMPLE, beside
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -33,7 +33,7 @@ class Predictor:
 
     def __init__(self, model: Trained, spec: DataSpec, card: Mapping[str, Any]):
         self.model, self.spec, self.card = model.eval(), spec, card
-        self.task = create_task(spec)
+        self.task = trained_task(spec, card)
 
     def predict(self, raw: Any) -> Any:
         """The answer for one raw sample, or a list of answers for several.

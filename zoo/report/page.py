@@ -103,7 +103,7 @@ def _results(splits: Splits, metrics: Values, task: Task) -> str:
     listed = "".join(f"<dt>{name}<dd>{escape(fact)}" for name, fact in known.items())
     return f"""<h2>Results</h2>
 <p>The test split was read once, after training: quote its column.</p>
-{table((*header, ""), [(*row, task.meanings.get(row[0], "")) for row in rows])}<dl>{listed}</dl>"""
+{table((*header, ""), [(*row, task.meaning(row[0])) for row in rows])}<dl>{listed}</dl>"""
 
 
 def _history(path: Path) -> dict[str, Points]:

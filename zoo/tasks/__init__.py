@@ -1,12 +1,14 @@
 """Tasks: what a model learns, one a file, with its loss, metrics, answers and panel of the report."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import DataSpec
 from zoo.tasks.base import TASKS, Task
+from zoo.tasks.library import is_metric
 
-__all__ = ["TASKS", "Task", "create_task"]
+__all__ = ["TASKS", "Task", "create_task", "trained_task"]
 
 
 def create_task(spec: DataSpec, **options: Any) -> Task:
@@ -31,3 +33,19 @@ def create_task(spec: DataSpec, **options: Any) -> Task:
         return task(spec, **given)
     except (TypeError, ValueError) as error:
         raise UserError(f"task {spec.task}: {error}") from error
+
+
+def trained_task(spec: DataSpec, card: Mapping[str, Any]) -> Task:
+    """The task of a trained model: with the options of its training that last, see `Task.lasting`; without metrics
+    that are not known here, as of a user's folder that was not added."""
+    config = card.get("config")
+    options = config.get("task") if isinstance(config, Mapping) else None
+    plain = create_task(spec)
+    if not isinstance(options, Mapping):
+        return plain
+    lasting = {name: options[name] for name in plain.lasting if options.get(name) is not None}
+    metrics = lasting.get("metrics")
+    if isinstance(metrics, Sequence):
+        names = [metrics] if isinstance(metrics, str) else metrics
+        lasting["metrics"] = [name for name in names if is_metric(plain, name)]
+    return create_task(spec, **lasting) if lasting else plain

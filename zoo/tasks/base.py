@@ -14,6 +14,7 @@ from zoo.core.errors import UserError
 from zoo.core.registry import Registry
 from zoo.core.spec import DataSpec
 from zoo.tasks.columns import Fit, TargetColumn, Targets
+from zoo.tasks.library import create_metrics, meaning, reported_name
 
 if TYPE_CHECKING:
     from torchmetrics import Metric, MetricCollection
@@ -34,6 +35,8 @@ class Task:
         target: dtype and number of axes of one target, such as ("int64", 0).
         stratified: whether random splits keep the shares of the targets' values.
         has_classes: whether each output is a class or label with a name in `spec.class_names`.
+        family: whose losses and metrics the task takes by name, see `zoo.tasks.losses` and `zoo.tasks.library`.
+        metric_prefix: of torchmetrics' classes for this kind of output, such as "Multiclass"; "" of those for values.
         score: the metric to show first; `score_mode` is "max" or "min", whichever is better.
         meanings: what the loss and each metric mean, in words, for the report.
         n_reported: outputs of the test split that `report` needs; None for all.
@@ -41,11 +44,18 @@ class Task:
         weighted: whether samples have different weights in the mean loss.
         generates: whether a model of this task writes text of its own, see `write`.
         call: how a loaded model is called, as Python code for the report.
+        lasting: options of a training that a loaded model keeps, as they change what it answers or measures.
+
+    Args:
+        spec: of the data.
+        metrics: names of metrics beside the task's own, see `zoo.tasks.library`.
     """
 
     target: ClassVar[tuple[str, int]]
     stratified: ClassVar[bool] = False
     has_classes: ClassVar[bool] = False
+    family: ClassVar[str]
+    metric_prefix: ClassVar[str] = ""
     score: ClassVar[str]
     score_mode: ClassVar[str]
     meanings: ClassVar[Mapping[str, str]] = {}
@@ -53,10 +63,12 @@ class Task:
     stream: ClassVar[bool] = False
     generates: ClassVar[bool] = False
     call: ClassVar[str] = "model.predict(raw)"
+    lasting: ClassVar[tuple[str, ...]] = ("metrics",)
     weighted: bool = False
 
-    def __init__(self, spec: DataSpec):
+    def __init__(self, spec: DataSpec, metrics: Sequence[str] = ()):
         self.spec = spec
+        self.more_metrics = [metrics] if isinstance(metrics, str) else list(metrics)
 
     @classmethod
     def rules(cls, spec: DataSpec) -> dict[str, bool]:
@@ -122,7 +134,7 @@ class Task:
         """New metrics, to be updated by `measure`."""
         from zoo.tasks.metrics import collect
 
-        return collect(self.default_metrics())
+        return collect({**create_metrics(self, self.more_metrics), **self.default_metrics()})
 
     def default_metrics(self) -> "dict[str, Metric]":
         """New metrics by name, each giving a scalar."""
@@ -131,6 +143,19 @@ class Task:
     def measure(self, metrics: "MetricCollection", output: Tensor, target: Tensor, scale: Scale) -> None:
         """Update `metrics` with a batch of outputs and targets, both in the target's units; `scale` standardises."""
         metrics.update(output, target)
+
+    def metric_input(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs and targets of `measure` as torchmetrics' classes of `metric_prefix` take them."""
+        return output, target
+
+    def metric_sizes(self) -> dict[str, int]:
+        """Arguments of torchmetrics' classes that say how many classes or values there are."""
+        return {"num_classes": self.spec.n_outputs, "num_labels": self.spec.n_outputs}
+
+    def meaning(self, name: str) -> str:
+        """What the loss or a metric means, in words; "" where unknown."""
+        named = {reported_name(more): more for more in self.more_metrics} | {more: more for more in self.more_metrics}
+        return self.meanings.get(name) or (meaning(self, named[name]) if name in named else "")
 
     # -- answers
 

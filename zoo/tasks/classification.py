@@ -1,5 +1,6 @@
 """Classification: one of several classes."""
 
+import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 from zoo.tasks.base import TASKS, Task, beside
 from zoo.tasks.columns import Fit, TargetColumn, Targets
+from zoo.tasks.losses import find_loss
 
 MANY_CLASSES = 20  # whole numbers with more distinct values are amounts
 N_MISTAKES = 12  # drawn in a report
@@ -32,12 +34,15 @@ class Classification(Task):
 
     Args:
         spec: the data set's.
+        loss: "cross_entropy", "focal" or another of `zoo.tasks.losses`.
         label_smoothing: share of the target's probability that is spread over all classes.
         class_weights: a weight in the loss for each class, in the order of `spec.class_names`.
+        metrics: names of further metrics.
     """
 
     target = "int64", 0
     has_classes = stratified = True
+    family, metric_prefix = "classification", "Multiclass"
     score, score_mode = "accuracy", "max"
     meanings: ClassVar[Mapping[str, str]] = {
         "loss": "what training lowers, here without label smoothing and class weights",
@@ -47,11 +52,18 @@ class Classification(Task):
     }
 
     def __init__(
-        self, spec: DataSpec, label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None
+        self,
+        spec: DataSpec,
+        loss: str = "cross_entropy",
+        label_smoothing: float = 0.0,
+        class_weights: Sequence[float] | None = None,
+        metrics: Sequence[str] = (),
     ) -> None:
-        super().__init__(spec)
+        super().__init__(spec, metrics)
         check_smoothing(label_smoothing)
         self.label_smoothing, self.weighted = label_smoothing, class_weights is not None
+        self._loss = find_loss(self.family, loss)
+        self._check_loss(loss)
         self.class_weights = None if class_weights is None else weight_per_class(class_weights, spec.n_outputs)
 
     # -- targets from columns of a user's file
@@ -91,15 +103,26 @@ class Classification(Task):
     # -- training
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Cross entropy, in nats, of logits (batch, n_classes) and classes (batch,), or shares of each class (batch,
+        """The chosen loss, in nats, of logits (batch, n_classes) and classes (batch,), or shares of each class (batch,
         n_classes). A sample, or its share of a class, has the weight of its own class, smoothed or not."""
-        smoothing = self.label_smoothing
         if self.class_weights is None:
-            return F.cross_entropy(output.float(), target, label_smoothing=smoothing)
+            smoothing = {"label_smoothing": self.label_smoothing} if self.label_smoothing else {}
+            return self._loss(output.float(), target, **smoothing)
         weights = self._weights(target)
-        smoothed = weights.lerp(weights.mean(1, keepdim=True), smoothing)
-        total = F.cross_entropy(output.float(), smoothed, reduction="sum")
+        smoothed = weights.lerp(weights.mean(1, keepdim=True), self.label_smoothing)
+        total = self._loss(output.float(), smoothed, reduction="sum")
         return total / weights.sum().clamp_min(torch.finfo(torch.float32).tiny)  # all weights may be 0
+
+    def _check_loss(self, loss: str) -> None:
+        """Raise UserError unless the loss has the arguments that smoothing and weights need."""
+        if self.weighted:
+            option, argument = "class_weights", "reduction"
+        elif self.label_smoothing:
+            option = argument = "label_smoothing"
+        else:
+            return
+        if argument not in inspect.signature(self._loss).parameters:
+            raise UserError(f"task.{option} needs a loss with the argument {argument}; task.loss={loss} has none")
 
     def count(self, target: Tensor) -> Tensor | int:
         """The number of samples, or the sum of their weights."""
@@ -140,6 +163,10 @@ class Classification(Task):
             "f1": MulticlassF1Score(n, average="macro"),
             "auroc": AUROC(n, average="none"),
         }
+
+    def metric_input(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Probabilities (batch, n_classes) and classes (batch,)."""
+        return output.float().softmax(1), target
 
     def decode(self, output: Tensor) -> list[Any]:
         """The likeliest class's name for each row of logits."""

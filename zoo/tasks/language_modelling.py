@@ -1,14 +1,13 @@
 """Language modelling: the next token at each step of a text."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.core.spec import IGNORE_INDEX
+from zoo.core.spec import IGNORE_INDEX, DataSpec
 
 if TYPE_CHECKING:
     from torchmetrics import Metric, MetricCollection
@@ -17,12 +16,20 @@ if TYPE_CHECKING:
 
 from zoo.tasks.base import TASKS, Scale, Task
 from zoo.tasks.classification import log_mean_softmax
+from zoo.tasks.losses import find_loss
 
 
 @TASKS.register("language_modelling")
 class LanguageModelling(Task):
-    """The next token, at each step of a text."""
+    """The next token, at each step of a text.
 
+    Args:
+        spec: the data set's.
+        loss: "cross_entropy" or another of classification, see `zoo.tasks.losses`.
+        metrics: names of further metrics.
+    """
+
+    family, metric_prefix = "classification", "Multiclass"
     target = "int64", 1
     has_classes = True
     score, score_mode, n_reported = "nats", "min", 0
@@ -35,9 +42,13 @@ class LanguageModelling(Task):
         "accuracy": "share of right answers",
     }
 
+    def __init__(self, spec: DataSpec, loss: str = "cross_entropy", metrics: Sequence[str] = ()) -> None:
+        super().__init__(spec, metrics)
+        self._loss = find_loss(self.family, loss)
+
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Cross entropy of logits (batch, time, n_tokens) and tokens (batch, time), in nats a token."""
-        return F.cross_entropy(output.float().flatten(0, 1), target.flatten(), ignore_index=IGNORE_INDEX)
+        """The chosen loss of logits (batch, time, n_tokens) and tokens (batch, time), in nats a token."""
+        return self._loss(output.float().flatten(0, 1), target.flatten())  # IGNORE_INDEX is torch's default
 
     def count(self, target: Tensor) -> Tensor:
         """The number of steps that are not padding."""
@@ -56,6 +67,10 @@ class LanguageModelling(Task):
         """Update the metrics with the steps that are not padding."""
         valid = target != IGNORE_INDEX
         metrics.update(output[valid], target[valid])
+
+    def metric_input(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Probabilities (n, n_tokens) and tokens (n,)."""
+        return output.float().softmax(1), target
 
     def decode(self, output: Tensor) -> list[Any]:
         """The likeliest token after the end of each text."""

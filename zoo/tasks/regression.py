@@ -77,6 +77,14 @@ class Regression(Values):
 
         return {"rmse": MeanSquaredError(squared=False), "mae": MeanAbsoluteError(), "r2": ScaledR2Score()}
 
+    def metric_input(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Values (batch, n_outputs), or (batch,) of a single output."""
+        return (output.squeeze(1), target.squeeze(1)) if output.shape[1] == 1 else (output, target)
+
+    def metric_sizes(self) -> dict[str, int]:
+        """How many values there are."""
+        return {"num_outputs": self.spec.n_outputs}
+
     def decode(self, output: Tensor) -> list[Any]:
         """A float for each row, or a list of floats where there are several outputs."""
         return (output.squeeze(1) if output.shape[1] == 1 else output).tolist()

@@ -1,6 +1,6 @@
 """What tasks share whose target is one number or several."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torchmetrics import MetricCollection
 
 from zoo.tasks.base import Scale, Task
-from zoo.tasks.losses import LOSSES
+from zoo.tasks.losses import find_loss
 
 
 class Values(Task):
@@ -19,8 +19,12 @@ class Values(Task):
 
     Args:
         spec: the data set's.
-        loss: "mse" (squared error), "mae" (absolute error) or "huber", on the standardised target.
+        loss: "mse" (squared error), "mae" (absolute error), "huber" or another of `zoo.tasks.losses`, on the
+            standardised target.
+        metrics: names of further metrics.
     """
+
+    family = "regression"
 
     meanings: ClassVar[Mapping[str, str]] = {
         "loss": "what training lowers with task.loss=mse, on standardised values",
@@ -28,9 +32,9 @@ class Values(Task):
         "mae": "mean absolute error, in the target's units",
     }
 
-    def __init__(self, spec: DataSpec, loss: str = "mse") -> None:
-        super().__init__(spec)
-        self._loss = LOSSES.get(loss)
+    def __init__(self, spec: DataSpec, loss: str = "mse", metrics: Sequence[str] = ()) -> None:
+        super().__init__(spec, metrics)
+        self._loss = find_loss(self.family, loss)
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """The chosen error of outputs and targets of one shape, both standardised."""
