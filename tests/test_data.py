@@ -18,7 +18,7 @@ from zoo.data.batches import EpochBatches, mix
 from zoo.data.module import ZooDataModule
 from zoo.data.random_split import carve
 from zoo.data.splits import TensorSplit, batches
-from zoo.data.tables._row_splits import split_rows
+from zoo.data.tables._row_splits import SplitPlan, split_rows
 from zoo.models.preprocess import Moments
 
 every_set = pytest.mark.parametrize("name", zoo.list_data())
@@ -173,7 +173,7 @@ def test_many_small_classes_leave_each_split_its_share(sizes, parts, how):
         train, val = carve(len(rest), parts[1], stratify=classes[rest])
         rows = (rest[train], rest[val], test)
     else:
-        rows = split_rows("stratified", classes, val_share=0.2, test_share=0.2, split_seed=0)
+        rows = split_rows(SplitPlan(kind="stratified"), classes)
     assert tuple(map(len, rows)) == parts
     assert sorted(np.concatenate(rows)) == list(range(len(classes)))
     assert set(classes[rows[0]]) == set(classes)
@@ -183,15 +183,15 @@ def test_many_small_classes_leave_each_split_its_share(sizes, parts, how):
 
 def test_ten_folds_of_five_rows_a_class_are_of_fifty_rows():
     classes = np.repeat(np.arange(100), 5)
-    shares = {"val_share": 0.2, "test_share": None, "split_seed": 0, "n_folds": 10}
-    tested = [split_rows("stratified", classes, fold=fold, **shares).test for fold in range(10)]
+    plans = [SplitPlan(kind="stratified", test_share=None, fold=fold, n_folds=10) for fold in range(10)]
+    tested = [split_rows(plan, classes).test for plan in plans]
     assert [len(rows) for rows in tested] == [50] * 10
     assert sorted(np.concatenate(tested)) == list(range(500))
 
 
 def test_a_class_of_one_sample_is_trained_on():
     classes = np.array([0] * 30 + [1] * 30 + list(range(2, 12)))
-    train, *_ = split_rows("stratified", classes, val_share=0.2, test_share=0.2, split_seed=0)
+    train, *_ = split_rows(SplitPlan(kind="stratified"), classes)
     rest, _ = carve(70, 14, stratify=classes)
     assert set(classes[train]) == set(classes[rest]) == set(classes)
 

@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 import zoo
 from zoo import training
 from zoo.data.hashing import input_hashes_in_memory
-from zoo.data.leakage import report_duplicates
+from zoo.data.leakage import report_duplicate_hashes
 from zoo.data.module import load_section
 from zoo.data.splits import TensorSplit
 
@@ -61,7 +61,7 @@ def test_a_copy_is_the_same_in_all_inputs_whatever_its_target(capsys):
     split = TensorSplit(**kept)
     again = TensorSplit(**{**kept, "target": 1 - kept["target"]})
     other = TensorSplit(**{**kept, "categorical": torch.tensor([[0], [2], [1]])})
-    report_duplicates(*map(input_hashes_in_memory, (split, other, again)))
+    report_duplicate_hashes(*map(input_hashes_in_memory, (split, other, again)))
     assert DUPLICATES.format(1, 3) in capsys.readouterr().out
 
 

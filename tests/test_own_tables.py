@@ -17,7 +17,7 @@ from zoo.core.errors import UserError
 from zoo.data import FORMATS
 from zoo.data.formats import dialect as _dialect
 from zoo.data.readers import read_raw
-from zoo.data.tables._table import read_labelled
+from zoo.data.tables._new_rows import read_labelled
 
 # Fixtures of other files
 frame, load = test_tables.frame, test_tables.load

@@ -19,7 +19,7 @@ from zoo.data import facts
 from zoo.data.hashing import input_hashes_in_memory
 from zoo.data.sources import published
 from zoo.data.tables import adult, california, covertype
-from zoo.data.tables._sklearn_sets import random_split
+from zoo.data.tables._sklearn_sets import FoldOptions, random_split
 
 NEED_FILES = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="set ZOO_DATA to a folder with the large sets")
 BUNDLED = {
@@ -67,7 +67,7 @@ def test_bundled_sets_are_split_at_random_60_20_20(name):
 @pytest.mark.parametrize(("n", "n_folds"), [(178, 5), (103, 10)])
 def test_folds_are_disjoint_and_cover_all_rows_once(n, n_folds, stratified):
     labels = np.arange(n) % 3 if stratified else None
-    folds = [random_split(n, split_seed=1, fold=fold, n_folds=n_folds, stratify=labels) for fold in range(n_folds)]
+    folds = [random_split(n, FoldOptions(split_seed=1, fold=fold, n_folds=n_folds), labels) for fold in range(n_folds)]
     assert sorted(np.concatenate([test for _, _, test in folds])) == list(range(n))
     for train, val, test in folds:
         assert sorted(np.concatenate([train, val, test])) == list(range(n))

@@ -12,10 +12,13 @@ import yaml
 import zoo
 from zoo.core.errors import UserError
 from zoo.core.spec import Column, DataSpec
+from zoo.data.columns.encode import encode, table_inputs
 from zoo.data.formats.table_file import read_table
 from zoo.data.readers import read_labelled, read_raw
-from zoo.data.tables._row_splits import split_rows
-from zoo.data.tables._table import encode, schema_yaml, table_inputs, table_splits
+from zoo.data.registry import Facts
+from zoo.data.tables._build import TableData, build_splits
+from zoo.data.tables._roles import schema_yaml
+from zoo.data.tables._row_splits import SplitPlan, SplitRows, split_rows
 from zoo.inference.evaluation import evaluate_weights
 
 N = 60
@@ -55,6 +58,11 @@ def refused(load, content, *words, **options):
     message = str(caught.value)
     assert all(word in message for word in words), message
     assert len(message.splitlines()) <= 5
+
+
+def built(frame, rows, **options):
+    facts = Facts("classification", rows="", inputs="", licence="", source="")
+    return build_splits(TableData("houses", frame, "sold", facts, **options), rows)
 
 
 def kinds(splits):
@@ -100,22 +108,22 @@ def test_each_kind_of_column_becomes_its_tensors():
 
 
 def test_kinds_and_categories_come_from_the_training_rows_alone(frame):
-    rows = {"train": np.arange(40), "val": np.arange(40, 50), "test": np.arange(50, N)}
-    spec = table_splits("houses", frame, "sold", task="classification", **rows).spec
+    rows = SplitRows(np.arange(40), np.arange(40, 50), np.arange(50, N))
+    spec = built(frame, rows).spec
     other = frame.astype({"rooms": float})
     other.loc[45:, ["size", "rooms", "city"]] = [None, 1e6, "Rom"]
-    splits = table_splits("houses", other, "sold", task="classification", **rows)
+    splits = built(other, rows)
     assert splits.spec == spec
     assert splits.test.columns["categorical"].unique().tolist() == [0]
     assert splits.test.columns["numeric"][:, 0].isnan().all()
 
 
 def test_class_names_are_given_or_sorted(frame):
-    rows = {"train": np.arange(40), "val": np.arange(40, 50), "test": np.arange(50, N)}
+    rows = SplitRows(np.arange(40), np.arange(40, 50), np.arange(50, N))
     codes = frame.assign(sold=(frame.sold == "yes").astype(int))
-    given = table_splits("x", codes, "sold", task="classification", class_names=["not sold", "sold"], **rows)
+    given = built(codes, rows, class_names=["not sold", "sold"])
     assert given.spec.class_names == ["not sold", "sold"]
-    ten = table_splits("x", frame.assign(sold=np.arange(N) % 11), "sold", task="classification", **rows)
+    ten = built(frame.assign(sold=np.arange(N) % 11), rows)
     assert ten.spec.class_names == [str(number) for number in range(11)]
     assert ten.train.columns["target"][:12].tolist() == [*range(11), 0]
 
@@ -297,11 +305,11 @@ def parts(rows):
 def test_splits_are_disjoint_whole_and_fixed(split):
     by = np.random.default_rng(0).integers(0, 40, 500)
     options = {"val_share": 0.15, "test_share": 0.25}
-    rows = split_rows(split, by, split_seed=1, **options)
+    rows = split_rows(SplitPlan(kind=split, split_seed=1, **options), by)
     assert sorted(np.concatenate(rows)) == list(range(500))
     assert [len(part) / 500 for part in rows] == pytest.approx([0.6, 0.15, 0.25], abs=0.04)
-    assert parts(rows) == parts(split_rows(split, by, split_seed=1, **options))
-    other = split_rows(split, by, split_seed=2, **options)
+    assert parts(rows) == parts(split_rows(SplitPlan(kind=split, split_seed=1, **options), by))
+    other = split_rows(SplitPlan(kind=split, split_seed=2, **options), by)
     assert (parts(rows) == parts(other)) == (split == "time")
     train, val, test = (by[part] for part in rows)
     if split == "group":
@@ -316,10 +324,7 @@ def test_splits_are_disjoint_whole_and_fixed(split):
 @pytest.mark.parametrize("n_folds", [2, 3, 5, 10])
 def test_folds_test_each_row_once(split, n_folds):
     by = np.random.default_rng(0).integers(0, 30, 307)
-    folds = [
-        split_rows(split, by, val_share=0.2, test_share=0.2, split_seed=0, fold=fold, n_folds=n_folds)
-        for fold in range(n_folds)
-    ]
+    folds = [split_rows(SplitPlan(kind=split, fold=fold, n_folds=n_folds), by) for fold in range(n_folds)]
     assert sorted(np.concatenate([rows.test for rows in folds])) == list(range(307))
     assert all(sorted(np.concatenate(rows)) == list(range(307)) for rows in folds)
 
@@ -367,7 +372,7 @@ def test_bad_options(load, frame, tmp_path):
     refused(load, frame, "data.test_path", fold=0, test_path="later.csv")
     refused(load, frame, "got 0", max_categories=0)
     refused(load, frame, "no folds", fold=0, time="rooms")
-    refused(load, frame, "2 rows at least", val_share=0.001)
+    refused(load, frame, "at least 2 rows", val_share=0.001)
     refused(load, frame.assign(city=frame.city.where(frame.index != 3)), "row 5 of houses.csv", group="city")
     schema = tmp_path / "schema.yaml"
     for text, words in (

@@ -30,6 +30,7 @@ from test_tables import N, refused, same
 
 import zoo
 from zoo.core.errors import UserError
+from zoo.data.columns.encode import encode
 from zoo.data.images import _parallel
 from zoo.data.readers import read_raw
 from zoo.data.sequences.files.sound import read_sound
@@ -38,7 +39,6 @@ from zoo.data.sources import cache as cache_module
 from zoo.data.sources import published
 from zoo.data.splits import batches
 from zoo.data.tables import openml
-from zoo.data.tables._table import encode
 
 # Fixtures of other files
 cache = test_imagefolder.cache
@@ -165,7 +165,7 @@ def test_fault_10_a_target_that_is_not_there(load, frame):
         ("\n \n", ["is empty"]),
         ("a,b,sold\n", ["no rows"]),
         ("a,b,sold", ["no rows"]),
-        ("a b sold\n" + "1 2 x\n" * 20, ["no column 'sold'", "parted by comma"]),
+        ("a b sold\n" + "1 2 x\n" * 20, ["no column 'sold'", "separated by comma"]),
         ("a,a,sold\n1,2,3\n", ["'a' 2 times"]),
         (bytes(range(256)) * 20, ["not text"]),
         ("a,sold\n" + "1,2\n" * 20 + "1\n1,2,3\n", ["row 22 has 1", "row 23 has 3", "2 values"]),
@@ -174,7 +174,7 @@ def test_fault_10_a_target_that_is_not_there(load, frame):
         ("a,sold\n" + "1,x\n2,x\n" * 10, ["two classes", "'x'"]),
         ("a,sold\n" + "1,2.5\n2,2.5\n" * 10, ["'sold' is 2.5"]),
         ("a,sold\n" + "1,\n2,\n" * 10, ["'sold'", "10 rows"]),
-        ("a,sold\n" + "".join(f"{i % 3},w{i}\n" for i in range(30)), ["30 different values", "'w0' in row 2"]),
+        ("a,sold\n" + "".join(f"{i % 3},w{i}\n" for i in range(30)), ["30 distinct values", "'w0' in row 2"]),
         ("a,sold\n" + "1,2020-01-01\n2,2020-01-02\n" * 10, ["'sold' holds dates"]),
         ("a,sold\n" + "5,x\n5,y\n" * 10, ["no column is left", "'a'", "data.schema="]),
         ("a,sold\n" + "5,x\n7,y\n" * 20 + "abc,x\n", ["'abc' in row 42 of houses.csv", "data.missing="]),

@@ -18,7 +18,7 @@ from zoo.data.columns.numbers import as_numbers, decimal_comma_to_point
 from zoo.data.columns.text import as_text
 from zoo.data.formats.cell_options import CellOptions
 from zoo.data.readers import read_raw
-from zoo.data.tables._table import read_labelled
+from zoo.data.tables._new_rows import read_labelled
 
 # Fixtures of other files
 frame, load = test_tables.frame, test_tables.load
@@ -219,7 +219,7 @@ def test_fault_35_amounts_that_cannot_be_read_are_no_silent_categories(load, fra
     assert "ignored, different in every row, like an id: 'weight'" in said()
     load(frame.assign(weight=[f"{n},5" for n in range(N)]))
     assert "ignored, numbers that cannot be read, to be written such as 1234.5: 'weight'" in said()
-    refused(load, frame.assign(sold=[f"{n},5" for n in range(N)]), "write amounts as numbers")
+    refused(load, frame.assign(sold=[f"{n},5" for n in range(N)]), "write amounts as plain numbers")
 
 
 def test_fault_35_numbers_or_dates_with_other_text_are_no_silent_categories(load, frame, said):

@@ -8,13 +8,19 @@ from torch.utils.data import Subset
 
 from zoo.core.console import echo
 from zoo.data.fingerprints import SPLIT_ORDER, sample_hashes
-from zoo.data.splits import Split, TensorSplit
+from zoo.data.hashing import input_hashes_in_memory
+from zoo.data.splits import Split, Splits, TensorSplit
+
+REMOVE = "remove the duplicates"
 
 
-def report_duplicates(
-    train: ArrayLike, val: ArrayLike, test: ArrayLike, *, advice: str = "remove the duplicates"
-) -> None:
-    """Report how many samples of `val` and `test` an earlier split holds as well, by the hashes of their inputs."""
+def report_duplicates(splits: Splits, *, advice: str = REMOVE) -> None:
+    """Report how many samples of val and test have the inputs of an earlier one; skip splits on disk."""
+    report_duplicate_hashes(*map(input_hashes_in_memory, (splits.train, splits.val, splits.test)), advice=advice)
+
+
+def report_duplicate_hashes(train: ArrayLike, val: ArrayLike, test: ArrayLike, *, advice: str = REMOVE) -> None:
+    """Report how many hashes of `val` and `test` an earlier split holds as well."""
     trained, validated, tested = (np.asarray(hashes, np.uint64) for hashes in (train, val, test))
     n_val = np.isin(validated, trained).sum()
     n_test = np.isin(tested, np.concatenate([trained, validated])).sum()

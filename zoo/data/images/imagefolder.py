@@ -22,7 +22,7 @@ from zoo.data.images._drawings import report_changes, style_in
 from zoo.data.images._image_store import ImageStore, Size, open_images
 from zoo.data.images._label_table import list_label_table
 from zoo.data.images._spec import image_spec, with_drawing_style
-from zoo.data.leakage import report_duplicates
+from zoo.data.leakage import report_duplicate_hashes
 from zoo.data.options import as_strings
 from zoo.data.random_split import carve, check_shares
 from zoo.data.registry import LABELLED_READERS
@@ -196,7 +196,7 @@ def _report_splits(spec: DataSpec, store: ImageStore, rows: Sequence[np.ndarray]
     shape = " x ".join(map(str, store.shape))
     echo(f"{len(store.rows):,} images{classes}; {sizes} to train, validate and test; {shape}")
     group_of = {row: number for number, group in enumerate(store.duplicates) for row in group}
-    report_duplicates(*([group_of[store.rows[i]] for i in part if store.rows[i] in group_of] for part in rows))
+    report_duplicate_hashes(*([group_of[store.rows[i]] for i in part if store.rows[i] in group_of] for part in rows))
 
 
 def _classes(names: np.ndarray, own_splits: np.ndarray) -> list[str]:

@@ -8,7 +8,6 @@ from typing import Any
 from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import DataSpec
 from zoo.data import DATA, Facts
-from zoo.data.hashing import input_hashes_in_memory
 from zoo.data.leakage import report_duplicates
 from zoo.data.random_split import check_shares
 from zoo.data.registry import LABELLED_READERS
@@ -114,7 +113,7 @@ def sequences(
         licence=FACTS.licence,
         source=FACTS.source,
     )
-    report_duplicates(*map(input_hashes_in_memory, (splits.train, splits.val, splits.test)))
+    report_duplicates(splits)
     return splits
 
 

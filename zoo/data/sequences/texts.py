@@ -13,7 +13,6 @@ from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
 from zoo.data import DATA, Facts
-from zoo.data.hashing import input_hashes_in_memory
 from zoo.data.leakage import report_duplicates
 from zoo.data.memory_limits import check_memory
 from zoo.data.random_split import check_shares
@@ -95,7 +94,7 @@ def texts(
         licence=FACTS.licence,
         source=FACTS.source,
     )
-    report_duplicates(*map(input_hashes_in_memory, (splits.train, splits.val, splits.test)))
+    report_duplicates(splits)
     return splits
 
 

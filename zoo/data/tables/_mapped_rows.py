@@ -16,27 +16,27 @@ from zoo.data.stored import MappedRows
 
 
 def map_rows(
-    columns: Sequence[Column], table: pa.Table, *, dates: Mapping[str, str] | None, place: Place, keep: Path
+    columns: Sequence[Column], table: pa.Table, *, dates: Mapping[str, str] | None, place: Place, cache: Path
 ) -> dict[str, MappedRows]:
-    """What `encode` makes of a table, each tensor in a file of the cache beside `keep`, the file of the table."""
-    rows = {}
+    """Encode a table as `encode` does, each tensor into a file beside `cache`, the cached file of the table."""
+    mapped = {}
     for name, an_input in table_inputs(columns).items():
-        some = [column for column in columns if (column.kind == "categorical") == (name == "categorical")]
-        file = keep.with_suffix(f".{digest(some, dates, an_input.dtype)}.{name}")
-        file = cached(file, partial(_write_rows, columns=some, table=table, dates=dates, place=place))
+        part = [column for column in columns if (column.kind == "categorical") == (name == "categorical")]
+        file = cache.with_suffix(f".{digest(part, dates, an_input.dtype)}.{name}")
+        file = cached(file, partial(_write_rows, columns=part, table=table, dates=dates, place=place))
         (width,) = an_input.shape
-        rows[name] = MappedRows(file, an_input.dtype, (len(table), width or 0))
-    return rows
+        mapped[name] = MappedRows(file, an_input.dtype, (len(table), width or 0))
+    return mapped
 
 
 def _write_rows(
     file: Path, columns: Sequence[Column], table: pa.Table, dates: Mapping[str, str] | None, place: Place
 ) -> None:
-    """Write the one tensor that `encode` makes of these columns, block by block of rows."""
+    """Write the tensor of columns of one kind, block by block of rows."""
 
     def block(start: int) -> memoryview:
-        rows = encode(columns, table.slice(start, n), dates=dates, place=lambda row: place(start + row))
-        (tensor,) = rows.values()
+        tensors = encode(columns, table.slice(start, n), dates=dates, place=lambda row: place(start + row))
+        (tensor,) = tensors.values()
         return tensor.numpy().data
 
     n = max(1, BLOCK_VALUES // len(columns))

@@ -1,13 +1,15 @@
-"""Which rows of a table train, validate and test."""
+"""Split the rows of a table into train, validation and test."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from zoo.core.errors import UserError
+from zoo.core.errors import UserError, unknown_name
 from zoo.data.random_split import check_shares, is_only_of_class, stratified_positions
 
-MIN_ROWS = 2  # rows of a split, so that every metric is defined
+KINDS = ("random", "stratified", "group", "time")
+MIN_ROWS = 2  # of a split, so that every metric is defined
 
 
 class SplitRows(NamedTuple):
@@ -18,53 +20,67 @@ class SplitRows(NamedTuple):
     test: np.ndarray
 
 
-def split_rows(
-    split: str,
-    by: np.ndarray,
-    *,
-    val_share: float,
-    test_share: float | None,
-    split_seed: int,
-    fold: int | None = None,
-    n_folds: int = 5,
-) -> SplitRows:
-    """Part the rows 0..n-1.
+@dataclass(frozen=True, kw_only=True)
+class SplitPlan:
+    """How rows are split.
 
     Args:
-        split: "random"; "stratified", each class as all; "group", a group's rows together; "time", the latest rows
-            test and those before them validate.
-        by: (n,) the class, group or time of each row, as a number; of any content for "random".
+        kind: "random"; "stratified", with equal shares of each class; "group", a group's rows together; "time", the
+            latest rows test and those before them validate.
         val_share: share of the rows that validate.
-        test_share: share of the rows that test; None where others do.
+        test_share: share of the rows that test; None if another file tests.
         split_seed: of the random order.
-        fold: test on this one of `n_folds` parts, each of which is tested once; from 0.
+        fold: test on this one of `n_folds` parts, from 0, each of which is tested once; None makes no folds.
         n_folds: parts.
+    """
+
+    kind: str
+    val_share: float = 0.2
+    test_share: float | None = 0.2
+    split_seed: int = 0
+    fold: int | None = None
+    n_folds: int = 5
+
+
+def split_rows(plan: SplitPlan, by: np.ndarray) -> SplitRows:
+    """Split the rows 0..n-1.
+
+    Args:
+        plan: how.
+        by: (n,) the class, group or time of each row, as a number; ignored for a random split.
 
     Raises:
-        UserError: for shares or a fold there cannot be, and for a split of fewer than two rows.
+        UserError: for impossible shares or folds, and for a split of fewer than two rows.
     """
-    if fold is not None:
-        check_fold(fold, n_folds, len(by))
-    elif test_share is not None:
-        check_shares(val_share, test_share)
-    if fold is not None and split == "time":
-        raise UserError("a split by time tests on the latest rows and has no folds; leave out data.fold")
-    order = np.random.default_rng(split_seed).permutation(len(by))
-    place = _place(split, by, order)  # in 0..1
-    if fold is None:
-        if split == "stratified":
-            place[is_only_of_class(by)] = 1  # it trains
-        test = place < (test_share or 0)
-        val = ~test & (place < val_share + (test_share or 0))
+    _check_plan(plan, len(by))
+    order = np.random.default_rng(plan.split_seed).permutation(len(by))
+    position = _positions(plan.kind, by, order)
+    if plan.fold is None:
+        test_share = plan.test_share or 0
+        if plan.kind == "stratified":
+            position[is_only_of_class(by)] = 1  # trains
+        test = position < test_share
+        val = ~test & (position < plan.val_share + test_share)
     else:
-        test = np.floor(place * n_folds) == fold
-        val = ~test & ((place - (fold + 1) / n_folds) % 1 < val_share)
+        test = np.floor(position * plan.n_folds) == plan.fold
+        val = ~test & ((position - (plan.fold + 1) / plan.n_folds) % 1 < plan.val_share)
     rows = SplitRows(*(np.flatnonzero(mask) for mask in (~test & ~val, val, test)))
-    if min(map(len, rows if fold is not None or test_share else rows[:2])) < MIN_ROWS:
+    if min(map(len, rows if plan.fold is not None or plan.test_share else rows[:2])) < MIN_ROWS:
         sizes = " / ".join(str(len(part)) for part in rows)
-        raise UserError(f"each split has {MIN_ROWS} rows at least; split={split} gives {sizes} of {len(by)} rows\n"
+        raise UserError(f"each split has at least {MIN_ROWS} rows; split={plan.kind} gives {sizes} of {len(by)} rows\n"
                         "change data.val_share, data.test_share or data.split")  # fmt: skip
     return rows
+
+
+def _check_plan(plan: SplitPlan, n: int) -> None:
+    if plan.kind not in KINDS:
+        raise unknown_name("split", plan.kind, KINDS)
+    if plan.fold is not None:
+        check_fold(plan.fold, plan.n_folds, n)
+    elif plan.test_share is not None:
+        check_shares(plan.val_share, plan.test_share)
+    if plan.fold is not None and plan.kind == "time":
+        raise UserError("a split by time tests on the latest rows and has no folds; leave out data.fold")
 
 
 def check_fold(fold: object, n_folds: int, n: int) -> None:
@@ -74,18 +90,18 @@ def check_fold(fold: object, n_folds: int, n: int) -> None:
                         f"got n_folds={n_folds} and fold={fold}")  # fmt: skip
 
 
-def _place(split: str, by: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """A number from 0 to 1 for each row, so that any interval holds its share of the rows, as `split` asks."""
-    if split == "random":
+def _positions(kind: str, by: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Place the rows between 0 and 1 (n,) so that any interval holds its share of them, as `kind` asks."""
+    if kind == "random":
         return (np.argsort(order) + 0.5) / len(order)
-    if split == "stratified":
+    if kind == "stratified":
         return stratified_positions(by, order)
     _, unit, counts = np.unique(by, return_inverse=True, return_counts=True)
-    if split == "time":
-        first = np.arange(len(counts))[::-1]  # the latest
+    if kind == "time":
+        units = np.arange(len(counts))[::-1]  # latest first
     else:
-        _, seen = np.unique(unit[order], return_index=True)
-        first = np.argsort(seen)  # groups at random
+        _, first = np.unique(unit[order], return_index=True)
+        units = np.argsort(first)  # groups at random
     middles = np.empty(len(counts))
-    middles[first] = np.cumsum(counts[first]) - counts[first] / 2
+    middles[units] = np.cumsum(counts[units]) - counts[units] / 2
     return middles[unit] / len(by)

@@ -1,77 +1,73 @@
-"""The tables that come through scikit-learn, inside the package or fetched: no official split, so split at random."""
+"""Tables that come with scikit-learn: they have no official split, so they are split at random."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from zoo.data import Facts
 from zoo.data.random_split import carve
+from zoo.data.registry import Facts
 from zoo.data.splits import Splits
-from zoo.data.tables._row_splits import check_fold
-from zoo.data.tables._table import table_splits
+from zoo.data.tables._build import TableData, build_splits
+from zoo.data.tables._row_splits import SplitRows, check_fold
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldOptions:
+    """Options of a random split.
+
+    Args:
+        split_seed: of the split.
+        fold: test on this one of `n_folds` folds, from 0; None makes no folds.
+        n_folds: folds.
+    """
+
+    split_seed: int = 0
+    fold: int | None = None
+    n_folds: int = 5
 
 
 def sklearn_splits(
-    name: str,
-    bunch: Any,
-    facts: Facts,
-    *,
-    target: str,
-    split_seed: int,
-    fold: int | None,
-    n_folds: int,
-    classes: Sequence[Any] | None = None,
+    name: str, bunch: Any, facts: Facts, options: FoldOptions, *, target: str, classes: Sequence[Any] | None = None
 ) -> Splits:
-    """The splits of a scikit-learn data set whose columns are all numbers, split by `random_split`.
+    """Build the splits of a scikit-learn data set whose columns are all numbers.
 
     Args:
         name: of the data set.
-        bunch: what scikit-learn's loader gives.
+        bunch: what scikit-learn's loader returns.
         facts: of the data set.
+        options: of the split.
         target: what is predicted, with its unit if it has one.
-        split_seed: of the split.
-        fold: of `n_folds`, which one is the test split; None for the plain split.
-        n_folds: folds.
-        classes: their names, in the order of the codes.
+        classes: their names, in the order of the codes; None for numbers.
     """
     frame = pd.DataFrame(bunch.data, columns=[str(column) for column in bunch.feature_names])
     kinds = dict.fromkeys(frame.columns, "numeric")
     labels, names = bunch.target, None if classes is None else [str(name) for name in classes]
-    stratify = None if classes is None else labels
-    train, val, test = random_split(len(frame), split_seed=split_seed, fold=fold, n_folds=n_folds, stratify=stratify)
-    return table_splits(
-        name,
-        frame.assign(**{target: labels if names is None else np.array(names)[labels]}),
-        target,
-        train=train,
-        val=val,
-        test=test,
-        kinds=kinds,
-        task=facts.task,
-        class_names=names,
-        licence=facts.licence,
-        source=facts.source,
-    )
+    frame[target] = labels if names is None else np.array(names)[labels]
+    rows = random_split(len(frame), options, None if classes is None else labels)
+    return build_splits(TableData(name, frame, target, facts, kinds=kinds, class_names=names), rows)
 
 
-def random_split(
-    n: int, *, split_seed: int, fold: int | None, n_folds: int, stratify: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Indices of train, val and test: 60 % / 20 % / 20 %; or one fold of several as test, and a fifth of the rest as
-    val. All are stratified where classes (n,) are given."""
-    if fold is None:
-        (rest, test), share = carve(n, 0.2, seed=split_seed, stratify=stratify), 0.25
+def random_split(n: int, options: FoldOptions, stratify: np.ndarray | None = None) -> SplitRows:
+    """Split `n` rows 60 % / 20 % / 20 %; or test on one fold and validate on a fifth of the rest.
+
+    All are stratified if classes (n,) are given.
+    """
+    if options.fold is None:
+        (rest, test), share = carve(n, 0.2, seed=options.split_seed, stratify=stratify), 0.25
     else:
-        (rest, test), share = _fold(n, split_seed, fold, n_folds, stratify), 0.2
-    train, val = carve(len(rest), share, seed=split_seed, stratify=None if stratify is None else stratify[rest])
-    return rest[train], rest[val], test
+        (rest, test), share = _fold(n, options.fold, options, stratify), 0.2
+    classes = None if stratify is None else stratify[rest]
+    train, val = carve(len(rest), share, seed=options.split_seed, stratify=classes)
+    return SplitRows(rest[train], rest[val], test)
 
 
-def _fold(n: int, split_seed: int, fold: int, n_folds: int, stratify: np.ndarray | None) -> tuple[np.ndarray, ...]:
+def _fold(n: int, fold: int, options: FoldOptions, stratify: np.ndarray | None) -> tuple[np.ndarray, ...]:
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    check_fold(fold, n_folds, n)
-    folds = (KFold if stratify is None else StratifiedKFold)(n_folds, shuffle=True, random_state=split_seed)
+    check_fold(fold, options.n_folds, n)
+    kind = KFold if stratify is None else StratifiedKFold
+    folds = kind(options.n_folds, shuffle=True, random_state=options.split_seed)
     return list(folds.split(np.arange(n), stratify))[fold]

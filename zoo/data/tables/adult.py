@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from zoo.data import DATA, Facts
-from zoo.data.hashing import input_hashes_in_memory
 from zoo.data.leakage import report_duplicates
 from zoo.data.random_split import carve
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
-from zoo.data.tables._table import table_splits
+from zoo.data.tables._build import TableData, build_splits
+from zoo.data.tables._row_splits import SplitRows
 
 FACTS = Facts(
     task="classification",
@@ -63,22 +63,10 @@ def adult() -> Splits:
         for name, sha256 in SHA256.items()
     )
     train, val = carve(len(known), 0.2, seed=1, stratify=known[TARGET].to_numpy())
-    splits = table_splits(
-        "adult",
-        pd.concat([known, test], ignore_index=True),
-        TARGET,
-        train=train,
-        val=val,
-        test=np.arange(len(known), len(known) + len(test)),
-        kinds=KINDS,
-        task=FACTS.task,
-        class_names=["<=50K", ">50K"],
-        licence=FACTS.licence,
-        source=FACTS.source,
-    )
-    report_duplicates(
-        *map(input_hashes_in_memory, (splits.train, splits.val, splits.test)), advice="they do as published"
-    )
+    frame = pd.concat([known, test], ignore_index=True)
+    data = TableData("adult", frame, TARGET, FACTS, kinds=KINDS, class_names=["<=50K", ">50K"])
+    splits = build_splits(data, SplitRows(train, val, np.arange(len(known), len(frame))))
+    report_duplicates(splits, advice="they are so as published")
     return splits
 
 

@@ -1,8 +1,9 @@
 """Breast cancer Wisconsin (diagnostic): is a tumour malignant, from 30 measures of cell nuclei. 569 rows."""
 
 from zoo.data import DATA, Facts
+from zoo.data.options import takes_options
 from zoo.data.splits import Splits
-from zoo.data.tables._sklearn_sets import sklearn_splits
+from zoo.data.tables._sklearn_sets import FoldOptions, sklearn_splits
 
 FACTS = Facts(
     task="classification",
@@ -14,7 +15,8 @@ FACTS = Facts(
 
 
 @DATA.register("breast_cancer")
-def breast_cancer(*, split_seed: int = 0, fold: int | None = None, n_folds: int = 5) -> Splits:
+@takes_options(FoldOptions)
+def breast_cancer(options: FoldOptions) -> Splits:
     """341 / 114 / 114 rows of 30 numbers, two classes; or one of `n_folds` folds as test split."""
     from sklearn.datasets import load_breast_cancer
 
@@ -23,9 +25,7 @@ def breast_cancer(*, split_seed: int = 0, fold: int | None = None, n_folds: int 
         "breast_cancer",
         bunch,
         FACTS,
+        options,
         target="diagnosis",
-        split_seed=split_seed,
-        fold=fold,
-        n_folds=n_folds,
         classes=bunch.target_names,
     )

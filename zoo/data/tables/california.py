@@ -13,7 +13,8 @@ from zoo.data import DATA, Facts
 from zoo.data.random_split import carve
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
-from zoo.data.tables._table import table_splits
+from zoo.data.tables._build import TableData, build_splits
+from zoo.data.tables._row_splits import SplitRows
 
 FACTS = Facts(
     task="regression",
@@ -49,17 +50,9 @@ def california() -> Splits:
     frame = parse(content)
     rest, test = carve(len(frame), 0.2, seed=0)
     train, val = carve(len(rest), 0.2, seed=1)
-    return table_splits(
-        "california",
-        frame,
-        TARGET,
-        train=rest[train],
-        val=rest[val],
-        test=test,
-        kinds=dict.fromkeys(frame.columns.drop(TARGET), "numeric"),
-        task=FACTS.task,
-        licence=FACTS.licence,
-        source=FACTS.source,
+    kinds = dict.fromkeys(frame.columns.drop(TARGET), "numeric")
+    return build_splits(
+        TableData("california", frame, TARGET, FACTS, kinds=kinds), SplitRows(rest[train], rest[val], test)
     )
 
 

@@ -14,7 +14,8 @@ from zoo.data import DATA, Facts
 from zoo.data.random_split import carve
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
-from zoo.data.tables._table import table_splits
+from zoo.data.tables._build import TableData, build_splits
+from zoo.data.tables._row_splits import SplitRows
 
 FACTS = Facts(
     task="classification",
@@ -64,16 +65,7 @@ def splits_of(frame: pd.DataFrame) -> Splits:
     target = frame[TARGET].to_numpy()
     rest, test = carve(len(frame), 0.2, seed=0, stratify=target)
     train, val = carve(len(rest), 0.2, seed=1, stratify=target[rest])
-    return table_splits(
-        "covertype",
-        frame.assign(**{TARGET: np.array(CLASSES)[target]}),
-        TARGET,
-        train=rest[train],
-        val=rest[val],
-        test=test,
-        kinds={**dict.fromkeys(NUMBERS, "numeric"), **dict.fromkeys(BOOLEANS, "boolean")},
-        task=FACTS.task,
-        class_names=CLASSES,
-        licence=FACTS.licence,
-        source=FACTS.source,
-    )
+    named = frame.assign(**{TARGET: np.array(CLASSES)[target]})
+    kinds = {**dict.fromkeys(NUMBERS, "numeric"), **dict.fromkeys(BOOLEANS, "boolean")}
+    data = TableData("covertype", named, TARGET, FACTS, kinds=kinds, class_names=CLASSES)
+    return build_splits(data, SplitRows(rest[train], rest[val], test))

@@ -1,8 +1,9 @@
 """Diabetes: disease progression one year on, from 10 measures of a patient. 442 rows."""
 
 from zoo.data import DATA, Facts
+from zoo.data.options import takes_options
 from zoo.data.splits import Splits
-from zoo.data.tables._sklearn_sets import sklearn_splits
+from zoo.data.tables._sklearn_sets import FoldOptions, sklearn_splits
 
 FACTS = Facts(
     task="regression",
@@ -14,7 +15,8 @@ FACTS = Facts(
 
 
 @DATA.register("diabetes")
-def diabetes(*, split_seed: int = 0, fold: int | None = None, n_folds: int = 5) -> Splits:
+@takes_options(FoldOptions)
+def diabetes(options: FoldOptions) -> Splits:
     """264 / 89 / 89 rows of 10 numbers, one number to predict; or one of `n_folds` folds as test split."""
     from sklearn.datasets import load_diabetes
 
@@ -23,8 +25,6 @@ def diabetes(*, split_seed: int = 0, fold: int | None = None, n_folds: int = 5) 
         "diabetes",
         bunch,
         FACTS,
+        options,
         target="disease progression (score, 25 to 346)",
-        split_seed=split_seed,
-        fold=fold,
-        n_folds=n_folds,
     )

@@ -1,8 +1,9 @@
 """Digits: handwritten digits as 64 counts of inked pixels, 0 to 16. 1,797 rows."""
 
 from zoo.data import DATA, Facts
+from zoo.data.options import takes_options
 from zoo.data.splits import Splits
-from zoo.data.tables._sklearn_sets import sklearn_splits
+from zoo.data.tables._sklearn_sets import FoldOptions, sklearn_splits
 
 FACTS = Facts(
     task="classification",
@@ -14,7 +15,8 @@ FACTS = Facts(
 
 
 @DATA.register("digits")
-def digits(*, split_seed: int = 0, fold: int | None = None, n_folds: int = 5) -> Splits:
+@takes_options(FoldOptions)
+def digits(options: FoldOptions) -> Splits:
     """1,077 / 360 / 360 rows of 64 numbers, ten classes; or one of `n_folds` folds as test split."""
     from sklearn.datasets import load_digits
 
@@ -23,9 +25,7 @@ def digits(*, split_seed: int = 0, fold: int | None = None, n_folds: int = 5) ->
         "digits",
         bunch,
         FACTS,
+        options,
         target="digit",
-        split_seed=split_seed,
-        fold=fold,
-        n_folds=n_folds,
         classes=bunch.target_names,
     )

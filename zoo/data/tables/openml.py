@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from zoo.core.atomic_files import sha256_of, write_text
 from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.data import DATA, Facts
+from zoo.data.options import takes_options
 from zoo.data.sources.cache import cache_folder, folder_from_variable
 from zoo.data.splits import Splits
-from zoo.data.tables._row_splits import split_rows
-from zoo.data.tables._table import table_splits
+from zoo.data.tables._build import TableData, build_splits
+from zoo.data.tables._row_splits import SplitPlan, split_rows
+from zoo.data.tables._sklearn_sets import FoldOptions
 
 TOLD = "openml.org/api/v1/json/data/{}{}.gz"  # what scikit-learn keeps of what openml.org tells of a table
 HASHES = "openml.org/{}.sha256.json"  # of these files, kept beside them
@@ -28,49 +31,47 @@ FACTS = Facts(
 )
 
 
-@DATA.register("openml")
-def openml(
-    *,
-    id: int | None = None,
-    target: str | None = None,
-    split_seed: int = 0,
-    fold: int | None = None,
-    n_folds: int = 5,
-) -> Splits:
-    """The table openml.org/d/`id`, to predict its own target or the column `target`.
+@dataclass(frozen=True, kw_only=True)
+class OpenmlOptions(FoldOptions):
+    """Options of data=openml, beside those of the split.
 
-    60 % / 20 % / 20 % of the rows, stratified by class; or one of `n_folds` folds as test split.
+    Args:
+        id: the number of the table, as in openml.org/d/31.
+        target: heading of the column to predict; None is the table's own target.
     """
-    if id is None:
+
+    id: int | None = None
+    target: str | None = None
+
+
+@DATA.register("openml")
+@takes_options(OpenmlOptions)
+def openml(options: OpenmlOptions) -> Splits:
+    """60 % / 20 % / 20 % of the rows of a table, stratified by class; or one of `n_folds` folds as test split."""
+    if options.id is None:
         raise UserError("data=openml needs the number of a table, as in openml.org/d/31: data.id=31")
-    bunch = _fetch(id, target)
+    bunch = _fetch(options.id, options.target)
     if len(bunch.target_names) != 1:
         named = "several targets" if bunch.target_names else "no target"
-        raise UserError(
-            f"OpenML names {named} for table {id}; give one, data.target=: {', '.join(bunch.feature_names)}"
-        )
+        names = ", ".join(bunch.feature_names)
+        raise UserError(f"OpenML names {named} for table {options.id}; choose one, data.target=: {names}")
     column = bunch.frame[bunch.target_names[0]]
     is_class = not pd.api.types.is_numeric_dtype(column)
-    rows = split_rows(
-        "stratified" if is_class else "random",
-        column.factorize()[0],
-        val_share=0.2,
-        test_share=0.2,
-        split_seed=split_seed,
-        fold=fold,
-        n_folds=n_folds,
+    plan = SplitPlan(
+        kind="stratified" if is_class else "random",
+        split_seed=options.split_seed,
+        fold=options.fold,
+        n_folds=options.n_folds,
     )
     nominal = bunch.frame.select_dtypes("category").columns.drop(column.name, errors="ignore")
-    return table_splits(
-        bunch.details["name"],
-        bunch.frame,
-        column.name,
-        **rows._asdict(),
-        kinds=dict.fromkeys(nominal, "categorical"),
+    facts = FACTS._replace(
         task="classification" if is_class else "regression",
         licence=bunch.details.get("licence", "none stated"),
         source=bunch.url,
     )
+    kinds = dict.fromkeys(nominal, "categorical")
+    data = TableData(bunch.details["name"], bunch.frame, column.name, facts, kinds=kinds)
+    return build_splits(data, split_rows(plan, column.factorize()[0]))
 
 
 def _fetch(id: int, target: str | None) -> Any:

@@ -1,8 +1,9 @@
 """Wine: which of three cultivars, from 13 chemical measures. 178 rows."""
 
 from zoo.data import DATA, Facts
+from zoo.data.options import takes_options
 from zoo.data.splits import Splits
-from zoo.data.tables._sklearn_sets import sklearn_splits
+from zoo.data.tables._sklearn_sets import FoldOptions, sklearn_splits
 
 FACTS = Facts(
     task="classification",
@@ -14,7 +15,8 @@ FACTS = Facts(
 
 
 @DATA.register("wine")
-def wine(*, split_seed: int = 0, fold: int | None = None, n_folds: int = 5) -> Splits:
+@takes_options(FoldOptions)
+def wine(options: FoldOptions) -> Splits:
     """106 / 36 / 36 rows of 13 numbers, three classes; or one of `n_folds` folds as test split."""
     from sklearn.datasets import load_wine
 
@@ -23,9 +25,7 @@ def wine(*, split_seed: int = 0, fold: int | None = None, n_folds: int = 5) -> S
         "wine",
         bunch,
         FACTS,
+        options,
         target="cultivar",
-        split_seed=split_seed,
-        fold=fold,
-        n_folds=n_folds,
         classes=bunch.target_names,
     )
