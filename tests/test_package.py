@@ -165,3 +165,26 @@ def test_scripts_of_others_find_the_config_by_its_old_name():
 def test_a_config_of_what_there_is_not(words, choices, message):
     with pytest.raises(UserError, match=message):
         zoo.config(*words, **choices)
+
+
+def test_a_result_is_the_metrics_the_history_and_the_predictor(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = zoo.train(zoo.config("fnn", "trainer=cpu", "trainer.max_epochs=2"))
+    assert result.path.parent.name == "mlp.breast_cancer" and result.report.is_file()
+    assert result["test"] == result.metrics["test"] and result["epoch"] in (1, 2)
+    assert result.history["epoch"].tolist() == [1, 2]
+    assert result.predictor.spec.class_names == ["malignant", "benign"]
+    again = zoo.train(zoo.config("fnn", "trainer=cpu", "trainer.max_epochs=2", "resume=auto"), result.path)
+    assert again == result
+
+
+def test_a_result_is_shown_as_a_table_in_a_terminal_and_a_notebook(runs):
+    from zoo.core.run_folder import Run
+    from zoo.report.result import Result
+
+    result = Result.of_run(Run(runs["fnn"]))
+    assert "accuracy" in repr(result) and str(runs["fnn"]) in repr(result)
+    shown = result._repr_html_()
+    assert "<td>accuracy</td>" in shown and "report.html" in shown
+    elsewhere = Result(runs["fnn"], {})
+    assert not elsewhere.metrics and "first process" in repr(elsewhere)

@@ -12,6 +12,7 @@ from zoo.models import create_model, list_models
 if TYPE_CHECKING:
     from zoo.inference.evaluation import evaluate
     from zoo.inference.predictor import Predictor
+    from zoo.report.result import Result
     from zoo.settings import config
     from zoo.training import train, train_seeds
 
@@ -19,6 +20,7 @@ __all__ = [
     "DataSpec",
     "Input",
     "Predictor",
+    "Result",
     "UserError",
     "add_path",
     "config",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 _HEAVY = {
     "Predictor": "zoo.inference.predictor",
+    "Result": "zoo.report.result",
     "config": "zoo.settings",
     "evaluate": "zoo.inference.evaluation",
     "train": "zoo.training",

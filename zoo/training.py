@@ -1,6 +1,7 @@
 """One training, from a plain config to a run folder with a release file, its metrics and a report."""
 
 import contextlib
+import datetime
 import json
 import platform
 import re
@@ -58,6 +59,7 @@ from zoo.inference.weights_file import finetune as load_into
 from zoo.inference.weights_file import save_file
 from zoo.models.model import Model
 from zoo.report.page import write_report
+from zoo.report.result import Result
 from zoo.tasks import Task
 
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy", "scikit-learn")
@@ -78,19 +80,22 @@ DEFAULTS: Config = {
 
 
 def train(
-    config: Config, run_dir: str | Path, callbacks: Sequence[Callback] = (), loggers: Sequence[Logger] = ()
-) -> dict[str, Any]:
+    config: Config,
+    run_dir: str | Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    loggers: Sequence[Logger] = (),
+) -> Result:
     """Train a model as `config` says and leave everything in `run_dir`.
 
     Args:
         config: what `zoo.config` gives: plain values with the sections model, data, optim and trainer; and task, seed,
             resume, finetune and distill where they are not the defaults.
-        run_dir: the run folder; made if it is not there.
+        run_dir: the run folder, made if it does not exist; None takes runs/<model>.<data>/<time>.
         callbacks: further Lightning callbacks, beside those every training has.
         loggers: Lightning loggers, beside the run folder's own metrics.csv.
 
     Returns:
-        What `run_dir`/metrics.json holds; empty in processes other than the first.
+        The metrics, the history, the predictor and the path of the run folder.
 
     Raises:
         UserError: for a mistake in the config, before the first epoch.
@@ -98,18 +103,21 @@ def train(
         InterruptedTraining: when a signal asked to stop; `resume="auto"` goes on.
     """
     config = _checked(config, [config.get("seed", 0)])
-    run = Run(Path(run_dir).expanduser())
+    run = _run_folder(config, run_dir)
     with run.claim(config) as checkpoint, _threads_kept():
         if run.metrics.exists():
             rank_zero_print(f"{run.folder} is finished already")
-            return json.loads(run.metrics.read_text()) if is_rank_zero() else {}
+            return Result.of_run(run) if is_rank_zero() else Result(run.folder, {})
         fitted = _fit(run, config, [config["seed"]], checkpoint, callbacks, loggers)
-        return {} if fitted is None else _release(run, fitted, 0)
+        return Result(run.folder, {} if fitted is None else _release(run, fitted, 0))
 
 
 def train_seeds(
-    config: Config, run_dir: str | Path, callbacks: Sequence[Callback] = (), loggers: Sequence[Logger] = ()
-) -> list[dict[str, Any]]:
+    config: Config,
+    run_dir: str | Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    loggers: Sequence[Logger] = (),
+) -> list[Result]:
     """Train a model for each of the config's `seeds`, all at once as one batched model, which takes small models hardly
     longer than one alone.
 
@@ -120,7 +128,7 @@ def train_seeds(
         config, run_dir, callbacks, loggers: as in `train`.
 
     Returns:
-        What each seed's metrics.json holds.
+        What `train` returns, for each seed.
 
     Raises:
         UserError: beside those of `train`, for recurrent networks, Muon, and several processes.
@@ -128,19 +136,27 @@ def train_seeds(
     seeds = config["seeds"]
     if not isinstance(seeds, list | tuple) or len(set(seeds)) < max(len(seeds), 2):
         raise UserError(f"seeds are two numbers at least, all different; got {seeds}")
-    config, whole = _checked(config, seeds), Run(Path(run_dir).expanduser())
+    config, whole = _checked(config, seeds), _run_folder(config, run_dir)
     runs = [Run(whole.folder / f"seed={seed}") for seed in seeds]
     with whole.claim(config) as checkpoint, _threads_kept():
         if all(run.metrics.exists() for run in runs):
             echo(f"{whole.folder} is finished already")
-            return [json.loads(run.metrics.read_text()) for run in runs]
+            return [Result.of_run(run) for run in runs]
         fitted = _fit(whole, config, seeds, checkpoint, callbacks, loggers)
         assert fitted is not None  # there is one process
         for run, seed in zip(runs, seeds, strict=True):
             run.write_config({**config, "seed": seed, "seeds": None})
             write_text(run.history, whole.history.read_text())  # of all models, their mean
             write_hashes(run.samples, fitted.keys)
-        return [_release(run, fitted, index) for index, run in enumerate(runs)]
+        return [Result(run.folder, _release(run, fitted, index)) for index, run in enumerate(runs)]
+
+
+def _run_folder(config: Config, run_dir: str | Path | None) -> Run:
+    """Return the run folder: a new one, named by model, data and time, where none is given."""
+    if run_dir is None:
+        now = datetime.datetime.now()
+        run_dir = Path("runs", f"{config['model']['name']}.{config['data']['name']}", f"{now:%Y-%m-%d_%H-%M-%S_%f}")
+    return Run(Path(run_dir).expanduser())
 
 
 def _checked(config: Config, seeds: Sequence[Any]) -> Config:

@@ -18,7 +18,6 @@ def run(config: dict[str, Any], composed: Any) -> float | None:
     from hydra.utils import instantiate
 
     from zoo.report.sweep import write_summary
-    from zoo.report.text import metrics_table
     from zoo.training import train, train_seeds
 
     callbacks = list(instantiate(composed.callbacks).values())
@@ -29,9 +28,9 @@ def run(config: dict[str, Any], composed: Any) -> float | None:
     if config["seeds"] is not None:
         several = train_seeds(config, config["run_dir"], callbacks, loggers)
         echo(write_summary(config["run_dir"]))
-        return sum(metrics["val"]["loss"] for metrics in several) / len(several)
-    metrics = train(config, config["run_dir"], callbacks, loggers)
-    if not metrics:
+        return sum(result["val"]["loss"] for result in several) / len(several)
+    result = train(config, config["run_dir"], callbacks, loggers)
+    if not result.metrics:
         return None  # a process other than the first
-    echo(metrics_table(metrics, config["run_dir"]))
-    return metrics["val"]["loss"]
+    echo(result)
+    return result["val"]["loss"]

@@ -1,0 +1,81 @@
+"""What `zoo.train` returns: a finished training, for Python and notebooks."""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.core.run_folder import Run
+from zoo.report.text import facts, measured, metrics_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from zoo.inference.predictor import Predictor
+
+
+class Result(Mapping[str, Any]):
+    """A finished training. It is also the mapping that metrics.json holds: `result["test"]["accuracy"]`.
+
+    In the processes of a training other than the first its metrics are empty.
+
+    Attributes:
+        path: the run folder.
+        metrics: what its metrics.json holds: "val" and "test" by metric, the epoch used, seconds, versions.
+    """
+
+    def __init__(self, path: Path, metrics: Mapping[str, Any]):
+        self.path, self.metrics = path, dict(metrics)
+
+    @classmethod
+    def of_run(cls, run: Run) -> "Result":
+        """Return the result that the folder of a finished training holds."""
+        return cls(run.folder, json.loads(run.metrics.read_text()))
+
+    @cached_property
+    def predictor(self) -> "Predictor":
+        """The trained model, loaded from the run folder when it is first asked for."""
+        from zoo.inference.pretrained import load
+
+        return load(self.path)
+
+    @cached_property
+    def history(self) -> "pd.DataFrame":
+        """Losses, metrics and the learning rate of each epoch: a row an epoch, as metrics.csv has them."""
+        import pandas as pd
+
+        return pd.read_csv(Run(self.path).history)
+
+    @property
+    def report(self) -> Path:
+        """The page that shows what was learned, report.html."""
+        return Run(self.path).report
+
+    def __getitem__(self, name: str) -> Any:
+        return self.metrics[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.metrics)
+
+    def __len__(self) -> int:
+        return len(self.metrics)
+
+    def __repr__(self) -> str:
+        if not self.metrics:
+            return f"the result in {self.path} is the first process's"
+        return metrics_table(self.metrics, self.path)
+
+    def _repr_html_(self) -> str:
+        if not self.metrics:
+            return escape(repr(self))
+        (_, *splits), *rows = measured(self.metrics)
+        head = "".join(f"<th>{escape(split)}</th>" for split in ("", *splits))
+        lines = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
+        body = "".join(f"<tr>{line}</tr>" for line in lines)
+        known = "".join(f"<br>{name}: {escape(fact)}" for name, fact in facts(self.metrics).items())
+        return (
+            f"<table><tr>{head}</tr>{body}</table><small>{escape(str(self.path))}{known}<br>"
+            f'<a href="{escape(self.report.as_posix())}">report.html</a></small>'
+        )
