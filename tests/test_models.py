@@ -62,7 +62,7 @@ every_model = pytest.mark.parametrize("name", zoo.list_models())
 
 @every_model
 @pytest.mark.parametrize("n", [1, 5])
-def test_an_output_and_features_for_each_sample(name, n):
+def test_each_sample_gets_an_output_and_features(name, n):
     model, inputs = build(name).eval(), probe_inputs(spec_of(name), n)
     assert model(**inputs).shape == (n, 3)
     assert model.features(**inputs).shape[0] == n
@@ -168,7 +168,7 @@ def test_padding_never_changes_a_pooled_output(name, pooling, bidirectional):
 
 
 @pytest.mark.parametrize("name", RECURRENT)
-def test_the_last_state_of_each_direction_has_read_the_whole_sequence(name):
+def test_the_last_state_of_each_direction_depends_on_the_whole_sequence(name):
     network = build(name, pooling="last", bidirectional=True).eval().network
     sequence, lengths = torch.randn(3, 8, 4), torch.tensor([8, 5, 1])
     features = network.features(sequence=sequence, lengths=lengths)
@@ -213,7 +213,7 @@ def test_resnet_has_the_published_size(depth, parameters):
         ("convnext", {}, 3.4),
     ],
 )
-def test_the_others_have_the_published_size(name, kwargs, millions):
+def test_other_architectures_have_the_published_size(name, kwargs, millions):
     with torch.device("meta"):
         model = zoo.create_model(f"cnn/{name}", SPECS["images"], **kwargs)
     assert sum(p.numel() for p in model.network.parameters()) / 1e6 == pytest.approx(millions, abs=0.06)
@@ -222,14 +222,14 @@ def test_the_others_have_the_published_size(name, kwargs, millions):
 @pytest.mark.parametrize(
     "architecture", ["alexnet", "densenet121", "efficientnet_b0", "mobilenet_v3_small", "squeezenet1_1"]
 )
-def test_networks_of_torchvision_read_small_images(architecture):
+def test_torchvision_networks_read_small_images(architecture):
     model = build("cnn/torchvision", architecture=architecture).eval()
     assert model(**probe_inputs(SPECS["images"], 2)).shape == (2, 3)
 
 
 @pytest.fixture
 def fetched_from(monkeypatch, tmp_path):
-    """Lets torchvision's weights be fetched from another address, into an empty cache."""
+    """Choose another address for torchvision's weights, with an empty cache."""
     from types import SimpleNamespace
 
     import torchvision
@@ -242,7 +242,7 @@ def fetched_from(monkeypatch, tmp_path):
     return choose
 
 
-def test_a_network_of_torchvision_takes_its_weights_once(fetched_from, tmp_path):
+def test_torchvision_weights_are_loaded_once_and_their_hash_checked(fetched_from, tmp_path):
     from torchvision.models import resnet18
 
     theirs, saved = resnet18().state_dict(), tmp_path / "weights"
@@ -263,7 +263,7 @@ def test_a_network_of_torchvision_takes_its_weights_once(fetched_from, tmp_path)
         model.network.fit([])
 
 
-def test_densenets_weights_are_found_under_their_old_names(fetched_from, tmp_path):
+def test_densenet_weights_are_found_under_their_old_names(fetched_from, tmp_path):
     from torchvision.models import densenet121
 
     theirs, saved = densenet121().state_dict(), tmp_path / "weights"
@@ -278,7 +278,7 @@ def test_densenets_weights_are_found_under_their_old_names(fetched_from, tmp_pat
     assert all(torch.equal(value, theirs[name]) for name, value in others)
 
 
-def test_weights_of_torchvision_are_all_of_the_network(fetched_from, tmp_path):
+def test_torchvision_weights_that_lack_a_tensor_are_refused(fetched_from, tmp_path):
     torch.save({}, tmp_path / "weights")
     file = tmp_path / f"resnet18-{sha256_of(tmp_path / 'weights')[:8]}.pth"
     (tmp_path / "weights").rename(file)
@@ -287,7 +287,7 @@ def test_weights_of_torchvision_are_all_of_the_network(fetched_from, tmp_path):
         build("cnn/torchvision", pretrained=True).network.fit([])
 
 
-def test_weights_of_torchvision_that_cannot_be_had_have_a_place(fetched_from, tmp_path):
+def test_unreachable_torchvision_weights_are_refused_with_a_path(fetched_from, tmp_path):
     fetched_from("http://127.0.0.1:9/resnet18-12345678.pth")
     with pytest.raises(UserError, match=r"put the file http://127.0.0.1:9/resnet18-12345678.pth at .*checkpoints"):
         build("cnn/torchvision", pretrained=True).network.fit([])
@@ -318,7 +318,7 @@ def test_lenet5_has_the_published_layers():
 @pytest.mark.parametrize(
     ("norm", "kind"), [("none", torch.nn.ReLU), ("batch", torch.nn.BatchNorm1d), ("layer", torch.nn.LayerNorm)]
 )
-def test_mlp_residual_and_norms(norm, kind):
+def test_mlp_blocks_are_residual_with_the_chosen_norm(norm, kind):
     network, x = build("fnn/mlp", depth=3, norm=norm, residual=True).network.eval(), torch.randn(4, 6)
     assert [type(layer[1]) for layer in network.layers] == [kind] * 3
     first = network.layers[0](x)
@@ -352,7 +352,7 @@ def test_mistakes_name_the_fix(name, data, kwargs, message):
         zoo.create_model(name, SPECS[data], **kwargs)
 
 
-def test_stochastic_depth_leaves_a_block_out_in_training_alone():
+def test_stochastic_depth_skips_blocks_in_training_only():
     torch.manual_seed(0)
     block, x = Block(8, drop_path=0.25), torch.randn(400, 8, 4, 4)
     torch.nn.init.ones_(block.scale)
@@ -363,7 +363,7 @@ def test_stochastic_depth_leaves_a_block_out_in_training_alone():
     torch.testing.assert_close(trained[~left_out] - x[~left_out], (whole - x)[~left_out] / 0.75, atol=1e-5, rtol=1e-4)
 
 
-def test_multiply_adds_are_those_of_the_papers():
+def test_multiply_adds_equal_those_of_the_papers():
     """ResNet-20 on CIFAR-10 has 40.5 million (arXiv 1512.03385); the others are counted by hand."""
     mlp = zoo.create_model("fnn/mlp", zoo.load_data("breast_cancer").spec)
     assert multiply_adds(mlp, numeric=torch.zeros(5, 30)) == 5 * (30 * 128 + 128 * 128 + 128 * 2)
@@ -389,7 +389,7 @@ def test_fast_whitens_the_patches_of_training_images():
 
 
 @pytest.mark.parametrize(("depth", "n_shortcuts"), [(1, 0), (2, 0), (3, 3)])
-def test_a_deep_fast_has_shortcuts(depth, n_shortcuts):
+def test_fast_has_shortcuts_if_deep(depth, n_shortcuts):
     network = FastCNN(in_channels=3, image_height=32, image_width=32, n_outputs=10, width=8, depth=depth)
     assert sum(isinstance(layer, Residual) for layer in network.modules()) == n_shortcuts
     assert sum(isinstance(layer, torch.nn.Conv2d) for layer in network.modules()) == 3 * depth
@@ -398,7 +398,7 @@ def test_a_deep_fast_has_shortcuts(depth, n_shortcuts):
 
 @pytest.mark.parametrize("n", [1, 7, 20])
 @pytest.mark.parametrize(("h", "w", "kernel"), [(7, 7, 3), (3, 3, 3), (5, 8, 5), (4, 2, 3)])
-def test_the_gradient_of_narrow_maps_is_that_of_pytorch(n, h, w, kernel):
+def test_the_gradient_of_narrow_maps_equals_pytorchs(n, h, w, kernel):
     torch.manual_seed(0)
     convolution = Convolution(64, 16, kernel)
     x = torch.randn(n, 64, h, w, requires_grad=True)

@@ -16,7 +16,7 @@ from zoo.data.readers import read_raw
 
 
 def curves(n=40, seed=0):
-    """Noisy rising and falling lines of 5 to 9 steps in two channels, and which they are."""
+    """Noisy rising and falling lines of 5 to 9 steps in two channels, and their labels."""
     random = np.random.default_rng(seed)
     labels = np.arange(n) % 2
     lengths = random.integers(5, 10, n)
@@ -82,7 +82,7 @@ FORMATS = {
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_own_files_of_every_format_hold_the_same(tmp_path, name):
+def test_every_file_format_gives_the_same_samples(tmp_path, name):
     values, labels = curves()
     FORMATS[name](tmp_path / name, values, labels)
     splits = zoo.load_data("sequences", path=str(tmp_path / name))
@@ -103,7 +103,7 @@ def test_own_files_of_every_format_hold_the_same(tmp_path, name):
         assert torch.equal(batch["sequence"][3, :5], torch.tensor(values[3][:5]))
 
 
-def test_numbers_to_predict_and_a_test_file(tmp_path, capsys):
+def test_numeric_labels_are_regressed_and_a_test_file_is_used(tmp_path, capsys):
     values, _ = curves()
     for part in ("TRAIN", "TEST"):
         as_ts(tmp_path / f"own_{part}.ts", values, [f"{one.mean():.4f}" for one in values])
@@ -128,7 +128,7 @@ def recordings(tmp_path):
     return tmp_path / "tones"
 
 
-def test_folders_of_recordings(recordings):
+def test_class_folders_of_recordings_are_read(recordings):
     splits = zoo.load_data("sequences", path=str(recordings), n_mels=20)
     assert sizes(splits) == (16, 4, 4)
     assert splits.spec.reading == {**SOUND, "rate": 8000}
@@ -142,7 +142,7 @@ def test_folders_of_recordings(recordings):
     assert len(read_raw(splits.spec, recordings / "test")[0]["sequence"]) == 4
 
 
-def test_other_splits_of_recordings_are_not_taken_for_classes(recordings):
+def test_split_folders_of_recordings_are_not_classes(recordings):
     (recordings / "test").rename(recordings / "val")
     with pytest.raises(UserError, match=r"tones has train, val; splits are train/ and test/"):
         zoo.load_data("sequences", path=str(recordings))
@@ -154,7 +154,7 @@ def test_recordings_outside_class_folders_are_named(recordings):
         zoo.load_data("sequences", path=str(recordings))
 
 
-def test_a_trained_model_takes_arrays_whatever_their_labels_are_called(tmp_path):
+def test_a_trained_model_reads_arrays_whatever_their_labels_are_called(tmp_path):
     as_npz(tmp_path / "own.npz", *curves())
     splits = zoo.load_data("sequences", path=str(tmp_path / "own.npz"))
     spec = replace(splits.spec, reading={"target": "mood"})
@@ -163,7 +163,7 @@ def test_a_trained_model_takes_arrays_whatever_their_labels_are_called(tmp_path)
         read_raw(spec, np.zeros(7))
 
 
-def test_dates_of_steps_may_have_any_usual_form(tmp_path):
+def test_steps_are_ordered_by_dates_of_any_common_form(tmp_path):
     values, labels = curves()
     frame = frame_of(values, labels)
     times = pd.Timestamp("2024-01-28") + pd.to_timedelta(frame["time"], unit="D")  # over the end of a month
@@ -174,7 +174,7 @@ def test_dates_of_steps_may_have_any_usual_form(tmp_path):
 
 
 def edited(edit):
-    """A file of steps that `edit` has changed."""
+    """Write a table of steps after `edit` changed it."""
 
     def make(path):
         frame = frame_of(*curves())
@@ -259,14 +259,14 @@ def test_bad_files_end_in_one_message(tmp_path, case):
         ({"time": "b"}, "id s0|one label|time"),
     ],
 )
-def test_bad_options_are_named(tmp_path, options, message):
+def test_bad_options_are_refused_by_name(tmp_path, options, message):
     frame = frame_of(*curves()).assign(b=0)
     frame.to_csv(tmp_path / "own.csv", index=False)
     with pytest.raises(UserError, match=message):
         zoo.load_data("sequences", **{"path": str(tmp_path / "own.csv"), **options})
 
 
-def test_test_files_must_fit(tmp_path):
+def test_a_test_file_that_does_not_fit_is_refused(tmp_path):
     values, labels = curves()
     as_csv(tmp_path / "own.csv", values, labels)
     other = tmp_path / "other.csv"
@@ -297,7 +297,7 @@ def test_new_tables_need_no_labels(tmp_path):
         read_raw(splits.spec, tmp_path / "new.csv")
 
 
-def test_sequences_without_a_label_are_left_out_and_long_ones_cut(tmp_path, capsys):
+def test_unlabelled_sequences_are_left_out_and_long_ones_cut(tmp_path, capsys):
     values, labels = curves()
     frame = frame_of(values, labels)
     frame.loc[frame.id == "s4", "label"] = None

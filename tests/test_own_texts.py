@@ -1,4 +1,4 @@
-"""Texts of the user's own with a label each, from tables and folders, good and bad."""
+"""Labelled texts of the user's own, from tables and folders, good and bad."""
 
 import unicodedata
 
@@ -19,7 +19,7 @@ WORDS = ("cold", "fog", "rain", "wind", "warm")
 
 
 def reviews(n=40, seed=0):
-    """Texts of three words, half of them with the sun in it, and whether they are."""
+    """Texts of three words, half of which mention the sun, and their labels."""
     random = np.random.default_rng(seed)
     rows = [(" ".join([*random.choice(WORDS, 3), "sun"][k % 2 :]), ("neg", "pos")[k % 2]) for k in range(n)]
     rows = [(text if label == "pos" else text.replace(" sun", ""), label) for text, label in rows]
@@ -45,7 +45,7 @@ def load(path, **options):
 
 
 def held(splits):
-    """The texts of all splits with their classes."""
+    """Decode the texts of all splits, with their classes."""
     letters = np.array(["?", *splits.spec.reading["alphabet"]])
     return {
         ("".join(letters[row["tokens"][: row["lengths"]]]), splits.spec.class_names[row["target"]])
@@ -55,7 +55,7 @@ def held(splits):
 
 
 @pytest.mark.parametrize("name", ["own.csv", "own.tsv", "own.parquet", "OWN.CSV", "folder"])
-def test_texts_of_every_form_hold_the_same(tmp_path, name):
+def test_every_form_of_texts_gives_the_same_samples(tmp_path, name):
     frame = reviews()
     path = (as_table if "." in name else as_folder)(tmp_path / name, frame)
     splits = load(path)
@@ -67,7 +67,7 @@ def test_texts_of_every_form_hold_the_same(tmp_path, name):
     assert sorted(split.columns["target"].tolist()) == [0] * 20 + [1] * 20
 
 
-def test_what_was_read_is_said(tmp_path, capsys):
+def test_the_columns_read_are_reported(tmp_path, capsys):
     frame = reviews().assign(note="x")
     frame.loc[3, "review"], frame.loc[5, "label"] = None, None
     splits = load(as_table(tmp_path / "own.csv", frame), max_chars=12)
@@ -82,7 +82,7 @@ def test_what_was_read_is_said(tmp_path, capsys):
     assert read_raw(splits.spec, "fog " * 99)[0]["tokens"].shape == (1, 12)
 
 
-def test_columns_are_found_or_named(tmp_path):
+def test_text_and_label_columns_are_found_or_named(tmp_path):
     frame = reviews()
     by_place = frame[["review", "label"]].set_axis(["text", "mood"], axis=1)
     assert load(as_table(tmp_path / "two.csv", by_place)).spec.target_name == "mood"
@@ -93,7 +93,7 @@ def test_columns_are_found_or_named(tmp_path):
     assert splits.spec.target.shape == (1,) and splits.spec.target_name == "stars"
 
 
-def test_class_folders_may_be_links_and_hold_other_files(tmp_path, capsys):
+def test_class_folders_can_be_links_and_hold_other_files(tmp_path, capsys):
     as_folder(tmp_path / "own" / "train", reviews())
     as_folder(tmp_path / "own" / "test", reviews(10, seed=1))
     (tmp_path / "own" / "train" / "pos").rename(tmp_path / "pos")
@@ -113,7 +113,7 @@ def test_class_folders_may_be_links_and_hold_other_files(tmp_path, capsys):
         read_labelled(splits.spec, {"name": "texts", "path": str(tmp_path / "own")})
 
 
-def test_the_alphabet_is_the_training_splits(tmp_path, capsys):
+def test_the_alphabet_comes_from_the_training_split(tmp_path, capsys):
     frame = reviews()
     as_table(tmp_path / "own.csv", frame)
     as_table(tmp_path / "new.csv", frame.assign(review=frame.review + " ~"))
@@ -131,7 +131,7 @@ def test_the_alphabet_is_the_training_splits(tmp_path, capsys):
     assert "all but the 5 most frequent count as one unknown (data.max_alphabet)" in capsys.readouterr().out
 
 
-def test_accents_are_read_alike_however_they_are_written(tmp_path):
+def test_composed_and_decomposed_accents_are_equal(tmp_path):
     frame = reviews().replace("fog", "brouillard épais", regex=True)
     apart = frame.assign(review=[unicodedata.normalize("NFD", text) for text in frame.review])
     one, other = (load(as_table(tmp_path / f"{k}.csv", some)) for k, some in enumerate((frame, apart)))
@@ -169,7 +169,7 @@ def test_a_folder_without_texts_is_named(tmp_path):
 
 @pytest.fixture(scope="module")
 def trained(config, tmp_path_factory):
-    """Two run folders of short trainings: on a table, and on a folder."""
+    """Run folders of two short trainings: on a table, and on a folder."""
     root = tmp_path_factory.mktemp("texts")
     as_table(root / "own.csv", reviews())
     as_folder(root / "own", reviews())
@@ -200,7 +200,7 @@ def test_new_texts_are_answered_from_any_file(trained, tmp_path):
     assert len(by_folder.predict([folder.read_text() for folder in folder.rglob("*.txt")])) == 6
 
 
-def test_texts_that_are_empty_or_unlike_training_are_said_and_the_others_answered(tmp_path, capsys):
+def test_empty_and_unknown_texts_are_reported_and_the_others_answered(tmp_path, capsys):
     spec = load(as_table(tmp_path / "own.csv", reviews())).spec
     write(tmp_path / "new.txt", "cold fog\n\n日日日日日日\nsun")
     capsys.readouterr()
@@ -215,7 +215,7 @@ def test_texts_that_are_empty_or_unlike_training_are_said_and_the_others_answere
 
 @pytest.mark.parametrize("columns", [["label", "review"], ["review", "label"]])
 @pytest.mark.parametrize("labels", [("neg", "pos"), (0, 1)])
-def test_a_table_without_headings_is_told_and_keeps_its_first_row(tmp_path, capsys, columns, labels):
+def test_a_table_without_a_header_is_detected_and_keeps_its_first_row(tmp_path, capsys, columns, labels):
     frame = reviews().replace({"label": dict(zip(("neg", "pos"), labels, strict=True))})[columns]
     frame.to_csv(tmp_path / "own.tsv", sep="\t", header=False, index=False)
     splits = load(tmp_path / "own.tsv")
@@ -229,7 +229,7 @@ def test_a_table_without_headings_is_told_and_keeps_its_first_row(tmp_path, caps
 
 
 @pytest.mark.parametrize("name", ["own.csv", "own.tsv"])
-def test_encodings_and_marks_of_missing_values_may_be_said(tmp_path, capsys, name):
+def test_encodings_and_marks_of_missing_values_are_options(tmp_path, capsys, name):
     frame = reviews().replace({"label": {"neg": "NA", "pos": "да"}}).replace("fog", "туман", regex=True)
     frame.loc[0, "review"] = "nil"
     path = tmp_path / name
@@ -247,7 +247,7 @@ def test_encodings_and_marks_of_missing_values_may_be_said(tmp_path, capsys, nam
 
 
 @pytest.mark.parametrize("value", [0, True])
-def test_headings_may_look_like_numbers_and_truth_values(tmp_path, value):
+def test_headings_can_look_like_numbers_or_booleans(tmp_path, value):
     frame = reviews().rename(columns={"label": {0: "0", True: "yes"}[value], "review": "2024"}).assign(more="x y z")
     splits = load(as_table(tmp_path / "own.csv", frame), target=value, text=2024)
     assert splits.spec.target_name == {0: "0", True: "yes"}[value] and len(held(splits)) == 40
@@ -262,7 +262,7 @@ ENCODED = {
 
 
 @pytest.mark.parametrize("name", ENCODED)
-def test_files_of_texts_may_have_any_encoding(tmp_path, name):
+def test_text_files_can_have_any_encoding(tmp_path, name):
     for n, text, label in reviews().itertuples(index=False):
         write(tmp_path / "own" / label / f"{n}.txt", f"霧 {text}".encode(name))
     splits = load(tmp_path / "own", **ENCODED[name])
@@ -273,27 +273,27 @@ def test_files_of_texts_may_have_any_encoding(tmp_path, name):
     assert "霧" in written and "\x1b" not in written
 
 
-def test_a_line_of_texts_ends_where_the_file_says(tmp_path):
+def test_only_a_newline_ends_a_text_in_a_file_of_lines(tmp_path):
     spec = load(as_table(tmp_path / "own.csv", reviews())).spec
     for end in ("\n", "\r\n", "\r"):
         write(tmp_path / "new.txt", f"cold\x0cfog{end}sun\u2028rain{end}".encode())
         assert read_raw(spec, tmp_path / "new.txt")[0]["lengths"].tolist() == [8, 8]
 
 
-def test_new_texts_that_are_cut_are_said(tmp_path, capsys):
+def test_cut_new_texts_are_reported(tmp_path, capsys):
     spec = load(as_table(tmp_path / "own.csv", reviews()), max_chars=10).spec
     assert "texts are cut after 10 characters (data.max_chars)" in capsys.readouterr().out
     assert read_raw(spec, ["cold", "cold fog " * 9])[0]["lengths"].tolist() == [4, 10]
     assert "1 of 2 texts are cut after 10 characters (data.max_chars); the longest has 81" in capsys.readouterr().out
 
 
-def test_a_tab_parts_columns_though_each_text_has_a_comma(tmp_path):
+def test_a_tab_is_the_delimiter_though_each_text_has_a_comma(tmp_path):
     frame = reviews().assign(review=lambda frame: frame.review + ", yes")
     frame[["label", "review"]].to_csv(tmp_path / "own.tsv", sep="\t", header=False, index=False)
     assert held(load(tmp_path / "own.tsv")) == set(zip(frame.review, frame.label, strict=True))
 
 
-def test_labels_that_differ_little_are_said(tmp_path, capsys):
+def test_nearly_equal_labels_are_reported(tmp_path, capsys):
     frame = reviews()
     frame.loc[1, "label"], frame.loc[[3, 5, 7], "label"] = " pos ", "Pos"
     splits = load(as_table(tmp_path / "own.csv", frame))
@@ -303,13 +303,13 @@ def test_labels_that_differ_little_are_said(tmp_path, capsys):
     assert "differ only in spaces around them" in out and "'label' (1 values, such as ' pos ')" in out
 
 
-def test_a_text_to_go_on_with_may_have_another_encoding(tmp_path):
+def test_a_prompt_file_can_have_another_encoding(tmp_path):
     write(tmp_path / "own.txt", ("туман и дождь " * 40).encode("cp1251"))
     splits = zoo.load_data("text", path=str(tmp_path / "own.txt"), encoding="cp1251", n_steps=8)
     assert splits.spec.reading["alphabet"] == "".join(sorted(set("туман и дождь")))
 
 
-def test_all_of_another_text_is_measured(tmp_path, capsys):
+def test_another_text_is_measured_whole(tmp_path, capsys):
     write(tmp_path / "own.txt", "one two three " * 40)
     write(tmp_path / "other.txt", "one four " * 3)
     spec = zoo.load_data("text", path=str(tmp_path / "own.txt"), n_steps=8).spec

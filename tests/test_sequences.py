@@ -1,4 +1,4 @@
-"""The standard sets of whole sequences and texts, sound, and the readers of raw ones."""
+"""Standard sets of whole sequences and texts, sound features, and readers of raw input."""
 
 import hashlib
 import http.server
@@ -38,7 +38,7 @@ def load(name, /, **options):
 # The standard sets
 
 
-def test_tokens_count_from_one_and_know_no_other_characters():
+def test_tokens_count_from_one_and_other_characters_are_zero():
     assert encode_text("ab\U0001f600é", "béxa\U0001f600").tolist() == [2, 4, 0, 1, 3]
     assert encode_text("ab", "").shape == (0,)
 
@@ -56,7 +56,7 @@ def test_mnist1d_is_the_published_set():
     assert len(rows) == 5000
 
 
-def test_mnist1d_is_what_the_authors_package_makes():
+def test_mnist1d_equals_the_output_of_the_authors_package():
     package = pytest.importorskip("mnist1d.data")
     from zoo.data.sequences.mnist1d import generate
 
@@ -75,7 +75,7 @@ def test_mnist1d_is_what_the_authors_package_makes():
         ("CardanoSentiment", (59, 15, 33), 24, 2, "regression", 1),
     ],
 )
-def test_sets_of_the_archives_inside_aeon(name, n, longest, n_channels, task, n_outputs):
+def test_archive_sets_inside_aeon_load_without_network(name, n, longest, n_channels, task, n_outputs):
     splits = load("ucr", name=name)
     assert sizes(splits) == n
     assert (splits.spec.name, splits.spec.task, splits.spec.n_outputs) == (name, task, n_outputs)
@@ -89,7 +89,7 @@ def test_sets_of_the_archives_inside_aeon(name, n, longest, n_channels, task, n_
     assert DataSpec.from_json(splits.spec.to_json()) == splits.spec
 
 
-def test_the_archives_are_read_as_aeon_reads_them(tmp_path):
+def test_archive_files_are_read_as_by_aeon(tmp_path):
     from aeon.datasets import load_from_ts_file
 
     path = tmp_path / "JapaneseVowels_TEST.ts"
@@ -135,7 +135,7 @@ def folders(tmp_path, monkeypatch):
     return tmp_path / "ZOO_DATA", tmp_path / "ZOO_CACHE"
 
 
-def test_gaps_and_unequal_lengths_of_an_archive(folders, capsys):
+def test_archive_sets_may_have_gaps_and_unequal_lengths(folders, capsys):
     for part in ("TRAIN", "TEST"):
         write(folders[0] / "Made" / f"Made_{part}.ts", TS)
     splits = load("ucr", name="Made")
@@ -148,7 +148,7 @@ def test_gaps_and_unequal_lengths_of_an_archive(folders, capsys):
     assert "2 missing values have no value to fill them from, and are read as the training split's mean" in said
 
 
-def test_gaps_are_filled_from_both_sides_and_at_the_ends():
+def test_gaps_are_interpolated_and_the_ends_take_the_nearest_value():
     values = np.array([[np.nan, 1], [2, np.nan], [np.nan, 3], [6, np.nan]], dtype=np.float32)
     assert interpolate_gaps(values).tolist() == [[2, 1], [2, 2], [4, 3], [6, 3]]
     assert np.isnan(values).sum() == 4
@@ -166,14 +166,14 @@ def test_gaps_are_filled_from_both_sides_and_at_the_ends():
         ("1,inf:1,1:up", "line 6 has infinity"),
     ],
 )
-def test_bad_lines_of_an_archive_are_named(folders, line, message):
+def test_a_bad_line_of_an_archive_file_is_named(folders, line, message):
     for part in ("TRAIN", "TEST"):
         write(folders[0] / "Made" / f"Made_{part}.ts", TS.replace("4,3,2:2,2,2:Down", line))
     with pytest.raises(UserError, match=message):
         load("ucr", name="Made")
 
 
-def test_unknown_sets_and_sets_out_of_reach(folders, monkeypatch):
+def test_unknown_and_unreachable_sets_are_refused_with_a_fix(folders, monkeypatch):
     with pytest.raises(UserError, match="nearest: GunPoint,"):
         load("ucr", name="GunPont")
     monkeypatch.setattr(archive, "HOST", "http://127.0.0.1:9")
@@ -205,20 +205,20 @@ def record(monkeypatch):
         running.shutdown()
 
 
-def test_a_set_is_fetched_once_and_checked(folders, record, monkeypatch):
+def test_an_archive_set_is_downloaded_once_and_its_hash_checked(folders, record, monkeypatch):
     assert len(load("ucr", name="Beef").test) == 4
     monkeypatch.setattr(archive, "HOST", "http://127.0.0.1:9")
     assert len(load("ucr", name="Beef").test) == 4
 
 
-def test_a_set_with_another_hash_is_refused(folders, record):
+def test_an_archive_set_with_a_wrong_hash_is_refused(folders, record):
     record["is"] = "md5:0"
     with pytest.raises(UserError, match="Beef is not at hand"):
         load("ucr", name="Beef")
     assert not list(folders[1].rglob("*.ts"))
 
 
-def test_surnames_are_unique_and_equal_ones_stay_together():
+def test_surnames_are_unique_and_equal_ones_are_in_one_split():
     DATA.get("surnames")
     from zoo.data.sequences.surnames import unique_names
 
@@ -229,7 +229,7 @@ def test_surnames_are_unique_and_equal_ones_stay_together():
 
 
 @NEED_FILES
-def test_surnames_as_published():
+def test_surnames_has_the_published_rows():
     splits = zoo.load_data("surnames")
     assert sizes(splits) == (12967, 1431, 3594)  # 17,992 in all
     letters = np.array(["?", *splits.spec.reading["alphabet"]])
@@ -246,7 +246,7 @@ def test_surnames_as_published():
 
 
 @NEED_FILES
-def test_digits_pixel_by_pixel():
+def test_pixel_sequences_hold_the_pixels_of_mnist():
     mnist, rows, mixed = (zoo.load_data(name) for name in ("mnist", "smnist", "psmnist"))
     pixels = rows.test.columns["sequence"]
     assert pixels.shape == (10000, 784, 1) and pixels.dtype == torch.uint8
@@ -267,21 +267,21 @@ def tar_of(waves):
     return file.getvalue()
 
 
-def test_fsdd_is_read_from_any_tar_of_its_files_and_from_no_other(tmp_path):
+def test_fsdd_is_read_from_any_tar_of_its_files_only(tmp_path):
     DATA.get("fsdd")
     from zoo.data.sequences import fsdd
 
     archive = tar_of({"repo/recordings/1_theo_10.wav": b"b", "repo/recordings/0_theo_2.wav": b"a", "repo/x.py": b"c"})
     assert fsdd.waves_of(archive) == {"0_theo_2.wav": b"a", "1_theo_10.wav": b"b"}
     with pytest.raises(UserError, match="not the published recordings"):
-        fsdd._published(write(tmp_path / "a.tar.gz", archive))
+        fsdd._read_published(write(tmp_path / "a.tar.gz", archive))
     with pytest.raises(UserError, match="damaged"):
-        fsdd._published(write(tmp_path / "a.tar.gz", archive[: len(archive) // 2]))
+        fsdd._read_published(write(tmp_path / "a.tar.gz", archive[: len(archive) // 2]))
 
 
 @pytest.mark.long
 @NEED_FILES
-def test_fsdd_as_published():
+def test_fsdd_has_the_published_splits():
     splits = zoo.load_data("fsdd")
     assert sizes(splits) == (2400, 300, 300)
     assert (splits.test.columns["target"].bincount() == 30).all()
@@ -306,7 +306,7 @@ def test_a_tone_is_loudest_in_its_band():
     assert (mel_filters(8000, 512, 20).sum(0)[9:230] > 0).all()
 
 
-def test_features_follow_their_definition():
+def test_mel_features_follow_their_definition():
     wave, window = tone(700, 0.1), np.hanning(201)[:-1]
     frame = np.fft.rfft(np.pad(wave[400 - 100 : 400 + 100] * window, (156, 156))[:512], 512)
     power = mel_filters(8000, 512, 20).double().numpy() @ np.abs(frame) ** 2
@@ -348,26 +348,26 @@ def test_raw_arrays_are_padded_and_their_gaps_filled():
         ("words", "arrays of numbers"),
     ],
 )
-def test_bad_raw_arrays(raw, message):
+def test_bad_raw_arrays_are_refused(raw, message):
     with pytest.raises(UserError, match=message):
         read_raw(SEQUENCE, raw)
 
 
-def test_raw_sequences_of_a_fixed_length():
+def test_raw_sequences_of_another_length_are_refused_where_it_is_fixed():
     spec = spec_of({"sequence": Input((3, 2), axes=("time", "n_channels"))})
     assert read_raw(spec, np.ones((3, 2)))[1]
     with pytest.raises(UserError, match="has 3 steps; sequence 0 has 4"):
         read_raw(spec, np.ones((4, 2)))
 
 
-def test_raw_files_that_do_not_fit(tmp_path):
+def test_raw_files_without_the_channels_are_refused(tmp_path):
     with pytest.raises(UserError, match="not learnt from recordings"):
         read_raw(SEQUENCE, write(tmp_path / "a.wav", b"RIFF"))
     with pytest.raises(UserError, match=r"nearest: a\.wav"):
         read_raw(SEQUENCE, tmp_path / "b.wav")
 
 
-def test_raw_texts(tmp_path):
+def test_raw_texts_are_encoded_and_empty_ones_refused(tmp_path):
     tokens = Input((None,), "int64", ("time",), cardinalities=(4,))
     spec = spec_of({"tokens": tokens, "lengths": Input(dtype="int64")}, reading={"alphabet": "abc"})
     batch, single = read_raw(spec, write(tmp_path / "a.txt", "ab\ncxc\n"))

@@ -78,7 +78,7 @@ def test_times_in_any_form_order_the_rows_and_are_no_channel(tmp_path, capsys, f
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_columns_of_times_may_be_named(tmp_path, form):
+def test_time_columns_can_be_named(tmp_path, form):
     names = list(FORMS[form].columns[:-1])
     names = names[1:] if form.startswith("year,") else names
     splits = load(tmp_path, FORMS[form][["power", *names]], time=names)
@@ -100,12 +100,12 @@ def test_columns_of_times_may_be_named(tmp_path, form):
         (pd.DataFrame({"meter": 1_500_000_000 + 3 * np.arange(N)}), ["meter"]),
     ],
 )
-def test_only_times_are_taken_for_times(tmp_path, frame, channels):
+def test_numbers_that_are_not_times_stay_channels(tmp_path, frame, channels):
     assert load(tmp_path, frame).spec.column_names == channels
 
 
 @pytest.mark.parametrize("step", [0.1, 0.02, 1 / 3])
-def test_steps_that_are_fractions_are_put_in_where_they_are_missing(tmp_path, capsys, step):
+def test_missing_fractional_steps_are_filled_in(tmp_path, capsys, step):
     frame = table(t=(np.arange(N) * step).round(9)).drop([50, 51, 60])
     splits = load(tmp_path, frame)
     assert f"steps are of {step:g}; 3 are missing in 2 gaps" in capsys.readouterr().out
@@ -113,12 +113,12 @@ def test_steps_that_are_fractions_are_put_in_where_they_are_missing(tmp_path, ca
     np.testing.assert_array_equal(splits.train.series[:, 0], expected)
 
 
-def test_a_column_that_is_asked_for_is_a_channel(tmp_path):
+def test_a_requested_column_is_a_channel(tmp_path):
     assert load(tmp_path, FORMS["seconds since 1970"], columns=["stamp", "power"]).spec.column_names[0] == "stamp"
 
 
 @pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y"])
-def test_day_and_month_are_told_apart_by_rows_that_lie_close_together(tmp_path, capsys, form):
+def test_ambiguous_dates_take_the_form_whose_rows_are_closest(tmp_path, capsys, form):
     hours = pd.date_range("2024-02-01", periods=N, freq="h")
     splits = load(tmp_path, table(Date=hours.strftime(form), Time=hours.strftime("%H:%M")))
     assert splits.spec.reading["date_form"] == form
@@ -132,7 +132,7 @@ def predictor(splits):
     return Predictor(model, splits.spec, {})
 
 
-def test_a_later_file_is_read_as_the_training_file_was(tmp_path):
+def test_a_later_file_is_read_like_the_training_file(tmp_path):
     long = pd.date_range("2024-02-01", periods=500, freq="h")  # until the 21st: read as day, month, year
     frame = pd.DataFrame({"Date": long.strftime("%d/%m/%Y"), "Time": long.strftime("%H:%M"), "power": np.arange(500.0)})
     model = predictor(load(tmp_path, frame))
@@ -148,7 +148,7 @@ def panel(ids="AB", **options):
     return pd.concat(parts, ignore_index=True)
 
 
-def test_several_series_in_one_table_are_told_with_the_way_out(tmp_path):
+def test_several_series_in_a_table_are_refused_with_the_options(tmp_path):
     with pytest.raises(UserError, match="holds 2 series by 'unique_id'") as told:
         load(tmp_path, panel())
     assert "data.series_id=unique_id" in str(told.value)
@@ -165,12 +165,12 @@ def test_several_series_in_one_table_are_told_with_the_way_out(tmp_path):
         (panel("ABCD").assign(unique_id=["x"] * 2 * N + ["z"] * 2 * N, kind=(["a"] * N + ["b"] * N) * 2), "kind"),
     ],
 )
-def test_ids_are_found_whatever_they_are(tmp_path, frame, option):
+def test_id_columns_of_any_kind_are_found(tmp_path, frame, option):
     with pytest.raises(UserError, match=rf"data\.series_id=.*{option}"):
         load(tmp_path, frame)
 
 
-def test_a_count_of_the_parts_of_a_day_may_be_a_clock(tmp_path, capsys):
+def test_numbered_parts_of_a_day_can_be_a_clock(tmp_path, capsys):
     halves = pd.date_range("2024-02-01", periods=4 * N, freq="30min")
     half = halves.hour * 2 + halves.minute // 30 + 1
     frame = pd.DataFrame({"day": halves.strftime("%Y-%m-%d"), "settlement": half, "power": np.tile(VALUES, 4)})
@@ -182,7 +182,7 @@ def test_a_count_of_the_parts_of_a_day_may_be_a_clock(tmp_path, capsys):
     assert "steps" not in capsys.readouterr().out  # which are regular
 
 
-def test_windows_of_several_series_lie_within_one_and_share_its_splits(tmp_path):
+def test_a_window_lies_within_one_series_and_split(tmp_path):
     splits = load(tmp_path, panel().sample(frac=1, random_state=0), series_id="unique_id")
     alone = load(tmp_path, panel("A"), series_id="unique_id")
     assert splits.spec.column_names == ["y"]
@@ -196,7 +196,7 @@ def test_windows_of_several_series_lie_within_one_and_share_its_splits(tmp_path)
     assert float(statistics.mean) == pytest.approx(trained.mean(), abs=1e-5)
 
 
-def test_some_series_of_a_table(tmp_path, capsys):
+def test_series_can_be_selected_by_id(tmp_path, capsys):
     splits = load(tmp_path, panel(), series_id="unique_id", only=["B"])
     assert splits.train.series.min() > 5
     short = pd.concat([panel(), panel("C")[:8]])
@@ -230,7 +230,7 @@ def test_each_series_of_a_table_is_answered_by_its_ids(tmp_path, capsys):
     assert [row[4] for row in rows[:3]] == pytest.approx([step[0] for step in alone])
 
 
-def test_a_time_that_is_there_twice_is_told_by_its_row(tmp_path):
+def test_a_repeated_time_is_named_with_its_row(tmp_path):
     frame = table(date=HOURS)
     with pytest.raises(UserError, match=r"2024-02-01 04:00:00' in row 7.*\nleave the second one out; or name"):
         load(tmp_path, pd.concat([frame[:5], frame[4:]]))
@@ -240,7 +240,7 @@ def test_a_time_that_is_there_twice_is_told_by_its_row(tmp_path):
         load(tmp_path, autumn)
 
 
-def test_cells_are_told_by_their_row_in_any_encoding(tmp_path):
+def test_bad_cells_are_named_with_their_row_in_any_encoding(tmp_path):
     frame = table(date=HOURS).astype({"power": object})
     frame.loc[5, "power"] = "much"
     frame.to_csv(tmp_path / "own.csv", index=False, encoding="utf-16-le")
@@ -248,7 +248,7 @@ def test_cells_are_told_by_their_row_in_any_encoding(tmp_path):
         zoo.load_data("series", path=str(tmp_path / "own.csv"), encoding="utf-16-le", columns=["power"])
 
 
-def test_an_id_named_as_an_answer_keeps_its_column(tmp_path):
+def test_an_id_column_named_like_a_forecast_keeps_its_name(tmp_path):
     frame = panel().rename(columns={"unique_id": "y", "y": "step"})
     model = predictor(load(tmp_path, frame, series_id="y"))
     header, rows = predict_file(model, tmp_path / "own.csv")

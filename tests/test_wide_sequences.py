@@ -1,4 +1,4 @@
-"""Tables with a sequence in each row, as those of the UCR archive: with headings and without."""
+"""Tables with a sequence in each row, with and without a header."""
 
 import numpy as np
 import pandas as pd
@@ -15,13 +15,13 @@ N_STEPS = 9
 
 
 def rows():
-    """Noisy rising and falling lines as a table of 40 rows, NaN after the end of each, and which they are."""
+    """Noisy rising and falling lines as a table of 40 rows, NaN after the end of each, and their labels."""
     values, labels = curves()
     return np.stack([np.pad(one[:, 0], (0, N_STEPS - len(one)), constant_values=np.nan) for one in values]), labels
 
 
 def bare(path, columns, sep, **options):
-    """A file without headings."""
+    """Write a file without a header."""
     pd.DataFrame(columns).to_csv(path, sep=sep, header=False, index=False, **options)
     return path
 
@@ -49,7 +49,7 @@ BARE = {
 
 
 @pytest.mark.parametrize("name", BARE)
-def test_rows_without_headings_are_sequences(tmp_path, capsys, name):
+def test_a_table_without_a_header_has_a_sequence_in_each_row(tmp_path, capsys, name):
     sep, names, place, options = BARE[name]
     values, labels = rows()
     label = np.array(names)[(labels == "up").astype(int)]
@@ -86,7 +86,7 @@ HEADINGS = {
 
 @pytest.mark.parametrize("kind", HEADINGS)
 @pytest.mark.parametrize("extra", ["", "id"])
-def test_rows_with_headings_are_sequences_in_the_order_of_these(tmp_path, capsys, kind, extra):
+def test_numbered_headings_order_the_steps_of_a_row(tmp_path, capsys, kind, extra):
     values, labels = rows()
     frame = pd.DataFrame(values, columns=HEADINGS[kind])
     frame = frame[sorted(frame.columns)].assign(label=labels)
@@ -103,7 +103,7 @@ def test_rows_with_headings_are_sequences_in_the_order_of_these(tmp_path, capsys
     np.testing.assert_allclose(first_channel(splits.spec, tmp_path / "new.csv"), values, rtol=1e-6)
 
 
-def test_several_channels_lie_in_one_row(tmp_path):
+def test_a_row_can_hold_several_channels(tmp_path):
     random = np.random.default_rng(0)
     values = random.normal(size=(40, 12, 2))
     columns = {f"{name}_{k}": values[:, k, c] for k in range(12) for c, name in enumerate("xy")}
@@ -117,7 +117,7 @@ def test_several_channels_lie_in_one_row(tmp_path):
         load(tmp_path / "own.csv")
 
 
-def test_channels_of_a_later_table_are_taken_by_their_names(tmp_path):
+def test_channels_of_a_later_table_are_matched_by_name(tmp_path):
     random = np.random.default_rng(0)
     channels = {name: pd.DataFrame(random.normal(size=(40, 12))).add_prefix(f"{name}_") for name in "xyz"}
     label = pd.Series(np.arange(40) % 2, name="label")
@@ -136,7 +136,7 @@ def test_channels_of_a_later_table_are_taken_by_their_names(tmp_path):
         read_raw(spec, table("yz"))
 
 
-def test_the_layout_and_the_headings_may_be_said(tmp_path):
+def test_the_layout_and_the_header_are_options(tmp_path):
     values, labels = rows()
     values = np.nan_to_num(values)
     months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep"]
@@ -159,7 +159,7 @@ def test_the_layout_and_the_headings_may_be_said(tmp_path):
         load(tmp_path / "own.csv", layout="wyde")
 
 
-def test_rows_of_steps_stay_steps(tmp_path):
+def test_tables_with_a_row_for_each_step_are_not_mistaken(tmp_path):
     values, labels = curves()
     as_csv(tmp_path / "own.csv", values, labels)
     frame = pd.read_csv(tmp_path / "own.csv").rename(columns={"a": "x1", "b": "x2"}).assign(x3=0.5)
@@ -172,7 +172,7 @@ def test_rows_of_steps_stay_steps(tmp_path):
         assert read_raw(splits.spec, tmp_path / "one.csv")[0]["sequence"].shape == (1, len(values[3]), 3)
 
 
-def test_the_pair_of_files_of_the_archive_is_found(tmp_path):
+def test_the_train_and_test_files_of_a_folder_are_found(tmp_path):
     values, labels = rows()
     for part in ("TRAIN", "TEST"):
         columns = {"label": labels, **{f"t{k}": column for k, column in enumerate(values.T)}}
@@ -183,7 +183,7 @@ def test_the_pair_of_files_of_the_archive_is_found(tmp_path):
         assert sizes(splits) == (32, 8, 40) and splits.spec.name == "Toy"
 
 
-def test_rows_that_are_no_values_are_named(tmp_path):
+def test_rows_that_hold_no_values_are_named(tmp_path):
     values, labels = rows()
     columns = {"label": labels, **{f"t{k}": column for k, column in enumerate(values.T)}}
     path = bare(tmp_path / "own.tsv", columns, "\t")

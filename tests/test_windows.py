@@ -1,4 +1,4 @@
-"""Long series and texts: windows, forecasts, language models, and the state that an evaluation carries."""
+"""Long series and texts: windows, forecasts, language models, and the state carried in evaluation."""
 
 import math
 
@@ -38,7 +38,7 @@ def predictor(splits, **choices):
     return Predictor(model, splits.spec, {})
 
 
-def test_windows_are_views_of_every_place_in_the_series():
+def test_windows_are_views_at_every_position_of_the_series():
     split = WindowSplit([SERIES], Window(look_back=4, horizon=3))
     assert len(split) == 30 - 4 - 3 + 1
     for i in (0, 11, len(split) - 1):
@@ -47,7 +47,7 @@ def test_windows_are_views_of_every_place_in_the_series():
     assert split.columns["sequence"].untyped_storage().data_ptr() == SERIES.untyped_storage().data_ptr()
 
 
-def test_later_splits_look_back_but_never_forecast_what_was_seen_before():
+def test_later_splits_look_back_but_never_forecast_earlier_steps():
     splits = series()
     assert [len(split) for split in (splits.train, splits.val, splits.test)] == [12, 4, 4]
     assert torch.equal(splits.val[0]["target"], SERIES[18:21])
@@ -55,7 +55,7 @@ def test_later_splits_look_back_but_never_forecast_what_was_seen_before():
     assert torch.equal(splits.test[-1]["target"], SERIES[27:30])
 
 
-def test_statistics_are_of_the_training_rows_each_counted_once():
+def test_statistics_count_each_training_row_once():
     preprocess = predictor(series()).model.preprocess
     train = SERIES[:18].double()
     for scale in (preprocess.scales["sequence"], preprocess.target_scale):
@@ -91,7 +91,7 @@ def test_each_token_is_followed_by_its_target_once():
 
 
 @pytest.mark.parametrize("name", zoo.list_models(spec=text().spec))
-def test_an_evaluation_carries_the_state_over_the_whole_text(name):
+def test_evaluation_carries_the_state_over_the_whole_text(name):
     splits = text(length=2100)
     torch.manual_seed(0)
     model = zoo.create_model(name, splits.spec, width=8, depth=2).eval()
@@ -110,7 +110,7 @@ def test_an_evaluation_carries_the_state_over_the_whole_text(name):
 
 
 @pytest.mark.parametrize("name", zoo.list_models(spec=text().spec))
-def test_a_language_model_never_looks_ahead_and_steps_alike(name):
+def test_a_language_model_never_looks_ahead_and_steps_equal_forward(name):
     splits = text()
     model = zoo.create_model(name, splits.spec, width=8).eval()
     tokens = splits.test.columns["tokens"][:1]
@@ -143,7 +143,7 @@ def test_generation_is_a_function_of_prompt_and_seed(capsys):
         predictor(series()).generate()
 
 
-def test_probabilities_of_a_language_model_are_of_what_follows():
+def test_a_language_model_returns_probabilities_of_the_next_token():
     model = predictor(text())
     probabilities = model.predict_proba(["ab", "cb"])
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
@@ -178,7 +178,7 @@ def own_series(folder, frame, **options):
     return zoo.load_data("series", path=str(folder / "power.csv"), look_back=8, horizon=4, **options)
 
 
-def test_own_series(tmp_path):
+def test_a_users_series_is_forecast_after_training(tmp_path):
     splits = own_series(tmp_path, power())
     assert splits.spec.name == "power"
     assert splits.spec.column_names == ["load", "heat"]
@@ -187,7 +187,7 @@ def test_own_series(tmp_path):
     assert own_series(tmp_path, power(), columns=["heat"]).spec.column_names == ["heat"]
 
 
-def test_rows_out_of_order_and_gaps_are_put_right_and_said(tmp_path, capsys):
+def test_unsorted_rows_and_missing_steps_are_corrected_and_reported(tmp_path, capsys):
     whole = own_series(tmp_path, power()).train.series
     gapped = power().drop(index=[20, 21, 60]).sample(frac=1, random_state=0)
     train = own_series(tmp_path, gapped).train.series
@@ -201,7 +201,7 @@ def test_rows_out_of_order_and_gaps_are_put_right_and_said(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("freq", "name"), [("B", "a working day"), ("MS", "a month"), ("ME", "a month")])
-def test_gaps_in_the_calendar_are_filled_on_it(tmp_path, capsys, freq, name):
+def test_missing_steps_of_a_calendar_are_filled_in(tmp_path, capsys, freq, name):
     days = pd.date_range("2000-01-31", periods=200, freq=freq)
     own_series(tmp_path, power().assign(when=days).drop(index=[30, 31, 60]))
     assert f"steps are of {name}; 3 are missing in 2 gaps" in capsys.readouterr().out
@@ -215,21 +215,21 @@ def test_dates_of_any_usual_form_order_the_rows(tmp_path, form):
     assert torch.equal(own_series(tmp_path, text).train.series, own_series(tmp_path, frame).train.series)
 
 
-def test_which_columns_are_taken_is_said(tmp_path, capsys):
+def test_the_columns_used_are_reported(tmp_path, capsys):
     own_series(tmp_path, power().assign(note="fine", fixed=1.0))
     said = capsys.readouterr().out
     assert "forecasts load, heat, fixed, in the order of 'when'; left out, as they are no numbers: note" in said
     assert "one value only in the training split: fixed" in said
 
 
-def test_irregular_steps_are_said_and_kept(tmp_path, capsys):
+def test_irregular_steps_are_reported_and_kept(tmp_path, capsys):
     frame = power()
     frame.loc[50:, "when"] += pd.Timedelta("7min")
     assert len(own_series(tmp_path, frame).train.series) == 140
     assert "1 of 199 differ" in capsys.readouterr().out
 
 
-def test_missing_values_are_seen_as_the_last_before_them_and_are_no_targets(tmp_path, capsys):
+def test_missing_values_are_filled_from_the_past_and_are_no_targets(tmp_path, capsys):
     frame = power()
     frame.loc[:1, "load"] = np.nan
     frame.loc[10:12, "heat"] = np.nan
@@ -245,14 +245,14 @@ def test_missing_values_are_seen_as_the_last_before_them_and_are_no_targets(tmp_
 
 
 def gapped(share, n=1000, width=2):
-    """Splits of white noise of which a share is missing, and the noise."""
+    """Splits of white noise with a share of missing values, and the noise."""
     draw = torch.Generator().manual_seed(0)
     noise = torch.randn(n, width, generator=draw) * torch.tensor([1.0, 20.0]) + 5
     values = noise.masked_fill(torch.rand(n, width, generator=draw) < share, torch.nan)
     return series_splits("noise", [values], ["a", "b"], [(600, 800, n)], Window(8, 4), reading={})
 
 
-def test_loss_and_metrics_are_of_what_was_measured():
+def test_loss_and_metrics_use_measured_values_only():
     splits = gapped(0.5)
     model = predictor(splits)
     metrics, outputs, targets = evaluate(model, splits.test)
@@ -269,7 +269,7 @@ def test_loss_and_metrics_are_of_what_was_measured():
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
-def test_losses_of_parts_are_weighed_by_what_was_measured_in_them(loss):
+def test_batch_losses_are_weighted_by_their_measured_values(loss):
     task = create_task(gapped(0.0).spec, loss=loss)
     draw = torch.Generator().manual_seed(1)
     output, target = torch.randn(6, 4, 2, generator=draw, requires_grad=True), torch.randn(6, 4, 2, generator=draw)
@@ -296,7 +296,7 @@ def test_windows_without_a_measured_target_are_left_out(tmp_path, capsys):
     assert (~targets.isnan()).flatten(1).any(1).all()
 
 
-def test_windows_of_series_with_gaps_have_a_key_each():
+def test_windows_of_series_with_gaps_have_distinct_hashes():
     splits = gapped(0.8)
     keys = sample_hashes(splits.train)
     assert len(set(keys.tolist())) == len(splits.train) < 600 - 8 - 4 + 1
@@ -305,7 +305,7 @@ def test_windows_of_series_with_gaps_have_a_key_each():
 
 
 @pytest.mark.parametrize("reading", ["file", "array"])
-def test_a_forecast_is_of_gaps_filled_from_the_past(tmp_path, capsys, reading):
+def test_a_forecast_fills_gaps_from_the_past(tmp_path, capsys, reading):
     frame = power()
     splits = own_series(tmp_path, frame)
     model = predictor(splits)
@@ -336,12 +336,12 @@ def test_a_forecast_is_of_gaps_filled_from_the_past(tmp_path, capsys, reading):
         (lambda frame: frame, {"val_share": 0.0}, "above 0"),
     ],
 )
-def test_series_that_cannot_be_used_are_refused(tmp_path, change, options, message):
+def test_unusable_series_are_refused(tmp_path, change, options, message):
     with pytest.raises(UserError, match=message):
         own_series(tmp_path, change(power()), **options)
 
 
-def test_own_text(tmp_path, capsys):
+def test_a_users_text_trains_a_language_model(tmp_path, capsys):
     (tmp_path / "book.txt").write_bytes(b"\xef\xbb\xbf" + b"abc\r\n" * 100 + b"z" * 30)
     splits = zoo.load_data("text", path=str(tmp_path / "book.txt"), n_steps=8)
     assert splits.spec.reading["alphabet"] == "\nabc"
@@ -364,7 +364,7 @@ def test_own_text(tmp_path, capsys):
         (None, {}, "no file"),
     ],
 )
-def test_texts_that_cannot_be_used_are_refused(tmp_path, content, options, message):
+def test_unusable_texts_are_refused(tmp_path, content, options, message):
     if content is not None:
         (tmp_path / "book.txt").write_bytes(content)
     with pytest.raises(UserError, match=message):

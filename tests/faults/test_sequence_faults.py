@@ -1,4 +1,4 @@
-"""Fault 35 in files of sequences, recordings and texts: what is dropped or converted is said, and can be changed."""
+"""Fault 35 in files of sequences, recordings and texts: what is dropped or converted is reported, and optional."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def load(path, **options):
 
 
 def same(one, other):
-    """Whether two splits of sequences hold the same samples."""
+    """Whether two splits hold the same sequences and targets."""
     return all(
         torch.equal(getattr(one, part).columns[name], getattr(other, part).columns[name])
         for part in ("train", "val", "test")
@@ -29,7 +29,7 @@ def same(one, other):
 
 
 def padded(values, fill, length=None):
-    """Sequences (time, 2) as one array (n, longest, 2), filled up at their ends."""
+    """Pad sequences (time, 2) to one array (n, longest, 2)."""
     length = length or max(map(len, values))
     return np.stack([np.pad(one, ((0, length - len(one)), (0, 0)), constant_values=fill) for one in values])
 
@@ -48,8 +48,8 @@ def test_fault_35_a_linked_class_of_recordings_is_a_class(recordings, tmp_path, 
     assert "not followed" in capsys.readouterr().out
 
 
-def test_fault_35_files_that_are_no_recordings_are_said(recordings, capsys):
-    """Files among recordings that are none are left out with their count and endings, and a class without any."""
+def test_fault_35_files_that_are_not_recordings_are_reported(recordings, capsys):
+    """Files that are not recordings are left out and counted by suffix, and so are classes without recordings."""
     for k in range(3):
         write(recordings / "train" / "low" / f"{k}.m4a", b"ftyp")
     write(recordings / "train" / "noise" / "1.m4a", b"ftyp")
@@ -63,7 +63,7 @@ def test_fault_35_files_that_are_no_recordings_are_said(recordings, capsys):
 
 @pytest.mark.parametrize("ending", ["opus", "mp3", "ogg", "flac", "aiff", "AIF", "au", "caf", "WAV"])
 def test_fault_35_recordings_of_all_kinds_are_read(tmp_path, ending):
-    """Recordings are read in every format that libsndfile reads, whatever the capitals of their endings."""
+    """Recordings are read in every format of libsndfile, with suffixes in any case."""
     for label, frequency in (("low", 300), ("high", 2000)):
         (tmp_path / "tones" / label).mkdir(parents=True)
         for k in range(5):
@@ -80,7 +80,7 @@ def test_fault_35_recordings_of_all_kinds_are_read(tmp_path, ending):
 
 
 def test_fault_35_steps_without_values_at_the_end_are_padding(tmp_path, capsys):
-    """Steps that are NaN in all channels to the end of a sequence are padding, which is said; gaps are not."""
+    """Steps that are NaN in all channels up to the end of a sequence are padding, which is reported; gaps are not."""
     values, labels = curves()
     values[3][2] = np.nan
     as_npz(tmp_path / "own.npz", values, labels)
@@ -96,8 +96,8 @@ def test_fault_35_steps_without_values_at_the_end_are_padding(tmp_path, capsys):
         assert torch.equal(read_raw(splits.spec, raw)[0]["lengths"], torch.tensor([len(one) for one in values]))
 
 
-def test_fault_35_lengths_say_what_is_padding(tmp_path):
-    """Where arrays come with lengths, steps without values within them are gaps, not padding."""
+def test_fault_35_lengths_define_the_padding(tmp_path):
+    """In arrays with lengths, steps without values within these are gaps, not padding."""
     values, labels = curves()
     lengths = [len(one) for one in values]
     for one in values:
@@ -108,8 +108,8 @@ def test_fault_35_lengths_say_what_is_padding(tmp_path):
     assert read_raw(splits.spec, tmp_path / "own.npz")[0]["lengths"].tolist() == lengths
 
 
-def test_fault_35_the_archives_files_may_be_padded(tmp_path, capsys):
-    """A .ts file whose sequences are padded with ? is read as one without padding."""
+def test_fault_35_padded_archive_files_are_read(tmp_path, capsys):
+    """A .ts file with sequences padded by ? is read like one without padding."""
     values, labels = curves()
     as_ts(tmp_path / "own.ts", values, labels)
     as_ts(tmp_path / "padded.ts", list(padded(values, np.nan)), labels)
@@ -119,8 +119,8 @@ def test_fault_35_the_archives_files_may_be_padded(tmp_path, capsys):
     assert same(load(tmp_path / "padded.ts"), expected) and same(load(tmp_path / "marked.ts"), expected)
 
 
-def test_fault_35_the_axes_of_arrays_are_said_and_may_be_swapped(tmp_path, capsys):
-    """How the axes of an array were read is said; data.channels_first swaps them, there and in later files."""
+def test_fault_35_the_axes_of_arrays_are_reported_and_can_be_swapped(tmp_path, capsys):
+    """The order of an array's axes is reported; data.channels_first swaps them, also in later files."""
     random = np.random.default_rng(0)
     values, labels = random.normal(size=(40, 30, 2)).astype(np.float32), np.arange(40) % 2
     np.savez(tmp_path / "time.npz", X=values, y=labels)
@@ -141,12 +141,12 @@ def test_fault_35_the_axes_of_arrays_are_said_and_may_be_swapped(tmp_path, capsy
     assert single and torch.equal(batch["sequence"][0], torch.tensor(values[0]))
 
 
-# Endings, pairs of files
+# Suffixes, pairs of files
 
 
 @pytest.mark.parametrize("write_as", [as_npz, as_npy, as_csv, as_ts])
-def test_fault_35_endings_may_be_in_capitals(tmp_path, write_as):
-    """Files whose endings are in capitals are read as others are."""
+def test_fault_35_suffixes_in_capitals_are_read(tmp_path, write_as):
+    """Files with suffixes in capitals are read like others."""
     name = f"own.{write_as.__name__[3:]}"
     write_as(tmp_path / name, *curves())
     expected = load(tmp_path / name)
@@ -158,8 +158,8 @@ def test_fault_35_endings_may_be_in_capitals(tmp_path, write_as):
 
 
 @pytest.mark.parametrize(("train", "test"), [("own_TRAIN.ts", "own_TEST.ts"), ("Own_train.TS", "Own_test.TS")])
-def test_fault_35_the_file_that_tests_is_found_and_said(tmp_path, capsys, train, test):
-    """A training file's test file beside it is found, whatever their endings and capitals, and that is said."""
+def test_fault_35_the_test_file_is_found_and_reported(tmp_path, capsys, train, test):
+    """The test file beside a training file is found, whatever the suffix and the case, and reported."""
     as_ts(tmp_path / train, *curves())
     as_ts(tmp_path / test, *curves(20, seed=1))
     for path in (tmp_path, tmp_path / train):
@@ -188,8 +188,8 @@ def stamped(values, labels, times, header=""):
 
 
 @pytest.mark.parametrize("times", [range(9), [f"2024-01-{29 + k} 00:30:00" for k in range(3)] * 3])
-def test_fault_35_values_with_times_are_put_in_their_order(tmp_path, capsys, times):
-    """A .ts file whose values come with times holds them in the order of their times, which is said."""
+def test_fault_35_timed_values_are_sorted(tmp_path, capsys, times):
+    """The values of a .ts file are sorted by their times, which is reported."""
     values, labels = curves()
     values = [one[:3] for one in values]
     as_ts(tmp_path / "own.ts", values, labels)
@@ -210,16 +210,16 @@ def test_fault_35_values_with_times_are_put_in_their_order(tmp_path, capsys, tim
         ("(1,2),2:(1,2),(2,3):up", "line 3 has"),
     ],
 )
-def test_fault_35_times_that_order_nothing_are_refused(tmp_path, line, message):
-    """Values with a time twice, with times that differ among channels, or with none, end in one message."""
+def test_fault_35_times_that_give_no_order_are_refused(tmp_path, line, message):
+    """Values with a repeated time, different times in channels, or no time end in one message."""
     good = "(1,2),(2,3):(1,2),(2,3):"
     write(tmp_path / "own.ts", "\n".join(["@timestamps true", "@data", line, *(good + "up", good + "down") * 5]))
     with pytest.raises(UserError, match=message):
         load(tmp_path / "own.ts")
 
 
-def test_fault_35_headers_of_the_archives_in_other_words(tmp_path):
-    """A .ts file is read with other capitals, further headers, comments, spaces, empty values, or a byte order mark."""
+def test_fault_35_unusual_archive_headers_are_read(tmp_path):
+    """A .ts file is read with any case, other headers, comments, spaces, empty values, or a byte order mark."""
     values, labels = curves()
     values[3][2, 0] = np.nan
     as_ts(tmp_path / "own.ts", values, labels)
@@ -239,8 +239,8 @@ def test_fault_35_headers_of_the_archives_in_other_words(tmp_path):
     assert same(load(tmp_path / "other.ts"), expected)
 
 
-def test_fault_35_new_lines_of_the_archives_need_no_label(tmp_path):
-    """A .ts file of new sequences is read with labels and without, whatever its header says."""
+def test_fault_35_new_archive_lines_need_no_label(tmp_path):
+    """A .ts file of new sequences is read with or without labels, whatever its header says."""
     values, labels = curves()
     as_ts(tmp_path / "own.ts", values, labels)
     spec = load(tmp_path / "own.ts").spec
@@ -255,8 +255,8 @@ def test_fault_35_new_lines_of_the_archives_need_no_label(tmp_path):
 
 
 @pytest.mark.parametrize("write_as", [as_npz, as_csv, as_ts])
-def test_fault_35_all_labelled_sequences_of_another_file_are_measured(tmp_path, capsys, write_as):
-    """An evaluation measures every sequence with a label of another file, with the classes of the training."""
+def test_fault_35_every_labelled_sequence_of_another_file_is_measured(tmp_path, capsys, write_as):
+    """Evaluation uses every labelled sequence of another file, with the classes of the training."""
     names = [f"{part}.{write_as.__name__[3:]}" for part in ("own", "other", "strange")]
     write_as(tmp_path / names[0], *curves())
     values, labels = curves(10, seed=1)
@@ -272,7 +272,7 @@ def test_fault_35_all_labelled_sequences_of_another_file_are_measured(tmp_path, 
 
 
 def test_fault_35_a_folder_of_recordings_is_measured(recordings):
-    """An evaluation measures every recording of a folder of class folders, and asks which where there are splits."""
+    """Evaluation uses every recording in class folders, and asks for the split where there are several."""
     spec = load(recordings).spec
     assert len(read_labelled(spec, {"name": "sequences", "path": str(recordings / "test")})) == 4
     with pytest.raises(UserError, match=r"say which to measure on, such as data.path=.*test"):
@@ -282,8 +282,8 @@ def test_fault_35_a_folder_of_recordings_is_measured(recordings):
 # Answers
 
 
-def test_fault_35_sequences_that_cannot_be_read_are_said_and_the_others_answered(tmp_path, capsys):
-    """Of a file of new sequences, those without a value or with infinity are named, and the others are answered."""
+def test_fault_35_unreadable_sequences_are_reported_and_the_others_answered(tmp_path, capsys):
+    """New sequences without a value or with infinity are named, and the others are answered."""
     values, labels = curves()
     as_npz(tmp_path / "own.npz", values, labels)
     spec = load(tmp_path / "own.npz").spec

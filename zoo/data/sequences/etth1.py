@@ -1,8 +1,8 @@
-"""ETTh1: two years of hourly readings of an electricity transformer, to be forecast.
+"""ETTh1: forecast two years of hourly readings of an electricity transformer.
 
 H. Zhou et al., "Informer: beyond efficient transformer for long sequence time-series forecasting" (arXiv 2012.07436).
 The usual protocol: 12 / 4 / 4 months of 30 days, all seven channels forecast from all seven, errors on values
-standardised by the training months, and no window of the test split dropped.
+standardised by the training months, all windows of the test split.
 """
 
 import io

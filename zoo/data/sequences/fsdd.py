@@ -1,7 +1,7 @@
-"""FSDD, free spoken digit dataset: six speakers say ten digits, fifty times each, as log-mel spectrograms.
+"""FSDD, the free spoken digit dataset: six speakers say ten digits fifty times each, as log-mel spectrograms.
 
-Z. Jackson et al., "Jakobovski/free-spoken-digit-dataset" (doi 10.5281/zenodo.1342401). The official split tests with
-recordings 0 to 4 of each speaker and digit; leaving a speaker out asks for a voice never heard.
+Z. Jackson et al., "Jakobovski/free-spoken-digit-dataset" (doi 10.5281/zenodo.1342401). The official test split is
+recordings 0 to 4 of each speaker and digit; leaving a speaker out tests with an unknown voice.
 """
 
 import hashlib
@@ -43,12 +43,12 @@ FACTS = Facts(
 
 @DATA.register("fsdd")
 def fsdd(*, speaker: str | None = None, n_mels: int = 40, window: float = 25.0, hop: float = 10.0) -> Splits:
-    """2,400 / 300 / 300 recordings as spectrograms (time, n_mels), ten classes; with a `speaker`, 2,250 / 250 / 500.
+    """Load 2,400 / 300 / 300 spectrograms (time, n_mels) of ten classes; with a `speaker`, 2,250 / 250 / 500.
 
     Args:
-        speaker: the one to test with, left out of the other splits; None takes the official split.
+        speaker: to test with, and to leave out of the other splits; None is the official split.
         n_mels: bands.
-        window: milliseconds a step sees.
+        window: milliseconds that a step covers.
         hop: milliseconds from step to step.
     """
     if speaker is not None and speaker not in SPEAKERS:
@@ -83,26 +83,26 @@ def fsdd(*, speaker: str | None = None, n_mels: int = 40, window: float = 25.0, 
 
 
 def _recordings() -> dict[str, bytes]:
-    """All recordings by name, sorted: from the file of them at hand, else from the authors' repository."""
+    """Read all recordings by name, sorted, from the archive at hand, else from the authors' repository."""
     try:
         return waves_of(read_data_file(NAME, SHA256, []))
     except UserError as problem:
         try:
-            return waves_of(fetch(URL, cache_folder() / "downloads" / "fsdd" / Path(URL).name, _published))
+            return waves_of(fetch(URL, cache_folder() / "downloads" / "fsdd" / Path(URL).name, _read_published))
         except (OSError, UserError) as error:
             raise UserError(f"{problem}\n{URL}: {str(error).strip('<>')}") from error
 
 
 def waves_of(archive: bytes) -> dict[str, bytes]:
-    """The wav files of a tar archive by name, sorted: those called <digit>_<speaker>_<number>.wav."""
+    """Read the files <digit>_<speaker>_<number>.wav of a tar archive by name, sorted."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         members = {Path(entry.name).name: entry for entry in tar if entry.isreg()}
         named = sorted(name for name in members if re.fullmatch(r"\d_[a-z]+_\d+\.wav", name))
         return {name: tar.extractfile(members[name]).read() for name in named}  # type: ignore[union-attr]
 
 
-def _published(path: Path) -> bytes:
-    """The archive at `path`; UserError where it does not hold the published recordings."""
+def _read_published(path: Path) -> bytes:
+    """Read the archive at `path`; UserError unless it holds the published recordings."""
     content = path.read_bytes()
     try:
         found = hashlib.sha256(b"".join(waves_of(content).values())).hexdigest()

@@ -1,7 +1,7 @@
-"""JapaneseVowels: which of nine speakers said /ae/, from 7 to 29 steps of 12 cepstral coefficients.
+"""JapaneseVowels: which of nine speakers said /ae/, in 7 to 29 steps of 12 cepstral coefficients.
 
 M. Kudo, J. Toyama, M. Shimbo, "Multidimensional curve classification using passing-through regions", 1999. The .ts
-files of the UEA archive that come inside aeon, with the official split of 270 / 370.
+files of the UEA archive inside aeon, with the official split of 270 / 370.
 """
 
 from dataclasses import replace
@@ -23,7 +23,7 @@ FACTS = Facts(
 
 @DATA.register("japanese_vowels")
 def japanese_vowels(*, n_val: int = 27, split_seed: int = 0) -> Splits:
-    """243 / 27 / 370 sequences of 12 channels; a tenth of train is carved out to validate, stratified by speaker."""
+    """Load 243 / 27 / 370 sequences of 12 channels; a tenth of train validates, stratified by speaker."""
     splits = archive_splits(
         "JapaneseVowels",
         Shares(val=n_val, seed=split_seed),

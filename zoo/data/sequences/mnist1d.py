@@ -1,7 +1,7 @@
-"""MNIST-1D: ten digits drawn as curves of 40 points; padded, scaled, moved, sheared and noisy. Made, not fetched.
+"""MNIST-1D: ten digits drawn as curves of 40 points; padded, scaled, moved, sheared and noisy. Generated.
 
 S. Greydanus, D. Kobak, "Scaling down deep learning with MNIST-1D" (arXiv 2011.14439). The same numbers, draw for draw,
-as the authors' package `mnist1d` with its default arguments, which are the published set for seed 42.
+as the authors' package `mnist1d` with its default arguments; seed 42 is the published set.
 """
 
 import functools
@@ -40,7 +40,7 @@ FACTS = Facts(
 
 @DATA.register("mnist1d")
 def mnist1d(*, seed: int = 42, n_val: int = 400, split_seed: int = 0) -> Splits:
-    """3,600 / 400 / 1,000 curves of ten classes; another `seed` generates others."""
+    """Generate 3,600 / 400 / 1,000 curves of ten classes; another `seed` gives others."""
     curves, labels = generate(seed)
     whole = TensorSplit(
         sequence=torch.tensor(curves[:, :, None], dtype=torch.float32),  # (n, 40, 1)
@@ -67,7 +67,7 @@ def mnist1d(*, seed: int = 42, n_val: int = 400, split_seed: int = 0) -> Splits:
 
 
 def generate(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Curves (5000, 40) of mean 0 and deviation 1, and digits (5000,), in random order."""
+    """Generate curves (5000, 40) of mean 0 and deviation 1, and digits (5000,), in random order."""
     random = np.random.RandomState(seed)
     templates = np.array(TEMPLATES)
     templates = (templates - templates.mean(1, keepdims=True)) / templates.std(1, keepdims=True)
@@ -79,20 +79,20 @@ def generate(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw(template: np.ndarray, random: np.random.RandomState) -> np.ndarray:
-    """One curve (40,) from the template (12,) of its digit."""
+    """Draw one curve (40,) from the template (12,) of its digit."""
     from scipy.ndimage import gaussian_filter
 
     curve = np.append(template + 1e-8, np.zeros(36 + int(random.rand() * 25)))  # pad
-    curve = _resampled(curve, 72)
+    curve = _resample(curve, 72)
     curve *= 1 + 0.4 * (random.rand() - 0.5)  # scale
     curve = np.roll(curve, random.choice(48))  # move
     curve = np.where(curve != 0, curve, gaussian_filter(0.25 * random.randn(72), 2))
     curve += 0.02 * random.randn(72)
     curve -= 0.75 * (random.rand() - 0.5) * (_grid(72) - 0.5)  # shear
-    return _resampled(curve, N_STEPS)
+    return _resample(curve, N_STEPS)
 
 
-def _resampled(curve: np.ndarray, n: int) -> np.ndarray:
+def _resample(curve: np.ndarray, n: int) -> np.ndarray:
     return np.interp(_grid(n), _grid(len(curve)), curve)
 
 

@@ -1,8 +1,8 @@
-"""Permuted sequential MNIST: each digit as 784 pixels in one fixed random order, so that neighbours lie far apart.
+"""Permuted sequential MNIST: each digit as 784 pixels in one fixed random order, so that neighbours are far apart.
 
 Q. Le, N. Jaitly, G. Hinton, "A simple way to initialize recurrent networks of rectified linear units"
-(arXiv 1504.00941). The paper's order is not published; this is the one that most later code shares, numpy's for seed
-92916.
+(arXiv 1504.00941). The paper's order is not published; this one, numpy's for seed 92916, is used by most later
+code.
 """
 
 import numpy as np
@@ -24,5 +24,5 @@ FACTS = Facts(
 
 @DATA.register("psmnist")
 def psmnist(*, n_val: int = 5000, split_seed: int = 0) -> Splits:
-    """55,000 / 5,000 / 10,000 sequences of 784 pixels, ten classes; the splits of `mnist`."""
+    """Load 55,000 / 5,000 / 10,000 sequences of 784 pixels, ten classes; the splits of `mnist`."""
     return pixel_splits("psmnist", n_val, split_seed, np.random.RandomState(SEED).permutation(784).tolist())

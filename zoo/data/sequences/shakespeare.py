@@ -1,7 +1,7 @@
-"""Tiny Shakespeare: 1.1 million characters of plays, to be predicted one by one.
+"""Tiny Shakespeare: predict each of 1.1 million characters of plays.
 
 A. Karpathy, "The unreasonable effectiveness of recurrent neural networks", 2015. The usual last tenth is the test
-split; validation is the end of the rest.
+split; the end of the rest validates.
 """
 
 from zoo.data import DATA, Facts

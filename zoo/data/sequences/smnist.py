@@ -1,4 +1,4 @@
-"""Sequential MNIST: each digit as 784 pixels, one after the other, row by row; what came early has to be remembered.
+"""Sequential MNIST: each digit as 784 pixels, row by row, of which the first must be remembered.
 
 Q. Le, N. Jaitly, G. Hinton, "A simple way to initialize recurrent networks of rectified linear units"
 (arXiv 1504.00941).
@@ -20,5 +20,5 @@ FACTS = Facts(
 
 @DATA.register("smnist")
 def smnist(*, n_val: int = 5000, split_seed: int = 0) -> Splits:
-    """55,000 / 5,000 / 10,000 sequences of 784 pixels, ten classes; the splits of `mnist`."""
+    """Load 55,000 / 5,000 / 10,000 sequences of 784 pixels, ten classes; the splits of `mnist`."""
     return pixel_splits("smnist", n_val, split_seed)

@@ -1,8 +1,8 @@
 """Surnames: the language of a name from its characters. 20,050 names in 18 languages, nearly half of them Russian.
 
-S. Robertson, "Classifying names with a character-level RNN", PyTorch tutorials. Names count as equal whatever their
-accents and capitals, and of equal ones in a language the first is kept: 17,992 rows. Of the names, 477 are in
-several languages: a row each, all in one split, so that no name is learnt by heart.
+S. Robertson, "Classifying names with a character-level RNN", PyTorch tutorials. Names that differ only in accents
+and capitals are equal, and a language keeps the first of equal ones: 17,992 rows. 477 names are in several languages;
+their rows are all in one split, so that no test name is in the training split.
 """
 
 import unicodedata
@@ -50,7 +50,7 @@ FACTS = Facts(
 
 @DATA.register("surnames")
 def surnames(*, val_share: float = 0.1, split_seed: int = 0) -> Splits:
-    """Rows (name, language); a fifth of the names test, `val_share` of the others validate, stratified by language."""
+    """Load names with their languages; a fifth tests, `val_share` of the others validate, stratified by language."""
     languages = list(SHA256)
     texts = {
         name: read_data_file(f"names/{name}.txt", sha, [URL.format(name)]).decode() for name, sha in SHA256.items()
@@ -79,26 +79,29 @@ def surnames(*, val_share: float = 0.1, split_seed: int = 0) -> Splits:
 
 
 def unique_names(by_language: list[list[str]]) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """The names of each language, each once: names (n,), languages (n,), and a number for each name (n,), which equal
-    names of several languages share."""
+    """Remove duplicates within each language.
+
+    Returns:
+        The names (n,), their languages (n,), and a group for each (n,), which equal names of several languages share.
+    """
     rows: dict[tuple[str, int], str] = {}
     for language, names in enumerate(by_language):
         for name in map(str.strip, names):
             if name:
-                rows.setdefault((_plain(name), language), name)
-    groups = np.unique([plain for plain, _ in rows], return_inverse=True)[1]
+                rows.setdefault((_fold(name), language), name)
+    groups = np.unique([folded for folded, _ in rows], return_inverse=True)[1]
     return list(rows.values()), np.array([language for _, language in rows]), groups
 
 
-def _plain(name: str) -> str:
-    """Without accents and capitals."""
+def _fold(name: str) -> str:
+    """Remove accents and capitals."""
     return "".join(c for c in unicodedata.normalize("NFD", name) if unicodedata.category(c) != "Mn").lower()
 
 
 def _carve_names(
     rows: np.ndarray, groups: np.ndarray, labels: np.ndarray, share: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Part `rows` by name, stratified by language; a name of several counts for the rarest of them."""
+    """Split `rows` by name, stratified by language; a name in several languages counts for the rarest one."""
     rarest_first = rows[np.argsort(np.bincount(labels)[labels[rows]], kind="stable")]
     names, first = np.unique(groups[rarest_first], return_index=True)
     rest, carved = carve(len(names), share, seed=seed, stratify=labels[rarest_first][first])

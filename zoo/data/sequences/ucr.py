@@ -1,8 +1,8 @@
-"""UCR and UEA archive: any of its sets of whole time series, by name.
+"""The UCR, UEA and TSER archives: any of their sets of whole time series, by name.
 
 H. Dau et al., "The UCR time series archive" (arXiv 1810.07758); A. Bagnall et al., "The UEA multivariate time series
-classification archive" (arXiv 1811.00075); C. W. Tan et al., "Time series extrinsic regression" (arXiv 2006.10996). In
-the form of the aeon package, some of them inside it.
+classification archive" (arXiv 1811.00075); C. W. Tan et al., "Time series extrinsic regression" (arXiv 2006.10996). As
+.ts files of the aeon package, some of which come inside it.
 """
 
 from zoo.data import DATA, Facts
@@ -22,11 +22,11 @@ FACTS = Facts(
 
 @DATA.register("ucr")
 def ucr(*, name: str = "GunPoint", val_share: float = 0.2, split_seed: int = 0) -> Splits:
-    """The official train and test split of the set `name`; `val_share` of train is carved out to validate.
+    """Load the official train and test split of the set `name`; `val_share` of train validates.
 
-    Sequences of unequal length are padded, and missing values filled in within the sequence. Inside aeon, so without
-    network: ACSF1, ArrowHead, BasicMotions, CardanoSentiment, Covid3Month, GunPoint, ItalyPowerDemand, JapaneseVowels,
-    OSULeaf, PickupGestureWiimoteZ.
+    Sequences of unequal length are padded, and missing values interpolated within the sequence. Sets inside aeon, which
+    need no network: ACSF1, ArrowHead, BasicMotions, CardanoSentiment, Covid3Month, GunPoint, ItalyPowerDemand,
+    JapaneseVowels, OSULeaf, PickupGestureWiimoteZ.
     """
     shares = Shares(val=val_share, seed=split_seed)
     return archive_splits(name, shares, licence=FACTS.licence, source=FACTS.source)

@@ -58,7 +58,7 @@ class ConvNeXt(Network):
         image_width: in pixels; at least 16.
         n_outputs: outputs.
         width: channels of the first stage; each next one has twice as many.
-        depth: blocks; a multiple of 6, of which the stages have 1, 1, 3 and 1 sixths.
+        depth: blocks; a multiple of 6, the stages have 1, 1, 3 and 1 sixths of them.
         drop_path: share of samples for which the last block is skipped in training; rises evenly from 0 at the first.
     """
 

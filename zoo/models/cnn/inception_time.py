@@ -103,7 +103,7 @@ class Shortcut(nn.Module):
 
 
 class MaskedBatchNorm(nn.BatchNorm1d):
-    """BatchNorm1d whose statistics are those of the valid steps alone."""
+    """BatchNorm1d with statistics of the valid steps only."""
 
     def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
         """Normalise x (batch, c, time) under a mask (batch, 1, time); padded steps come out finite, but arbitrary."""
