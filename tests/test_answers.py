@@ -13,7 +13,8 @@ from zoo.core.atomic_files import check_output_path
 from zoo.core.errors import UserError
 from zoo.core.spec import Column, DataSpec, Input
 from zoo.data.splits import NamedBatch
-from zoo.inference.predictor import Predictor, predict_file
+from zoo.inference.predict_files import predict_file
+from zoo.inference.predictor import Predictor
 from zoo.report.text import number, spelled
 from zoo.tasks import create_task
 
@@ -118,12 +119,12 @@ def test_the_input_is_never_written_over(model, tmp_path, name):
     trees().to_csv(path, index=False)
     before, other = path.read_bytes(), names_of(path)[name]
     source, output = (other, path) if name == "inside" else (path, other)
-    with pytest.raises(UserError, match="over what it is made from"):
+    with pytest.raises(UserError, match="does not overwrite its input"):
         predict_file(model, source, output)
     assert path.read_bytes() == before
     check_output_path(tmp_path / "answers.csv", [path])
     with pytest.raises(
-        UserError, match=r"the output is a file; .* is a folder: give a name in it, such as .*answers.csv"
+        UserError, match=r"the output is a file; .* is a folder: name a file in it, such as .*answers.csv"
     ):
         check_output_path(tmp_path, [path])
 
@@ -151,7 +152,7 @@ def test_columns_of_answers_never_collide(names, found):
 
 def test_names_of_samples_never_collide_with_answers(model):
     names = {"sample": ["a"], "prediction": ["b"], "tree": ["c"]}
-    table = model._tabulated(NamedBatch(model.read(trees().iloc[:1])[0], names))
+    table = model._table(NamedBatch(model.read(trees().iloc[:1])[0], names))
     assert list(table) == ["input sample", "input prediction", "tree", "prediction"]
 
 

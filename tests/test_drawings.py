@@ -14,7 +14,7 @@ from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
 from zoo.data.images._drawings import NO_DRAWING, STYLES_OF_OLDER_FILES, DrawingStyle, match_style, measure_style
 from zoo.data.readers import read_labelled, read_raw
-from zoo.inference.predictor import predict_file
+from zoo.inference.predict_files import predict_file
 
 
 @pytest.fixture(scope="module")

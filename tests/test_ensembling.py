@@ -7,9 +7,9 @@ import torch
 import zoo
 from zoo.core.errors import UserError
 from zoo.core.run_folder import finished_runs
-from zoo.inference.cards import compare_together
 from zoo.inference.ensembling import ensemble
 from zoo.inference.evaluation import evaluate_weights
+from zoo.inference.reproduction import compare_ensemble
 
 SHORT = ("trainer=cpu", "trainer.max_epochs=2")
 
@@ -48,12 +48,12 @@ def test_an_ensemble_made_anew_is_compared_with_its_card(runs, tmp_path):
     metrics = ensemble(files(runs / "classes"), tmp_path / "both.safetensors")["metrics"]
     card = {"file": {"seeds": [0, 1], **metrics}, "metrics": metrics}
     folders = finished_runs(runs / "classes")
-    same = compare_together(card, folders, tmp_path / "again.safetensors")
+    same = compare_ensemble(card, folders, tmp_path / "again.safetensors")
     assert len(same) == 8
     assert all(entry.within and entry.difference == 0 for entry in same)
     assert zoo.load(tmp_path / "again.safetensors").card["metrics"] == metrics
     card["file"]["test"] = {name: value / 2 for name, value in metrics["test"].items()}
-    other = compare_together(card, folders, tmp_path / "again.safetensors")
+    other = compare_ensemble(card, folders, tmp_path / "again.safetensors")
     assert [entry.within for entry in other] == [entry.split == "val" for entry in other]
 
 

@@ -9,7 +9,7 @@ import torch
 import zoo
 from zoo.core.errors import UserError
 from zoo.core.spec import Input
-from zoo.inference.explanation import _heat, filter_pictures, filters, heat_maps, heat_pictures
+from zoo.inference.explanation import _hirescam, filter_pictures, filters, heat_maps, heat_pictures
 from zoo.models.ensemble import Ensemble
 
 
@@ -81,7 +81,7 @@ def test_many_images_are_explained_in_parts_and_within_no_grad(digits, monkeypat
     model, images = digits
     with torch.no_grad():
         whole = heat_maps(model, images[:5], classes=range(5))
-    monkeypatch.setattr("zoo.inference.predictor.n_at_once", lambda sample: 2)
+    monkeypatch.setattr("zoo.inference.predictor.read_batch_size", lambda sample: 2)
     np.testing.assert_allclose(heat_maps(model, images[:5], classes=range(5)), whole, atol=1e-5)
 
 
@@ -109,7 +109,7 @@ def test_maps_of_any_shape_are_channels_first(name, size, maps):
     images = torch.randint(256, (2, *size), dtype=torch.uint8).numpy()
     assert heat_maps(model, images).shape == (2, *size)
     inputs, _ = model.read(images)
-    assert _heat(model.model, inputs, torch.tensor([0, 1])).shape == (2, 1, *maps)
+    assert _hirescam(model.model, inputs, torch.tensor([0, 1])).shape == (2, 1, *maps)
 
 
 @pytest.mark.parametrize("name", zoo.list_models(spec=zoo.load_data("mnist5k").spec))

@@ -21,7 +21,7 @@ from zoo.data.images._decode import decode_file
 from zoo.data.readers import read_labelled, read_raw
 from zoo.data.splits import TensorSplit, batches, collate
 from zoo.inference.evaluation import evaluate_weights
-from zoo.inference.predictor import predict_file
+from zoo.inference.predict_files import predict_file
 
 COLOURS = {"blue": (20, 30, 220), "green": (10, 200, 40), "red": (230, 20, 30)}
 

@@ -103,11 +103,11 @@ def test_a_batch_equals_its_rows(name):
 
 @every_model
 def test_a_saved_model_loads_bit_for_bit(name, tmp_path):
-    from zoo.inference.weights_file import load_file, save_file
+    from zoo.inference.weights_file import load_weights, save_weights
 
     model, inputs = build(name).eval(), probe_inputs(spec_of(name), 3)
-    save_file(tmp_path / "m.safetensors", model, {"model": {"name": name}, "spec": spec_of(name).to_json()})
-    again, spec, _ = load_file(tmp_path / "m.safetensors")
+    save_weights(tmp_path / "m.safetensors", model, {"model": {"name": name}, "spec": spec_of(name).to_json()})
+    again, spec, _ = load_weights(tmp_path / "m.safetensors")
     assert spec == DataSpec.from_json(spec_of(name).to_json())
     assert torch.equal(model(**inputs), again.eval()(**inputs))
 

@@ -12,8 +12,8 @@ from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
 from zoo.data.fingerprints import sample_hashes
 from zoo.data.readers import read_file, read_labelled, read_raw
-from zoo.inference.evaluation import check_same_kind
-from zoo.inference.predictor import predict_file
+from zoo.inference.held_out import check_compatible
+from zoo.inference.predict_files import predict_file
 
 WORDS = ("cold", "fog", "rain", "wind", "warm")
 
@@ -125,7 +125,7 @@ def test_the_alphabet_comes_from_the_training_split(tmp_path, capsys):
     same = np.isin(sample_hashes(other.train), sample_hashes(splits.train))
     assert 0 < same.sum() < len(same)  # texts are known by what they hold, whatever the alphabet
     with pytest.raises(UserError, match="has other characters than own"):
-        check_same_kind(splits.spec, other.spec)
+        check_compatible(splits.spec, other.spec)
     few = load(tmp_path / "own.csv", max_alphabet=5)
     assert len(few.spec.reading["alphabet"]) == 5 and few.spec.inputs["tokens"].cardinalities == (6,)
     assert "all but the 5 most frequent count as one unknown (data.max_alphabet)" in capsys.readouterr().out

@@ -12,9 +12,9 @@ import torch
 import zoo
 from zoo.core.errors import UserError
 from zoo.inference.cards import verify
-from zoo.inference.evaluation import VIEWS, evaluate, evaluate_weights
-from zoo.inference.pretrained import load_card
-from zoo.inference.weights_file import CARDS, WEIGHTS
+from zoo.inference.evaluation import evaluate, evaluate_weights
+from zoo.inference.pretrained import CARDS, WEIGHTS, load_card
+from zoo.inference.test_time_augmentation import VIEWS
 
 LARGE = ("mnist", "cifar10")
 

@@ -12,7 +12,7 @@ from conftest import ROOT
 
 import zoo
 from zoo.cli.config_command import read_words
-from zoo.inference.cards import Comparison
+from zoo.inference.reproduction import Comparison
 
 pytestmark = pytest.mark.slow
 

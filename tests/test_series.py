@@ -9,7 +9,8 @@ import zoo
 from zoo.core.errors import UserError
 from zoo.data.readers import read_labelled, read_raw
 from zoo.data.splits import each_value_once
-from zoo.inference.predictor import Predictor, predict_file
+from zoo.inference.predict_files import predict_file
+from zoo.inference.predictor import Predictor
 
 N = 120
 VALUES = np.sin(np.arange(N) / 4).round(3)

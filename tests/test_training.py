@@ -32,8 +32,8 @@ from zoo.engine.distillation import Distillation
 from zoo.engine.families import ZooModule, create_module
 from zoo.engine.resources import batch_work, fit_machine
 from zoo.engine.trainer import quick_steps
-from zoo.inference import weights_file as pretrained
 from zoo.inference.evaluation import evaluate_weights
+from zoo.inference.finetuning import copy_weights
 from zoo.models.cost import multiply_adds
 from zoo.optim.averaging import Lookahead
 from zoo.optim.factory import OPTIMIZERS, OPTIONAL, create_optimizer
@@ -319,7 +319,7 @@ def test_a_finetuned_network_has_the_trained_body_and_a_head_of_its_own():
     trained = zoo.Predictor(zoo.create_model("cnn/lenet5", spec), spec, card={"model": {"name": "cnn/lenet5"}})
     model = zoo.create_model("cnn/lenet5", fewer)
     head = {key: value.clone() for key, value in model.state_dict().items() if key.startswith("network.head.")}
-    assert pretrained.finetune(model, fewer, trained, "mnist") == ["network.head.bias", "network.head.weight"]
+    assert copy_weights(model, fewer, trained, "mnist") == ["network.head.bias", "network.head.weight"]
     for key, value in model.state_dict().items():
         assert torch.equal(value, head.get(key, trained.model.state_dict()[key])), key
 
@@ -329,16 +329,16 @@ def test_a_head_for_as_many_other_classes_is_new():
     letters = dataclasses.replace(spec, class_names=tuple("abcdefghij"))
     trained = zoo.Predictor(zoo.create_model("cnn/lenet5", spec), spec, card={})
     for data, left in ((letters, ["network.head.bias", "network.head.weight"]), (spec, [])):
-        assert pretrained.finetune(zoo.create_model("cnn/lenet5", data), data, trained, "mnist") == left
+        assert copy_weights(zoo.create_model("cnn/lenet5", data), data, trained, "mnist") == left
 
 
 def test_what_cannot_be_finetuned_is_told_what_the_file_is_for():
     spec = zoo.load_data("mnist5k").spec
     colours = dataclasses.replace(spec, inputs={"image": Input((3, 28, 28), "uint8", spec.inputs["image"].axes, 0)})
     with pytest.raises(UserError, match=r"model=cnn/small model.width=16 model.activation=relu\nfor image 1 x 28 x 28"):
-        pretrained.finetune(zoo.create_model("cnn/small", colours), colours, zoo.load("cnn/small.mnist5k"), "digits")
+        copy_weights(zoo.create_model("cnn/small", colours), colours, zoo.load("cnn/small.mnist5k"), "digits")
     with pytest.raises(UserError, match="ten is an ensemble"):
-        pretrained.finetune(zoo.create_model("cnn/fast", spec), spec, zoo.load("cnn/fast.mnist_ensemble"), "ten")
+        copy_weights(zoo.create_model("cnn/fast", spec), spec, zoo.load("cnn/fast.mnist_ensemble"), "ten")
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_what_cannot_be_finetuned_is_told_what_the_file_is_for():
 )
 def test_a_model_measured_on_what_may_have_trained_it_is_noted(capsys, weights, split, changed, told):
     evaluate_weights(weights, data={"name": weights.split(".")[1], **changed}, split=split)
-    assert (f"note: {weights} was trained with data.split_seed=0" in capsys.readouterr().out) == told
+    assert (f"warning: {weights} was trained with data.split_seed=0" in capsys.readouterr().out) == told
 
 
 def test_a_network_whose_layers_have_versions_is_trained_saved_and_finetuned(config, tmp_path):
@@ -827,7 +827,7 @@ def test_a_teacher_of_other_splits_is_told_of(config, tmp_path, capsys):
     taught = ("model=fnn", "trainer=debug", "distill.teacher=fnn/mlp.breast_cancer")
     for settings, told in (((), False), (("data.split_seed=3",), True)):
         zoo.train(config(*taught, *settings), tmp_path / str(told))
-        assert ("note: fnn/mlp.breast_cancer was trained with data.split_seed=0" in capsys.readouterr().out) == told
+        assert ("warning: fnn/mlp.breast_cancer was trained with data.split_seed=0" in capsys.readouterr().out) == told
 
 
 def trained(config, folder):

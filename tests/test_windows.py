@@ -135,7 +135,7 @@ def test_generation_is_a_function_of_prompt_and_seed(capsys):
     assert model.generate("ab", n=20, seed=1) == model.generate("ab", n=20, seed=1)
     assert model.generate("ab", n=20, seed=1) != model.generate("ab", n=20, seed=2)
     assert len(model.generate("a?", n=5)) == 5
-    assert "1 of 2 characters of the prompt were not in training's text" in capsys.readouterr().out
+    assert "1 of 2 characters of the prompt were not in the training text" in capsys.readouterr().out
     for mistake in ({"prompt": ""}, {"temperature": 0.0}, {"n": -1}):
         with pytest.raises(UserError, match="prompt"):
             model.generate(**mistake)

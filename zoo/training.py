@@ -51,12 +51,13 @@ from zoo.engine.processes import lost_process
 from zoo.engine.resources import batch_work, fill_auto, fit_machine
 from zoo.engine.speed.step_groups import group_steps
 from zoo.engine.trainer import Config, check_trainer, create_trainer, describe_device, quick_steps
-from zoo.inference.evaluation import check_same_kind, evaluate
+from zoo.inference.evaluation import evaluate
+from zoo.inference.finetuning import copy_weights
+from zoo.inference.held_out import check_compatible, remove_seen, warn_about_leakage
 from zoo.inference.predictor import Predictor
 from zoo.inference.pretrained import list_pretrained, load
-from zoo.inference.provenance import held_out, place_of, tell_seen
-from zoo.inference.weights_file import finetune as load_into
-from zoo.inference.weights_file import save_file
+from zoo.inference.training_data import data_name
+from zoo.inference.weights_file import save_weights
 from zoo.models.model import Model
 from zoo.report.page import write_report
 from zoo.report.result import Result
@@ -252,18 +253,18 @@ def _data_of(run: Run, config: Config, splits: Splits, checkpoint: Path | None) 
         changes, known = describe_changes(told, fingerprints(keys)), not describe_changes(told, fingerprints(before))
         if changes:
             _allow(config, checkpoint, changes)
-            check_same_kind(DataSpec.from_json(saved["hyper_parameters"]["spec"]), splits.spec)
+            check_compatible(DataSpec.from_json(saved["hyper_parameters"]["spec"]), splits.spec)
         if not (changes and known):  # what is noted of splits is of this data already
             before = {name: some for name, some in before.items() if name not in SPLIT_ORDER}
         if changes or known:
             seen = {name: seen_hashes(before, name) for name in HELD_OUT}
     noted = {**keys, **{earlier_hashes_key(name): some for name, some in seen.items()}}
-    return held_out(splits, seen), DataNoted(run, noted)
+    return remove_seen(splits, seen), DataNoted(run, noted)
 
 
 def _allow(config: Config, checkpoint: Path, changes: str) -> None:
     """Say that a training goes on with other data, or raise UserError where the config does not allow it."""
-    line = f"{place_of(config['data'])} is not what {checkpoint} was trained on: {changes}"
+    line = f"{data_name(config['data'])} is not what {checkpoint} was trained on: {changes}"
     if config["resume"] != "changed":
         raise UserError(
             f"{line}\ngive it back as it was, or give another run_dir; resume=changed goes on all the same, and "
@@ -335,7 +336,7 @@ def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:
         models.append(cast(Model, modules[-1].model))
         models[-1].fit(each_value_once(splits.train), batches(splits.train))
         if start is not None:
-            left = load_into(models[-1], splits.spec, start, config["finetune"])
+            left = copy_weights(models[-1], splits.spec, start, config["finetune"])
             rank_zero_print(f"weights from {config['finetune']}" + (f", but new: {', '.join(left)}" if left else ""))
     if len(models) > 1:
         modules[0].stack(models)
@@ -346,7 +347,7 @@ def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:
 def _load(weights: str, splits: Splits, data: Mapping[str, Any]) -> Predictor:
     """A trained model to start or to learn from; where it may know what this training is measured on, that is told."""
     trained = load(weights)
-    tell_seen(trained, weights, splits, data)
+    warn_about_leakage(trained, weights, splits, data)
     return trained
 
 
@@ -357,7 +358,7 @@ def _distillation(
     if teacher is None:
         return None
     trained = _load(teacher, splits, data)
-    check_same_kind(trained.spec, splits.spec)
+    check_compatible(trained.spec, splits.spec)
     return Distillation(task, trained.model, **options)
 
 
@@ -392,12 +393,12 @@ def _release(run: Run, fitted: Fitted, index: int) -> dict[str, Any]:
         "hardware": hardware(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
     }
-    save_file(run.weights, model, card)
+    save_weights(run.weights, model, card)
     predictor = load(run.weights).to(trainer.strategy.root_device)
-    val, _, _ = evaluate(predictor, splits.val, kept=0)
-    test, outputs, targets = evaluate(predictor, splits.test, kept=predictor.task.n_reported)
+    val, _, _ = evaluate(predictor, splits.val, n_returned=0)
+    test, outputs, targets = evaluate(predictor, splits.test, n_returned=predictor.task.n_reported)
     card |= {"metrics": {"val": val, "test": test}}
-    save_file(run.weights, model, card)
+    save_weights(run.weights, model, card)
     metrics = {
         "val": val,
         "test": test,

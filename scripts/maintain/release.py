@@ -15,7 +15,7 @@ def main() -> None:
     from zoo.inference.cards import release
 
     with exit_codes():
-        print(f"wrote {release(arguments.name, arguments.runs, together=arguments.ensemble)}")
+        print(f"wrote {release(arguments.name, arguments.runs, as_ensemble=arguments.ensemble)}")
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ def test_fault_25_a_file_alone_is_not_measured_on_what_it_may_know(settings, tmp
     path = Path(settings["data"]["path"])
     metrics = zoo.train(settings, tmp_path / "run")
     alone = shutil.copy(tmp_path / "run" / "model.safetensors", path.with_name("alone.safetensors"))
-    with pytest.raises(UserError, match=r"was trained on train\.csv, which is not there; .*data=csv data\.path="):
+    with pytest.raises(UserError, match=r"was trained on train\.csv, which does not exist; .*data=csv data\.path="):
         evaluate_weights(alone)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(path.parent)
@@ -270,7 +270,7 @@ def test_a_text_that_changed_is_refused_as_its_windows_cannot_be_told(config, tm
     settings["trainer"]["max_epochs"] = 1
     zoo.train(settings, tmp_path / "run")
     path.write_text(path.read_text() + "six seven eight nine ten, then I let it go again.\n" * 9)
-    with pytest.raises(UserError, match=r"rhymes\.txt is not what|cannot be told"):
+    with pytest.raises(UserError, match=r"rhymes\.txt is not what|it is unknown"):
         evaluate_weights(tmp_path / "run")
 
 
@@ -298,7 +298,7 @@ def test_a_run_to_finetune_that_knows_what_is_held_out_is_noted(settings, tmp_pa
     zoo.train(settings, tmp_path / "run")
     settings["data"]["split_seed"] = 1
     zoo.train({**settings, "finetune": str(tmp_path / "run")}, tmp_path / "again")
-    assert "samples that are measured on here" in capsys.readouterr().out
+    assert "samples measured here" in capsys.readouterr().out
 
 
 # Cards that are strange
@@ -310,10 +310,10 @@ def test_a_run_to_finetune_that_knows_what_is_held_out_is_noted(settings, tmp_pa
 )
 def test_fault_07_a_strange_card(runs, tmp_path, config_of_card):
     """A card that lacks what an evaluation needs, or holds something else, ends it in one message."""
-    from zoo.inference.weights_file import load_file, save_file
+    from zoo.inference.weights_file import load_weights, save_weights
 
-    model, _, card = load_file(runs["fnn"] / "model.safetensors")
-    save_file(tmp_path / "odd.safetensors", model, {**card, "config": config_of_card})
+    model, _, card = load_weights(runs["fnn"] / "model.safetensors")
+    save_weights(tmp_path / "odd.safetensors", model, {**card, "config": config_of_card})
     with pytest.raises(UserError) as caught:
         evaluate_weights(tmp_path / "odd.safetensors")
     assert len(str(caught.value).splitlines()) <= 2
@@ -322,10 +322,10 @@ def test_fault_07_a_strange_card(runs, tmp_path, config_of_card):
 
 @pytest.mark.parametrize("told", [None, 3, [], {"test": 3}, {"test": {}}, {"other": {"n": 1}}])
 def test_strange_fingerprints_end_in_one_message_or_in_none(runs, tmp_path, told):
-    from zoo.inference.weights_file import load_file, save_file
+    from zoo.inference.weights_file import load_weights, save_weights
 
-    model, _, card = load_file(runs["fnn"] / "model.safetensors")
-    save_file(tmp_path / "odd.safetensors", model, {**card, "fingerprints": told})
+    model, _, card = load_weights(runs["fnn"] / "model.safetensors")
+    save_weights(tmp_path / "odd.safetensors", model, {**card, "fingerprints": told})
     if isinstance(told, dict) and "test" in told:
         with pytest.raises(UserError, match="breast_cancer is not what"):
             evaluate_weights(tmp_path / "odd.safetensors")
@@ -402,10 +402,10 @@ def test_a_project_that_was_moved_is_evaluated_and_resumed_from_its_new_place(se
     metrics = zoo.train(settings, "runs/one")
     shutil.move(project, tmp_path / "moved")
     monkeypatch.chdir(tmp_path / "there")
-    with pytest.raises(UserError, match=r"there/project/data/train\.csv, which is not there; evaluate in the folder"):
+    with pytest.raises(UserError, match=r"there/project/data/train\.csv, which does not exist; evaluate in the folder"):
         evaluate_weights("../moved/runs/one")
     monkeypatch.chdir(tmp_path / "moved")
     assert evaluate_weights("runs/one")["test"] == metrics["test"]
-    assert "project/data/train.csv is not there; taking " in capsys.readouterr().out
+    assert "project/data/train.csv does not exist; using " in capsys.readouterr().out
     Run(Path("runs/one")).metrics.unlink()
     assert zoo.train({**settings, "resume": "auto"}, "runs/one")["test"] == metrics["test"]

@@ -13,7 +13,7 @@ import zoo
 from zoo.core.console import CONTROL_CHARACTERS, printable
 from zoo.core.errors import UserError
 from zoo.core.safe_csv import write_csv
-from zoo.inference.predictor import predict_file
+from zoo.inference.predict_files import predict_file
 from zoo.report.text import columns
 
 ROOT = Path(zoo.__file__).parent.parent

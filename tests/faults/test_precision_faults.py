@@ -14,7 +14,7 @@ from zoo.data import load_data
 from zoo.data.readers import read_labelled
 from zoo.data.stored import StoredSplit
 from zoo.inference.evaluation import evaluate_weights
-from zoo.inference.predictor import predict_file
+from zoo.inference.predict_files import predict_file
 
 OFFSET = 3e7
 QUICK = ("trainer=cpu", "trainer.max_epochs=2", "trainer.precision=32-true")

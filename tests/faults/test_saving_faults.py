@@ -22,7 +22,7 @@ from zoo.core.checkpoint_file import checkpoints, is_sound, newest
 from zoo.core.errors import DivergedError, InterruptedTraining, UserError
 from zoo.core.run_folder import Run
 from zoo.engine.checkpoint_io import SafeCheckpointIO
-from zoo.inference.weights_file import load_file, save_file
+from zoo.inference.weights_file import load_weights, save_weights
 
 FAMILIES = ("fnn", "cnn", "rnn")
 
@@ -234,18 +234,18 @@ def test_fault_06_a_pickle_with_code(file, config, tmp_path):
 
 def test_fault_07_weights_of_another_model_or_format(file):
     """Wrong shapes, missing and extra keys are listed, and a newer format says what to do."""
-    model, spec, header = load_file(file)
+    model, spec, header = load_weights(file)
     card = {key: header[key] for key in ("model", "spec", "config")}
-    save_file(file, zoo.create_model("fnn/mlp", spec, width=100), card)
+    save_weights(file, zoo.create_model("fnn/mlp", spec, width=100), card)
     with pytest.raises(UserError, match=r"of another shape.*network.head.weight"):
         zoo.load(file)
-    save_file(file, zoo.create_model("fnn/mlp", spec, depth=3), card)
+    save_weights(file, zoo.create_model("fnn/mlp", spec, depth=3), card)
     with pytest.raises(UserError, match=r"unknown: network.layers.2"):
         zoo.load(file)
-    save_file(file, zoo.create_model("fnn/mlp", spec, depth=1), card)
+    save_weights(file, zoo.create_model("fnn/mlp", spec, depth=1), card)
     with pytest.raises(UserError, match=r"missing: network.layers.1"):
         zoo.load(file)
-    save_file(file, model, {**card, "format": 99})
+    save_weights(file, model, {**card, "format": 99})
     with pytest.raises(UserError, match="upgrade"):
         zoo.load(file)
 

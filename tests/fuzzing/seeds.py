@@ -26,7 +26,7 @@ from zoo.data.columns.encode import table_inputs
 from zoo.data.sequences.inputs.padding import sequence_inputs
 from zoo.data.sequences.inputs.tokens import token_inputs
 from zoo.engine.checkpoint_io import SafeCheckpointIO
-from zoo.inference import weights_file as pretrained
+from zoo.inference import weights_file
 from zoo.models import create_model
 from zoo.models.model import Model
 
@@ -82,8 +82,8 @@ def release_file(network: Model, card: Any) -> bytes:
     from safetensors.torch import save
 
     tensors = dict(network.state_dict())
-    header = {"format": pretrained.FORMAT, **card} if isinstance(card, dict) else card
-    digest = pretrained._digest(header, tensors)
+    header = {"format": weights_file.FORMAT, **card} if isinstance(card, dict) else card
+    digest = weights_file._hash(header, tensors)
     sealed = {**header, "sha256": digest} if isinstance(header, dict) else header
     return save(tensors, metadata={"zoo": json.dumps(sealed)})
 

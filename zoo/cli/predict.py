@@ -23,7 +23,7 @@ def run(config: dict[str, Any], _: Any) -> None:
     """Print the predictions for the input, or write them to a file."""
     import zoo
     from zoo.core.errors import UserError
-    from zoo.inference.predictor import choose_device
+    from zoo.inference.device import choose_device
 
     if config["weights"] is None or config["input"] is None:
         raise UserError("say which weights and which input: weights=runs/first input=new.csv")
@@ -45,7 +45,7 @@ def _continued(predictor: "Predictor", text: str, config: dict[str, Any]) -> str
 
 def _predict(predictor: "Predictor", config: dict[str, Any]) -> None:
     from zoo.core.atomic_files import check_output_path
-    from zoo.inference.predictor import predict_file
+    from zoo.inference.predict_files import predict_file
     from zoo.report.text import columns, spelled
 
     output = None if config["output"] is None else Path(config["output"])

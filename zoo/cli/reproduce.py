@@ -33,8 +33,8 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def reproduce(name: str, words: Sequence[str]) -> bool:
     """Train, print the comparison, and return whether every metric agrees with the card."""
-    from zoo.inference.cards import compare, compare_together, finished, same_weights
     from zoo.inference.pretrained import is_ensemble, load_card
+    from zoo.inference.reproduction import compare, compare_ensemble, compare_weights, finished_metrics
 
     card = load_card(name)
     options = {
@@ -43,16 +43,16 @@ def reproduce(name: str, words: Sequence[str]) -> bool:
         **read_options(words, {"seed": str, "run_dir": str}),
     }
     seeds = _seeds(options["seed"], card["seeds"])
-    runs = finished(_trained(name, seeds, options["run_dir"]), seeds)
+    runs = finished_metrics(_trained(name, seeds, options["run_dir"]), seeds)
     compared = compare(card, [metrics for _, metrics in runs])
     print(_table(compared, len(runs)))
     if is_ensemble(card) and len(runs) > 1:
-        together = compare_together(card, [run for run, _ in runs], Path(options["run_dir"]) / FILE)
+        together = compare_ensemble(card, [run for run, _ in runs], Path(options["run_dir"]) / FILE)
         print(f"together, in {options['run_dir']}/{FILE}:\n{_table(together, 1)}")
         compared += together
     for run, metrics in runs:
         if metrics["seed"] == card["file"].get("seed"):
-            print(f"weights of seed {metrics['seed']}: {same_weights(name, run)}")
+            print(f"weights of seed {metrics['seed']}: {compare_weights(name, run)}")
     return all(entry.within for entry in compared)
 
 

@@ -1,67 +1,63 @@
-"""From finished runs to a pretrained file with its card, and what holds a card to its file and to new runs."""
+"""Build a pretrained file and its card from finished runs; verify that they agree."""
 
-import json
 import math
 import shutil
 import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from scipy.special import stdtrit
 from torch import Tensor
 
 from zoo.core.atomic_files import sha256_of, write_text
 from zoo.core.errors import UserError
-from zoo.core.run_folder import Run, finished_runs
 from zoo.core.safe_yaml import to_yaml
 from zoo.core.spec import DataSpec, Input
 from zoo.inference.ensembling import ensemble
-from zoo.inference.evaluation import measure
+from zoo.inference.evaluation import evaluate_held_out
 from zoo.inference.pretrained import CARDS, WEIGHTS, load_card
-from zoo.inference.weights_file import load_file, read_tensors, save_file
+from zoo.inference.reproduction import finished_metrics
+from zoo.inference.weights_file import load_weights, save_weights
 from zoo.models.ensemble import Trained
 
 PROBE_TOLERANCE = 1e-3
-HALVED = 1e-3  # largest change of the validation loss by 16-bit weights, as a share
+HALVED_TOLERANCE = 1e-3  # largest relative change of the validation loss by 16-bit weights
 
 
-def release(name: str, runs: Path, *, together: bool = False) -> Path:
-    """Make the pretrained file `name` of the finished runs in a folder, one a seed, and write its card.
+def release(name: str, runs: Path, *, as_ensemble: bool = False) -> Path:
+    """Build the pretrained file `name` from the finished runs in a folder, one a seed, and write its card.
 
-    The file is the run of the lowest validation loss; the card's metrics are over all runs. Weights are stored in 16
-    bits where the validation loss stays what it is.
+    The file is the run with the lowest validation loss; the card's metrics are over all runs. Weights are stored in 16
+    bits if the validation loss does not change.
 
     Args:
         name: family/architecture[size].data[_recipe]; conf/experiment/<name>.yaml is its recipe.
-        runs: the sweep's folder, with one finished run in each sub-folder.
-        together: the file is the ensemble of all runs instead.
+        runs: the sweep's folder, with one finished run in each subfolder.
+        as_ensemble: the file is the ensemble of all runs instead.
 
     Returns:
         The card's path.
 
     Raises:
-        UserError: for a folder without finished runs, and runs that make no ensemble.
+        UserError: for a folder without finished runs, and runs that cannot form an ensemble.
     """
-    done = finished(runs)
-    if not done:
+    finished = finished_metrics(runs)
+    if not finished:
         raise UserError(f"{runs} holds no finished run")
-    metrics = [entry for _, entry in done]
+    metrics = [entry for _, entry in finished]
     target = WEIGHTS / f"{name}.safetensors"
     target.parent.mkdir(parents=True, exist_ok=True)
     seeds = [entry["seed"] for entry in metrics]
     recipe = f"zoo train -m experiment={name} seed={','.join(map(str, seeds))}"
-    if together:
-        ensemble([run.weights for run, _ in done], target)
+    if as_ensemble:
+        ensemble([run.weights for run, _ in finished], target)
         recipe += " run_dir=RUNS && zoo ensemble RUNS FILE"
     else:
-        best, _ = min(done, key=lambda pair: pair[1]["val"]["loss"])
+        best, _ = min(finished, key=lambda pair: pair[1]["val"]["loss"])
         shutil.copy(best.weights, target)
-    _halve(target)
-    model, spec, header = load_file(target)
+    _store_in_16_bits(target)
+    model, spec, header = load_weights(target)
     card = {
         "name": name,
         "recipe": recipe,
@@ -83,21 +79,21 @@ def release(name: str, runs: Path, *, together: bool = False) -> Path:
     return path
 
 
-def _halve(path: Path) -> None:
-    """Store the weights of a release file in 16 bits, and the metrics that it then has, unless its validation loss
-    changes by more than HALVED."""
-    model, _, header = load_file(path)
+def _store_in_16_bits(path: Path) -> None:
+    """Store the weights of a file in 16 bits, and its metrics with these, unless its validation loss changes by
+    more than HALVED_TOLERANCE."""
+    model, _, header = load_weights(path)
     with tempfile.TemporaryDirectory() as folder:
         halved = Path(folder) / path.name
-        save_file(halved, model, header, halved=True)
-        metrics = measure(halved)
+        save_weights(halved, model, header, halved=True)
+        metrics = evaluate_held_out(halved)
     loss, now = header["metrics"]["val"]["loss"], metrics["val"]["loss"]
-    if math.isclose(loss, now, rel_tol=HALVED):
-        save_file(path, model, {**header, "metrics": metrics}, halved=True)
+    if math.isclose(loss, now, rel_tol=HALVED_TOLERANCE):
+        save_weights(path, model, {**header, "metrics": metrics}, halved=True)
 
 
 def _summaries(entries: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """Mean and sample standard deviation of each value, over the runs."""
+    """Mean and sample standard deviation of each value over the runs."""
     return {
         key: {
             "mean": statistics.fmean(entry[key] for entry in entries),
@@ -109,10 +105,10 @@ def _summaries(entries: Sequence[Mapping[str, float]]) -> dict[str, dict[str, fl
 
 
 def verify(name: str) -> list[str]:
-    """What is wrong with a pretrained file: differences between card, file and model. Empty when all holds."""
+    """Find differences between the card, the file and the model of a pretrained file; empty if they agree."""
     card = load_card(name)
     path = WEIGHTS / f"{name}.safetensors"
-    model, spec, header = load_file(path)
+    model, spec, header = load_weights(path)
     problems = [key for key in ("model", "spec", "config", "n_parameters") if card[key] != header[key]]
     problems += [] if card["file"]["test"] == header["metrics"]["test"] else ["metrics"]
     problems += [] if card["bytes"] == path.stat().st_size else ["bytes"]
@@ -125,87 +121,13 @@ def verify(name: str) -> list[str]:
     return problems + ([] if close else [f"probe outputs {probe.tolist()}"])
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One metric of a split: mean and standard deviation of a card's `n` runs, the shipped file's, and the mean of
-    `n_now` new runs."""
-
-    split: str
-    metric: str
-    mean: float
-    std: float
-    n: int
-    file: float
-    now: float
-    n_now: int
-
-    @property
-    def difference(self) -> float:
-        return self.now - self.mean
-
-    @property
-    def allowed(self) -> float:
-        """How far means of so many runs lie apart by chance in one case of a hundred, at most (Student's t). Where the
-        card has one run, or its runs did not differ: 5 % of a loss, 1 % of what else there is."""
-        if self.std == 0 or self.n < 2:
-            return (0.05 if self.metric == "loss" else 0.01) * abs(self.mean)
-        return float(stdtrit(self.n - 1, 0.995)) * self.std * math.sqrt(1 / self.n + 1 / self.n_now)
-
-    @property
-    def within(self) -> bool:
-        return abs(self.difference) <= self.allowed
-
-
-def finished(folder: Path, seeds: Sequence[int] | None = None) -> list[tuple[Run, dict[str, Any]]]:
-    """The finished trainings below a folder, each with its metrics; those with `seeds`, or all."""
-    runs = [(run, json.loads(run.metrics.read_text())) for run in finished_runs(folder)]
-    return [(run, metrics) for run, metrics in runs if seeds is None or metrics["seed"] in seeds]
-
-
-def compare(card: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[Comparison]:
-    """Every metric of a card beside the mean over new runs, of which there is what their metrics.json holds."""
-    return [
-        Comparison(
-            split=split,
-            metric=metric,
-            mean=stated["mean"],
-            std=stated["std"],
-            n=stated["n"],
-            file=card["file"][split][metric],
-            now=statistics.fmean(run[split][metric] for run in runs),
-            n_now=len(runs),
-        )
-        for split, metrics in card["metrics"].items()
-        for metric, stated in metrics.items()
-    ]
-
-
-def compare_together(card: Mapping[str, Any], runs: Sequence[Run], output: Path) -> list[Comparison]:
-    """Every metric of an ensemble's file beside that of the ensemble of new runs, which is written to `output`."""
-    stated = {
-        split: {metric: {"mean": value, "std": 0.0, "n": 1} for metric, value in card["file"][split].items()}
-        for split in card["metrics"]
-    }
-    return compare({**card, "metrics": stated}, [ensemble([run.weights for run in runs], output)["metrics"]])
-
-
-def same_weights(name: str, run: Run) -> str:
-    """In words, whether a run's tensors are those of the pretrained file, bit for bit."""
-    paths = (run.weights, WEIGHTS / f"{name}.safetensors")
-    ours, published = (read_tensors(path)[0] for path in paths)
-    different = [
-        key for key, value in published.items() if key not in ours or not torch.equal(ours[key].to(value.dtype), value)
-    ]
-    return f"{len(different)} of {len(published)} tensors differ from the file's" if different else "equal bit for bit"
-
-
 def probe_inputs(spec: DataSpec, n: int = 2, n_steps: int = 8) -> dict[str, Tensor]:
-    """`n` made-up raw samples that are the same everywhere; sequences have `n_steps` steps or one less each."""
+    """Make up `n` raw samples, the same on every machine; sequences have `n_steps` steps, each one step less."""
     generator = torch.Generator().manual_seed(0)
-    return {name: _made_up(an_input, n, n_steps, generator) for name, an_input in spec.inputs.items()}
+    return {name: _probe_input(an_input, n, n_steps, generator) for name, an_input in spec.inputs.items()}
 
 
-def _made_up(an_input: Input, n: int, n_steps: int, generator: torch.Generator) -> Tensor:
+def _probe_input(an_input: Input, n: int, n_steps: int, generator: torch.Generator) -> Tensor:
     shape = (n, *(n_steps if size is None else size for size in an_input.shape))
     if an_input.dtype == "uint8":
         return torch.randint(256, shape, generator=generator, dtype=torch.uint8)

@@ -1,4 +1,4 @@
-"""Where a convolutional network looks, and what its first layer looks for, as numbers and as pictures."""
+"""Explain convolutional classifiers of images: heat maps by HiResCAM, and the filters of the first layer."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,41 +16,41 @@ from zoo.models.ensemble import Ensemble
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-PLACES = 4  # along each axis, of maps that are worth to be looked at
+MIN_SIDE = 4  # of the feature maps that are used
 ORANGE = (255.0, 150.0, 20.0)
 
 
 def heat_maps(predictor: Predictor, raw: Any, classes: Sequence[int] | None = None) -> np.ndarray:
-    """How much each place of an image speaks for a class, by HiResCAM (R. Draelos, L. Carin, arXiv 2011.08891, section
-    3), the Grad-CAM that is faithful to where each map is used: the last maps that still have 4 places along each axis,
-    each place times its gradient, where their sum speaks for the class. Of an ensemble, its members' mean.
+    """How much each position of an image contributes to a class, by HiResCAM (R. Draelos, L. Carin, arXiv 2011.08891,
+    section 3): the feature maps of the last layer with sides of at least 4, times their gradients, summed over maps,
+    positive parts only. Unlike Grad-CAM, it does not average a map's gradient. For an ensemble, the mean over members.
 
     Args:
         predictor: of images.
-        raw: what its `predict` takes: an image, or several.
-        classes: the number of a class for each image; None takes the class that is answered.
+        raw: what `Predictor.predict` takes: an image, or several.
+        classes: index of a class for each image; None for the predicted ones.
 
     Returns:
         Values from 0 to 1: (height, width), or (n, height, width) for several images.
 
     Raises:
-        UserError: for a model that has no convolution over images, or is no classifier, and for classes there are not.
+        UserError: for a model without convolutions over images, one that is not a classifier, and unknown classes.
     """
-    _checked(predictor)
+    _check(predictor)
     batch, single = predictor.read(raw)
-    heat = heat_of(predictor, batch, classes).numpy()
+    heat = heat_of_batch(predictor, batch, classes).numpy()
     return heat[0] if single else heat
 
 
 def heat_pictures(predictor: Predictor, raw: Any, classes: Sequence[int] | None = None) -> "list[Image]":
-    """Each image in dark grey, and orange where `heat_maps`, with the same arguments, is high."""
-    _checked(predictor)
+    """`heat_maps` as images: orange on the dark grey image."""
+    _check(predictor)
     batch, _ = predictor.read(raw)
-    return pictures(glowing(batch["image"], heat_of(predictor, batch, classes)))
+    return to_pictures(overlay_heat(batch["image"], heat_of_batch(predictor, batch, classes)))
 
 
-def heat_of(predictor: Predictor, batch: Batch, classes: Sequence[int] | None = None) -> Tensor:
-    """`heat_maps` of a batch with `image` (n, channels, height, width): (n, height, width)."""
+def heat_of_batch(predictor: Predictor, batch: Batch, classes: Sequence[int] | None = None) -> Tensor:
+    """`heat_maps` (n, height, width) of a batch with `image` (n, channels, height, width)."""
     model = predictor.model
     members = model.members if isinstance(model, Ensemble) else [model]
     if classes is None:
@@ -59,9 +59,9 @@ def heat_of(predictor: Predictor, batch: Batch, classes: Sequence[int] | None = 
         index = _index(classes, len(batch["image"]), predictor.spec.n_outputs).to(predictor.device)
     parts, n = [], 0
     for part in predictor.parts(batch):
-        wanted = index[n : n + len(part["image"])]
-        n += len(wanted)
-        parts.append(torch.stack([_heat(member, part, wanted) for member in members]).mean(0))
+        part_index = index[n : n + len(part["image"])]
+        n += len(part_index)
+        parts.append(torch.stack([_hirescam(member, part, part_index) for member in members]).mean(0))
     heat = F.interpolate(torch.cat(parts), size=batch["image"].shape[2:], mode="bilinear")[:, 0]
     return (heat / heat.amax((1, 2), keepdim=True).clamp(min=1e-12)).cpu()
 
@@ -74,15 +74,15 @@ def _index(classes: Sequence[int], n: int, n_classes: int) -> Tensor:
 
 
 @torch.enable_grad()
-def _heat(model: nn.Module, inputs: Batch, index: Tensor) -> Tensor:
-    """What each place of the last maps says for the classes `index` (n,), at least 0: (n, 1, h, w)."""
+def _hirescam(model: nn.Module, inputs: Batch, index: Tensor) -> Tensor:
+    """Positive contributions (n, 1, h, w) of the last feature maps to the classes `index` (n,)."""
     maps: list[Tensor] = []
 
     def keep(_: nn.Module, __: object, output: Any) -> None:
-        if isinstance(output, Tensor) and output.dim() == 4 and (not maps or min(output.shape[2:]) >= PLACES):
+        if isinstance(output, Tensor) and output.dim() == 4 and (not maps or min(output.shape[2:]) >= MIN_SIDE):
             maps[:] = [output]
 
-    convolve = [layer for layer in model.modules() if any(map(_convolves, layer.modules()))]  # or hold what does
+    convolve = [layer for layer in model.modules() if any(map(_convolves, layer.modules()))]  # or contain one that does
     hooks = [layer.register_forward_hook(keep) for layer in convolve]
     try:
         logits = model(**inputs)  # (n, n_classes)
@@ -94,9 +94,9 @@ def _heat(model: nn.Module, inputs: Batch, index: Tensor) -> Tensor:
 
 
 def filters(predictor: Predictor) -> Tensor:
-    """The first convolution's weights, (n_filters, channels, height, width), over the image's own pixels where it reads
-    squares of them; UserError as of `heat_maps`."""
-    first = _checked(predictor)[0]
+    """The weights of the first convolution, (n_filters, channels, height, width); over the image's pixels, if it reads
+    squares of them (`PixelUnshuffle`). Raises UserError as `heat_maps` does."""
+    first = _check(predictor)[0]
     weight = first.state_dict()["weight"].cpu()
     layers = list(predictor.model.modules())
     squares = next((layer for layer in layers[: layers.index(first)] if isinstance(layer, nn.PixelUnshuffle)), None)
@@ -104,17 +104,17 @@ def filters(predictor: Predictor) -> Tensor:
 
 
 def filter_pictures(predictor: Predictor, width: int = 112) -> "list[Image]":
-    """`filters` as `pictures`, each from its smallest weight (dark) to its largest (bright), in colour where they are
-    of three channels, else the channels' mean."""
+    """`filters` as images, each scaled from its smallest weight (dark) to its largest (bright); in colour for three
+    channels, else the mean over channels."""
     weight = filters(predictor)
     weight = weight if weight.shape[1] == 3 else weight.mean(1, keepdim=True)
     low, high = (limit(weight, (1, 2, 3), keepdim=True) for limit in (torch.amin, torch.amax))
-    return pictures(255 * (weight - low) / (high - low).clamp(min=1e-12), width)
+    return to_pictures(255 * (weight - low) / (high - low).clamp(min=1e-12), width)
 
 
-def pictures(images: Tensor, width: int = 112) -> "list[Image]":
-    """Images (n, channels, height, width) of values from 0 to 255 as pictures, grey unless they have three channels,
-    each pixel enlarged by a whole number, to `width` pixels or a little less."""
+def to_pictures(images: Tensor, width: int = 112) -> "list[Image]":
+    """Convert images (n, channels, height, width), 0 to 255, to PIL images, grey unless they have three channels,
+    enlarged by a whole number to at most about `width` pixels."""
     from PIL import Image
 
     times = max(1, width // images.shape[3])
@@ -122,14 +122,14 @@ def pictures(images: Tensor, width: int = 112) -> "list[Image]":
     return [Image.fromarray(one if one.shape[-1] == 3 else one[..., 0]) for one in large]
 
 
-def glowing(images: Tensor, heat: Tensor) -> Tensor:
-    """Images (n, channels, height, width) in dark grey, and orange where `heat` (n, height, width) is high."""
+def overlay_heat(images: Tensor, heat: Tensor) -> Tensor:
+    """Draw `heat` (n, height, width) in orange on images (n, channels, height, width) in dark grey."""
     grey = images.float().mean(1, keepdim=True)
     return grey * 0.5 * (1 - heat[:, None]) + torch.tensor(ORANGE)[:, None, None] * heat[:, None]
 
 
 def convolutions(predictor: Predictor) -> list[nn.Module]:
-    """The layers that convolve images, in order; none of a model that does not classify images."""
+    """The layers that convolve images, in order; empty for a model that does not classify images."""
     if "image" not in predictor.spec.inputs or not predictor.task.has_classes:
         return []
     return [layer for layer in predictor.model.modules() if _convolves(layer)]
@@ -140,7 +140,7 @@ def _convolves(layer: nn.Module) -> bool:
     return isinstance(weight, Tensor) and weight.dim() == 4
 
 
-def _checked(predictor: Predictor) -> list[nn.Module]:
+def _check(predictor: Predictor) -> list[nn.Module]:
     layers = convolutions(predictor)
     if not layers:
         takes = ", ".join(predictor.spec.inputs)

@@ -1,4 +1,4 @@
-"""Load a trained model by name or path; the files that come with the zoo."""
+"""Load a trained model by name or path; list the pretrained files that come with the zoo."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,44 +7,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.core.errors import UserError, unknown_name
+from zoo.inference.weights_file import load_weights, read_bytes
 
 if TYPE_CHECKING:
     from zoo.inference.predictor import Predictor
-
-from zoo.inference.weights_file import load_file, read_bytes
 
 FOLDER = Path(__file__).parent.parent
 CARDS, WEIGHTS = FOLDER / "cards", FOLDER / "weights"
 
 
 def list_pretrained(pattern: str = "*") -> list[str]:
-    """Names of the pretrained files that match a shell pattern, such as "*mnist*"."""
+    """List the pretrained files that match a shell pattern, such as "*mnist*"."""
     names = [path.relative_to(CARDS).with_suffix("").as_posix() for path in CARDS.rglob("*.yaml")]
     return sorted(name for name in names if fnmatch(name, pattern))
 
 
 def load_card(name: str) -> dict[str, Any]:
-    """The card of a pretrained file; an unknown name raises UserError with the nearest."""
+    """Read the card of a pretrained file. An unknown name raises UserError with the nearest ones."""
     from zoo.core.safe_yaml import read_yaml
 
     if name not in list_pretrained():
         raise unknown_name("pretrained file", name, list_pretrained())
     card = read_yaml(CARDS / f"{name}.yaml")
     if not isinstance(card, dict) or "sha256" not in card:
-        raise UserError(f"{CARDS / name}.yaml is no card, which says the file's sha256; install the zoo anew")
+        raise UserError(f"{CARDS / name}.yaml is not a card, which has the file's sha256; install the zoo again")
     return card
 
 
 def is_ensemble(card: Mapping[str, Any]) -> bool:
-    """Whether a card is of several models that answer together; its `metrics` are those of each alone."""
+    """Whether a card is of an ensemble; its `metrics` are those of the members."""
     return "seeds" in card["file"]
 
 
 def load(name_or_path: str | Path) -> "Predictor":
-    """A trained model, ready to answer raw input.
+    """Load a trained model, ready to predict from raw input.
 
     Args:
-        name_or_path: a name of `list_pretrained`, or a run folder, or the path of its `model.safetensors`.
+        name_or_path: a name of `list_pretrained`, a run folder, or the path of its `model.safetensors`.
 
     Raises:
         UserError: when there is no such name or file, or the file is damaged, of another kind, or of a newer format.
@@ -56,10 +55,10 @@ def load(name_or_path: str | Path) -> "Predictor":
         card = load_card(name)
         path = WEIGHTS / f"{name}.safetensors"
         if hashlib.sha256(read_bytes(path)).hexdigest() != card["sha256"]:
-            raise UserError(f"{path} is not the published file: its sha256 is not the card's; install the zoo anew")
+            raise UserError(f"{path} is not the published file: its sha256 is not the card's; install the zoo again")
     elif (path := Path(name).expanduser()).exists() or name.endswith(".safetensors"):
         card, path = {}, path / "model.safetensors" if path.is_dir() else path
     else:
         raise unknown_name("file or pretrained file", name, list_pretrained())
-    model, spec, header = load_file(path)
+    model, spec, header = load_weights(path)
     return Predictor(model, spec, card or header)

@@ -10,7 +10,7 @@ import torch
 
 from zoo.core.registry import Registry
 from zoo.data.splits import Batch, Splits, batches
-from zoo.inference.explanation import convolutions, glowing, heat_of, pictures
+from zoo.inference.explanation import convolutions, heat_of_batch, overlay_heat, to_pictures
 from zoo.inference.predictor import Predictor
 from zoo.models.preprocess import Moments
 from zoo.report.charts import sparkline
@@ -31,14 +31,14 @@ def draw_images(predictor: Predictor, _: Splits, samples: Batch) -> tuple[str, l
     """Each image (channels, height, width) as a picture, grey unless it has three channels; of a convolutional network
     also where it looked."""
     images = samples["image"].cpu()
-    shown = [embedded(picture) for picture in pictures(images)]
+    shown = [embedded(picture) for picture in to_pictures(images)]
     if not convolutions(predictor):
         return "Each picture is the raw input, without augmentation.", shown
     how = (
         "Each picture is the raw input, without augmentation; beside it, in orange, what of it spoke for the answer "
         "(HiResCAM)."
     )
-    heat = [embedded(picture) for picture in pictures(glowing(images, heat_of(predictor, samples)))]
+    heat = [embedded(picture) for picture in to_pictures(overlay_heat(images, heat_of_batch(predictor, samples)))]
     return how, [f"<span>{raw} {hot}</span>" for raw, hot in zip(shown, heat, strict=True)]
 
 

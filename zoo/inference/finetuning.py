@@ -1,0 +1,59 @@
+"""Start a training from the weights of a trained model."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from zoo.core.errors import UserError
+from zoo.core.spec import DataSpec
+from zoo.inference.predictor import Predictor
+from zoo.models.ensemble import Ensemble
+from zoo.models.model import Model
+
+HEAD, TARGET_SCALE = "network.head.", "preprocess.target_scale."  # the tensors that other targets may change
+
+
+def copy_weights(model: Model, spec: DataSpec, trained: Predictor, name: str) -> list[str]:
+    """Copy a trained network's weights into `model`, except a head for other classes or outputs.
+
+    Args:
+        model: of the same architecture.
+        spec: of its data.
+        trained: what `load` returned for `name`.
+        name: its name or path.
+
+    Returns:
+        The names of the tensors that were not copied.
+
+    Raises:
+        UserError: when anything but the head or the target's scale differs in name or shape, and for an ensemble.
+    """
+    if isinstance(trained.model, Ensemble):
+        raise UserError(
+            f"finetune={name} is an ensemble and a training starts from one model; it may be distill.teacher="
+        )
+    source, ours = trained.model.state_dict(), model.state_dict()
+    not_copied = {key for key in {*ours, *source} if _shape(ours, key) != _shape(source, key)}
+    if others := sorted(key for key in not_copied if not key.startswith((HEAD, TARGET_SCALE))):
+        raise _other_network(trained, name, others)
+    if spec.class_names != trained.spec.class_names:
+        not_copied |= {key for key in ours if key.startswith(HEAD)}
+    copied = {key: value for key, value in source.items() if key not in not_copied and "target_scale" not in key}
+    ours.update(copied)  # in place, to keep the versions of layers that a state dict has beside its tensors
+    model.load_state_dict(ours)
+    return sorted(not_copied)
+
+
+def _other_network(trained: Predictor, name: str, different: list[str]) -> UserError:
+    card = trained.card["model"]
+    sizes = ", ".join(f"{what} {' x '.join(map(str, one.shape))}" for what, one in trained.spec.inputs.items())
+    settings = " ".join(f"model.{key}={value}" for key, value in card.items() if key != "name")
+    return UserError(
+        f"finetune={name} is another network, or has other sizes; they differ in {', '.join(different[:5])}\n"
+        f"it is model={card['name']} {settings}\nfor {sizes}"
+    )
+
+
+def _shape(tensors: Mapping[str, Tensor], key: str) -> torch.Size | None:
+    return tensors[key].shape if key in tensors else None
