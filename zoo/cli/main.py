@@ -5,6 +5,8 @@ import importlib
 import sys
 from pathlib import Path
 
+from zoo.core.console import echo
+
 COMMANDS = ("train", "evaluate", "predict", "list", "ensemble", "reproduce", "copy")
 
 
@@ -12,11 +14,11 @@ def main() -> None:
     """Run the command of the first word, such as `zoo train model=cnn`."""
     name, words = next(iter(sys.argv[1:]), "--help"), sys.argv[2:]
     if name in ("--help", "-h"):
-        print(usage())
+        echo(usage())
     elif name == "--version":
         import zoo
 
-        print(zoo.__version__)
+        echo(zoo.__version__)
     elif name in COMMANDS:
         importlib.import_module(f"zoo.cli.{name}").main(words)
     else:

@@ -17,6 +17,7 @@ from typing import Any
 from zoo.cli.errors import exit_codes
 from zoo.cli.options import parser, read_options
 from zoo.cli.train import main as train
+from zoo.core.console import echo
 
 FILE = "ensemble.safetensors"
 
@@ -45,14 +46,14 @@ def reproduce(name: str, words: Sequence[str]) -> bool:
     seeds = _seeds(options["seed"], card["seeds"])
     runs = finished_metrics(_trained(name, seeds, options["run_dir"]), seeds)
     compared = compare(card, [metrics for _, metrics in runs])
-    print(_table(compared, len(runs)))
+    echo(_table(compared, len(runs)))
     if is_ensemble(card) and len(runs) > 1:
         together = compare_ensemble(card, [run for run, _ in runs], Path(options["run_dir"]) / FILE)
-        print(f"together, in {options['run_dir']}/{FILE}:\n{_table(together, 1)}")
+        echo(f"together, in {options['run_dir']}/{FILE}:\n{_table(together, 1)}")
         compared += together
     for run, metrics in runs:
         if metrics["seed"] == card["file"].get("seed"):
-            print(f"weights of seed {metrics['seed']}: {compare_weights(name, run)}")
+            echo(f"weights of seed {metrics['seed']}: {compare_weights(name, run)}")
     return all(entry.within for entry in compared)
 
 

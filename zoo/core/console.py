@@ -40,6 +40,6 @@ def echo(*values: object, **options: Any) -> None:
     texts = [printable(str(value)) for value in values]
     pending = _pending.get()
     if pending is None or options:
-        builtins.print(*texts, **options)
+        builtins.print(*texts, **options)  # noqa: T201
     else:
         pending[" ".join(texts)] += 1
