@@ -7,6 +7,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
+import zoo
 from zoo.engine.trainer import OWN_KEYS
 from zoo.optim.factory import OPTIMIZERS, OPTIONAL
 from zoo.optim.schedules import SCHEDULES
@@ -50,7 +51,7 @@ def test_trainer_keys_are_lightnings_or_ours(name):
 
 @pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "optim"])
 def test_optim_keys_are_the_optimisers(name):
-    section = yaml.safe_load((CONF / "optim" / f"{name}.yaml").read_text())
+    section = zoo.config("fnn", f"optim={name}")["optim"]
     options = set(section) - {"name", "weight_decay", "bias_lr", "schedule", *OPTIONAL}
     assert options <= set(inspect.signature(OPTIMIZERS.get(section["name"])).parameters)
     assert section["schedule"]["name"] in SCHEDULES.names()

@@ -7,8 +7,7 @@ import inspect
 import numpy as np
 import pytest
 import torch
-import yaml
-from conftest import AT_HAND, NEED_FILES, ROOT, ready_data
+from conftest import AT_HAND, NEED_FILES, ready_data
 
 import zoo
 from zoo.core.errors import UserError
@@ -31,7 +30,7 @@ load = functools.cache(zoo.load_data)
 
 
 def section_of(name):
-    return yaml.safe_load((ROOT / "conf" / "data" / f"{name}.yaml").read_text())
+    return zoo.config("fnn", f"data={name}")["data"]
 
 
 def rows(split):

@@ -251,14 +251,11 @@ def circle(*, n: int = 900) -> Splits:
     return Splits(spec, *(whole.subset(range(i * n // 3, (i + 1) * n // 3)) for i in range(3)))
 '''
 SECTION = """
+defaults: [/loader@_here_, _self_]
 name: circle
 n: 900
 epochs: 60
 batch_size: 32
-eval_batch_size: 1000
-num_workers: 0
-resident: auto
-augment: {}
 """
 
 

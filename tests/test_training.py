@@ -479,7 +479,7 @@ def quadratic():
 
 
 def options_of(name):
-    section = yaml.safe_load((ROOT / "conf" / "optim" / f"{name}.yaml").read_text())
+    section = zoo.config("fnn", f"optim={name}")["optim"]
     return {key: value for key, value in section.items() if key not in ("schedule", *OPTIONAL)}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from zoo.core.errors import UserError
 from zoo.settings.composition import CONF, compose_file, sections
 
+INHERITED = ("loader.yaml", "optimizer.yaml")  # by the files of data/ and optim/
 TYPES = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
@@ -55,5 +56,6 @@ def _may_be_null(key: str, config_name: str) -> bool:
     from omegaconf import OmegaConf
 
     section, _, name = key.partition(".")
-    files = [(path, name) for path in Path(CONF, section).glob("*.yaml")] or [(CONF / f"{config_name}.yaml", key)]
-    return any(OmegaConf.select(OmegaConf.load(path), name, default="nothing") is None for path, name in files)
+    files = [*Path(CONF, section).glob("*.yaml"), *(CONF / name for name in INHERITED)]
+    places = [(path, name) for path in files if name] + [(CONF / f"{config_name}.yaml", key)]
+    return any(OmegaConf.select(OmegaConf.load(path), name, default="nothing") is None for path, name in places)
