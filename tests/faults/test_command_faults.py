@@ -50,7 +50,7 @@ MISTAKES = {
     "model=fnn 'seed=[1'": "",
     "model=fnn resume=nowhere.ckpt": "resume=auto",
     "model=fnn finetune=fnn/mpl.breast_cancer": "nearest: fnn/mlp.breast_cancer",
-    "model=fnn zoo_path=/nowhere": "is no folder",
+    "model=fnn zoo_path=/nowhere": "is not a folder",
     "data=mnist5k": "say which model",
     "model=0": "model is a name",
     "model=fnn optim=1e-3": "optim is a name, such as adam; got 1e-3",
