@@ -142,7 +142,7 @@ def test_whole_numbers_stand_for_named_classes_only_where_they_start_at_0(tmp_pa
     train.assign(y=[0, 1, 2] * 20).to_csv(data["path"], index=False)
     capsys.readouterr()
     assert read_labelled(spec, data).__getitems__(range(4))["target"].tolist() == [0, 1, 2, 0]
-    assert "'y' has whole numbers, taken for the places of 'a', 'b', 'c', 'd', from 0" in capsys.readouterr().out
+    assert "'y' has whole numbers, read as indices of 'a', 'b', 'c', 'd', from 0" in capsys.readouterr().out
 
 
 # -- files

@@ -9,12 +9,13 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from zoo.core.console import echo
 from zoo.core.spec import Column, Input, float_type
 from zoo.data.columns.arrow import is_missing, to_array, to_table
 from zoo.data.columns.cell_errors import Place, Refuse, refuse_cells, row_number
 from zoo.data.columns.dates import ISO, as_dates, days_since_1970
-from zoo.data.columns.numbers import BOOLEAN_WORDS, exceeds_float32, require_numbers
-from zoo.data.columns.text import index_in
+from zoo.data.columns.numbers import BOOLEAN_WORDS, as_numbers, exceeds_float32, require_numbers
+from zoo.data.columns.text import index_in, quoted_list
 
 DATE_PARTS = ("days since 1970", "month", "day of the week", "hour")  # the numbers that a date becomes
 
@@ -120,3 +121,34 @@ def _encode_categories(column: Column, array: pa.Array) -> np.ndarray:
     """Encode a column of categories, (n,) int64."""
     codes = pc.add(index_in(column.categories, array), 1).fill_null(0).to_numpy().astype(np.int64)
     return np.where(is_missing(array), len(column.categories) + 1, codes) if column.missing else codes
+
+
+def encode_classes(target: str, column: pa.Array, names: Sequence[str], place: Place) -> tuple[np.ndarray, list[str]]:
+    """Encode the class of each row (n,), -1 where missing; also return the names of the classes.
+
+    Args:
+        target: heading of the column.
+        column: (n,) names, or whole numbers that start at 0 and index the names, which is reported.
+        names: of the classes.
+        place: names a row.
+
+    Raises:
+        UserError: for values that are no class.
+    """
+    names = list(names)
+    codes = index_in(names, column).fill_null(-1).to_numpy().astype(np.int64)
+    known = ~is_missing(column)
+    fix = "correct these rows"
+    if pa.types.is_integer(column.type) and known.any() and (codes < 0).all() and not _are_numbers(names):
+        fix = "write the names; whole numbers that start at 0 are read as their indices"
+        numbers = as_numbers(column.fill_null(-1)).astype(np.int64)
+        if numbers[known].min() == 0:
+            echo(f"'{target}' has whole numbers, read as indices of {quoted_list(names)}, from 0")
+            codes = numbers
+    bad = known & ((codes < 0) | (codes >= len(names)))
+    refuse_cells(f"the classes of '{target}' are {quoted_list(names)}", column, bad, place, fix)
+    return codes, names
+
+
+def _are_numbers(names: Sequence[str]) -> bool:
+    return not np.isnan(as_numbers(pa.array(names, pa.string()))).any()

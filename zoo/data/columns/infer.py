@@ -1,6 +1,7 @@
-"""What each column of a table is, told from the training rows alone, and what is to be learnt, from all."""
+"""Infer what each column of a table holds, from its training rows alone."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,17 +13,23 @@ from zoo.core.errors import unknown_name
 from zoo.core.spec import Column
 from zoo.data.columns.arrow import check_column_type, is_date, is_missing, is_number, to_array
 from zoo.data.columns.cell_errors import Place, refuse_cells
-from zoo.data.columns.dates import as_dates, days_since_1970, infer_date_format, matching_date_formats
+from zoo.data.columns.dates import ISO, as_dates, days_since_1970, infer_date_format, matching_date_formats
 from zoo.data.columns.numbers import BOOLEAN_WORDS, as_numbers, finite_range
 from zoo.data.columns.quality import code_in, reason_to_ignore, remarks, report_remarks
-from zoo.data.columns.text import as_text, index_in, quoted_list, sort_texts
+from zoo.data.columns.text import as_text, quoted_list, sort_texts
 
 KINDS = ("numeric", "boolean", "categorical", "date", "ignore")
-FEW = 0.05  # a column of text with at most this share of cells that are not numbers is taken for a column of numbers
+MAX_ODD_SHARE = 0.05  # of cells that are no numbers in a column of text that is meant to be numbers
 
 
 class Inferred(NamedTuple):
-    """The columns to learn from, in the table's order; the others; and the form of dates that are text."""
+    """What the columns of a table hold.
+
+    Attributes:
+        columns: to learn from, in the table's order.
+        ignored: headings of the others.
+        dates: formats of dates that are text, by heading.
+    """
 
     columns: list[Column]
     ignored: list[str]
@@ -32,116 +39,105 @@ class Inferred(NamedTuple):
 def infer_columns(
     table: pa.Table, rows: np.ndarray, kinds: Mapping[str, str], max_categories: int, place: Place
 ) -> Inferred:
-    """Tell the columns of `table` from the rows `rows`; `kinds` are given and not questioned."""
-    for name, kind in kinds.items():
-        if name not in table.column_names:
-            raise unknown_name("column", name, table.column_names)
-        if kind not in KINDS:
-            raise unknown_name(f"kind of column ('{name}')", kind, KINDS)
-    found = Inferred([], [], {})
-    useless: dict[str, list[str]] = {}
-    said: list[tuple[str, str]] = []
+    """Infer the columns of a table; report which are ignored and which values are converted.
+
+    Args:
+        table: all rows.
+        rows: the training rows.
+        kinds: given kinds, which are not questioned.
+        max_categories: of one column.
+        place: names a row.
+
+    Raises:
+        UserError: for an unknown heading or kind, and for a few cells that do not fit the rest of their column.
+    """
+    _check_kinds(kinds, table.column_names)
+    inferred = Inferred([], [], {})
+    ignored: dict[str, list[str]] = defaultdict(list)  # by reason
+    conversions: list[tuple[str, str]] = []
     seen: dict[bytes, str] = {}
     for name in table.column_names:
-        whole = to_array(table[name])
         if kinds.get(name) == "ignore":
-            found.ignored.append(name)
+            inferred.ignored.append(name)
             continue
-        check_column_type(name, whole)
-        array = whole.take(pa.array(np.sort(rows)))
-        kind = kinds.get(name) or _kind(name, whole, array, place)
-        reason = None if name in kinds else reason_to_ignore(name, kind, array, seen)
-        if reason:
-            useless.setdefault(reason, []).append(name)
-            found.ignored.append(name)
+        column = to_array(table[name])
+        check_column_type(name, column)
+        train = column.take(pa.array(np.sort(rows)))
+        kind = kinds.get(name) or _infer_kind(name, column, train, place)
+        if name not in kinds and (reason := reason_to_ignore(name, kind, train, seen)):
+            ignored[reason].append(name)
+            inferred.ignored.append(name)
             continue
-        if kind == "date" and not is_date(whole.type):
-            found.dates[name] = infer_date_format(name, as_text(whole), as_text(array), place)
+        if kind == "date" and not is_date(column.type):
+            inferred.dates[name] = infer_date_format(name, as_text(column), as_text(train), place)
         if name not in kinds:
-            said += remarks(name, kind, array)
-        categories = _categories(name, array, max_categories) if kind == "categorical" else ()
-        ends = _range(kind, array, found.dates.get(name, "ISO8601"))
-        found.columns.append(Column(name, kind, tuple(categories), bool(is_missing(array).any()), ends))
-    for reason, names in useless.items():
+            conversions += remarks(name, kind, train)
+        categories = _infer_categories(name, train, max_categories) if kind == "categorical" else []
+        bounds = _infer_range(kind, train, inferred.dates.get(name, ISO))
+        inferred.columns.append(Column(name, kind, tuple(categories), bool(is_missing(train).any()), bounds))
+    for reason, names in ignored.items():
         echo(f"ignored, {reason}: {quoted_list(names)}; to keep one, give its kind in a data.schema=")
-    report_remarks(said)
-    return found
+    report_remarks(conversions)
+    return inferred
 
 
-def encode_classes(target: str, column: pa.Array, names: Sequence[str], place: Place) -> tuple[np.ndarray, list[str]]:
-    """Encode the class of each row (n,), -1 where missing, and return the names of the classes too.
-
-    The column holds names, or whole numbers that start at 0: their places, which is reported.
-    """
-    names = list(names)
-    codes = index_in(names, column).fill_null(-1).to_numpy().astype(np.int64)
-    known = ~is_missing(column)
-    fix = "correct these rows"
-    if pa.types.is_integer(column.type) and known.any() and (codes < 0).all() and not _are_numbers(names):
-        fix = "write the names; whole numbers that start at 0 are taken for their places"
-        numbers = as_numbers(column.fill_null(-1)).astype(np.int64)
-        if numbers[known].min() == 0:
-            echo(f"'{target}' has whole numbers, taken for the places of {quoted_list(names)}, from 0")
-            codes = numbers
-    bad = known & ((codes < 0) | (codes >= len(names)))
-    refuse_cells(f"the classes of '{target}' are {quoted_list(names)}", column, bad, place, fix)
-    return codes, names
+def _check_kinds(kinds: Mapping[str, str], names: Collection[str]) -> None:
+    for name, kind in kinds.items():
+        if name not in names:
+            raise unknown_name("column", name, names)
+        if kind not in KINDS:
+            raise unknown_name(f"kind of column ('{name}')", kind, KINDS)
 
 
-def _are_numbers(names: Sequence[str]) -> bool:
-    return not np.isnan(as_numbers(pa.array(names, pa.string()))).any()
-
-
-def _kind(name: str, whole: pa.Array, array: pa.Array, place: Place) -> str:
-    """The kind of a column, whose training rows are `array`."""
-    if pa.types.is_boolean(array.type):
+def _infer_kind(name: str, column: pa.Array, train: pa.Array, place: Place) -> str:
+    """Infer the kind of a column from its training rows."""
+    if pa.types.is_boolean(train.type):
         return "boolean"
-    if pa.types.is_null(array.type) or is_number(array.type):
-        if pa.types.is_integer(array.type) and _within_0_and_1(array):
+    if pa.types.is_null(train.type) or is_number(train.type):
+        if pa.types.is_integer(train.type) and _is_0_and_1(train):
             return "boolean"
-        return "categorical" if code_in(array) else "numeric"
-    if is_date(array.type):
+        return "categorical" if code_in(train) else "numeric"
+    if is_date(train.type):
         return "date"
-    if code_in(array):
+    if code_in(train):
         return "categorical"
-    if not holds_text(name, whole, array, place):
+    if not holds_text(name, column, train, place):
         return "numeric"
-    return "date" if matching_date_formats(array) else "categorical"
+    return "date" if matching_date_formats(train) else "categorical"
 
 
-def _range(kind: str, array: pa.Array, form: str) -> tuple[float, ...]:
-    """The lowest and the highest number of a column."""
+def _is_0_and_1(array: pa.Array) -> bool:
+    bounds = pc.min_max(array)
+    return bounds["min"].as_py() == 0 and bounds["max"].as_py() == 1
+
+
+def holds_text(name: str, column: pa.Array, train: pa.Array, place: Place) -> bool:
+    """Whether a column of text holds more than numbers; UserError if only a few cells do."""
+    known = train.drop_null()
+    n_odd = int(np.isnan(as_numbers(known)).sum())
+    if 0 < n_odd <= max(1, MAX_ODD_SHARE * len(known)) and n_odd < len(known) - n_odd:
+        odd = np.isnan(as_numbers(column)) & ~is_missing(column)
+        marks = "name a mark of missing values by data.missing="
+        fix = f"correct them, or {marks}, or give '{name}' a kind in data.schema="
+        refuse_cells(f"nearly all values of column '{name}' are numbers", column, odd, place, fix)
+    return n_odd > 0
+
+
+def _infer_range(kind: str, array: pa.Array, form: str) -> tuple[float, ...]:
+    """The lowest and highest number of a column; a date as days since 1970."""
     if kind == "categorical":
         return ()
-    return finite_range(
-        days_since_1970(as_dates(array, form)).to_numpy() if kind == "date" else as_numbers(array, BOOLEAN_WORDS)
-    )
+    if kind == "date":
+        return finite_range(days_since_1970(as_dates(array, form)).to_numpy())
+    return finite_range(as_numbers(array, BOOLEAN_WORDS))
 
 
-def _within_0_and_1(array: pa.Array) -> bool:
-    low_and_high = pc.min_max(array)
-    return low_and_high["min"].as_py() == 0 and low_and_high["max"].as_py() == 1
-
-
-def holds_text(name: str, whole: pa.Array, array: pa.Array, place: Place) -> bool:
-    """Whether text is not numbers. UserError where it is, but for a few cells."""
-    known = array.drop_null()
-    n_bad = int(np.isnan(as_numbers(known)).sum())
-    if 0 < n_bad <= max(1, FEW * len(known)) and n_bad < len(known) - n_bad:
-        bad = np.isnan(as_numbers(whole)) & ~is_missing(whole)
-        fix = (
-            f"correct them, or name a mark of missing values by data.missing=, or give '{name}' a kind in data.schema="
-        )
-        refuse_cells(f"nearly all values of column '{name}' are numbers", whole, bad, place, fix)
-    return n_bad > 0
-
-
-def _categories(name: str, array: pa.Array, most: int) -> list[str]:
-    """The distinct values of a column as text, in order; the `most` frequent where there are more."""
+def _infer_categories(name: str, array: pa.Array, most: int) -> list[str]:
+    """The distinct values of a column as text, in order; only the `most` frequent if there are more."""
     counts = pc.value_counts(as_text(array).drop_null()).flatten()
     table = pa.table(counts, names=["value", "count"])
     if len(table) > most:
-        echo(f"'{name}' has {len(table):,} categories; all but the {most:,} most frequent count as not seen "
-              "(data.max_categories)")  # fmt: skip
+        echo(f"'{name}' has {len(table):,} categories; all but the {most:,} most frequent count as unseen "
+             "(data.max_categories)")  # fmt: skip
         table = table.sort_by([("count", "descending"), ("value", "ascending")]).slice(0, most)
     return sort_texts(to_array(table["value"]))
