@@ -123,7 +123,7 @@ def test_the_alphabet_comes_from_the_training_split(tmp_path, capsys):
     other = load(as_table(tmp_path / "other.csv", frame.replace("warm", "warq", regex=True)))
     assert other.spec.inputs == splits.spec.inputs
     same = np.isin(sample_hashes(other.train), sample_hashes(splits.train))
-    assert 0 < same.sum() < len(same)  # texts are known by what they hold, whatever the alphabet
+    assert 0 < same.sum() < len(same)  # hashes are of the texts, not of their tokens
     with pytest.raises(UserError, match="has other characters than own"):
         check_compatible(splits.spec, other.spec)
     few = load(tmp_path / "own.csv", max_alphabet=5)

@@ -70,11 +70,11 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_times_in_any_form_order_the_rows_and_are_no_channel(tmp_path, capsys, form):
     newest_first = load(tmp_path, FORMS[form][::-1])
-    said = capsys.readouterr().out
+    out = capsys.readouterr().out
     assert newest_first.spec.column_names == ["power"]
     assert torch.equal(newest_first.train.series[:, 0], torch.tensor(VALUES[: round(0.7 * N)], dtype=torch.float32))
-    assert "the latest rows come first, and are reversed" in said
-    assert "steps" not in said  # which are regular
+    assert "the latest rows come first, and are reversed" in out
+    assert "steps" not in out  # which are regular
     assert torch.equal(newest_first.train.series, load(tmp_path, FORMS[form]).train.series)
 
 
@@ -150,11 +150,11 @@ def panel(ids="AB", **options):
 
 
 def test_several_series_in_a_table_are_refused_with_the_options(tmp_path):
-    with pytest.raises(UserError, match="holds 2 series by 'unique_id'") as told:
+    with pytest.raises(UserError, match="holds 2 series by 'unique_id'") as error:
         load(tmp_path, panel())
-    assert "data.series_id=unique_id" in str(told.value)
-    assert "data.only=[A]" in str(told.value)
-    assert "clock" not in str(told.value)
+    assert "data.series_id=unique_id" in str(error.value)
+    assert "data.only=[A]" in str(error.value)
+    assert "clock" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -191,9 +191,9 @@ def test_unsorted_rows_and_missing_steps_are_corrected_and_reported(tmp_path, ca
     whole = own_series(tmp_path, power()).train.series
     gapped = power().drop(index=[20, 21, 60]).sample(frac=1, random_state=0)
     train = own_series(tmp_path, gapped).train.series
-    said = capsys.readouterr().out
-    assert "sorted by time" in said
-    assert "3 are missing in 2 gaps" in said
+    out = capsys.readouterr().out
+    assert "sorted by time" in out
+    assert "3 are missing in 2 gaps" in out
     assert len(train) == len(whole)
     assert train.isnan().all(1).nonzero().flatten().tolist() == [20, 21, 60]  # no targets
     measured = ~train.isnan()
@@ -217,9 +217,9 @@ def test_dates_of_any_usual_form_order_the_rows(tmp_path, form):
 
 def test_the_columns_used_are_reported(tmp_path, capsys):
     own_series(tmp_path, power().assign(note="fine", fixed=1.0))
-    said = capsys.readouterr().out
-    assert "forecasts load, heat, fixed, in the order of 'when'; left out, as they are no numbers: note" in said
-    assert "one value only in the training split: fixed" in said
+    out = capsys.readouterr().out
+    assert "forecasts load, heat, fixed, in the order of 'when'; left out, as they are no numbers: note" in out
+    assert "one value only in the training split: fixed" in out
 
 
 def test_irregular_steps_are_reported_and_kept(tmp_path, capsys):
@@ -238,7 +238,7 @@ def test_missing_values_are_filled_from_the_past_and_are_no_targets(tmp_path, ca
     assert "9 missing values are filled with the last value before them" in capsys.readouterr().out
     assert splits.train.filled[10:13, 1].tolist() == [9, 9, 9]
     assert splits.train.series[10:13, 1].isnan().all()
-    assert splits.train.filled[:2, 0].isnan().all()  # of which a model reads the mean
+    assert splits.train.filled[:2, 0].isnan().all()  # a model reads the mean
     assert splits.val.filled[8:10, 1].tolist() == [137 % 24] * 2
     assert splits.val[0]["target"][:2, 1].isnan().all()
     assert splits.val[0]["sequence"][-2:, 1].tolist() == [137 % 24] * 2

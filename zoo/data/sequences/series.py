@@ -70,17 +70,17 @@ def series(
     reading = {"date_column": time, "series_id": series_id, "only": only, **cells}
     table = read_series(Path(path).expanduser(), reading, None if columns is None else as_list(columns))
     names = [str(name) for name in table.frames[0].columns]
-    values = [frame.to_numpy(np.float64) for frame in table.frames]
+    series = [frame.to_numpy(np.float64) for frame in table.frames]
     shares = (1 - val_share - test_share, 1 - test_share, 1)
-    ends = [[round(len(one) * share) for share in shares] for one in values]
-    _check_measured(path, values, ends)
-    trained = np.concatenate([one[: end[0]] for one, end in zip(values, ends, strict=True)])
-    _check_constant(names, trained)
-    ranges = [finite_range(column) for column in trained.T]
+    ends = [[round(len(values) * share) for share in shares] for values in series]
+    _check_measured(path, series, ends)
+    train = np.concatenate([values[: end[0]] for values, end in zip(series, ends, strict=True)])
+    _check_constant(names, train)
+    ranges = [finite_range(column) for column in train.T]
     window = Window(look_back, horizon)
     splits = series_splits(
         Path(path).name.split(".")[0],
-        [torch.from_numpy(one.astype(float_type(*ranges))) for one in values],
+        [torch.from_numpy(values.astype(float_type(*ranges))) for values in series],
         [Column(name, range=limits) for name, limits in zip(names, ranges, strict=True)],
         ends,
         window,
@@ -110,31 +110,34 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
             f"the model looks back on {window.look_back} steps and forecasts {window.horizon}; {path} has {longest}: "
             "give a longer file"
         )
-    values = [frame.to_numpy(np.float64) for frame in frames]
-    _report_missing(str(path), values)
-    filled = [torch.from_numpy(carry_forward(one).astype(sequence.dtype)) for one in values]
-    split = WindowSplit([torch.from_numpy(one.astype(sequence.dtype)) for one in values], window, filled)
+    series = [frame.to_numpy(np.float64) for frame in frames]
+    _report_missing(str(path), series)
+    measured, filled = (
+        [torch.from_numpy(values.astype(sequence.dtype)) for values in each]
+        for each in (series, map(carry_forward, series))
+    )
+    split = WindowSplit(measured, window, filled)
     if not len(split):
         raise UserError(f"{path} has no measured value to forecast; give more")
     echo(f"{path}: all {len(split):,} windows")
     return split
 
 
-def _report_missing(path: str, values: Sequence[np.ndarray]) -> None:
-    if n_missing := sum(int(np.isnan(one).sum()) for one in values):
+def _report_missing(path: str, series: Sequence[np.ndarray]) -> None:
+    if n_missing := sum(int(np.isnan(values).sum()) for values in series):
         echo(
             f"{path}: {n_missing:,} missing values are filled with the last value before them, and are no targets: "
             "errors are those of measured values alone"
         )
 
 
-def _check_measured(path: str, values: Sequence[np.ndarray], ends: Sequence[Sequence[int]]) -> None:
+def _check_measured(path: str, series: Sequence[np.ndarray], ends: Sequence[Sequence[int]]) -> None:
     """Report how many values are missing; UserError where a column has none in a split."""
-    gaps = [np.isnan(one) for one in values]
-    splits = zip(*(np.split(one, end[:-1]) for one, end in zip(gaps, ends, strict=True)), strict=True)
+    gaps = [np.isnan(values) for values in series]
+    splits = zip(*(np.split(mask, end[:-1]) for mask, end in zip(gaps, ends, strict=True)), strict=True)
     if any(len(rows := np.concatenate(parts)) and rows.all(0).any() for parts in splits):
         raise UserError(f"{path}: a column has no value at all in a split; leave it out with data.columns=[...]")
-    _report_missing(path, values)
+    _report_missing(path, series)
 
 
 def _check_constant(columns: Sequence[str], values: np.ndarray) -> None:

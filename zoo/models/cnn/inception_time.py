@@ -4,7 +4,7 @@ H. Ismail Fawaz et al., "InceptionTime: finding AlexNet for time series classifi
 with the sizes of the authors' code.
 Deviations: filters of 39, 19 and 9 steps instead of 40, 20 and 10, so that each is centred; sequences of any lengths,
 whose padding is masked in convolutions, BatchNorm and pooling; one network, where the paper averages five
-(scripts/ensemble.py does that).
+(zoo ensemble does that).
 """
 
 import torch
