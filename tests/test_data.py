@@ -1,4 +1,4 @@
-"""Every registered data set, and the one data module."""
+"""Every registered data set keeps its promises, and so does what all of them share."""
 
 import functools
 import hashlib
@@ -64,7 +64,7 @@ def test_splits_are_disjoint_and_fixed(name):
 
 
 @every_set
-def test_yaml_spells_every_option(name):
+def test_the_yaml_of_a_data_set_has_every_option(name):
     section = section_of(name)
     options = {key: p.default for key, p in inspect.signature(DATA.get(name)).parameters.items()}
     loader = set(inspect.signature(ZooDataModule).parameters) - {"splits", "seeds"}
@@ -83,13 +83,13 @@ def test_yaml_spells_every_option(name):
         pytest.param("cifar10", (45000, 5000, 10000), marks=NEED_FILES),
     ],
 )
-def test_sizes(name, sizes):
+def test_splits_have_their_stated_sizes(name, sizes):
     splits = load(name)
     assert (len(splits.train), len(splits.val), len(splits.test)) == sizes
 
 
 @NEED_FILES
-def test_cifar10_is_read_as_published():
+def test_cifar10_has_its_published_labels():
     test = load("cifar10").test.columns
     assert test["target"][:10].tolist() == [3, 8, 8, 0, 6, 6, 1, 6, 3, 1]
 
@@ -144,7 +144,7 @@ def test_an_epoch_holds_each_sample_once_for_any_number_of_processes(n, batch_si
     assert max(map(len, whole)) - min(map(len, whole)) <= 1
 
 
-def test_order_is_a_function_of_seed_and_epoch():
+def test_the_order_of_samples_depends_on_seed_and_epoch_alone():
     def order(seed, epoch):
         return torch.cat(list(EpochBatches(50, 8, [seed], position=lambda: (epoch, 0)))).tolist()
 
@@ -153,7 +153,7 @@ def test_order_is_a_function_of_seed_and_epoch():
     assert len({mix(a, b) for a in range(20) for b in range(20)}) == 400
 
 
-def test_carve_keeps_class_shares():
+def test_a_stratified_split_keeps_class_shares():
     labels = torch.tensor([0] * 80 + [1] * 20).numpy()
     rest, carved = carve(100, 0.2, stratify=labels)
     assert labels[carved].sum() == 4
@@ -164,7 +164,7 @@ def test_carve_keeps_class_shares():
     ("sizes", "parts"), [([3] * 300, (540, 180, 180)), ([7] * 300, (1260, 420, 420)), ([50, 60, 70], (108, 36, 36))]
 )
 @pytest.mark.parametrize("how", ["a table's rows", "carved out"])
-def test_many_small_classes_leave_each_split_its_share(sizes, parts, how):
+def test_many_small_classes_keep_their_shares_in_each_split(sizes, parts, how):
     """Of each class up to a sample, and of all together; each class is trained on."""
     classes = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)), sizes))
     if how == "carved out":
@@ -180,7 +180,7 @@ def test_many_small_classes_leave_each_split_its_share(sizes, parts, how):
         assert (np.abs(np.bincount(classes[part], minlength=len(sizes)) - 0.2 * np.array(sizes)) < 1).all()
 
 
-def test_ten_folds_of_five_rows_a_class_are_of_fifty_rows():
+def test_ten_folds_of_five_rows_a_class_have_equal_sizes():
     classes = np.repeat(np.arange(100), 5)
     plans = [SplitPlan(kind="stratified", test_share=None, fold=fold, n_folds=10) for fold in range(10)]
     tested = [split_rows(plan, classes).test for plan in plans]
@@ -200,7 +200,7 @@ def test_columns_of_unequal_length_are_refused():
         TensorSplit(a=torch.zeros(3), target=torch.zeros(2))
 
 
-def test_unknown_names_and_options():
+def test_unknown_names_and_options_get_the_nearest():
     with pytest.raises(UserError, match="nearest: mnist"):
         zoo.load_data("minst")
     with pytest.raises(UserError, match="split_seed"):

@@ -1,4 +1,4 @@
-"""Ensembles: several models in one file, which answers with their mean."""
+"""Ensembles: several models in one file, whose outputs are their mean."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def files(folder):
 
 
 @pytest.mark.parametrize(("name", "data"), [("classes", "breast_cancer"), ("values", "diabetes")])
-def test_its_answer_is_the_mean_of_theirs(runs, tmp_path, name, data):
+def test_an_ensemble_predicts_the_mean_of_its_members(runs, tmp_path, name, data):
     card = ensemble(files(runs / name), tmp_path / "both.safetensors")
     members = [zoo.load(path) for path in files(runs / name)]
     both = zoo.load(tmp_path / "both.safetensors")
@@ -44,7 +44,7 @@ def test_its_answer_is_the_mean_of_theirs(runs, tmp_path, name, data):
     assert loss < np.mean([zoo.evaluate(model, zoo.load_data(data).test)[0]["loss"] for model in members])  # convexity
 
 
-def test_an_ensemble_made_anew_is_compared_with_its_card(runs, tmp_path):
+def test_a_rebuilt_ensemble_is_compared_with_its_card(runs, tmp_path):
     metrics = ensemble(files(runs / "classes"), tmp_path / "both.safetensors")["metrics"]
     card = {"file": {"seeds": [0, 1], **metrics}, "metrics": metrics}
     folders = finished_runs(runs / "classes")
@@ -57,7 +57,7 @@ def test_an_ensemble_made_anew_is_compared_with_its_card(runs, tmp_path):
     assert [entry.within for entry in other] == [entry.split == "val" for entry in other]
 
 
-def test_of_recurrent_networks(config, tmp_path):
+def test_recurrent_networks_form_an_ensemble(config, tmp_path):
     for seed in (0, 1):
         zoo.train(config("model=rnn", "model.width=8", f"seed={seed}", *SHORT), tmp_path / str(seed))
     ensemble(files(tmp_path), tmp_path / "both.safetensors")
@@ -65,7 +65,7 @@ def test_of_recurrent_networks(config, tmp_path):
     assert zoo.load(tmp_path / "both.safetensors").predict_proba(sequences).shape == (2, 9)
 
 
-def test_members_know_nothing_of_what_it_is_measured_on(config, runs, tmp_path):
+def test_members_trained_on_other_splits_are_refused(config, runs, tmp_path):
     for fold in (0, 1):
         zoo.train(config("model=fnn", "data.n_folds=2", f"data.fold={fold}", *SHORT), tmp_path / str(fold))
     with pytest.raises(UserError, match="trained on the same split"):
@@ -83,13 +83,13 @@ def test_members_know_nothing_of_what_it_is_measured_on(config, runs, tmp_path):
         (("classes", "values"), "another"),
     ],
 )
-def test_what_makes_no_ensemble(runs, tmp_path, names, message):
+def test_models_that_differ_are_refused(runs, tmp_path, names, message):
     with pytest.raises(UserError, match=message):
         ensemble([path for name in names for path in files(runs / name)], tmp_path / "x.safetensors")
 
 
 @pytest.mark.slow
-def test_the_command(script, runs, tmp_path):
+def test_the_command_writes_an_ensemble_that_can_be_evaluated(script, runs, tmp_path):
     evaluate_weights(runs / "other", run_dir=runs / "classes" / "measured")  # no training, and not taken for one
     done = script("ensemble", str(runs / "classes"), str(tmp_path / "both.safetensors"))
     assert done.code == 0 and "2 models in" in done.out

@@ -18,8 +18,8 @@ def digits():
     return zoo.load("cnn/small.mnist5k"), zoo.load_data("mnist5k").test.columns["image"]
 
 
-def test_what_is_hot_matters(digits):
-    """The answer's chance falls further where a patch at the hottest place is blanked than at the coldest."""
+def test_hiding_the_hottest_place_lowers_the_predicted_probability_most(digits):
+    """Blanking a patch at the hottest place lowers the predicted probability further than at the coldest."""
     model, images = digits
     raw = images[:60].numpy()
     heat, chances = heat_maps(model, raw), model.predict_proba(raw)
@@ -35,7 +35,7 @@ def test_what_is_hot_matters(digits):
     assert left["hottest"] < left["coldest"] - 0.1
 
 
-def test_heat_of_one_image_and_of_another_class(digits):
+def test_heat_depends_on_the_class(digits):
     model, images = digits
     one, other = heat_maps(model, images[0].numpy()), heat_maps(model, images[0].numpy(), classes=[5])
     assert one.shape == (28, 28)
@@ -43,13 +43,13 @@ def test_heat_of_one_image_and_of_another_class(digits):
 
 
 @pytest.mark.parametrize("classes", [5, [5], [5, 10]])
-def test_classes_are_one_for_each_image(digits, classes):
+def test_classes_must_be_one_for_each_image(digits, classes):
     model, images = digits
     with pytest.raises(UserError, match="classes are 2 numbers from 0 to 9"):
         heat_maps(model, images[:2].numpy(), classes=classes)
 
 
-def test_filters_are_the_first_convolutions(digits):
+def test_filters_are_the_weights_of_the_first_convolution(digits):
     model, images = digits
     assert filters(model).shape == (16, 1, 6, 6)
     scaled = model.model.preprocess({"image": images[:3]})["image"]
@@ -60,14 +60,14 @@ def test_filters_are_the_first_convolutions(digits):
     assert filters(zoo.Predictor(zoo.create_model("cnn/fast", spec), spec, card={})).shape == (8, 1, 2, 2)
 
 
-def test_filters_as_pictures_run_from_black_to_white(digits):
+def test_pictures_of_filters_span_black_to_white(digits):
     shown = filter_pictures(digits[0])
     assert len(shown) == 16
     assert all((picture.size, picture.mode) == ((108, 108), "L") for picture in shown)
     assert all(picture.getextrema() == (0, 255) for picture in shown)
 
 
-def test_heat_as_pictures_is_orange_where_it_is_hot(digits):
+def test_pictures_of_heat_are_orange_where_it_is_hot(digits):
     model, images = digits
     shown, heat = heat_pictures(model, images[:2]), heat_maps(model, images[:2])
     for picture, hot in zip(shown, heat, strict=True):
@@ -77,7 +77,7 @@ def test_heat_as_pictures_is_orange_where_it_is_hot(digits):
         assert len(cold) and (cold.max(1) == cold.min(1)).all()
 
 
-def test_many_images_are_explained_in_parts_and_within_no_grad(digits, monkeypatch):
+def test_many_images_are_explained_in_parts_even_under_no_grad(digits, monkeypatch):
     model, images = digits
     with torch.no_grad():
         whole = heat_maps(model, images[:5], classes=range(5))
@@ -85,7 +85,7 @@ def test_many_images_are_explained_in_parts_and_within_no_grad(digits, monkeypat
     np.testing.assert_allclose(heat_maps(model, images[:5], classes=range(5)), whole, atol=1e-5)
 
 
-def test_heat_of_an_ensemble_is_of_all_members(digits):
+def test_heat_of_an_ensemble_is_that_of_all_members(digits):
     model, images = digits
     torch.manual_seed(0)
     other = zoo.create_model("cnn/small", model.spec)
@@ -99,7 +99,7 @@ def test_heat_of_an_ensemble_is_of_all_members(digits):
 @pytest.mark.parametrize(
     ("name", "size", "maps"), [("cnn/convnext", (28, 56), (7, 14)), ("cnn/resnet", (3, 3), (3, 3))]
 )
-def test_maps_of_any_shape_are_channels_first(name, size, maps):
+def test_heat_maps_have_the_shape_of_images_that_are_not_square(name, size, maps):
     spec = dataclasses.replace(
         zoo.load_data("mnist5k").spec,
         inputs={"image": Input((1, *size), "uint8", ("in_channels", "image_height", "image_width"), 0)},
@@ -113,7 +113,7 @@ def test_maps_of_any_shape_are_channels_first(name, size, maps):
 
 
 @pytest.mark.parametrize("name", zoo.list_models(spec=zoo.load_data("mnist5k").spec))
-def test_every_model_of_images_explains(name):
+def test_every_model_of_images_can_be_explained(name):
     spec = zoo.load_data("mnist5k").spec
     torch.manual_seed(0)
     model = zoo.Predictor(zoo.create_model(name, spec), spec, card={})
@@ -121,6 +121,6 @@ def test_every_model_of_images_explains(name):
     assert filters(model).dim() == 4
 
 
-def test_other_models_are_refused():
+def test_models_without_convolutions_are_refused():
     with pytest.raises(UserError, match="takes numeric"):
         filters(zoo.load("fnn/mlp.breast_cancer"))

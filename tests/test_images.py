@@ -61,7 +61,7 @@ def test_sets_in_the_format_of_mnist_are_parsed_and_split(own, monkeypatch, name
 
 
 def test_a_file_that_is_not_idx_is_refused():
-    from zoo.data.images._published import parse_idx
+    from zoo.data.images._official_splits import parse_idx
 
     with pytest.raises(ValueError, match="begins with 0, 0, 8"):
         parse_idx(b"\0\0\x0d\1\0\0\0\0")

@@ -1,5 +1,6 @@
 """What is installed: the package as pip builds it, its command, and its front door in Python."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -188,3 +189,19 @@ def test_a_result_is_shown_as_a_table_in_a_terminal_and_a_notebook(runs):
     assert "<td>accuracy</td>" in shown and "report.html" in shown
     elsewhere = Result(runs["fnn"], {})
     assert not elsewhere.metrics and "first process" in repr(elsewhere)
+
+
+def imports():
+    """Every import of a module of the zoo: the file, and the module's dotted name."""
+    for path in (ROOT / "zoo").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("zoo"):
+                yield from ((path, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def test_no_folder_reaches_into_the_private_files_of_another():
+    for path, name in imports():
+        package = ".".join(path.relative_to(ROOT).parent.parts)
+        parts = name.split(".")
+        private = [".".join(parts[:i]) for i, part in enumerate(parts) if part[0] == "_" and part[-1] != "_"]
+        assert all(folder == package for folder in private), f"{path} imports {name}"

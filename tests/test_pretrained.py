@@ -1,4 +1,4 @@
-"""Release files: what comes with the zoo holds, and what is wrong is refused."""
+"""Pretrained files keep what their cards state, predict from raw input, and are refused when damaged."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def test_every_card_has_its_recipe_and_every_recipe_its_card():
 
 
 @pytest.mark.parametrize("name", zoo.list_pretrained())
-def test_a_recipe_is_what_its_card_was_trained_by(config, name):
+def test_a_recipe_has_the_settings_of_its_card(config, name):
     recipe, card = config(f"experiment={name}", f"run_dir={name}"), load_card(name)["config"]
     by_size = {"batch_size", "weight_decay", "max_epochs"}  # which a card gives as numbers, see fill_auto
     assert recipe["finetune"] == card["finetune"]
@@ -65,7 +65,7 @@ def test_a_recipe_is_what_its_card_was_trained_by(config, name):
         assert told == {key: card[section].get(key) for key in told}, section
 
 
-def test_an_image_is_answered_in_each_layout():
+def test_an_image_is_predicted_in_each_layout():
     predictor = zoo.load("cnn/small.mnist5k")
     split = zoo.load_data("mnist5k").test
     image = split.columns["image"][0, 0].numpy()
@@ -86,8 +86,8 @@ def test_an_image_is_answered_in_each_layout():
         predictor.predict(image[:20])
 
 
-def test_convolutions_read_images_with_the_channels_last():
-    """As they are trained: it is up to three times as fast."""
+def test_convolutions_run_channels_last_as_in_training():
+    """Up to three times as fast."""
     model, read = zoo.load("cnn/fast.mnist").model, []
     for layer in model.modules():
         if isinstance(layer, torch.nn.Conv2d):
@@ -98,7 +98,7 @@ def test_convolutions_read_images_with_the_channels_last():
     assert all(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in read)
 
 
-def test_a_row_is_answered_by_name_in_any_order(capsys):
+def test_a_row_is_predicted_by_column_name_in_any_order(capsys):
     import pandas as pd
 
     predictor = zoo.load("fnn/mlp.breast_cancer")
@@ -118,7 +118,7 @@ def test_a_row_is_answered_by_name_in_any_order(capsys):
         predictor.predict(rows[:, :5])
 
 
-def test_sequences_of_any_lengths_are_answered():
+def test_sequences_of_any_lengths_are_predicted():
     predictor = zoo.load("rnn/lstm.japanese_vowels")
     columns = zoo.load_data("japanese_vowels").test.columns
     sequences = [s[:n].numpy() for s, n in zip(columns["sequence"][:4], columns["lengths"][:4], strict=True)]
@@ -129,7 +129,7 @@ def test_sequences_of_any_lengths_are_answered():
         predictor.predict(sequences[0][:, :3])
 
 
-def test_a_regression_answers_in_the_targets_units(config, tmp_path):
+def test_a_regression_predicts_in_the_targets_units(config, tmp_path):
     zoo.train(config("model=fnn", "data=diabetes", "trainer.max_epochs=5"), tmp_path)
     predictor, split = zoo.load(tmp_path / "model.safetensors"), zoo.load_data("diabetes").test
     answers = predictor.predict(split.columns["numeric"])
@@ -148,7 +148,7 @@ def file(runs, tmp_path):
     return path
 
 
-def test_a_cut_a_flipped_and_a_foreign_file_are_refused(file, tmp_path):
+def test_truncated_corrupted_and_foreign_files_are_refused(file, tmp_path):
     from safetensors.torch import save_file as save_plain
 
     content = file.read_bytes()
@@ -167,7 +167,7 @@ def test_a_cut_a_flipped_and_a_foreign_file_are_refused(file, tmp_path):
         zoo.load(file)
 
 
-def test_variants_of_an_image_are_its_mirror_image_and_shifts_by_a_pixel():
+def test_views_of_an_image_are_its_mirror_image_and_shifts_by_a_pixel():
     image = torch.zeros(1, 1, 7, 7)
     image[..., 3, 2] = 1.0
     places = {name: [tuple(view.nonzero()[0, 2:].tolist()) for view in views(image)] for name, views in VIEWS.items()}
@@ -177,7 +177,7 @@ def test_variants_of_an_image_are_its_mirror_image_and_shifts_by_a_pixel():
     assert places["mirror_shift"] == [place for y, x in shifted for place in ((y, x), (y, 6 - x))]
 
 
-def test_test_time_augmentation_is_the_mean_over_variants():
+def test_test_time_augmentation_averages_outputs_over_views():
     predictor, split = zoo.load("cnn/small.mnist5k"), zoo.load_data("mnist5k").test
     image = split.columns["image"][:1000]
     _, outputs, _ = evaluate(predictor, split, views=VIEWS["mirror"])
@@ -185,7 +185,7 @@ def test_test_time_augmentation_is_the_mean_over_variants():
     torch.testing.assert_close(outputs, torch.stack(both).mean(0))
 
 
-def test_test_time_augmentation_is_reported_apart():
+def test_test_time_augmentation_is_reported_beside_the_plain_metrics():
     name = "cnn/small.mnist5k"
     plain, augmented = evaluate_weights(name), evaluate_weights(name, tta="mirror_shift")
     assert augmented["test"] == plain["test"]
@@ -197,14 +197,14 @@ def test_test_time_augmentation_is_reported_apart():
         evaluate_weights("fnn/mlp.breast_cancer", tta="mirror")
 
 
-def test_other_data_is_refused(file):
+def test_data_of_another_kind_is_refused(file):
     with pytest.raises(UserError, match="other inputs than breast_cancer"):
         evaluate_weights(file, data={"name": "wine"})
     with pytest.raises(UserError, match="nearest: test"):
         evaluate_weights(file, split="tests")
 
 
-def test_unknown_names_and_paths():
+def test_unknown_names_get_the_nearest_and_missing_files_are_refused():
     with pytest.raises(UserError, match=r"nearest: cnn/small.mnist"):
         zoo.load("cnn/smal.mnist")
     with pytest.raises(UserError, match="cannot read"):
@@ -220,7 +220,7 @@ def test_unknown_names_and_paths():
     ],
     ids=["importing and listing", "loading", "facts"],
 )
-def test_imports_nothing_heavy_that_is_not_needed(code, unneeded):
+def test_heavy_packages_are_imported_only_when_needed(code, unneeded):
     code = f"import sys, zoo; {code}; print(*{unneeded} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -11,20 +11,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-import test_files
 import test_imagefolder
 import test_own_sequences
+import test_published_files
 import test_sequences
 import test_standard_tables
 import test_tables
 import torch
 from PIL import Image
-from test_files import CONTENT as PUBLISHED
-from test_files import MD5 as PACKED_MD5
-from test_files import PACKED, SHA256
 from test_imagefolder import folder_of
 from test_images import SEEN, broken, plain
 from test_own_sequences import arrays, as_npz, curves, edited, with_cell
+from test_published_files import CONTENT as PUBLISHED
+from test_published_files import MD5 as PACKED_MD5
+from test_published_files import PACKED, SHA256
 from test_sequences import sizes, tone, write
 from test_tables import N, refused, same
 
@@ -42,7 +42,7 @@ from zoo.data.tables import openml
 
 # Fixtures of other files
 cache = test_imagefolder.cache
-folders, server = test_files.folders, test_files.server
+folders, server = test_published_files.folders, test_published_files.server
 frame, load = test_tables.frame, test_tables.load
 recordings = test_own_sequences.recordings
 record, goods = test_sequences.record, test_standard_tables.goods

@@ -13,16 +13,16 @@ from zoo.inference.evaluation import evaluate_weights
 
 
 @pytest.mark.long
-def test_fault_14_a_gpu_that_is_not_there(script, tmp_path):
-    """Where there is no GPU, trainer=gpu ends with exit code 2 and one line."""
+def test_fault_14_a_missing_gpu_is_refused(script, tmp_path):
+    """Without a GPU, trainer=gpu ends with exit code 2 and one line."""
     done = script("train", "model=fnn", "trainer=gpu", f"run_dir={tmp_path / 'r'}", env={"CUDA_VISIBLE_DEVICES": ""})
     assert done.code == 2
     assert len(done.err.strip().splitlines()) == 1
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_fault_14_auto_takes_the_cpu_and_says_so(config, tmp_path, capsys):
-    """Where there is no GPU, a training takes the CPU and says so."""
+def test_fault_14_auto_reports_that_it_uses_the_cpu(config, tmp_path, capsys):
+    """Without a GPU, a training uses the CPU and says so."""
     zoo.train(config("model=fnn", "trainer.max_epochs=1"), tmp_path)
     assert "breast_cancer, CPU" in capsys.readouterr().out
 
@@ -43,7 +43,7 @@ def ask_a_gpu(*_):
         (ask_a_gpu, 1, "take a smaller model"),
     ],
 )
-def test_fault_15_out_of_memory(tmp_path, monkeypatch, capsys, step, size, advice):
+def test_fault_15_out_of_memory_says_which_batch_size_may_fit(tmp_path, monkeypatch, capsys, step, size, advice):
     """Out of memory ends with exit code 2 and one line: half the batch, twice the accumulation, in numbers."""
     monkeypatch.setattr(ZooModule, "training_step", step)
     arguments = ["model=fnn", f"data.batch_size={size}", f"run_dir={tmp_path}"]
@@ -61,7 +61,7 @@ ELSEWHERE = {
 
 @pytest.mark.long
 @pytest.mark.parametrize("made", ELSEWHERE)
-def test_fault_16_a_file_from_elsewhere(config, tmp_path, monkeypatch, made):
+def test_fault_16_a_weights_file_of_another_setup_loads(config, tmp_path, monkeypatch, made):
     """A file of a compiled network, of 16-bit training or of several processes loads in one process in 32 bits and
     measures there what it did; its accuracy is within 0.03 of a plain training's."""
     in_place = torch.nn.Module.compile
@@ -108,22 +108,22 @@ def test_fault_30_two_processes_weigh_gaps_like_one(config, tmp_path):
     assert_same(tmp_path / "one", tmp_path / "two")
 
 
-def test_fault_19_a_batch_of_one_is_left_over(config, tmp_path):
-    """With BatchNorm, one sample more than whole batches is no batch of its own."""
+def test_fault_19_batchnorm_gets_no_batch_of_one_sample(config, tmp_path):
+    """Batches differ by one sample at most, so that BatchNorm gets no last batch of a single one."""
     settings = ("model=fnn", "model.norm=batch", "trainer.max_epochs=10")
     assert len(zoo.load_data("breast_cancer").train) % 20 == 1
     assert zoo.train(config(*settings, "data.batch_size=20"), tmp_path)["val"]["accuracy"] > 0.9
 
 
-def test_fault_19_batchnorm_and_single_samples(tmp_path, monkeypatch, capsys):
-    """A batch size that leaves BatchNorm single samples ends with exit code 2 and says so."""
+def test_fault_19_a_batch_of_one_sample_with_batchnorm_is_refused(tmp_path, monkeypatch, capsys):
+    """A batch size that leaves BatchNorm with single samples ends with exit code 2 and one line."""
     arguments = ["model=fnn", "model.norm=batch", "data.batch_size=2", f"run_dir={tmp_path}"]
     assert in_this_process("train", arguments, monkeypatch) == 2
     assert "raise data.batch_size" in capsys.readouterr().err
 
 
-def test_fault_19_validation_in_batches_of_any_size(config, tmp_path):
-    """Validation smaller than a batch, or with one sample left over, gives the same metrics."""
+def test_fault_19_metrics_do_not_depend_on_the_validation_batch_size(config, tmp_path):
+    """A validation split smaller than a batch, or with one sample in the last, gives the same metrics."""
     n = len(zoo.load_data("breast_cancer").val)
     for size in (1000, n - 1, 7):
         zoo.train(config("model=fnn", "trainer.max_epochs=2", f"data.eval_batch_size={size}"), tmp_path / str(size))

@@ -20,25 +20,25 @@ ROOT = Path(zoo.__file__).parent.parent
 EVIL = "\x1b[2J\x9b31m\u202e<script>=1"
 
 
-def test_fault_32_control_characters_are_shown_as_escapes():
-    """Control characters, marks that turn the direction of text, and half characters are shown as escapes."""
+def test_fault_32_control_characters_are_escaped():
+    """Control characters, marks of text direction and lone surrogates are escaped in what is printed."""
     assert printable("a\x1b[2J\r\x7f\x9b\u202e\udcff") == r"a\x1b[2J\r\x7f\x9b\u202e\udcff"
     assert printable("two\n\tlines, Ünïcode \u4e2d") == "two\n\tlines, Ünïcode \u4e2d"
 
 
-def test_fault_32_errors_show_control_characters_also_from_another_process():
-    """A message shows control characters as escapes, also one that comes from another process."""
+def test_fault_32_errors_from_another_process_are_escaped_too():
+    """Control characters in an error's message are escaped, also when it comes from another process."""
     error = pickle.loads(pickle.dumps(UserError(f"no file {EVIL}")))
     assert str(error) == f"no file {printable(EVIL)}"
 
 
-def test_fault_32_a_cell_is_one_line_and_aligned():
-    """A name that holds ends of lines stays in its line of a table."""
+def test_fault_32_a_cell_of_a_table_stays_in_its_line():
+    """A name with line ends stays in its line of a printed table."""
     lines = columns(["class", "n"], [["a\x1b\nb", "1"], ["c", "20"]]).splitlines()
     assert lines == ["class          n", r"a\x1b\nb       1", "c             20"]
 
 
-def test_fault_32_names_in_data_are_shown_as_text(config, tmp_path, capsys):
+def test_fault_32_names_in_data_are_printed_as_text(config, tmp_path, capsys):
     """Headings, classes, values and file names with escapes, HTML and formulas are text on the terminal, in the
     report and in the file of answers."""
     frame = pd.DataFrame({f"x{EVIL}": np.arange(60.0) ** 2, "y": [EVIL, "=2+3"] * 30, "id": 1.5, f"id{EVIL}": 1.5})
@@ -58,8 +58,8 @@ def test_fault_32_names_in_data_are_shown_as_text(config, tmp_path, capsys):
     assert "<script>" not in report and html.escape("<script>") in report
 
 
-def test_fault_32_a_spreadsheet_runs_nothing_of_what_is_written(tmp_path):
-    """Text that a spreadsheet would run as a formula has an apostrophe before it; numbers stay as they are."""
+def test_fault_32_a_spreadsheet_runs_no_formula_of_a_written_csv(tmp_path):
+    """Text that a spreadsheet would run as a formula gets an apostrophe; numbers are not changed."""
     formulas = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1"]
     plain = ["-1", "+1.5", "-2e5", "a=1", "", -3.5, 7, "\r=1"]
     write_csv(tmp_path / "t.csv", [formulas, plain])
@@ -68,8 +68,8 @@ def test_fault_32_a_spreadsheet_runs_nothing_of_what_is_written(tmp_path):
     assert rows == [[f"'{cell}" for cell in formulas], [str(cell).replace("\r", "\\r") for cell in plain]]
 
 
-def test_fault_32_all_that_is_printed_shows_control_characters_as_escapes():
-    """Every module prints by `echo`, which shows control characters as escapes."""
+def test_fault_32_everything_printed_is_escaped():
+    """Every module prints by `echo`, which escapes control characters."""
     for path in (ROOT / "zoo").rglob("*.py"):
         names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
         assert "print" not in names, f"{path}: print by zoo.core.console.echo"

@@ -20,7 +20,7 @@ NONE = tempfile.gettempdir() + "/none"
 
 
 def plays(monkeypatch, tmp_path, groups, limits):
-    """Play a Linux whose process is in `groups`, as /proc tells, where control groups have these limits."""
+    """Imitate a Linux whose process is in `groups`, by /proc, with these limits of cgroups."""
     (tmp_path / "proc").write_text(groups)
     for file, limit in limits.items():
         path = tmp_path / "cgroup" / file
@@ -39,15 +39,15 @@ def plays(monkeypatch, tmp_path, groups, limits):
         ("", {}, None),
     ],
 )
-def test_fault_28_control_groups_with_and_without_a_limit(monkeypatch, tmp_path, groups, limits, smallest):
-    """Where control groups, of either version, set no limit, what the machine has free may be taken; else the least."""
+def test_fault_28_memory_is_within_the_limits_of_cgroups(monkeypatch, tmp_path, groups, limits, smallest):
+    """Free memory is that of the machine, or the smallest limit of cgroups, v1 or v2, if there is one."""
     plays(monkeypatch, tmp_path, groups, limits)
     free = psutil.virtual_memory().available
     assert system.free_memory() == smallest if smallest else 0.5 * free < system.free_memory() < 2 * free
 
 
-def test_fault_28_a_system_without_control_groups(monkeypatch):
-    """Without /proc, as on macOS, and without ulimit, as on Windows, what the machine has free may be taken."""
+def test_fault_28_memory_is_known_without_cgroups(monkeypatch):
+    """Without /proc, as on macOS, and without ulimit, as on Windows, free memory is that of the machine."""
     monkeypatch.setattr(system._cgroup_limits, "__defaults__", (system.Path(NONE), system.Path(NONE)))
     monkeypatch.setitem(sys.modules, "resource", None)
     assert 0 < system.free_memory() <= psutil.virtual_memory().total
@@ -90,8 +90,8 @@ if __name__ == "__main__":
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["windows", "macos"])
-def test_fault_28_another_system(tmp_path, name):
-    """Without what Windows and macOS lack (control groups, POSIX locks, signals, users) a model trains and loads."""
+def test_fault_28_training_needs_nothing_that_windows_or_macos_lack(tmp_path, name):
+    """A model trains and loads without what Windows and macOS lack (cgroups, POSIX locks, signals, users)."""
     script, table = tmp_path / "script.py", tmp_path / "table.csv"
     script.write_text(ELSEWHERE)
     table.write_text("x,y\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(100)))
@@ -117,8 +117,8 @@ zoo.train(zoo.config("model=fnn", "trainer=cpu", "trainer.max_epochs=1", "data.n
 
 
 @pytest.mark.long
-def test_fault_28_an_unguarded_script_where_processes_are_not_forked(tmp_path):
-    """Where processes are not forked, an unguarded script reads images; data.num_workers ends in how to guard it."""
+def test_fault_28_an_unguarded_script_reads_images_where_processes_are_spawned(tmp_path):
+    """Where processes are spawned, a script without a main guard reads images; data.num_workers says how to add one."""
     script = tmp_path / "script.py"
     script.write_text(UNGUARDED)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -129,8 +129,8 @@ def test_fault_28_an_unguarded_script_where_processes_are_not_forked(tmp_path):
     assert "memory" not in done.stderr.splitlines()[-2]
 
 
-def test_fault_28_slurm_tasks_that_nothing_starts(config, monkeypatch, tmp_path):
-    """A job of SLURM's with --ntasks, whose script starts one process without srun, ends in Lightning's line."""
+def test_fault_28_a_slurm_job_without_srun_ends_in_one_line(config, monkeypatch, tmp_path):
+    """A SLURM job with --ntasks whose script starts one process, without srun, ends in Lightning's message."""
     job = {"JOB_ID": 77, "JOB_NAME": "train", "NTASKS": 4, "PROCID": 0, "LOCALID": 0, "NODEID": 0, "NNODES": 1}
     for name, value in {**job, "JOB_NODELIST": "localhost"}.items():
         monkeypatch.setenv(f"SLURM_{name}", str(value))
@@ -138,8 +138,8 @@ def test_fault_28_slurm_tasks_that_nothing_starts(config, monkeypatch, tmp_path)
         zoo.train(config("model=fnn", "trainer=cpu", "trainer.max_epochs=1"), tmp_path)
 
 
-def test_fault_34_a_temporary_folder_of_somebody_else(monkeypatch, tmp_path):
-    """The cache of last resort, in the temporary folder, is this user's alone; else a new one takes its place."""
+def test_fault_34_a_temporary_folder_of_another_user_is_not_used(monkeypatch, tmp_path):
+    """The cache in the temporary folder, the last resort, is private to the user; else a new one is created."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     find = system.private_temporary_folder.__wrapped__
     own = find("zoo")
@@ -152,8 +152,8 @@ def test_fault_34_a_temporary_folder_of_somebody_else(monkeypatch, tmp_path):
     assert find("zoo") != own
 
 
-def test_fault_34_a_cache_of_another_user(monkeypatch, tmp_path):
-    """What another user's cache has is read there; what it has not is kept in a cache of one's own."""
+def test_fault_34_a_cache_of_another_user_is_read_and_not_written(monkeypatch, tmp_path):
+    """Files in another user's cache are read; new ones go to the user's own cache."""
     shared, home = tmp_path / "shared", tmp_path / "home"
     monkeypatch.setenv("ZOO_CACHE", str(shared))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home))

@@ -4,8 +4,8 @@ A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 """
 
 from zoo.data import DATA, Facts
-from zoo.data.images._published import ImagesAndLabels, parse_cifar, splits_with_validation
-from zoo.data.images._spec import image_spec
+from zoo.data.images._image_spec import image_spec
+from zoo.data.images._official_splits import ImagesAndLabels, parse_cifar, splits_with_validation
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 

@@ -1,8 +1,8 @@
 """Fashion-MNIST: 70,000 pictures of clothes in MNIST's form. H. Xiao, K. Rasul, R. Vollgraf, arXiv 1708.07747."""
 
 from zoo.data import DATA, Facts
-from zoo.data.images._published import idx_splits
-from zoo.data.images._spec import image_spec
+from zoo.data.images._image_spec import image_spec
+from zoo.data.images._official_splits import idx_splits
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 

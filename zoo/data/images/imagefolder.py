@@ -19,9 +19,9 @@ from zoo.data.columns.targets import ArrowTargets
 from zoo.data.folders import existing_path
 from zoo.data.images._class_folders import ImageListing, list_class_folders
 from zoo.data.images._drawings import report_changes, style_in
+from zoo.data.images._image_spec import image_spec, with_drawing_style
 from zoo.data.images._image_store import ImageStore, Size, open_images
 from zoo.data.images._label_table import list_label_table
-from zoo.data.images._spec import image_spec, with_drawing_style
 from zoo.data.leakage import report_duplicate_hashes
 from zoo.data.options import as_strings
 from zoo.data.random_split import carve, check_shares

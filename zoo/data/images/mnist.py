@@ -1,8 +1,8 @@
 """MNIST: 70,000 handwritten digits, the official 60,000 / 10,000. Y. LeCun et al., Proc. IEEE 1998."""
 
 from zoo.data import DATA, Facts
-from zoo.data.images._published import idx_splits
-from zoo.data.images._spec import image_spec
+from zoo.data.images._image_spec import image_spec
+from zoo.data.images._official_splits import idx_splits
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 

@@ -3,7 +3,7 @@
 import torch
 
 from zoo.data import DATA, Facts
-from zoo.data.images._spec import image_spec, with_drawing_style
+from zoo.data.images._image_spec import image_spec, with_drawing_style
 from zoo.data.random_split import carve
 from zoo.data.splits import Splits, TensorSplit
 

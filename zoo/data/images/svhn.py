@@ -8,8 +8,8 @@ import io
 import numpy as np
 
 from zoo.data import DATA, Facts
-from zoo.data.images._published import ImagesAndLabels, splits_with_validation
-from zoo.data.images._spec import image_spec
+from zoo.data.images._image_spec import image_spec
+from zoo.data.images._official_splits import ImagesAndLabels, splits_with_validation
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
 

@@ -1,4 +1,4 @@
-"""Files of data sets: own ones, the cache, and fetching from servers that fail in every way."""
+"""Files of published data sets: from ZOO_DATA, the cache, or servers that fail in every way; always checked by hash."""
 
 import gzip
 import hashlib
@@ -10,11 +10,9 @@ import os
 import tarfile
 import threading
 import zipfile
-from pathlib import Path
 
 import pytest
 
-from zoo.core.atomic_files import write_text
 from zoo.core.errors import UserError
 from zoo.data.sources import published
 
@@ -33,18 +31,9 @@ def folders(tmp_path, monkeypatch):
     return own, cache
 
 
-def test_a_link_stays_one_and_a_device_is_written_to(tmp_path):
-    (tmp_path / "latest.csv").symlink_to(tmp_path / "first.csv")
-    write_text(tmp_path / "latest.csv", "a")
-    assert (tmp_path / "latest.csv").is_symlink() and (tmp_path / "first.csv").read_text() == "a"
-    reader, terminal = os.openpty()
-    write_text(Path(os.ttyname(terminal)), "answers")
-    assert os.read(reader, 100) == b"answers"
-
-
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Sends `server.contents[folder]`; the folder "cut" ends early once, "endless" names no length, "rangeless" knows
-    no ranges, all others do."""
+    """Sends `server.contents[folder]`; the folder "cut" ends early once, "endless" sends no length, "rangeless"
+    ignores ranges."""
 
     def do_GET(self):
         server, wanted = self.server, self.headers.get("Range")
@@ -101,7 +90,7 @@ def archive(kind, members):
 
 
 @pytest.mark.parametrize(("suffix", "pack"), [("", bytes), (".gz", gzip.compress), (".xz", lzma.compress)])
-def test_own_files_are_read_packed_or_not(folders, suffix, pack):
+def test_files_in_zoo_data_are_read_packed_or_not(folders, suffix, pack):
     own, cache = folders
     (own / f"set.bin{suffix}").write_bytes(pack(CONTENT))
     own.chmod(0o555)
@@ -110,12 +99,12 @@ def test_own_files_are_read_packed_or_not(folders, suffix, pack):
     assert published.read_data_file("set.bin", SHA256, []) == CONTENT
 
 
-def test_a_file_that_is_wanted_packed_stays_so(folders):
+def test_a_file_that_is_published_packed_is_not_unpacked(folders):
     (folders[0] / "set.bin.gz").write_bytes(PACKED)
     assert published.read_data_file("set.bin.gz", hashlib.sha256(PACKED).hexdigest(), []) == PACKED
 
 
-def test_another_file_of_the_same_name_is_refused(folders):
+def test_a_file_with_another_hash_is_refused(folders):
     (folders[0] / "set.bin").write_bytes(b"something else")
     with pytest.raises(UserError, match="not the published file"):
         published.read_data_file("set.bin", SHA256, [])
@@ -130,7 +119,7 @@ def test_a_damaged_packed_file_is_refused(folders, suffix, pack, harm):
         published.read_data_file("set.bin", SHA256, [])
 
 
-def test_a_damaged_cache_heals(folders, server, capsys):
+def test_damaged_files_in_the_cache_are_fetched_again(folders, server, capsys):
     assert published.read_data_file("set.bin", SHA256, [server.url("whole")]) == CONTENT
     for path in (folders[1] / "set.bin", folders[1] / "downloads" / "set.bin.gz"):
         path.write_bytes(path.read_bytes()[:-3])
@@ -139,7 +128,7 @@ def test_a_damaged_cache_heals(folders, server, capsys):
     assert published.read_data_file("set.bin", SHA256, []) == CONTENT
 
 
-def test_what_cannot_be_kept_is_still_read(folders, monkeypatch, capsys):
+def test_a_file_is_read_even_if_it_cannot_be_cached(folders, monkeypatch, capsys):
     def full(*args):
         raise OSError(28, "No space left on device")
 
@@ -150,7 +139,7 @@ def test_what_cannot_be_kept_is_still_read(folders, monkeypatch, capsys):
     assert [path.suffix for path in folders[1].iterdir()] == [".lock"]
 
 
-def test_a_bomb_is_not_unpacked(folders, monkeypatch):
+def test_a_decompression_bomb_is_refused(folders, monkeypatch):
     monkeypatch.setattr(published, "MAX_UNPACKED", 1 << 20)
     (folders[0] / "set.bin.gz").write_bytes(gzip.compress(bytes(5 << 20)))
     with pytest.raises(UserError, match="unpacks to more than"):
@@ -158,7 +147,7 @@ def test_a_bomb_is_not_unpacked(folders, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["whole", "endless", "rangeless"])
-def test_fetching_is_once(folders, server, kind):
+def test_a_file_is_fetched_once(folders, server, kind):
     for _ in range(2):
         assert published.read_data_file("set.bin", SHA256, [server.url(kind)]) == CONTENT
     assert server.requests == [(kind, None)]
@@ -175,7 +164,7 @@ def test_fetching_is_once(folders, server, kind):
         (b"other bytes", "whole", ["bytes=11-", None]),  # joined to a wrong whole
     ],
 )
-def test_what_an_earlier_download_left(folders, server, left, kind, requests):
+def test_an_interrupted_download_is_resumed_or_repeated(folders, server, left, kind, requests):
     part_of(folders, left)
     assert published.read_data_file("set.bin", SHA256, [server.url(kind)]) == CONTENT
     assert server.requests == [(kind, wanted) for wanted in requests]
@@ -185,14 +174,14 @@ def fetch(url):
     return published.read_data_file("set.bin", SHA256, [url]) == CONTENT
 
 
-def test_processes_that_fetch_at_once_fetch_once(folders, server):
+def test_parallel_processes_fetch_a_file_once(folders, server):
     with multiprocessing.get_context("fork").Pool(3) as pool:
         assert all(pool.map(fetch, [server.url("whole")] * 3, chunksize=1))
     assert server.requests == [("whole", None)]
 
 
 @pytest.mark.parametrize("kind", ["gz", "xz", "zip"])
-def test_of_an_archive_one_member_is_read_and_nothing_written(folders, server, kind):
+def test_only_the_member_of_an_archive_is_read_and_nothing_is_unpacked_to_disk(folders, server, kind):
     members = {"../set.bin": b"a trick", "/set.bin": b"a trick", "folder/set.bin": CONTENT}
     server.contents["archive"] = archive(kind, members)
     url = server.url("archive", f"set.{kind}")
@@ -203,7 +192,7 @@ def test_of_an_archive_one_member_is_read_and_nothing_written(folders, server, k
     assert {name for name in written if not name.endswith(".lock")} <= {"one/set.bin", f"downloads/one/set.{kind}"}
 
 
-def test_an_own_archive_is_read(folders):
+def test_an_archive_in_zoo_data_is_read(folders):
     packed = archive("gz", {"folder/set.bin": CONTENT})
     (folders[0] / "one").mkdir()
     (folders[0] / "one" / "set.tgz").write_bytes(packed)
@@ -212,7 +201,7 @@ def test_an_own_archive_is_read(folders):
         assert published.read_data_file("one/set.bin", urls=[url], member="folder/set.bin", **hashes) == CONTENT
 
 
-def test_the_hash_of_the_packed_file_will_do(folders, server):
+def test_a_file_is_checked_by_the_hash_of_the_packed_file_alone(folders, server):
     with pytest.raises(UserError, match=r"its md5 is .*, not 00"):
         published.read_data_file("set.bin", None, [server.url("whole")], packed="md5:00")
     for _ in range(2):
@@ -220,7 +209,7 @@ def test_the_hash_of_the_packed_file_will_do(folders, server):
     assert len(server.requests) == 2
 
 
-def test_another_wrapping_of_the_published_content_will_do(folders, server):
+def test_published_content_in_another_packing_is_accepted(folders, server):
     (folders[0] / "set.bin.gz").write_bytes(gzip.compress(CONTENT, 1, mtime=99))  # another header
     assert published.read_data_file("set.bin", SHA256, [server.url("whole")]) == CONTENT
     with pytest.raises(UserError, match="not the published file; its md5"):  # nothing tells what is in it

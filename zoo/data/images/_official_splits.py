@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from zoo.core.spec import DataSpec
-from zoo.data.images._spec import with_drawing_style
+from zoo.data.images._image_spec import with_drawing_style
 from zoo.data.random_split import carve
 from zoo.data.splits import Splits, TensorSplit
 
