@@ -548,15 +548,15 @@ def test_fault_31_a_table_of_openml_that_was_changed(goods, tmp_path, changed, c
     is not known, that their description is unchecked is said."""
     folder = tmp_path / "openml"
     zoo.load_data("openml", id=7)
-    assert "which itself is not" in capsys.readouterr().out
-    (folder / openml.HASHES.format(7)).write_text(json.dumps(openml._hashes(folder, 7)))
+    assert "which itself is not checked" in capsys.readouterr().out
+    (folder / openml.HASHES.format(7)).write_text(json.dumps(openml._hash_metadata(folder, 7)))
     zoo.load_data("openml", id=7)
-    assert "which itself is not" not in capsys.readouterr().out
+    assert "which itself is not checked" not in capsys.readouterr().out
     path = folder / "openml.org" / f"{changed}.gz"
     path.write_bytes(
         gzip.compress(gzip.decompress(path.read_bytes()).replace(b"yes", b"no").replace(b"goods", b"bads") + b" ")
     )
     with pytest.raises(
-        UserError, match=r"is not the file that was fetched|cannot fetch table 7|md5 checksum of local file"
+        UserError, match=r"changed since it was fetched|cannot fetch table 7|md5 checksum of local file"
     ):
         zoo.load_data("openml", id=7)

@@ -1,4 +1,7 @@
-"""Any table of OpenML by its number: `data=openml data.id=31`. J. Vanschoren et al., "OpenML", 2013."""
+"""Any table of OpenML, by its number: data=openml data.id=31.
+
+J. Vanschoren et al., "OpenML: networked science in machine learning", 2013.
+"""
 
 import json
 import warnings
@@ -17,10 +20,10 @@ from zoo.data.sources.cache import cache_folder, folder_from_variable
 from zoo.data.splits import Splits
 from zoo.data.tables._build import TableData, build_splits
 from zoo.data.tables._row_splits import SplitPlan, split_rows
+from zoo.data.tables._sklearn_names import openml_metadata
 from zoo.data.tables._sklearn_sets import FoldOptions
 
-TOLD = "openml.org/api/v1/json/data/{}{}.gz"  # what scikit-learn keeps of what openml.org tells of a table
-HASHES = "openml.org/{}.sha256.json"  # of these files, kept beside them
+HASHES = "openml.org/{}.sha256.json"  # of the files of a table's metadata, kept beside them
 FACTS = Facts(
     task="any",
     rows="60 % / 20 % / 20 %",
@@ -75,18 +78,32 @@ def openml(options: OpenmlOptions) -> Splits:
 
 
 def _fetch(id: int, target: str | None) -> Any:
-    """What scikit-learn gives for a table; from ZOO_DATA if it is there, else from the cache or the network."""
+    """Load a table by scikit-learn, from ZOO_DATA if it is there, else from the cache or the network."""
+    own = folder_from_variable("ZOO_DATA") or Path("<folder>")
+    home = own if _is_in(own / "openml", id) else cache_folder()
+    folder = home / "openml"
+    is_local = _is_in(folder, id)
+    if is_local:
+        _check(folder, id)
+    bunch = _fetch_from(home, id, target, own)
+    if bunch.frame is None:
+        raise UserError(f"OpenML's table {id} is sparse; only dense ones are read: choose another data.id")
+    if not is_local:
+        write_text(folder / HASHES.format(id), json.dumps(_hash_metadata(folder, id)))
+    return bunch
+
+
+def _is_in(folder: Path, id: int) -> bool:
+    return (folder / openml_metadata(id)[0]).is_file()
+
+
+def _fetch_from(home: Path, id: int, target: str | None, own: Path) -> Any:
     from sklearn.datasets import fetch_openml
 
-    own = folder_from_variable("ZOO_DATA") or Path("<folder>")
-    home = own if (own / "openml" / TOLD.format("", id)).is_file() else cache_folder()
-    is_fetched = not (home / "openml" / TOLD.format("", id)).is_file()
-    if not is_fetched:
-        _check(home / "openml", id)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="A network error")
-            bunch = fetch_openml(data_id=id, target_column=target or "default-target", data_home=home)
+            return fetch_openml(data_id=id, target_column=target or "default-target", data_home=home)
     except KeyError as error:
         raise UserError(f"openml table {id} has no column '{target}' for data.target: see openml.org/d/{id}") from error
     except OSError as error:
@@ -95,26 +112,20 @@ def _fetch(id: int, target: str | None) -> Any:
             f"where there is network, run this once; then copy {cache_folder() / 'openml'} to {own / 'openml'} "
             "and set ZOO_DATA to the folder around it"
         ) from error
-    if bunch.frame is None:
-        raise UserError(f"OpenML's table {id} is sparse; only dense ones are read: choose another data.id")
-    if is_fetched:
-        write_text(home / "openml" / HASHES.format(id), json.dumps(_hashes(home / "openml", id)))
-    return bunch
 
 
-def _hashes(folder: Path, id: int) -> dict[str, str]:
-    """The sha256 of each file that tells of a table; that of its data is in one of them."""
-    files = [TOLD.format(what, id) for what in ("", "features/", "qualities/")]
-    return {file: sha256_of(folder / file) for file in files if (folder / file).is_file()}
+def _hash_metadata(folder: Path, id: int) -> dict[str, str]:
+    """The sha256 of each file of a table's metadata; one of them holds the hash of the data."""
+    return {file: sha256_of(folder / file) for file in openml_metadata(id) if (folder / file).is_file()}
 
 
 def _check(folder: Path, id: int) -> None:
-    """Refuse what tells of a table where it is not as it was fetched."""
+    """Raise UserError if the metadata of a table changed since it was fetched."""
     try:
         wanted = json.loads((folder / HASHES.format(id)).read_text())
     except (OSError, ValueError):
-        echo(f"the data of table {id} in {folder} are checked by the hash in its description, which itself is not")
+        echo(f"the data of table {id} in {folder} are checked by the hash in its metadata, which itself is not checked")
         return
-    found = _hashes(folder, id)
+    found = _hash_metadata(folder, id)
     if changed := [file for file in wanted if found.get(file) != wanted[file]]:
-        raise UserError(f"{folder / changed[0]} is not the file that was fetched\nremove {folder} to fetch it anew")
+        raise UserError(f"{folder / changed[0]} changed since it was fetched\nremove {folder} to fetch it again")
