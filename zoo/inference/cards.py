@@ -6,6 +6,7 @@ import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,27 +47,31 @@ def release(name: str, runs: Path, *, as_ensemble: bool = False) -> Path:
     if not finished:
         raise UserError(f"{runs} holds no finished run")
     metrics = [entry for _, entry in finished]
-    target = WEIGHTS / f"{name}.safetensors"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    seeds = [entry["seed"] for entry in metrics]
-    recipe = f"zoo train -m experiment={name} seed={','.join(map(str, seeds))}"
+    recipe = f"zoo train -m experiment={name} seed={','.join(str(entry['seed']) for entry in metrics)}"
+    weights = WEIGHTS / f"{name}.safetensors"
+    weights.parent.mkdir(parents=True, exist_ok=True)
     if as_ensemble:
-        ensemble([run.weights for run, _ in finished], target)
+        ensemble([run.weights for run, _ in finished], weights)
         recipe += " run_dir=RUNS && zoo ensemble RUNS FILE"
     else:
         best, _ = min(finished, key=lambda pair: pair[1]["val"]["loss"])
-        shutil.copy(best.weights, target)
-    _store_in_16_bits(target)
-    model, spec, header = load_weights(target)
-    card = {
-        "name": name,
-        "recipe": recipe,
+        shutil.copy(best.weights, weights)
+    _store_in_16_bits(weights)
+    path = CARDS / f"{name}.yaml"
+    write_text(path, to_yaml({"name": name, "recipe": recipe, **_card(weights, metrics)}, width=120))
+    return path
+
+
+def _card(weights: Path, metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The card of a weights file and of the metrics of all runs, without its name and recipe."""
+    model, spec, header = load_weights(weights)
+    return {
         "metrics": {split: _summaries([entry[split] for entry in metrics]) for split in ("val", "test")},
         "file": {**{key: header[key] for key in ("seed", "seeds") if key in header}, **header["metrics"]},
-        "seeds": seeds,
+        "seeds": [entry["seed"] for entry in metrics],
         "seconds": _summaries([entry["seconds"] for entry in metrics]),
-        "bytes": target.stat().st_size,
-        "sha256": sha256_of(target),
+        "bytes": weights.stat().st_size,
+        "sha256": sha256_of(weights),
         **{key: header[key] for key in ("n_parameters", "precision", "device", "hardware", "versions")},
         **{key: header[key] for key in ("fingerprints",) if key in header},
         "model": header["model"],
@@ -74,9 +79,6 @@ def release(name: str, runs: Path, *, as_ensemble: bool = False) -> Path:
         "spec": header["spec"],
         "probe": _probe_outputs(model, spec).tolist(),
     }
-    path = CARDS / f"{name}.yaml"
-    write_text(path, to_yaml(card, width=120))
-    return path
 
 
 def _store_in_16_bits(path: Path) -> None:
