@@ -83,7 +83,8 @@ class Task:
 
     @classmethod
     def fits(cls, columns: Sequence[TargetColumn]) -> Fit:
-        """How well columns of targets suit this task; the best fit is chosen where the user names no task."""
+        """How well columns of targets suit this task; the best fit is chosen where the user names no task. A task that
+        inherits this method is chosen by name alone."""
         return Fit(0)
 
     @classmethod

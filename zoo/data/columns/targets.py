@@ -154,7 +154,8 @@ def choose_task(columns: Sequence[ArrowTargets]) -> str:
     Raises:
         UserError: where they suit none.
     """
-    fits = {name: TASKS.get(name).fits(columns) for name in TASKS.names()}
+    tasks = {name: TASKS.get(name) for name in TASKS.names()}
+    fits = {name: task.fits(columns) for name, task in tasks.items() if "fits" in vars(task)}
     name = max(fits, key=lambda name: fits[name].score)
     if not fits[name].score:
         names = ", ".join(f"'{column.name}' ({column.kind})" for column in columns)
