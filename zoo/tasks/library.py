@@ -6,6 +6,7 @@ and the user's `@METRICS.register("family/mine")`, a function of the spec that g
 
 import inspect
 import re
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +61,11 @@ def _create(task: "Task", name: str) -> "tuple[str, Metric]":
     classes = _classes(task)
     if name not in classes:
         raise unknown_name(f"metric of task {task.spec.task}", name, [*_own_names(task), *classes])
-    return reported_name(name), _adapted(task, name, classes[name])
+    try:
+        return reported_name(name), adapted(task, classes[name])
+    except (TypeError, ValueError) as error:
+        how = f'a function of the spec below @METRICS.register("{task.family}/mine") can give them'
+        raise UserError(f"task.metrics takes metrics without arguments; {name} needs some ({error})\n{how}") from error
 
 
 def _own_names(task: "Task") -> list[str]:
@@ -77,18 +82,26 @@ def _classes(task: "Task") -> dict[str, Any]:
     return {name: entry for name, entry in classes.items() if not NOT_NUMBERS.fullmatch(name)}
 
 
-def _adapted(task: "Task", name: str, base: Any) -> "Metric":
-    """A metric of a class of torchmetrics that is updated with the task's outputs and computes one number."""
+def adapted(task: "Task", base: Any, pick: int | None = None, **arguments: Any) -> "Metric":
+    """A metric of a class of torchmetrics that takes the task's outputs and computes one number.
+
+    Args:
+        task: maps outputs to what the class takes, and says how many classes or values there are.
+        base: the class.
+        pick: of the values for each class that are computed, the number of one; None for the mean of those that are
+            not NaN.
+        arguments: of the class, beside those sizes.
+    """
 
     def update(self: Any, preds: Any, target: Any) -> None:
         base.update(self, *task.metric_input(preds, target))
 
     def compute(self: Any) -> Any:
-        return base.compute(self).float().mean()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of classes without samples, which are NaN
+            values = base.compute(self).float()
+        return values.nanmean() if pick is None else values[pick]
 
     sizes = {size: n for size, n in task.metric_sizes().items() if size in inspect.signature(base).parameters}
-    try:
-        return type(base.__name__, (base,), {"update": update, "compute": compute, "__doc__": base.__doc__})(**sizes)
-    except (TypeError, ValueError) as error:
-        how = f'a function of the spec below @METRICS.register("{task.family}/mine") can give them'
-        raise UserError(f"task.metrics takes metrics without arguments; {name} needs some ({error})\n{how}") from error
+    members = {"update": update, "compute": compute, "__doc__": base.__doc__}
+    return type(base.__name__, (base,), members)(**sizes, **arguments)
