@@ -240,6 +240,8 @@ def _split_values(kind: str, file: UserTable, roles: Roles, target: ArrowTargets
     name = {"group": roles.group, "time": roles.time}.get(kind)
     if name is not None and name not in file.table.column_names:
         raise unknown_name("column", name, file.table.column_names)
+    if kind == "random":
+        return np.zeros(len(rows), dtype=np.int64)
     column = target.array if name is None else to_array(file.table[name])
     gaps = is_missing(column) & np.isin(np.arange(len(column)), rows)
     refuse_cells(f"each row has its {kind}, '{name}'", column, gaps, file.place, "fill it in")
