@@ -1,4 +1,4 @@
-"""Sets larger than memory: what is read from disk is what would lie in memory, and a limit of memory holds."""
+"""Data sets larger than memory: rows read from disk equal those in memory, and a limit of memory is kept."""
 
 import gzip
 import itertools
@@ -55,16 +55,16 @@ def equal(one, other):
         assert repr(ours.to_pylist()) == repr(theirs.to_pylist()), name
 
 
-# -- the same table
+# -- equal tables
 
 
 @pytest.mark.parametrize("delimiter", [",", ";"])
-def test_types_are_those_of_all_values_wherever_they_stand(tmp_path, cache, monkeypatch, delimiter):
+def test_streamed_types_are_those_of_the_whole_table(tmp_path, cache, monkeypatch, delimiter):
     monkeypatch.setattr(delimited_blocks, "SMALL_BLOCK", 1 << 14)
     monkeypatch.setattr(delimited_blocks, "BLOCK_BYTES", 1 << 14)
-    cells = [cell for cell in CELLS if delimiter == "," or "1.5" not in cell]  # such would be no decimal commas
+    cells = [cell for cell in CELLS if delimiter == "," or "1.5" not in cell]  # which rule out decimal commas
     columns = [(cell, cell) for cell in cells]
-    columns += list(itertools.permutations(cells, 2))[::13]  # the second cell stands in the last block alone
+    columns += list(itertools.permutations(cells, 2))[::13]  # only the last block holds the second cell
     frame = pd.DataFrame({f"c{i}": [one] * 60 + [two] for i, (one, two) in enumerate(columns)})
     path = tmp_path / "cells.csv"
     frame.assign(decimal="1,25" if delimiter == ";" else "1.25").to_csv(path, index=False, sep=delimiter)
@@ -73,7 +73,7 @@ def test_types_are_those_of_all_values_wherever_they_stand(tmp_path, cache, monk
     equal(read_table(path), streamed)
 
 
-def test_parquet_is_streamed(tmp_path, cache):
+def test_streamed_parquet_is_the_whole_table(tmp_path, cache):
     frame = table(tags=pd.Series(["a", "b"] * 250, dtype="category"), when=pd.date_range("2020", periods=500))
     content = frame.to_parquet(row_group_size=100)
     for name, packed in (("t.parquet", content), ("t.parquet.gz", gzip.compress(content))):
@@ -81,7 +81,7 @@ def test_parquet_is_streamed(tmp_path, cache):
         equal(read_table(tmp_path / name), read_table(tmp_path / name, cache=cache / f"{name}.arrow"))
 
 
-def test_an_old_encoding_late_in_a_file(tmp_path, cache, capsys):
+def test_windows_1252_late_in_a_file_is_read_and_reported(tmp_path, cache, capsys):
     (tmp_path / "t.csv").write_bytes(b"a,b\n" + b"Ulm,2\n" * 70_000 + "Köln,3\n".encode("cp1252"))
     streamed = read_table(tmp_path / "t.csv", cache=cache / "t.arrow")
     assert streamed["a"][-1].as_py() == "Köln"
@@ -97,17 +97,17 @@ def test_ragged_rows_are_named_in_a_file_that_is_not_utf8(tmp_path, cache, strea
         read_table(path, cache=cache / "t.arrow" if streamed else None)
 
 
-def test_rows_longer_than_a_small_block(tmp_path, cache, monkeypatch):
+def test_rows_longer_than_a_small_block_are_read(tmp_path, cache, monkeypatch):
     monkeypatch.setattr(delimited_blocks, "SMALL_BLOCK", 64)
     table(note="long " * 40).to_csv(tmp_path / "t.csv", index=False)
     equal(read_table(tmp_path / "t.csv"), read_table(tmp_path / "t.csv", cache=cache / "t.arrow"))
 
 
-# -- the same batches
+# -- equal batches
 
 
 @pytest.mark.parametrize("own_test", [False, True])
-def test_batches_from_disk_are_those_in_memory(tmp_path, monkeypatch, own_test):
+def test_batches_from_disk_equal_those_in_memory(tmp_path, monkeypatch, own_test):
     monkeypatch.setattr(_mapped_rows, "BLOCK_VALUES", 64)
     paths = {"path": str(tmp_path / "t.csv")} | ({"test_path": str(tmp_path / "later.csv")} if own_test else {})
     dates = pd.date_range("2020", periods=500).strftime("%d.%m.%Y").where(np.arange(500) % 7 > 0)
@@ -129,7 +129,7 @@ def test_batches_from_disk_are_those_in_memory(tmp_path, monkeypatch, own_test):
     assert torch.equal(splits.test[2]["target"], wanted.test[2]["target"])
 
 
-def test_a_table_is_streamed_once_and_where_it_is_large(tmp_path, cache, monkeypatch, capsys):
+def test_a_table_is_cached_once_and_only_if_it_is_large(tmp_path, cache, monkeypatch, capsys):
     path = tmp_path / "t.csv"
     table().to_csv(path, index=False)
     zoo.load_data("csv", path=str(path), target="sold")
@@ -147,7 +147,7 @@ def test_a_table_is_streamed_once_and_where_it_is_large(tmp_path, cache, monkeyp
         zoo.load_data("csv", path=str(path), target="sold", cache="yes")
 
 
-def test_a_full_disk_leaves_nothing(tmp_path, cache, monkeypatch):
+def test_a_full_disk_leaves_nothing_in_the_cache(tmp_path, cache, monkeypatch):
     table().to_csv(tmp_path / "t.csv", index=False)
 
     def full(*_):
@@ -159,7 +159,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, cache, monkeypatch):
     assert [file.suffix for file in cache.iterdir()] == [".lock"]
 
 
-# -- the limit
+# -- the limit of memory
 
 
 # RLIMIT_DATA counts the memory of a process's own, whether touched or not, and no pages of mapped files, which the
@@ -185,7 +185,7 @@ print(epoch(large))
 
 
 def epoch_within(room, name, small, large, **options):
-    """Samples read in an epoch of `large` by a process that may take `room` bytes beyond what `small` took."""
+    """Count the samples read in an epoch of `large` by a process that may take `room` bytes more than `small` took."""
     given = json.dumps([name, options, str(small), str(large), room])
     done = subprocess.run([sys.executable, "-c", EPOCH, given], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -193,7 +193,7 @@ def epoch_within(room, name, small, large, **options):
 
 
 @pytest.mark.long
-def test_a_table_larger_than_memory(tmp_path):
+def test_a_table_larger_than_memory_is_read(tmp_path):
     n = 120_000
     x = np.random.default_rng(0).integers(0, 1000, (100, n))  # 91 MiB as numbers, 45 MiB as text
     columns = pa.table({f"x{i}": column for i, column in enumerate(x)} | {"y": x[0] % 2})
@@ -204,7 +204,7 @@ def test_a_table_larger_than_memory(tmp_path):
 
 
 @pytest.mark.long
-def test_an_image_folder_larger_than_memory(tmp_path):
+def test_an_image_folder_larger_than_memory_is_read(tmp_path):
     for folder, n in (("small", 12), ("large", 2000)):  # 287 MiB of pixels
         for i in range(n):
             path = tmp_path / folder / "ab"[i % 2] / f"{i}.png"

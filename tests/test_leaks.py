@@ -1,4 +1,4 @@
-"""What a model must not learn from: copies across splits, statistics of val and test, and a look at the test split."""
+"""Leakage: duplicates across splits, statistics of validation and test splits, and reads of the test split."""
 
 import dataclasses
 from collections import Counter
@@ -23,7 +23,7 @@ from zoo.data.splits import TensorSplit
 DUPLICATES = "duplicates across splits: {} samples of val and {} of test"
 
 
-# Copies across splits
+# Duplicates across splits
 
 
 def table(path, copies):
@@ -50,13 +50,13 @@ def images(path, copies):
 
 @pytest.mark.parametrize(("load", "n"), [(table, 20), (sequences, 20), (images, 15)])
 @pytest.mark.parametrize("copies", [False, True])
-def test_copies_across_splits_are_said(tmp_path, monkeypatch, capsys, load, n, copies):
+def test_duplicates_across_splits_are_reported(tmp_path, monkeypatch, capsys, load, n, copies):
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     load(tmp_path, copies)
     assert (DUPLICATES.format(0, n) in capsys.readouterr().out) == copies
 
 
-def test_a_copy_is_the_same_in_all_inputs_whatever_its_target(capsys):
+def test_a_duplicate_has_equal_inputs_whatever_its_target(capsys):
     kept = {"numeric": torch.arange(6.0).view(3, 2), "categorical": torch.arange(3)[:, None], "target": torch.arange(3)}
     split = TensorSplit(**kept)
     again = TensorSplit(**{**kept, "target": 1 - kept["target"]})
@@ -79,7 +79,7 @@ def test_the_initial_model_and_its_statistics_come_from_the_training_split_alone
     assert all(torch.equal(value, two[name]) for name, value in one.items())
 
 
-def test_what_is_told_of_a_table_comes_from_its_training_rows_alone(tmp_path):
+def test_the_spec_and_statistics_of_a_table_come_from_its_training_rows_alone(tmp_path):
     random = np.random.default_rng(0)
     frame = pd.DataFrame({"when": range(60), "a": random.normal(size=60), "b": list("xyz") * 20, "c": [0, 1] * 30})
     found = []

@@ -1,4 +1,4 @@
-"""Tables as people have them: exports of spreadsheets, other encodings and forms of files, headings of any kind."""
+"""Tables as people have them: exports of spreadsheets, other encodings and file formats, headings of any kind."""
 
 import gzip
 import io
@@ -24,7 +24,7 @@ frame, load = test_tables.frame, test_tables.load
 
 
 def zipped(**files):
-    """A .zip of these files."""
+    """Pack files as .zip."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, content in files.items():
@@ -42,10 +42,10 @@ def as_parquet(frame):
     return content.getvalue()
 
 
-# -- what stands above and beside a table
+# -- titles, comments and trailing delimiters
 
 
-def test_columns_without_headings_are_named_by_their_place(load, frame, capsys):
+def test_columns_without_headings_are_numbered(load, frame, capsys):
     semicolons = frame.assign(a="", b="").to_csv(index=False, sep=";", decimal=",").replace(";a;b", ";;")
     same(load(semicolons), load(frame))
     assert "ignored, empty: 'column 5', 'column 6'" in capsys.readouterr().out
@@ -64,7 +64,7 @@ def test_columns_without_headings_are_named_by_their_place(load, frame, capsys):
         "\n\n",
     ],
 )
-def test_lines_above_the_headings_that_say_how_to_read_them(load, frame, capsys, above):
+def test_comments_and_separator_lines_above_the_headings_are_skipped(load, frame, capsys, above):
     content = frame.to_csv(index=False, sep=";", decimal=",")
     same(load(above + content), load(frame))
     bad = above + content.replace(content.splitlines()[5], "1;2;3")
@@ -73,11 +73,11 @@ def test_lines_above_the_headings_that_say_how_to_read_them(load, frame, capsys,
     )
 
 
-def test_a_delimiter_that_only_the_first_line_knows(load, frame):
+def test_a_sep_line_names_the_delimiter(load, frame):
     same(load("sep=^\n" + frame.to_csv(index=False, sep="^")), load(frame))
 
 
-def test_what_is_left_out_above_the_headings_is_said(load, frame, capsys):
+def test_lines_left_out_above_the_headings_are_reported(load, frame, capsys):
     load("# a note\n" + frame.to_csv(index=False))
     assert "houses.csv: the headings are those of row 2; what is above is left out" in capsys.readouterr().out
 
@@ -98,19 +98,19 @@ def test_a_title_above_the_headings_is_refused_with_their_row(load, frame, delim
     refused(load, content, f"row {1 + title.count(chr(10))} looks like headings: size, rooms, city, sold")
 
 
-def test_a_title_above_headings_of_words_alone(load, frame):
+def test_a_title_above_headings_of_a_table_without_numbers_is_found_by_the_target(load, frame):
     words = frame.assign(size=np.resize(["small", "large"], N), rooms="some").to_csv(index=False)
     refused(load, "Houses,,,\n" + words, "no column 'sold'", "row 2 has it", "delete the rows above")
 
 
-def test_a_delimiter_at_the_end_of_each_row(load, frame, capsys):
+def test_a_delimiter_at_the_end_of_each_row_is_ignored(load, frame, capsys):
     content = frame.to_csv(index=False, sep=";", decimal=",").replace("\n", ";\n").replace("sold;\n", "sold\n")
     same(load(content), load(frame))
     assert "ignored, empty: 'column 5'" in capsys.readouterr().out
     refused(load, content.replace("yes;\n", "yes;x\n"), "each row", "row")
 
 
-def test_headings_in_several_lines(load, frame):
+def test_headings_of_several_lines_become_one_line(load, frame):
     frame = frame.rename(columns={"size": "size\n(m\u00b2)", "sold": "sold\u00a0 off"})
     splits = load(frame, target="sold off")
     assert set(kinds(splits)) == {"size (m\u00b2)", "rooms", "city"}
@@ -118,7 +118,7 @@ def test_headings_in_several_lines(load, frame):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-def test_headings_longer_than_what_the_dialect_is_told_from(load, frame, monkeypatch, encoding):
+def test_headings_longer_than_the_sample_of_the_dialect_are_read(load, frame, monkeypatch, encoding):
     genes = frame.assign(**{f"gene {n}": frame["size"] * n + frame["rooms"] for n in range(20)})
     content = genes.to_csv(index=False, sep=";", decimal=",")
     wanted = load(content)
@@ -126,21 +126,21 @@ def test_headings_longer_than_what_the_dialect_is_told_from(load, frame, monkeyp
     same(load(content.encode(encoding)), wanted)
 
 
-def test_headings_of_a_title_with_empty_columns(load, frame):
+def test_a_title_above_headings_with_empty_columns_is_refused(load, frame):
     content = frame.assign(a="", b="").to_csv(index=False).replace(",a,b", ",,")
     refused(load, "Houses,,,,,\n" + content, "row 2 looks like headings: size, rooms, city, sold")
 
 
 @pytest.mark.parametrize("first", ["", "#", "NA"])
-def test_headings_that_lack_one_are_headings(load, frame, first):
-    """Rows named by R have no heading of their own, and their first may look like headings."""
+def test_headings_that_lack_the_first_one_are_still_headings(load, frame, first):
+    """R writes row names without a heading, and the first row below may look like headings."""
     frame = frame.astype({"size": "object", "rooms": "object"})
     frame.loc[0, ["size", "rooms"]] = "NA"
     named = frame.set_axis([f"r{n}" for n in range(N)]).to_csv(index_label=first)
     assert kinds(load(named)) == {"size": "numeric", "rooms": "numeric", "city": "categorical"}
 
 
-# -- forms of files
+# -- file formats
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_headings_that_lack_one_are_headings(load, frame, first):
         ("houses.zip", lambda frame: zipped(**{"h.jsonl": as_json(frame)})),
     ],
 )
-def test_a_table_may_come_in_any_form(load, frame, name, content):
+def test_every_format_gives_the_same_tensors(load, frame, name, content):
     same(load(content(frame), name=name), load(frame))
 
 
@@ -178,11 +178,11 @@ def test_a_row_of_json_may_lack_entries(load, frame):
         ("t.jsonl", b'{"a": {"b": 1}, "sold": 1}\n' * 20, ["'a' holds struct", "data.ignore=[a]"]),
     ],
 )
-def test_forms_that_are_no_table_are_refused(load, name, content, words):
+def test_files_that_are_no_table_are_refused_with_the_reason(load, name, content, words):
     refused(load, content, *words, name=name)
 
 
-def test_an_index_of_pandas_is_no_input(load, frame, capsys, tmp_path):
+def test_an_index_of_pandas_is_not_an_input(load, frame, capsys, tmp_path):
     shuffled = frame.sample(frac=1, random_state=0)
     splits = load(as_parquet(shuffled), name="houses.parquet")
     assert "ignored, an index of pandas: '__index_level_0__'" in capsys.readouterr().out
@@ -200,7 +200,7 @@ def test_an_index_of_pandas_is_no_input(load, frame, capsys, tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["shift_jis", "cp1251", "utf-16-le", "iso2022_jp"])
-def test_any_encoding_by_its_name(load, frame, tmp_path, encoding):
+def test_any_encoding_is_read_by_its_name(load, frame, tmp_path, encoding):
     words = (
         {"Ulm": "Обь", "Köln": "Ока", "Bonn": "Дон"}
         if encoding == "cp1251"
@@ -222,7 +222,7 @@ def test_any_encoding_by_its_name(load, frame, tmp_path, encoding):
     assert len(found) == N and (found.columns["categorical"] == columns["categorical"]).all()
 
 
-def test_an_encoding_that_is_not_the_files_is_refused_by_name(load, frame):
+def test_a_wrong_encoding_is_refused_with_its_name(load, frame):
     text = frame.replace({"Ulm": "、"}).drop(columns="city").assign(city="、").to_csv(index=False)
     refused(load, text.encode("shift_jis"), "neither UTF-8 nor Windows-1252", "data.encoding=shift_jis")
     late = frame.replace({"Köln": "Koeln"})
@@ -233,12 +233,12 @@ def test_an_encoding_that_is_not_the_files_is_refused_by_name(load, frame):
         refused(load, text.encode("shift_jis"), f"no encoding '{encoding}'", encoding=encoding)
 
 
-def test_an_encoding_is_for_files_that_are_not_utf8(load, frame, capsys):
+def test_utf8_files_are_read_whatever_the_encoding_option_says(load, frame, capsys):
     same(load(frame, encoding="cp1251"), load(frame))
     assert "houses.csv is Unicode, and read so, not as cp1251" in capsys.readouterr().out
 
 
-# -- headings, as options name them
+# -- headings in options
 
 
 @pytest.mark.parametrize(
@@ -265,16 +265,16 @@ def test_options_name_headings_that_look_like_numbers_or_are_decomposed(load, fr
     assert heading not in kinds(load(frame, target="size", group=value, split="random"))
 
 
-def test_a_null_among_headings_to_ignore(load, frame):
+def test_a_column_called_null_can_be_ignored(load, frame):
     assert "null" not in kinds(load(frame.rename(columns={"size": "null"}), ignore=[None]))
 
 
-def test_a_heading_that_the_command_line_cannot_name_is_quoted(load, frame):
+def test_a_heading_that_the_command_line_misreads_is_refused_with_how_to_quote_it(load, frame):
     refused(load, frame, "no column '2.5'", "quote a heading", target=2.5)
     refused(load, frame, "data.target=", "quote a heading that is null", target=None)
 
 
-def test_accents_do_not_tell_headings_or_categories_apart(load, frame, capsys):
+def test_composed_and_decomposed_accents_are_the_same(load, frame, capsys):
     decomposed = unicodedata.normalize("NFD", frame.rename(columns={"city": "Städte"}).to_csv(index=False))
     splits = load(decomposed)
     same(splits, load(frame))
@@ -289,7 +289,7 @@ def test_accents_do_not_tell_headings_or_categories_apart(load, frame, capsys):
     refused(load, twice, "a heading names one column", "2 times")
 
 
-def test_a_misspelt_option_of_marks_is_refused():
+def test_a_mark_that_is_not_a_default_one_is_refused_as_not_missing():
     with pytest.raises(UserError, match="no usual mark of missing values 'nope'"):
         zoo.load_data("csv", path="t.csv", target="y", not_missing=["nope"])
 
@@ -298,7 +298,7 @@ def test_a_misspelt_option_of_marks_is_refused():
 
 
 @pytest.mark.parametrize("data", ["series", "sequences", "texts"])
-def test_other_encodings_of_series_sequences_and_texts(tmp_path, data):
+def test_series_sequences_and_texts_are_read_in_other_encodings(tmp_path, data):
     path, utf8 = tmp_path / "t.csv", tmp_path / "utf8.csv"
     hours = pd.date_range("2024-01-01", periods=200, freq="h")
     words = ["、 sun and fog", "rain and 、 wind", "cold 、 and warm"]
@@ -320,7 +320,7 @@ def test_other_encodings_of_series_sequences_and_texts(tmp_path, data):
     assert all((new[name] == wanted[name]).all() for name in new)
 
 
-# -- formats of one's own
+# -- a user's file format
 
 ROWS = '''
 """Rows of `key=value` pairs."""
@@ -351,7 +351,7 @@ def as_rows(frame):
     return "\n".join(" ".join(f"{name}={value}" for name, value in row.items()) for row in frame.to_dict("records"))
 
 
-def test_a_format_of_ones_own_is_one_function(load, frame, rows_format, tmp_path, config):
+def test_a_users_file_format_is_one_function(load, frame, rows_format, tmp_path, config):
     zoo.add_path(rows_format)
     splits = load(as_rows(frame), name="houses.rows")
     same(splits, load(frame))
@@ -361,14 +361,14 @@ def test_a_format_of_ones_own_is_one_function(load, frame, rows_format, tmp_path
     assert zoo.train(settings, tmp_path / "run")["test"]
 
 
-def test_what_is_no_table_is_refused_with_the_registered_formats(load, rows_format):
+def test_a_file_that_is_not_text_is_refused_with_the_registered_formats(load, rows_format):
     words = ["is not text", "one of .csv, .json, .jsonl, .ndjson, .parquet, .tsv, .txt", "zoo_path"]
     refused(load, b"PK\3\4\0\0" * 9, *words, name="houses.xlsx")
     zoo.add_path(rows_format)
     refused(load, b"PK\3\4\0\0" * 9, ".parquet, .rows, .tsv", name="houses.xlsx")
 
 
-def test_marks_of_missing_values_in_json_are_the_options(load, frame):
+def test_given_marks_of_missing_values_count_in_json(load, frame):
     marked = frame.assign(rooms=frame["rooms"].where(frame.index % 7 > 0, -9))
     splits = load(as_json(marked), name="houses.jsonl", missing=[-9])
     assert splits.spec.columns[1].missing

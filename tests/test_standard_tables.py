@@ -1,4 +1,4 @@
-"""The standard tables: their sizes, their published protocol, and their files' exact format."""
+"""The standard tables: their sizes, published protocols, and exact file formats."""
 
 import functools
 import gzip
@@ -75,7 +75,7 @@ def test_folds_are_disjoint_and_cover_all_rows_once(n, n_folds, stratified):
         assert not stratified or np.ptp(np.bincount(labels[test])) <= 2
 
 
-def test_a_fold_by_config():
+def test_a_fold_is_reproducible_and_differs_from_others():
     one, again, other = (zoo.load_data("wine", fold=fold, n_folds=3) for fold in (0, 0, 2))
     assert sizes(one) == (94, 24, 60)
     assert torch.equal(one.train.columns["numeric"], again.train.columns["numeric"])
@@ -85,7 +85,7 @@ def test_a_fold_by_config():
 @pytest.mark.parametrize(
     "options", [{"fold": 5}, {"fold": -1}, {"fold": "x"}, {"fold": 0, "n_folds": 1}, {"fold": 0, "n_folds": 999}]
 )
-def test_a_fold_that_is_not_there_is_refused(options):
+def test_a_fold_that_does_not_exist_is_refused(options):
     with pytest.raises(UserError, match="n_folds"):
         zoo.load_data("wine", **options)
 
@@ -98,11 +98,11 @@ HOUSES = b"""-122.230000,37.880000,41.000000,880.000000,129.000000,322.000000,12
 
 def as_sklearn_derives(content, folder):
     raw = np.loadtxt(content.decode().splitlines(), delimiter=",")[:, [8, 7, 2, 3, 4, 5, 6, 1, 0]]
-    joblib.dump(raw, folder / "cal_housing_py3.pkz")  # as scikit-learn keeps what it fetched
+    joblib.dump(raw, folder / "cal_housing_py3.pkz")  # as scikit-learn caches it
     return sklearn.datasets.fetch_california_housing(data_home=folder, download_if_missing=False)
 
 
-def test_california_columns_are_scikit_learns(tmp_path):
+def test_california_has_the_columns_of_scikit_learn(tmp_path):
     frame, bunch = california.parse(HOUSES), as_sklearn_derives(HOUSES, tmp_path)
     assert list(frame.columns) == [*bunch.feature_names, california.TARGET]
     assert (frame.to_numpy() == np.column_stack([bunch.data, bunch.target])).all()
@@ -132,7 +132,7 @@ PEOPLE_TEST = b"|1x3 Cross validator\n" + PEOPLE.replace(b"K\n", b"K.\n")
 
 
 @pytest.mark.parametrize("content", [PEOPLE, PEOPLE_TEST])
-def test_adult_is_read_from_either_file(content):
+def test_both_files_of_adult_are_parsed(content):
     frame = adult.parse(content)
     assert frame["income"].tolist() == ["<=50K", ">50K"]
     assert frame["native-country"].tolist() == ["United-States", "South"]
@@ -154,8 +154,8 @@ def test_adult_has_the_published_split():
 
 
 @NEED_FILES
-def test_adult_says_which_rows_of_test_are_known(capsys):
-    """20 are among those to train on, 6 more among those to validate with."""
+def test_the_duplicates_of_adult_are_reported(capsys):
+    """20 test rows are also in the training split, 6 more in the validation split."""
     splits = zoo.load_data("adult")
     train, test = (input_hashes_in_memory(split) for split in (splits.train, splits.test))
     assert np.isin(test, train).sum() == 20
@@ -163,7 +163,7 @@ def test_adult_says_which_rows_of_test_are_known(capsys):
 
 
 @NEED_FILES
-def test_adult_has_a_code_for_what_is_missing():
+def test_adult_has_a_code_for_missing_values():
     splits = load("adult")
     columns = {column.name: column for column in splits.spec.columns}
     nominal = [name for name, kind in adult.KINDS.items() if kind == "categorical"]
@@ -179,7 +179,7 @@ def test_adult_has_a_code_for_what_is_missing():
 
 @pytest.fixture
 def patches():
-    """Rows (n, 55) of a small covtype.data, all seven classes among them."""
+    """Rows (n, 55) of a small covtype.data with all seven classes."""
     generator = np.random.default_rng(0)
     rows = np.zeros((350, 55), dtype=int)
     rows[:, :10] = generator.integers(-100, 4000, (350, 10))
@@ -218,7 +218,8 @@ FEATURES = {"colour": "nominal", "weight": "numeric", "price": "numeric", "row":
 
 @pytest.fixture
 def goods(tmp_path, monkeypatch):
-    """OpenML's table 7 as scikit-learn keeps it, in ZOO_DATA, and no way to the network; gives how to name targets."""
+    """OpenML's table 7 as scikit-learn caches it, in ZOO_DATA, without network; returns a function that sets the target
+    names."""
     monkeypatch.setenv("ZOO_DATA", str(tmp_path))
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")

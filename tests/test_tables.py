@@ -1,4 +1,4 @@
-"""The user's own tables: files of any dialect, what is inferred of them, their splits, and all that is refused."""
+"""Tables of the user's own: files of any dialect, inferred columns, splits, and refused input."""
 
 import gzip
 import json
@@ -39,7 +39,7 @@ def frame():
 
 @pytest.fixture(params=[False, True], ids=["whole", "mapped"])
 def load(tmp_path, request, monkeypatch):
-    """Write a table to a file and load it as a user does: read whole into memory, and streamed into mapped files."""
+    """Write a table to a file and load it as a user does: into memory, and from the cache."""
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
 
     def load_table(content, target="sold", name="houses.csv", **options):
@@ -118,7 +118,7 @@ def test_kinds_and_categories_come_from_the_training_rows_alone(frame):
     assert splits.test.columns["numeric"][:, 0].isnan().all()
 
 
-def test_class_names_are_given_or_sorted(frame):
+def test_classes_keep_the_given_order_or_are_sorted_as_numbers(frame):
     rows = SplitRows(np.arange(40), np.arange(40, 50), np.arange(50, N))
     codes = frame.assign(sold=(frame.sold == "yes").astype(int))
     given = built(codes, rows, class_names=["not sold", "sold"])
@@ -129,8 +129,8 @@ def test_class_names_are_given_or_sorted(frame):
 
 
 @pytest.mark.parametrize("cache", [False, True])
-def test_whole_numbers_stand_for_named_classes_only_where_they_start_at_0(tmp_path, capsys, monkeypatch, cache):
-    """Labels 1 to 3 of another file are not taken for the second to fourth of the classes that training named."""
+def test_whole_numbers_index_named_classes_only_if_they_start_at_0(tmp_path, capsys, monkeypatch, cache):
+    """Labels 1 to 3 of another file are not read as indices of the second to fourth class of training."""
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path))
     train = pd.DataFrame({"x": np.arange(60.0) % 7, "y": list("abcd") * 15})
     train.to_csv(tmp_path / "train.csv", index=False)
@@ -148,13 +148,13 @@ def test_whole_numbers_stand_for_named_classes_only_where_they_start_at_0(tmp_pa
 # -- files
 
 
-def test_an_old_encoding_is_read_and_said(load, frame, capsys):
+def test_windows_1252_is_read_and_reported(load, frame, capsys):
     splits = load(frame.to_csv(index=False).encode("cp1252"))
     assert "Windows-1252" in capsys.readouterr().out
     assert splits.spec.columns[2].categories == ("Bonn", "Köln", "Ulm")
 
 
-def test_missing_values_are_known_by_their_marks(load, frame):
+def test_default_and_given_marks_are_missing_values(load, frame):
     marked = frame.astype({"rooms": object})
     marked.loc[:11, "rooms"] = ["?", "NA", "", "-", "n/a", "null", "NaN", "N/A", " ?", "999", "None", "nan"]
     splits = load(marked, missing=[999])
@@ -164,14 +164,14 @@ def test_missing_values_are_known_by_their_marks(load, frame):
     assert n_missing == 12
 
 
-def test_quoted_newlines_and_unicode_headings(load, frame):
+def test_quoted_newlines_and_unicode_headings_are_read(load, frame):
     odd = frame.rename(columns={"size": "größe", "sold": "目标"}).assign(note=['a, "b"\nc', "d;e\n"] * (N // 2))
     splits = load("\n" + odd.rename(columns={"size": "größe"}).to_csv(index=False), target="目标")
     assert kinds(splits) == {"größe": "numeric", "rooms": "numeric", "city": "categorical", "note": "categorical"}
     assert splits.spec.columns[3].categories == ('a, "b"\nc', "d;e")
 
 
-def test_numbers_that_are_written_as_text(load, frame):
+def test_numbers_with_spaces_commas_and_exponents_are_read(load, frame):
     odd = frame.assign(
         price=[f"{1000 * i + 5:,}.5" for i in range(N)], heated=frame.rooms > 20, rooms=[" 7e1", "+8"] * (N // 2)
     )
@@ -181,7 +181,7 @@ def test_numbers_that_are_written_as_text(load, frame):
     assert batch["numeric"].tolist() == [[1.5, 8, 12345, 1]]
 
 
-def test_numbers_with_signs_of_money_and_marks_between_thousands(load, frame):
+def test_currency_signs_and_thousands_separators_are_read(load, frame):
     numbers = np.arange(N) * 1234.5 - 20000
     plain = [f"{number:,.2f}" for number in numbers]
     odd = frame.assign(
@@ -218,7 +218,7 @@ def test_a_decimal_comma_goes_with_dots_between_thousands(load, frame, tmp_path)
     refused(load, content.replace("-20.000,00", "k.A."), "'k.A.' in row 2 of houses.csv", target="price")
 
 
-def test_commas_between_thousands_are_no_decimal_commas(load, frame):
+def test_commas_between_thousands_are_not_decimal_commas(load, frame):
     people = [126_329 + 1000 * i if i % 2 else 3_645_000 + i for i in range(N)]
     content = frame.assign(people=[f"{number:,}" for number in people]).to_csv(index=False, sep="\t")
     splits = load(content, target="people", name="cities.tsv")
@@ -235,7 +235,7 @@ def test_headings_may_be_numbers(load, frame):
     "form",
     ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%y", "%Y/%m/%d %H:%M", "%d-%b-%Y", "%B %d, %Y", "%m/%d/%Y %I:%M:%S %p"],
 )
-def test_dates_in_any_usual_form(load, frame, form):
+def test_dates_are_read_in_any_usual_format(load, frame, form):
     dates = pd.Series(pd.date_range("2019-11-20", periods=N, freq="7D"))
     splits = load(frame.assign(date=dates.dt.strftime(form)), ignore=["size", "rooms"])
     assert kinds(splits)["date"] == "date"
@@ -259,7 +259,7 @@ def test_a_schema_is_written_corrected_and_read_back(load, frame, tmp_path):
     assert DataSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
-def test_codes_with_leading_zeros_stay_text_where_the_schema_says_so(load, frame, tmp_path):
+def test_codes_with_leading_zeros_stay_text_if_the_schema_says_so(load, frame, tmp_path):
     (tmp_path / "schema.yaml").write_text("columns: {zip: categorical}")
     odd = frame.assign(zip=["0100", "100"] * (N // 2))
     spec = load(odd, schema=str(tmp_path / "schema.yaml")).spec
@@ -269,7 +269,7 @@ def test_codes_with_leading_zeros_stay_text_where_the_schema_says_so(load, frame
     assert batch["categorical"][:2, 1].tolist() == [1, 2]
 
 
-def test_the_rarest_of_many_categories_count_as_not_seen(load, frame, capsys):
+def test_the_rarest_of_many_categories_count_as_unseen(load, frame, capsys):
     many = pd.concat([frame] * 5).assign(city=lambda f: ["often"] * 100 + [f"c{i // 2}" for i in range(len(f) - 100)])
     spec = load(many, max_categories=10).spec
     assert spec.inputs["categorical"].cardinalities == (11,)
@@ -280,7 +280,7 @@ def test_the_rarest_of_many_categories_count_as_not_seen(load, frame, capsys):
 # -- tasks
 
 
-def test_the_task_is_inferred_and_said(load, frame, capsys):
+def test_the_task_is_inferred_and_reported(load, frame, capsys):
     assert load(frame, target="size").spec.task == "regression"
     assert "data.task=classification" in capsys.readouterr().out
     marks = frame.assign(sold=np.arange(N) % 5)
@@ -302,7 +302,7 @@ def parts(rows):
 
 
 @pytest.mark.parametrize("split", ["random", "stratified", "group", "time"])
-def test_splits_are_disjoint_whole_and_fixed(split):
+def test_splits_are_disjoint_complete_and_reproducible(split):
     by = np.random.default_rng(0).integers(0, 40, 500)
     options = {"val_share": 0.15, "test_share": 0.25}
     rows = split_rows(SplitPlan(kind=split, split_seed=1, **options), by)
@@ -329,20 +329,20 @@ def test_folds_test_each_row_once(split, n_folds):
     assert all(sorted(np.concatenate(rows)) == list(range(307)) for rows in folds)
 
 
-def test_a_class_of_one_row_is_trained(load, frame):
+def test_a_class_of_one_row_is_in_the_training_split(load, frame):
     splits = load(frame.assign(sold=frame.sold.where(frame.index != 7, "rare")))
     assert splits.spec.class_names == ["no", "rare", "yes"]
     assert (splits.train.columns["target"] == 1).sum() == 1
 
 
-def test_group_and_time_columns_split_and_are_no_inputs(load, frame):
+def test_group_and_time_columns_split_and_are_not_inputs(load, frame):
     odd = frame.assign(owner=[f"o{i // 4}" for i in range(N)], date=pd.date_range("2020-01-01", periods=N))
     grouped, timed = load(odd, group="owner", ignore=["date"]), load(odd, time="date", ignore="owner")
     assert list(kinds(grouped)) == list(kinds(timed)) == ["size", "rooms", "city"]
     np.testing.assert_allclose(timed.test.columns["numeric"][:, 0], frame["size"][48:], rtol=1e-6)
 
 
-def test_a_test_file_of_its_own(load, frame, tmp_path):
+def test_a_second_file_is_the_test_split(load, frame, tmp_path):
     path = tmp_path / "later.csv"
     frame.assign(extra=1)[["extra", "sold", "city", "rooms", "size"]].to_csv(path, index=False)
     splits = load(frame, test_path=str(path))
@@ -354,10 +354,10 @@ def test_a_test_file_of_its_own(load, frame, tmp_path):
     refused(load, frame, "'rooms'", "'many' in row 2 of later.csv", test_path=str(path))
 
 
-# -- what is refused
+# -- refused input
 
 
-def test_bad_options(load, frame, tmp_path):
+def test_bad_options_are_refused_with_the_nearest_right_one(load, frame, tmp_path):
     refused(load, frame, "data.path", target=None)
     refused(load, frame, "'cty'", "nearest: city", ignore=["cty"])
     refused(load, frame, "nearest: classification", task="clasification")
@@ -388,7 +388,7 @@ def test_bad_options(load, frame, tmp_path):
         refused(load, frame, *words, schema=str(schema))
 
 
-def test_columns_that_hold_no_single_values(frame, tmp_path):
+def test_columns_of_lists_or_structs_are_refused(frame, tmp_path):
     path = tmp_path / "houses.parquet"
     frame.assign(tags=[["a"]] * N).to_parquet(path)
     for options in ({"target": "sold"}, {"target": "tags", "ignore": []}):
@@ -397,7 +397,7 @@ def test_columns_that_hold_no_single_values(frame, tmp_path):
     assert zoo.load_data("csv", path=str(path), target="sold", ignore="tags").spec.reading["ignored"] == ["tags"]
 
 
-def test_bad_paths(frame, tmp_path):
+def test_bad_paths_are_refused_with_the_nearest_name(frame, tmp_path):
     frame.to_csv(tmp_path / "houses.csv", index=False)
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(frame.to_csv().encode())[:-20])
     (tmp_path / "junk.parquet").write_bytes(b"PAR1 and no more")

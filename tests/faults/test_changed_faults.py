@@ -1,4 +1,4 @@
-"""Fault 25: data that changed after a training are told by fingerprints, and what was seen is never measured."""
+"""Fault 25: data that changed after a training are noticed by fingerprints, and seen samples are never measured."""
 
 import dataclasses
 import json
@@ -25,7 +25,7 @@ N = 200
 
 
 def table(path: Path, n: int = N, seed: int = 0) -> Path:
-    """Pure noise, so that nothing but having seen a row helps."""
+    """Write pure noise, so that only leakage helps."""
     random = np.random.default_rng(seed)
     frame = pd.DataFrame(random.normal(size=(n, 4)), columns=list("abcd")).round(6)
     frame.assign(y=random.integers(0, 2, n)).to_csv(path, index=False)
@@ -39,16 +39,16 @@ def append(path: Path, n: int = 3) -> None:
 
 @pytest.fixture
 def settings(config, tmp_path):
-    """Of a short training on a table in a folder of its own."""
+    """A short training on a table in a folder of its own."""
     (tmp_path / "data").mkdir()
     path = table(tmp_path / "data" / "train.csv")
     return config("model=fnn", "data=csv", f"data.path={path}", "data.target=y", "trainer=cpu", "trainer.max_epochs=2")
 
 
-# What tells samples apart
+# Hashes of samples
 
 
-def test_keys_are_the_same_on_every_machine_and_for_every_padding():
+def test_hashes_are_the_same_on_every_machine_and_for_every_padding():
     rows = np.array([[1.5, 0.0], [2.5, -1.0]], np.float32)
     assert [f"{key:x}" for key in hash_rows(rows)] == [f"{key:x}" for key in hash_rows(rows.astype(">f4"))]
     assert f"{hash_rows(rows)[1]:016x}" == "076a4f83044474f6"
@@ -56,42 +56,42 @@ def test_keys_are_the_same_on_every_machine_and_for_every_padding():
     assert (hash_rows(padded) == hash_rows(rows)).all()
 
 
-def test_a_fingerprint_is_of_inputs_and_targets_whatever_their_order():
+def test_a_fingerprint_depends_on_inputs_and_targets_but_not_on_their_order():
     inputs, target = torch.arange(12.0).view(6, 2), torch.arange(6) % 2
     order = torch.tensor([3, 1, 5, 0, 2, 4])
     one, other, edited = (
-        {"train": sample_hashes(TensorSplit(numeric=some, target=those))}
-        for some, those in ((inputs, target), (inputs[order], target[order]), (inputs, 1 - target))
+        {"train": sample_hashes(TensorSplit(numeric=values, target=labels))}
+        for values, labels in ((inputs, target), (inputs[order], target[order]), (inputs, 1 - target))
     )
     assert fingerprints(one) == fingerprints(other) != fingerprints(edited)
 
 
-def test_a_table_has_the_same_keys_in_memory_and_on_disk(tmp_path, monkeypatch):
+def test_a_table_has_the_same_hashes_in_memory_and_on_disk(tmp_path, monkeypatch):
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     path = table(tmp_path / "train.csv")
     pd.read_csv(path).assign(e=list("xyzx") * (N // 4)).to_csv(path, index=False)
-    told = []
+    found = []
     for cache, large in ((False, 1 << 30), (True, 1 << 30), (True, 0)):
         monkeypatch.setattr("zoo.data.stored.IN_MEMORY", large)
-        told.append(fingerprints(split_hashes(zoo.load_data("csv", path=str(path), target="y", cache=cache))))
-    assert told[0] == told[1] == told[2]
+        found.append(fingerprints(split_hashes(zoo.load_data("csv", path=str(path), target="y", cache=cache))))
+    assert found[0] == found[1] == found[2]
 
 
-def test_images_have_the_keys_of_their_files_however_they_are_kept(tmp_path, monkeypatch):
+def test_images_have_the_hashes_of_their_files_however_they_are_cached(tmp_path, monkeypatch):
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     folder = folder_of(tmp_path / "a")
-    told = [
+    found = [
         fingerprints(split_hashes(zoo.load_data("imagefolder", path=str(folder), cache=cache)))
         for cache in ("auto", True, False)
     ]
-    assert told[0] == told[1] == told[2]
+    assert found[0] == found[1] == found[2]
     picture = next(folder.rglob("*.png"))
     picture.write_bytes(picture.read_bytes() + b"edited in place")
-    assert fingerprints(split_hashes(zoo.load_data("imagefolder", path=str(folder)))) != told[0]
+    assert fingerprints(split_hashes(zoo.load_data("imagefolder", path=str(folder)))) != found[0]
 
 
-def test_recordings_have_the_keys_of_their_files(tmp_path, monkeypatch):
-    """Not those of spectrograms, whose last bits differ from machine to machine."""
+def test_recordings_have_the_hashes_of_their_files(tmp_path, monkeypatch):
+    """Spectrograms have no stable hashes, as their last bits differ from machine to machine."""
     import soundfile
 
     random = np.random.default_rng(0)
@@ -105,7 +105,7 @@ def test_recordings_have_the_keys_of_their_files(tmp_path, monkeypatch):
     assert fingerprints(split_hashes(zoo.load_data("sequences", path=str(tmp_path)))) != one
 
 
-def test_a_longer_sequence_does_not_change_the_keys_of_others(tmp_path):
+def test_a_longer_sequence_does_not_change_the_hashes_of_others(tmp_path):
     values, labels = curves()
     splits = []
     for name, more in (("a", []), ("b", [np.ones((99, values[0].shape[1]), np.float32)])):
@@ -115,7 +115,7 @@ def test_a_longer_sequence_does_not_change_the_keys_of_others(tmp_path):
     assert set(first.tolist()) < set(second.tolist()) and len(second) == len(first) + 1
 
 
-def test_a_window_that_overlaps_with_one_that_was_seen_is_left_out(tmp_path):
+def test_a_window_that_overlaps_a_seen_one_is_left_out(tmp_path):
     pd.DataFrame({"a": np.random.default_rng(0).normal(size=400)}).to_csv(tmp_path / "a.csv", index=False)
     test = zoo.load_data("series", path=str(tmp_path / "a.csv"), look_back=5, horizon=3).test
     keys = sample_hashes(test)
@@ -127,8 +127,8 @@ def test_a_window_that_overlaps_with_one_that_was_seen_is_left_out(tmp_path):
 
 
 @pytest.mark.parametrize("edit", ["append", "drop", "edit"])
-def test_fault_25_rows_that_training_saw_are_not_measured(settings, tmp_path, capsys, edit):
-    """Where rows were appended, dropped or edited since the training, an evaluation measures what was held out."""
+def test_fault_25_rows_seen_in_training_are_not_measured(settings, tmp_path, capsys, edit):
+    """If rows were appended, dropped or edited since the training, an evaluation measures only held-out rows."""
     path = Path(settings["data"]["path"])
     zoo.train(settings, tmp_path / "run")
     known = sample_hashes(zoo.load_data("csv", path=str(path), target="y").train)
@@ -148,8 +148,8 @@ def test_fault_25_rows_that_training_saw_are_not_measured(settings, tmp_path, ca
     assert (f" of {len(now)} samples" in out) == (n > 0)
 
 
-def test_fault_25_a_file_alone_is_not_measured_on_what_it_may_know(settings, tmp_path):
-    """A release file without its run folder refuses data that changed, and says the way out."""
+def test_fault_25_a_file_alone_is_not_measured_on_data_it_may_have_seen(settings, tmp_path):
+    """A release file without its run folder refuses changed data, and says what to do."""
     path = Path(settings["data"]["path"])
     metrics = zoo.train(settings, tmp_path / "run")
     alone = shutil.copy(tmp_path / "run" / "model.safetensors", path.with_name("alone.safetensors"))
@@ -164,8 +164,8 @@ def test_fault_25_a_file_alone_is_not_measured_on_what_it_may_know(settings, tmp
         assert evaluate_weights(alone, split="train")["train"]
 
 
-def test_fault_25_rows_that_change_what_columns_are(settings, tmp_path):
-    """Rows by which a column is read in another way are refused in two lines, with the way out."""
+def test_fault_25_rows_that_change_the_kinds_of_columns_are_refused(settings, tmp_path):
+    """Rows that change the kind of a column are refused in two lines, with what to do."""
     path = Path(settings["data"]["path"])
     pd.read_csv(path).assign(e=list("xyzx") * (N // 4)).to_csv(path, index=False)
     zoo.train(settings, tmp_path / "run")
@@ -176,8 +176,8 @@ def test_fault_25_rows_that_change_what_columns_are(settings, tmp_path):
     assert evaluate_weights(tmp_path / "run", data=settings["data"])["test"]
 
 
-def test_fault_25_steps_that_were_added_to_a_series(config, tmp_path, capsys):
-    """Of a longer series the new end is measured; of one whose test steps were trained on, none."""
+def test_fault_25_steps_added_to_a_series_are_measured(config, tmp_path, capsys):
+    """Only the new end of a longer series is measured; a series whose test steps were trained on is refused."""
     path, values = tmp_path / "power.csv", np.random.default_rng(0).normal(size=700)
     pd.DataFrame({"a": values[:600]}).to_csv(path, index=False)
     settings = config("model=rnn", "data=series", f"data.path={path}", "data.look_back=8", "data.horizon=4")
@@ -192,14 +192,14 @@ def test_fault_25_steps_that_were_added_to_a_series(config, tmp_path, capsys):
         evaluate_weights(tmp_path / "run")
 
 
-def test_a_config_of_something_else_beside_a_file_is_no_run_folder(runs, tmp_path):
+def test_another_programs_config_beside_a_file_is_not_a_run_folder(runs, tmp_path):
     shutil.copy(runs["fnn"] / "model.safetensors", tmp_path)
     (tmp_path / "config.yaml").write_text("a: &a 1\nb: *a\n")
     assert evaluate_weights(tmp_path / "model.safetensors")["test"]
 
 
-def test_fault_25_images_that_were_added(config, tmp_path, monkeypatch, capsys):
-    """Where images were added since the training, an evaluation measures those that it did not see."""
+def test_fault_25_images_added_since_are_measured(config, tmp_path, monkeypatch, capsys):
+    """If images were added since the training, an evaluation measures the unseen ones."""
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     folder = folder_of(tmp_path / "pictures", 12)
     settings = ("model=cnn", "data=imagefolder", f"data.path={folder}", "data.size=28", "data.channels=3")
@@ -211,16 +211,16 @@ def test_fault_25_images_that_were_added(config, tmp_path, monkeypatch, capsys):
     assert "pictures is not what" in capsys.readouterr().out
 
 
-def test_fault_25_another_file_that_holds_rows_of_the_training(settings, tmp_path, capsys):
-    """Of another file all is measured, and how much of it training saw is said."""
+def test_fault_25_training_rows_in_another_file_are_not_measured(settings, tmp_path, capsys):
+    """All of another file is measured, and the number of its rows seen in training is reported."""
     zoo.train(settings, tmp_path / "run")
     append(Path(settings["data"]["path"]))
     measured = evaluate_weights(tmp_path / "run", data=settings["data"])
     assert measured["test"] and "was trained on 160 of the 203 samples" in capsys.readouterr().out
 
 
-def test_data_that_did_not_change_are_measured_wholly_in_any_folder(settings, tmp_path, monkeypatch):
-    """Even where samples of the test split are copies of some to train on."""
+def test_unchanged_data_are_measured_completely_from_any_folder(settings, tmp_path, monkeypatch):
+    """This holds even if samples of the test split are duplicates of training samples."""
     path = Path(settings["data"]["path"])
     pd.concat([pd.read_csv(path)] * 2).to_csv(path, index=False)
     monkeypatch.chdir(path.parent)
@@ -233,8 +233,8 @@ def test_data_that_did_not_change_are_measured_wholly_in_any_folder(settings, tm
 
 
 def test_fault_25_a_resume_on_changed_data(settings, tmp_path, capsys):
-    """A resume on other data is refused; resume=changed goes on, with the best epoch told anew and without what was
-    seen among what is measured."""
+    """A resume on changed data is refused; resume=changed continues, chooses the best epoch again, and leaves seen
+    samples out of validation and test."""
     run = Run(tmp_path / "run")
     zoo.train(settings, run.folder)
     run.metrics.unlink()
@@ -253,7 +253,7 @@ def test_fault_25_a_resume_on_changed_data(settings, tmp_path, capsys):
     assert again["test"] == metrics["test"]
 
 
-def test_a_resume_on_changed_data_without_an_epoch_to_train_measures_what_was_not_seen(settings, tmp_path, capsys):
+def test_a_resume_on_changed_data_without_an_epoch_left_measures_unseen_samples(settings, tmp_path, capsys):
     run = Run(tmp_path / "run")
     zoo.train(settings, run.folder)
     run.metrics.unlink()
@@ -263,7 +263,7 @@ def test_a_resume_on_changed_data_without_an_epoch_to_train_measures_what_was_no
     assert "left out of the test split" in capsys.readouterr().out
 
 
-def test_a_text_that_changed_is_refused_as_its_windows_cannot_be_told(config, tmp_path):
+def test_a_changed_text_is_refused_as_its_windows_have_no_hashes(config, tmp_path):
     path = tmp_path / "rhymes.txt"
     path.write_text("one two three four five, once I caught a fish alive.\n" * 60)
     settings = config("model=rnn", "data=text", f"data.path={path}", "data.n_steps=16", "trainer=cpu", "model.width=8")
@@ -274,7 +274,7 @@ def test_a_text_that_changed_is_refused_as_its_windows_cannot_be_told(config, tm
         evaluate_weights(tmp_path / "run")
 
 
-def test_several_seeds_are_measured_on_what_none_saw(config, settings, tmp_path, capsys):
+def test_several_seeds_are_measured_on_samples_that_none_has_seen(config, settings, tmp_path, capsys):
     zoo.train_seeds({**settings, "seeds": [0, 1]}, tmp_path / "runs")
     append(Path(settings["data"]["path"]))
     evaluate_weights(tmp_path / "runs" / "seed=1")
@@ -294,21 +294,21 @@ def test_an_ensemble_of_runs_knows_where_their_data_are(settings, tmp_path):
         ensemble([*weights, tmp_path / "2" / "model.safetensors"], tmp_path / "three.safetensors")
 
 
-def test_a_run_to_finetune_that_knows_what_is_held_out_is_noted(settings, tmp_path, capsys):
+def test_finetuning_reports_samples_that_the_first_run_has_seen(settings, tmp_path, capsys):
     zoo.train(settings, tmp_path / "run")
     settings["data"]["split_seed"] = 1
     zoo.train({**settings, "finetune": str(tmp_path / "run")}, tmp_path / "again")
     assert "samples measured here" in capsys.readouterr().out
 
 
-# Cards that are strange
+# Strange cards
 
 
 @pytest.mark.parametrize(
     "config_of_card",
     [None, {}, {"data": None}, {"data": {"path": "x"}}, {"data": {"name": 3}}, {"data": {"name": "wine", "fold": "x"}}],
 )
-def test_fault_07_a_strange_card(runs, tmp_path, config_of_card):
+def test_fault_07_a_strange_card_ends_in_one_message(runs, tmp_path, config_of_card):
     """A card that lacks what an evaluation needs, or holds something else, ends it in one message."""
     from zoo.inference.weights_file import load_weights, save_weights
 
@@ -320,13 +320,13 @@ def test_fault_07_a_strange_card(runs, tmp_path, config_of_card):
     assert evaluate_weights(tmp_path / "odd.safetensors", data={"name": "breast_cancer"})["test"]
 
 
-@pytest.mark.parametrize("told", [None, 3, [], {"test": 3}, {"test": {}}, {"other": {"n": 1}}])
-def test_strange_fingerprints_end_in_one_message_or_in_none(runs, tmp_path, told):
+@pytest.mark.parametrize("strange", [None, 3, [], {"test": 3}, {"test": {}}, {"other": {"n": 1}}])
+def test_strange_fingerprints_end_in_one_message_or_in_none(runs, tmp_path, strange):
     from zoo.inference.weights_file import load_weights, save_weights
 
     model, _, card = load_weights(runs["fnn"] / "model.safetensors")
-    save_weights(tmp_path / "odd.safetensors", model, {**card, "fingerprints": told})
-    if isinstance(told, dict) and "test" in told:
+    save_weights(tmp_path / "odd.safetensors", model, {**card, "fingerprints": strange})
+    if isinstance(strange, dict) and "test" in strange:
         with pytest.raises(UserError, match="breast_cancer is not what"):
             evaluate_weights(tmp_path / "odd.safetensors")
     else:
@@ -334,7 +334,7 @@ def test_strange_fingerprints_end_in_one_message_or_in_none(runs, tmp_path, told
 
 
 def test_fault_32_no_path_of_the_user_is_in_what_is_released(settings, tmp_path):
-    """A released file and a report name the user's files and folders without those that these are in."""
+    """A released file and a report name the user's files and folders without their parent folders."""
     private = tmp_path / "home" / "jane"
     shutil.copytree(Path(settings["data"]["path"]).parent, private)
     settings["data"]["path"] = str(private / "train.csv")
@@ -348,7 +348,7 @@ def test_fault_32_no_path_of_the_user_is_in_what_is_released(settings, tmp_path)
     assert dataclasses.asdict(zoo.load(tmp_path / "run").spec)["name"] == "train"
 
 
-def test_a_config_of_somebody_elses_runs_no_code(config, tmp_path):
+def test_somebody_elses_config_runs_no_code(config, tmp_path):
     (tmp_path / "models" / "fnn").mkdir(parents=True)
     (tmp_path / "models" / "fnn" / "theirs.py").write_text("raise SystemExit('ran')")
     settings = config("model=fnn") | {"zoo_path": str(tmp_path), "model": {"name": "fnn/theirs"}}
@@ -357,7 +357,7 @@ def test_a_config_of_somebody_elses_runs_no_code(config, tmp_path):
 
 
 def test_fault_25_a_resume_where_only_rows_to_train_on_changed_measures_all_that_was_held_out(settings, tmp_path):
-    """What chose the best epoch before may choose it again; what was trained on or chose may not test."""
+    """Samples that chose the best epoch before may choose it again; samples trained on or selected by may not test."""
     run, path = Run(tmp_path / "run"), Path(settings["data"]["path"])
     first = zoo.train(settings, run.folder)
     trained = zoo.load_data("csv", path=str(path), target="y").train.columns["numeric"][0, 0]
@@ -373,7 +373,7 @@ def test_fault_25_a_resume_where_only_rows_to_train_on_changed_measures_all_that
         assert len(keys["seen before val"]) == 120 and len(keys["seen before test"]) == 160
 
 
-def test_columns_that_are_called_as_paths_are_keep_their_names(config, tmp_path, monkeypatch):
+def test_columns_named_like_paths_keep_their_names(config, tmp_path, monkeypatch):
     table(tmp_path / "imu.csv")
     rows = pd.read_csv(tmp_path / "imu.csv").rename(columns={"a": "/imu/x", "b": "~", "y": "/robot/slip"})
     rows.to_csv(tmp_path / "imu.csv", index=False)
@@ -386,7 +386,7 @@ def test_columns_that_are_called_as_paths_are_keep_their_names(config, tmp_path,
         assert evaluate_weights(weights)["test"] == metrics["test"]
 
 
-def test_a_run_in_the_home_folder_is_known_by_its_tilde(settings, tmp_path, monkeypatch, capsys):
+def test_a_run_in_the_home_folder_is_recorded_with_a_tilde(settings, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(tmp_path))
     zoo.train(settings, "~/run")
     append(Path(settings["data"]["path"]))
