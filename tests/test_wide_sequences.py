@@ -73,6 +73,19 @@ def test_a_table_without_a_header_has_a_sequence_in_each_row(tmp_path, capsys, n
         read_raw(splits.spec, few)
 
 
+def test_short_rows_of_a_table_without_a_header_end_in_padding(tmp_path):
+    values, labels = rows()
+    lines = [
+        ",".join([label, *(f"{value:.9g}" for value in row[~np.isnan(row)])])
+        for label, row in zip(labels, values, strict=True)
+    ]
+    full = int(np.isnan(values).sum(1).argmin())  # the first row tells how many columns there are
+    order = [full, *(row for row in range(40) if row != full)]
+    write(tmp_path / "own.csv", "\n".join(lines[row] for row in order))
+    spec = load(tmp_path / "own.csv").spec
+    np.testing.assert_allclose(first_channel(spec, tmp_path / "own.csv"), values[order], rtol=1e-6)
+
+
 HEADINGS = {
     "numbered": [f"t{k}" for k in range(N_STEPS)],
     "of pandas": [str(k) for k in range(N_STEPS)],
