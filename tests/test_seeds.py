@@ -7,7 +7,7 @@ import torch
 
 import zoo
 from zoo.core.errors import InterruptedTraining, UserError
-from zoo.engine.stacked import Stacked
+from zoo.engine.speed.stacked import Stacked
 
 SETTINGS = {
     "fnn": ("model=fnn", "trainer.max_epochs=6", "optim.ema=0.9", "optim.clip=0.5"),
@@ -104,7 +104,7 @@ def test_gradients_of_stacked_models_are_clipped_each_by_its_own_norm():
     stacked.clip_gradient(0.1)
     for index, (model, scale) in enumerate(zip(models, (1, 100), strict=True)):
         (model.scaled(numeric=x[index]).square().mean() * scale).backward()
-        model.clip_gradient(0.1)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.1)
         for name, value in model.network.named_parameters():
             gradient = getattr(stacked.network, name.replace(".", "/")).grad[index]
             torch.testing.assert_close(gradient, value.grad)

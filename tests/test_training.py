@@ -2,17 +2,11 @@
 
 import copy
 import csv
-import ctypes
 import dataclasses
 import json
 import math
-import multiprocessing
 import os
-import platform
-import re
 import signal
-from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 from types import SimpleNamespace
 
 import lightning as L
@@ -31,7 +25,6 @@ from zoo.engine.checkpoint_io import SafeCheckpointIO
 from zoo.engine.distillation import Distillation
 from zoo.engine.families import ZooModule, create_module
 from zoo.engine.resources import batch_work, fit_machine
-from zoo.engine.trainer import quick_steps
 from zoo.inference.evaluation import evaluate_weights
 from zoo.inference.finetuning import copy_weights
 from zoo.models.cost import multiply_adds
@@ -138,45 +131,6 @@ def test_a_resume_with_larger_batches_goes_on_at_its_place_in_the_schedule(confi
     assert rates[2] == pytest.approx(whole[2]) and rates[2] > 0
 
 
-def test_steps_taken_at_once_change_nothing_and_resume_between_groups(config, tmp_path, monkeypatch):
-    from lightning.pytorch.callbacks import Callback
-
-    import zoo.data.module as module
-    from zoo.core.errors import InterruptedTraining
-
-    class Follow(Callback):
-        """Asks for every batch, so that none is grouped."""
-
-        n = 0
-
-        def on_train_batch_end(self, *args):
-            self.n += 1
-
-    steps = []
-
-    def seed_step(*args):
-        steps.append(args)
-        if len(steps) == 120:
-            os.kill(os.getpid(), signal.SIGUSR1)
-        module_seed_step(*args)
-
-    settings = ("model=fnn", "trainer.max_epochs=2", "data.batch_size=4", "model.dropout=0.2")
-    settings += ("optim.ema=0.9", "optim.lookahead=3")
-    follow = Follow()
-    single = zoo.train(config(*settings), tmp_path / "single", callbacks=[follow])
-    assert follow.n == 2 * 86  # 341 samples an epoch
-    module_seed_step = module.seed_step
-    monkeypatch.setattr(module, "seed_step", seed_step)
-    with pytest.raises(InterruptedTraining):
-        zoo.train(config(*settings), tmp_path / "groups")
-    assert 120 <= len(steps) < 2 * 86
-    grouped = zoo.train(config(*settings, "resume=auto"), tmp_path / "groups")
-    assert len(steps) == 2 * 86
-    assert grouped["test"] == single["test"]
-    for key, value in weights_of(tmp_path / "single")["current_model_state"].items():
-        assert torch.equal(value, weights_of(tmp_path / "groups")["current_model_state"][key]), key
-
-
 @pytest.mark.parametrize("batch_size", [32, 4])  # 11 batches an epoch, in one group; 86, in several
 def test_gradients_are_accumulated_over_batches(config, tmp_path, batch_size):
     settings = ("model=fnn", "trainer.max_epochs=1", "optim=sgd", f"data.batch_size={batch_size}")
@@ -225,8 +179,8 @@ def test_the_last_update_of_an_epoch_is_the_mean_of_its_own_batches(config, tmp_
 )
 def test_an_epoch_takes_as_many_batches_as_it_is_told(config, tmp_path, monkeypatch, settings, n_batches, n_updates):
     """A whole number counts batches, a fraction is their share, and the schedule ends with the last update."""
-    batches, descend = [], ZooModule._descend
-    monkeypatch.setattr(ZooModule, "_descend", lambda *args: batches.append(args) or descend(*args))
+    batches, add_gradient = [], ZooModule.add_gradient
+    monkeypatch.setattr(ZooModule, "add_gradient", lambda *args: batches.append(args) or add_gradient(*args))
     told = config("model=fnn", "data.batch_size=32", "trainer.max_epochs=1", "optim.schedule.name=cosine", *settings)
     zoo.train(told, tmp_path)
     header, *rows = [line.split(",") for line in (tmp_path / "metrics.csv").read_text().splitlines()]
@@ -236,9 +190,9 @@ def test_an_epoch_takes_as_many_batches_as_it_is_told(config, tmp_path, monkeypa
 
 
 def test_a_training_that_overfits_sees_the_same_batches_in_each_epoch(config, tmp_path, monkeypatch):
-    first, descend = [], ZooModule._descend
+    first, add_gradient = [], ZooModule.add_gradient
     monkeypatch.setattr(
-        ZooModule, "_descend", lambda *args: first.append(float(args[1]["numeric"][0].sum())) or descend(*args)
+        ZooModule, "add_gradient", lambda *args: first.append(float(args[1]["numeric"][0].sum())) or add_gradient(*args)
     )
     zoo.train(config("model=fnn", "trainer.max_epochs=2", "+trainer.overfit_batches=2"), tmp_path)
     assert len(first) == 4 and first[:2] == first[2:]
@@ -426,50 +380,6 @@ def test_bf16_with_clipping(config, tmp_path):
     assert metrics["val"]["accuracy"] > 0.9
 
 
-class Memory(ctypes.Structure):
-    """What mallinfo2(3) tells."""
-
-    _fields_ = [(name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks",
-                                                     "fsmblks", "uordblks", "fordblks", "keepcost")]  # fmt: skip
-
-
-def check_that_memory_is_kept():
-    glibc = ctypes.CDLL("libc.so.6")
-    glibc.mallinfo2.restype = Memory
-
-    def mapped_for_a_tensor():
-        before = glibc.mallinfo2().hblkhd
-        tensor = torch.ones(2**25)  # 128 MiB
-        return glibc.mallinfo2().hblkhd - before, tensor
-
-    with quick_steps():
-        assert mapped_for_a_tensor()[0] == 0
-        assert glibc.mallinfo2().fordblks >= 2**27
-    assert mapped_for_a_tensor()[0] >= 2**27
-
-
-def check_that_pages_are_large():
-    with quick_steps():
-        address, within = torch.ones(2**25).data_ptr() + 2**26, False  # the middle of 128 MiB
-        for line in Path("/proc/self/smaps").read_text().splitlines():
-            if bounds := re.match("([0-9a-f]+)-([0-9a-f]+) ", line):
-                within = int(bounds[1], 16) <= address < int(bounds[2], 16)
-            elif within and line.startswith("VmFlags:"):
-                assert "hg" in line.split()
-                return
-    raise AssertionError("no mapping has the tensor")
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="asks glibc")
-def test_steps_get_the_memory_again_that_they_leave_and_in_large_pages():
-    checks = [check_that_memory_is_kept]
-    if Path("/sys/kernel/mm/transparent_hugepage").exists():
-        checks.append(check_that_pages_are_large)
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:  # one where no memory was refused yet:
-        for check in checks:  # glibc leaves its heap for the thread that this happened to
-            fresh.submit(check).result()
-
-
 # -- optimisers and schedules
 
 
@@ -566,13 +476,14 @@ def test_one_cycle_has_no_second_warmup():
 def test_lookahead_takes_weights_back_towards_where_they_were():
     module = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.zeros_(module.weight)
-    module.n_updates = 4
-    optimizer = torch.optim.SGD(module.parameters(), lr=1.0)
-    Lookahead(2).on_train_start(SimpleNamespace(optimizers=[optimizer]), module)
+    module.n_updates, module.updated = 4, True
+    optimizer, lookahead = torch.optim.SGD(module.parameters(), lr=1.0), Lookahead(2)
+    lookahead.on_train_start(None, module)
     seen = []
     for _ in range(4):
         module.weight.grad = -torch.ones_like(module.weight)
         optimizer.step()
+        lookahead.on_train_batch_end(None, module)
         seen.append(module.weight.item())
     halfway, end = 2 * (1 - 0.95**2 / 8), 2 * (1 - 0.95**2)
     assert seen == pytest.approx([1, halfway, halfway + 1, halfway + end])
@@ -791,7 +702,7 @@ def test_every_metric_says_which_way_is_better(name):
 
 @pytest.mark.parametrize(("work", "alone"), [(10**5, True), (10**9, False)])
 def test_small_models_train_on_one_thread_and_in_32_bits(monkeypatch, work, alone):
-    monkeypatch.setattr("zoo.engine.resources._has_fast_bf16", lambda on_cpu: True)
+    monkeypatch.setattr("zoo.engine.resources.has_fast_bf16", lambda on_cpu: True)
     chosen = fit_machine({"accelerator": "cpu", "precision": "auto", "threads": "auto"}, work)
     assert chosen["threads"] == (1 if alone else torch.get_num_threads())
     assert chosen["precision"] == ("32" if alone else "bf16-mixed")

@@ -41,16 +41,18 @@ from zoo.data.fingerprints import (
 from zoo.data.leakage import earlier_hashes_key, seen_hashes
 from zoo.data.module import ZooDataModule, load_section, loader_options
 from zoo.data.splits import Splits, batches, each_value_once
-from zoo.engine.best_of_each import BestOfEach
 from zoo.engine.checkpoint_io import SafeCheckpointIO
-from zoo.engine.data_guard import DataNoted
+from zoo.engine.data_guard import DataGuard
 from zoo.engine.distillation import Distillation
 from zoo.engine.families import ZooModule, create_module
 from zoo.engine.history import History
 from zoo.engine.processes import lost_process
 from zoo.engine.resources import batch_work, fill_auto, fit_machine
-from zoo.engine.speed.step_groups import group_steps
-from zoo.engine.trainer import Config, check_trainer, create_trainer, describe_device, quick_steps
+from zoo.engine.speed.best_of_each import BestOfEach
+from zoo.engine.speed.fit import Fit
+from zoo.engine.speed.stacked import stack
+from zoo.engine.speed.tricks import speed_up
+from zoo.engine.trainer import Config, check_trainer, create_trainer, describe_device
 from zoo.inference.evaluation import evaluate
 from zoo.inference.finetuning import copy_weights
 from zoo.inference.held_out import check_compatible, remove_seen, warn_about_leakage
@@ -239,7 +241,7 @@ def _fit(
     return Fitted(config, seeds, splits, noted.keys, told, module, trainer, epochs, start - history.resumed, seconds)
 
 
-def _data_of(run: Run, config: Config, splits: Splits, checkpoint: Path | None) -> tuple[Splits, DataNoted]:
+def _data_of(run: Run, config: Config, splits: Splits, checkpoint: Path | None) -> tuple[Splits, DataGuard]:
     """The splits, and what notes in the run folder which samples they have. Where `checkpoint` was trained on other
     data, what it saw of them is taken out of what is measured.
 
@@ -259,7 +261,7 @@ def _data_of(run: Run, config: Config, splits: Splits, checkpoint: Path | None) 
         if changes or known:
             seen = {name: seen_hashes(before, name) for name in HELD_OUT}
     noted = {**keys, **{earlier_hashes_key(name): some for name, some in seen.items()}}
-    return remove_seen(splits, seen), DataNoted(run, noted)
+    return remove_seen(splits, seen), DataGuard(run, noted)
 
 
 def _allow(config: Config, checkpoint: Path, changes: str) -> None:
@@ -290,11 +292,10 @@ def _trained(
     on_machine = {**config, "trainer": fit_machine(config["trainer"], work)}
     torch.set_num_threads(on_machine["trainer"]["threads"])
     trainer = create_trainer(run.folder, on_machine, module, callbacks, loggers, diverged)
-    group_steps(trainer, module, data, callbacks, work)
     rank_zero_print(f"training {config['model']['name']} on {splits.spec.name}, {describe_device(trainer)}, "
         f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}")  # fmt: skip
     try:
-        with quick_steps():
+        with speed_up(config["trainer"].get("tricks", "all"), Fit(trainer, module, data, callbacks, work)):
             trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
     except DivergedError as error:
         if config["trainer"]["rollback"] is None or error.times == ROLLBACKS:
@@ -338,10 +339,9 @@ def _module(config: Config, splits: Splits, seeds: Sequence[int]) -> ZooModule:
         if start is not None:
             left = copy_weights(models[-1], splits.spec, start, config["finetune"])
             rank_zero_print(f"weights from {config['finetune']}" + (f", but new: {', '.join(left)}" if left else ""))
-    if len(models) > 1:
-        modules[0].stack(models)
-    modules[0].distillation = _distillation(modules[0].task, splits, config["data"], **config["distill"])
-    return modules[0]
+    module = modules[0] if len(modules) == 1 else stack(modules)
+    module.distillation = _distillation(module.task, splits, config["data"], **config["distill"])
+    return module
 
 
 def _load(weights: str, splits: Splits, data: Mapping[str, Any]) -> Predictor:
@@ -370,7 +370,7 @@ def _choose(run: Run, keep: str, module: ZooModule, trainer: L.Trainer) -> Seque
     state.update(chosen["state_dict"])
     module.load_state_dict(state)
     if best is None or not best.epochs:
-        return [chosen["epoch"] + 1] * module.model.n_models
+        return [chosen["epoch"] + 1] * module.n_models
     module.model.load_state_dict(best.values)
     return best.epochs
 

@@ -21,8 +21,11 @@ from torchmetrics.classification import MulticlassAccuracy
 from benchmarks._case import Case, zoo_data, zoo_module
 from benchmarks._measure import now
 from zoo.engine.resources import batch_work
-from zoo.engine.speed.step_groups import group_steps
-from zoo.engine.trainer import create_trainer, quick_steps
+from zoo.engine.speed.cuda_check import cuda_check
+from zoo.engine.speed.fit import Fit
+from zoo.engine.speed.malloc import malloc
+from zoo.engine.speed.tricks import speed_up
+from zoo.engine.trainer import create_trainer
 
 Epoch = Callable[[], Iterator[list[Tensor]]]
 
@@ -52,8 +55,7 @@ def ours(case: Case, clock: "Clock | None" = None) -> Times:
     module, data, clock = zoo_module(case), zoo_data(case), clock or Clock()
     with tempfile.TemporaryDirectory() as folder, _prepared(case):
         trainer = create_trainer(Path(folder), case.config, module, [clock], [])
-        group_steps(trainer, module, data, [clock], batch_work(module, data))
-        with quick_steps():
+        with speed_up("all", Fit(trainer, module, data, [clock], batch_work(module, data))):
             return _fit(lambda: trainer.fit(module, data), clock)
 
 
@@ -82,7 +84,7 @@ def by_hand(case: Case, epoch: Epoch | None = None) -> Times:
         case: what to train.
         epoch: gives an epoch's batches, inputs and target, on the device; None indexes tensors that lie there.
     """
-    with _prepared(case), quick_steps():
+    with _prepared(case), malloc(), cuda_check():
         clock = Clock()
         return _fit(lambda: _loop(case, clock, epoch or _indexed(case)), clock)
 

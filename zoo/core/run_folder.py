@@ -19,7 +19,10 @@ from zoo.core.safe_yaml import read_yaml, to_yaml
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system that has none
 # settings that change nothing of what is learned
-MAY_DIFFER = {"run_dir", "resume", "zoo_path", "data.num_workers", "trainer.save_every", "trainer.n_checkpoints"}
+MAY_DIFFER = {
+    *("run_dir", "resume", "zoo_path", "data.num_workers"),
+    *("trainer.save_every", "trainer.n_checkpoints", "trainer.tricks"),
+}
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zoo.core._torch import layer_versions, set_layer_versions
 from zoo.core.errors import UserError
 
 DEEPEST = 100  # levels; what holds itself has more
@@ -111,7 +112,7 @@ class _Flattening:
         if kind is dict:
             return self._dict(value, place)
         if kind is OrderedDict:
-            versions = self.encode(getattr(value, "_metadata", None), (*place, "_metadata"))
+            versions = self.encode(layer_versions(value), (*place, "_metadata"))
             return {"$state": self.encode(dict(value), place), "versions": versions}
         if kind in (Tensor, nn.Parameter) and _has_numbers(value):
             return self._tensor(value.detach().resolve_conj().resolve_neg(), place)
@@ -177,5 +178,5 @@ def _restored(
 def _state(content: dict[str, Any], versions: Any) -> OrderedDict[str, Any]:
     state = OrderedDict(content)
     if versions is not None:
-        state._metadata = versions  # type: ignore[attr-defined]
+        set_layer_versions(state, versions)
     return state

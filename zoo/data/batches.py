@@ -1,4 +1,4 @@
-"""The order of batches: a function of (seed, epoch) alone."""
+"""The order of batches, which depends on the seed and the epoch alone."""
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
@@ -13,21 +13,18 @@ from zoo.data.splits import Batch
 
 
 class EpochBatches:
-    """Yields the indices of batches, a part of each where several processes share it.
+    """Yields the indices of an epoch's batches; where several processes share a batch, this one's part.
 
-    Batches differ in size by at most one sample, so none is dropped and none is tiny. The order is a function of the
-    seed and the epoch alone. Under several processes each takes its share of every batch, so that an epoch is the same
-    for any number of them. Several batches in a row may be handed out as one group, which `parts` takes apart again.
+    Batches differ in size by at most one sample, so none is dropped and none is tiny. The order depends on the seed and
+    the epoch alone, and an epoch is the same for any number of processes.
 
     Args:
         n: samples.
         batch_size: largest batch, over all processes.
         seeds: of the order; None keeps the samples in theirs. With several, a batch holds one batch for each, in turn.
-        rank: this process.
+        rank: of this process.
         world_size: processes.
-        at_once: batches in a group; the epoch's last group may hold fewer.
-        limit: batches that an epoch takes, its first, as a number or, if it is a float, as their share.
-        position: gives the epoch and how many of its groups are done; asked when an epoch's first group is.
+        position: gives the epoch and how many of its batches are done, when an epoch starts.
 
     The indices lie on `device`, that of the data: an epoch's are moved at once, as each move waits for the device.
     """
@@ -39,26 +36,28 @@ class EpochBatches:
         seeds: Sequence[int | None],
         rank: int = 0,
         world_size: int = 1,
-        at_once: int = 1,
-        limit: int | float = 1.0,
         position: Callable[[], tuple[int, int]] = lambda: (0, 0),
     ):
         self.n, self.seeds, self.rank, self.world_size = n, list(seeds), rank, world_size
-        self.n_batches, self.at_once = -(-n // batch_size), at_once
-        n_taken = int(limit * self.n_batches) if isinstance(limit, float) else limit
-        self.n_taken = min(max(n_taken, 1), self.n_batches)
-        self.position, self.device = position, torch.device("cpu")
+        self.n_batches, self.position, self.device = -(-n // batch_size), position, torch.device("cpu")
 
     def __len__(self) -> int:
-        """Groups in an epoch."""
-        return -(-self.n_taken // self.at_once)
+        """Batches in an epoch."""
+        return self.n_batches
 
     def __iter__(self) -> Iterator[Tensor]:
         epoch, done = self.position()
+        yield from self.of_epoch(epoch)[done:]
+
+    def of_epoch(self, epoch: int) -> list[Tensor]:
+        """The indices of each batch of an epoch."""
         orders = [self._order(seed, epoch).tensor_split(self.n_batches) for seed in self.seeds]
-        batches = [torch.cat([self._own(part) for part in parts]) for parts in zip(*orders, strict=True)]
-        for group in range(done % len(self), len(self)):
-            yield torch.cat([batches[batch] for batch in self._of_group(group)])
+        return [torch.cat([self._own(part) for part in parts]) for parts in zip(*orders, strict=True)]
+
+    def size(self, batch: int) -> int:
+        """Samples that this process has of an epoch's batch, as many as tensor_split gives."""
+        whole = self.n // self.n_batches + (batch < self.n % self.n_batches)
+        return (whole // self.world_size + (self.rank < whole % self.world_size)) * len(self.seeds)
 
     def _order(self, seed: int | None, epoch: int) -> Tensor:
         if seed is None:
@@ -68,34 +67,15 @@ class EpochBatches:
     def _own(self, batch: Tensor) -> Tensor:
         return batch.tensor_split(self.world_size)[self.rank]
 
-    def _of_group(self, number: int) -> range:
-        first = number * self.at_once
-        return range(first, min(first + self.at_once, self.n_taken))
-
-    def n_parts(self, number: int) -> int:
-        """Batches in an epoch's group `number`."""
-        return len(self._of_group(number))
-
-    def parts(self, group: Batch, number: int) -> Iterator[Batch]:
-        """The batches of an epoch's group `number`, as views of its tensors."""
-        sizes = [self._size(batch) for batch in self._of_group(number)]
-        columns = {name: column.split(sizes) for name, column in group.items()}
-        return ({name: parts[i] for name, parts in columns.items()} for i in range(len(sizes)))
-
-    def _size(self, batch: int) -> int:
-        """Samples that this process has of the epoch's batch `batch`; as many as tensor_split gives."""
-        whole = self.n // self.n_batches + (batch < self.n % self.n_batches)
-        return (whole // self.world_size + (self.rank < whole % self.world_size)) * len(self.seeds)
-
 
 class LateLoader(DataLoader[Batch]):
-    """A DataLoader that starts when its first batch is asked for, as Lightning makes iterators before it resumes, and
-    whose workers end in one message."""
+    """A DataLoader that starts at its first batch, because Lightning creates iterators before it resumes, and whose
+    workers fail with one message."""
 
     def __iter__(self) -> Any:
         try:
             yield from super().__iter__()
-        except UserError as error:  # a worker's comes with its traceback in front
+        except UserError as error:  # a worker's message follows its traceback
             raise UserError(str(error).rpartition("UserError: ")[2].strip()) from error
         except RuntimeError as error:
             if "DataLoader worker" not in str(error):
@@ -110,7 +90,7 @@ class LateLoader(DataLoader[Batch]):
 
 
 def mix(*numbers: int) -> int:
-    """One seed of 63 bits from several numbers, so that neighbours give unrelated streams (splitmix64)."""
+    """Hash numbers to a seed of 63 bits, so that neighbours give unrelated streams (splitmix64)."""
     state = 0
     for number in numbers:
         state = (state ^ number) + 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
@@ -121,7 +101,7 @@ def mix(*numbers: int) -> int:
 
 
 def seed_step(device: torch.device, seed: int) -> None:
-    """Seed the generators that work on `device` draws from."""
+    """Seed the generators that random numbers on `device` are drawn from."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)

@@ -1,8 +1,8 @@
-"""The one data module: whole batches, in an order that is a function of (seed, epoch), augmented on the device."""
+"""The one data module: any data set for Lightning's Trainer, in an order that depends on seed and epoch alone."""
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence, Sized
+from typing import Any
 
 import lightning as L
 import torch
@@ -18,9 +18,9 @@ from zoo.data.splits import Batch, Split, Splits, TensorSplit, collate
 class ZooDataModule(L.LightningDataModule):
     """Serves any `Splits` to Lightning's Trainer.
 
-    Everything random in a training step, augmentation and dropout alike, flows from (seed, step, process): the
-    generators are seeded before each step. So a resumed run draws what the unbroken one would have drawn, and neither
-    the number of workers nor that of batches at once changes the result.
+    Everything random in a training step, augmentation and dropout alike, follows from (seed, step, process): `prepare`
+    seeds the generators before each step. So a resumed run draws what the unbroken one would have drawn, and neither
+    the number of workers nor the tricks of zoo/engine/speed change the result.
 
     Args:
         splits: the data.
@@ -30,11 +30,14 @@ class ZooDataModule(L.LightningDataModule):
         num_workers: processes that read samples ahead; 0 reads in the main one, best for data in memory.
         resident: keep splits that are tensors on the training device; "auto" does where they take at most half of its
             free memory. Only without workers, which cannot share it.
-        augment: names of augmentations of the training split, each with its options; None for one that is not to be.
+        augment: names of augmentations of the training split, each with its options; None switches one off.
 
-    `at_once` is how many training batches Lightning is handed as one group, which `steps` takes apart; `limit` how many
-    of them an epoch takes, a number or, if it is a float, their share.
+    Attributes:
+        batches: the order of the training split.
+        grouped: makes a sampler of groups of batches; set by zoo/engine/speed/step_groups.py.
     """
+
+    batches: EpochBatches
 
     def __init__(
         self,
@@ -56,36 +59,57 @@ class ZooDataModule(L.LightningDataModule):
         self.splits, self.seeds = splits, seeds
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.num_workers, self.resident = num_workers, resident
-        self.augmentations, self.at_once = augment or {}, 1
-        self.limit: int | float = 1.0
+        self.augmentations = augment or {}
+        self.grouped: Callable[[EpochBatches], Any] | None = None
+
+    def setup(self, stage: str) -> None:
+        """Turn a share of the training batches into their number, at least 1."""
+        trainer, n_batches = self._trainer, -(-len(_sized(self.splits.train)) // self.batch_size)
+        limit = trainer.limit_train_batches
+        n = int(limit * n_batches) if isinstance(limit, float) else limit
+        trainer.limit_train_batches = min(max(n, 1), n_batches)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled training batches, `at_once` in a group; after a resume in mid-epoch, from the first not done."""
+        """Shuffled training batches; after a resume in mid-epoch, from the first that was not trained on."""
         split = self.splits.train
-        self.batches = self._batches(split, self.batch_size, self.seeds, self.at_once, self.limit, self._position)
-        return self._loader(split, self.batches)
+        self.batches = self._batches(split, self.batch_size, self.seeds, self.position)
+        return self._loader(split, self.batches, self.grouped and self.grouped(self.batches))
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Validation batches in order; each process reads the whole of a stream, which cannot be shared."""
-        split, module = self.splits.val, cast(Any, self._trainer.lightning_module)
-        if module.task.stream:
-            return self._loader(split, EpochBatches(len(split), self.eval_batch_size, [None]))  # type: ignore[arg-type]
+        split, module = self.splits.val, self._trainer.lightning_module
+        if module.task.stream:  # type: ignore[union-attr]
+            return self._loader(split, EpochBatches(len(_sized(split)), self.eval_batch_size, [None]))
         return self._loader(split, self._batches(split, self.eval_batch_size, [None]))
+
+    def prepare(self, batch: Batch, index: int) -> Batch:
+        """Seed the generators for the epoch's training batch `index`, and augment it."""
+        trainer: Any = self._trainer
+        epoch, rank, mixable = trainer.current_epoch, trainer.global_rank, trainer.lightning_module.task.mixable
+        seed_step(batch["target"].device, mix(*self.seeds, epoch * self.batches.n_batches + index, rank))
+        return augment(batch, self.augmentations, epoch=epoch, mixable=mixable)
+
+    def position(self) -> tuple[int, int]:
+        """The epoch whose order is taken, and how many of its batches are done: not 0 after a resume in mid-epoch. A
+        training that overfits sees the same batches in each epoch."""
+        trainer: Any = self._trainer
+        module = trainer.lightning_module
+        return 0 if trainer.overfit_batches else trainer.current_epoch, module.batches_done() % module.n_batches()
 
     def _batches(self, split: Split, batch_size: int, seeds: Sequence[int | None], *options: Any) -> EpochBatches:
         rank, world_size = self._trainer.global_rank, self._trainer.world_size
-        batches = EpochBatches(len(split), batch_size, seeds, rank, world_size, *options)  # type: ignore[arg-type]
+        batches = EpochBatches(len(_sized(split)), batch_size, seeds, rank, world_size, *options)
         if batches.n // batches.n_batches < world_size:
             raise UserError(f"a batch has a sample for each of {world_size} processes; raise data.batch_size")
         return batches
 
-    def _loader(self, split: Split, batches: EpochBatches) -> DataLoader[Batch]:
+    def _loader(self, split: Split, batches: EpochBatches, sampler: Any = None) -> DataLoader[Batch]:
         device = self._trainer.strategy.root_device
         if isinstance(split, TensorSplit) and not self.num_workers and self._stays(split, device):
             split, batches.device = split.to(device), device
         return LateLoader(
             split,
-            batch_sampler=batches,  # type: ignore[arg-type]
+            batch_sampler=sampler or batches,  # type: ignore[arg-type]
             collate_fn=collate,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
@@ -101,50 +125,23 @@ class ZooDataModule(L.LightningDataModule):
         assert self.trainer is not None
         return self.trainer
 
-    def _position(self) -> tuple[int, int]:
-        """The epoch whose order is taken, and how many of its groups are done: more than none after a resume in
-        mid-epoch. A training that overfits sees the same batches in each."""
-        trainer: Any = self._trainer
-        loop = trainer.fit_loop
-        epoch = 0 if trainer.overfit_batches else loop.epoch_progress.current.processed
-        return epoch, loop.epoch_loop.batch_progress.current.processed
 
-    def steps(self, group: Batch, number: int) -> Iterator[Batch]:
-        """The batches of the epoch's group `number`, each augmented, its step's generators seeded, when its turn
-        comes."""
-        epoch, module = self._trainer.current_epoch, cast(Any, self._trainer.lightning_module)
-        first = epoch * self.batches.n_batches + number * self.at_once
-        rank, device = self._trainer.global_rank, group["target"].device
-        for step, batch in enumerate(self.batches.parts(group, number), first):
-            seed_step(device, mix(*self.seeds, step, rank))
-            yield augment(batch, self.augmentations, epoch=epoch, mixable=module.task.mixable)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The size of a group, in which a checkpoint's position in the epoch is counted."""
-        return {"at_once": self.at_once}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on in groups of the size that `state_dict` kept."""
-        n, module = state_dict["at_once"], cast(Any, self._trainer.lightning_module)
-        if n % module.accumulate:
-            raise UserError(
-                f"the checkpoint counts its epoch in groups of {n} batches, which cannot be accumulated by "
-                f"{module.accumulate}; take trainer.accumulate_grad_batches as it was, or another run_dir"
-            )
-        self.at_once = n
+def _sized(split: Split) -> Sized:
+    assert isinstance(split, Sized)
+    return split
 
 
 def load_section(data: Mapping[str, Any]) -> Splits:
-    """The data set of a config's data section.
+    """Load the data set of a config's data section.
 
-    The name is the data set's, unless a `reader` says which data set takes it as one of its options.
+    The section's name is that of the data set, unless `reader` names the data set that takes it as an option.
     """
     registered = "reader" if "reader" in data else "name"
     return load_data(data[registered], **{k: v for k, v in what_decides(data).items() if k != registered})
 
 
 def what_decides(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a config's data section on which it depends which samples are in which split."""
+    """The values of a config's data section that decide which samples are in which split."""
     return {key: value for key, value in data.items() if key not in {"epochs", *_loader_keys()}}
 
 

@@ -1,4 +1,4 @@
-"""The end of a training that diverged, or its way back."""
+"""Stop a training that diverged."""
 
 import math
 from typing import Any
@@ -13,29 +13,22 @@ from zoo.core.errors import DivergedError
 class Divergence(Callback):
     """Raises DivergedError where weights, a loss or a metric became NaN or infinite, before anything of it is saved.
 
-    It looks at the end of an epoch and before each checkpoint. A metric that never was defined, such as R2 of constant
-    targets, is none.
+    It looks at the end of each epoch and before each checkpoint. A metric that was never defined, such as R2 of
+    constant targets, does not count.
 
     Args:
-        rate: what the learning rate is multiplied by for each time that the training diverged.
-        times: how often it did; a checkpoint knows of those before it.
+        rollback: factor on the learning rate for each time that the training diverged.
+        times: how often it did so far; a checkpoint knows of those before it.
     """
 
-    def __init__(self, rate: float = 1.0, times: int = 0):
-        self.rate, self.times = rate, times
+    def __init__(self, rollback: float = 1.0, times: int = 0):
+        self.rollback, self.times = rollback, times
         self._defined: set[str] = set()
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Set the optimiser's options as the config has them, and the place in its schedule, where a checkpoint brought
-        others; rates are lower for each time that the training diverged."""
-        module: Any = pl_module
-        (optimizer,), (entry,) = trainer.optimizers, trainer.lr_scheduler_configs
-        schedule: Any = entry.scheduler
-        schedule.last_epoch = module.n_done
-        schedule.base_lrs = [options["initial_lr"] * self.rate**self.times for options in module.group_options]
-        groups = zip(optimizer.param_groups, module.group_options, strict=True)
-        for (group, options), lr, shape in zip(groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
-            group.update(options, initial_lr=lr, lr=lr * shape(schedule.last_epoch))
+    @property
+    def lr_factor(self) -> float:
+        """What the config's learning rates are multiplied by."""
+        return self.rollback**self.times
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         for name, value in sorted(trainer.callback_metrics.items()):

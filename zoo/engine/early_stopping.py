@@ -3,18 +3,18 @@
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import EarlyStopping as LightningsEarlyStopping
+from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
 
 from zoo.core.errors import UserError
 
 
-class EarlyStopping(LightningsEarlyStopping):
-    """Lightning's, which stops when a metric no longer improves, and knows for each metric which way is better.
+class EarlyStopping(LightningEarlyStopping):
+    """Lightning's, which stops when a metric no longer improves; each metric says whether lower or higher is better.
 
     Args:
         monitor: "val/loss", "train/loss", or a metric of the task, such as "val/accuracy".
-        mode: "min" or "max", which a metric that another callback logs needs; None is what the metric itself says.
-        options: as of Lightning's.
+        mode: "min" or "max", for a metric that another callback logs; None asks the metric.
+        options: Lightning's own, such as `patience`.
     """
 
     def __init__(self, monitor: str = "val/loss", mode: str | None = None, **options: Any):
@@ -27,16 +27,16 @@ class EarlyStopping(LightningsEarlyStopping):
         super().setup(trainer, pl_module, stage)
 
     def _better(self, module: Any) -> str:
-        """Which way the monitored metric improves.
+        """The mode of the monitored metric.
 
         Raises:
-            UserError: for one that the training does not measure.
+            UserError: for a metric that the training does not log.
         """
-        higher = {f"val/{name}": metric.higher_is_better for name, metric in module.val_metrics[0].items()}
+        higher = {f"val/{name}": metric.higher_is_better for name, metric in module.val_metrics.items()}
         higher |= {"train/loss": False, "val/loss": False}
         if higher.get(self.monitor) is None:
             raise UserError(
                 f"early stopping monitors one of {', '.join(sorted(higher))}; got {self.monitor}\n"
-                "of another that a callback logs, callbacks.early_stopping.mode= says what is better, min or max"
+                "for another that a callback logs, callbacks.early_stopping.mode= says what is better, min or max"
             )
         return "max" if higher[self.monitor] else "min"

@@ -1,4 +1,4 @@
-"""The three LightningModules, one a family, on a shared base."""
+"""The LightningModule of each family."""
 
 from typing import Any
 
@@ -11,6 +11,6 @@ __all__ = ["CNNModule", "FNNModule", "RNNModule", "ZooModule", "create_module"]
 
 
 def create_module(model: dict[str, Any], **kwargs: Any) -> ZooModule:
-    """The LightningModule of a model's family; see `ZooModule` for the arguments."""
+    """Create the LightningModule of a model's family; see `ZooModule` for the arguments."""
     family = model["name"].split("/")[0]
     return MODULES.get(family)(model=model, **kwargs)

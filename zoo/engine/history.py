@@ -1,4 +1,4 @@
-"""One row of metrics an epoch, as CSV."""
+"""metrics.csv: one row of metrics an epoch."""
 
 import csv
 import io
@@ -14,17 +14,20 @@ from zoo.core.atomic_files import write_text
 
 
 class History(Callback):
-    """Keeps one row an epoch and writes them all to `path` as CSV; a resumed run continues them.
+    """Writes one row an epoch to a CSV file; a resumed run continues its rows.
+
+    Args:
+        path: of the file.
 
     Attributes:
-        seconds: that the training took so far, with those of the runs which this one resumes.
-        resumed: of these, the seconds of the runs which this one resumes, until their checkpoint.
+        seconds: of the training so far, those before the checkpoint resumed from included.
+        resumed: seconds before the checkpoint resumed from.
     """
 
     def __init__(self, path: Path):
         self.path = path
         self.rows: list[dict[str, float]] = []
-        self.resumed = self._of_epoch = 0.0
+        self.resumed = self._resumed_epoch = 0.0
         self._start = self._epoch_start = time.perf_counter()
 
     @property
@@ -35,16 +38,16 @@ class History(Callback):
         self._start = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._epoch_start, self._of_epoch = time.perf_counter() - self._of_epoch, 0.0
+        self._epoch_start, self._resumed_epoch = time.perf_counter() - self._resumed_epoch, 0.0
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         module: Any = pl_module
-        values = {"train/loss": float(module.mean_loss)}  # logged only where the epoch was not cut short
-        values |= {name: float(value) for name, value in sorted(measured(trainer).items())}
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        values = {"train/loss": module.mean_loss}  # logged only where the epoch was not cut short
+        values |= {name: float(value) for name, value in sorted(epoch_metrics(trainer).items())}
+        lr = trainer.optimizers[0].param_groups[0]["lr"]
         seconds = time.perf_counter() - self._epoch_start
         self.rows.append(
-            {"epoch": trainer.current_epoch + 1, "step": trainer.global_step, "lr": rate, **values, "seconds": seconds}
+            {"epoch": trainer.current_epoch + 1, "step": trainer.global_step, "lr": lr, **values, "seconds": seconds}
         )
         self._epoch_start += seconds
         if trainer.is_global_zero:
@@ -56,12 +59,13 @@ class History(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         seconds = state_dict["seconds"]
-        self.rows, self.resumed, self._of_epoch = state_dict["rows"], seconds["training"], seconds["epoch"]
+        self.rows, self.resumed, self._resumed_epoch = state_dict["rows"], seconds["training"], seconds["epoch"]
 
 
-def measured(trainer: L.Trainer) -> dict[str, Tensor]:
-    """The metrics of this epoch: without those of the validation split where it was not validated."""
-    validated = trainer.fit_loop.epoch_loop._should_check_val_epoch()
+def epoch_metrics(trainer: L.Trainer) -> dict[str, Tensor]:
+    """The metrics of this epoch, without those of an earlier validation where it was not validated."""
+    every = trainer.check_val_every_n_epoch
+    validated = trainer.enable_validation and (every is None or (trainer.current_epoch + 1) % every == 0)
     return {name: value for name, value in trainer.callback_metrics.items() if validated or not name.startswith("val/")}
 
 

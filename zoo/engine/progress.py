@@ -8,11 +8,11 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback
 
 from zoo.core.console import echo
-from zoo.engine.history import measured
+from zoo.engine.history import epoch_metrics
 
 
 class Progress(Callback):
-    """On a terminal one live bar for the whole training, with loss, score and time left; elsewhere a line an epoch.
+    """On a terminal one bar for the whole training, with loss, score and time left; elsewhere a line an epoch.
 
     Args:
         seconds: between two refreshes of the bar, each of which waits for the device once.
@@ -38,30 +38,30 @@ class Progress(Callback):
         self._bar.start()
         module: Any = pl_module
         self._task = self._bar.add_task("epoch 1", total=module.n_updates)
-        self._shown, self._score = time.perf_counter(), ""
+        self._refreshed, self._score = time.perf_counter(), ""
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         module: Any = pl_module
-        if self._bar and time.perf_counter() - self._shown > self.seconds:
-            self._show(trainer, f"epoch {trainer.current_epoch + 1}  loss {float(module.mean_loss):.4f}{self._score}")
+        if self._bar and time.perf_counter() - self._refreshed > self.seconds:
+            self._refresh(trainer, f"epoch {trainer.current_epoch + 1}  loss {module.mean_loss:.4f}{self._score}")
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        values = measured(trainer)
+        values = epoch_metrics(trainer)
         module: Any = pl_module
         score = module.task.score
         self._score = f"  val {score} {float(values[f'val/{score}']):.4f}" if f"val/{score}" in values else ""
         loss = float(values.get("train/loss", module.mean_loss))
         line = f"epoch {trainer.current_epoch + 1}  loss {loss:.4f}{self._score}"
         if self._bar:
-            self._show(trainer, line)
+            self._refresh(trainer, line)
         elif trainer.is_global_zero:
             echo(line, flush=True)
 
-    def _show(self, trainer: L.Trainer, line: str) -> None:
+    def _refresh(self, trainer: L.Trainer, line: str) -> None:
         self._bar.update(self._task, completed=trainer.global_step, description=line)
-        self._shown = time.perf_counter()
+        self._refreshed = time.perf_counter()
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         if self._bar:

@@ -1,10 +1,9 @@
-"""Lightning's Trainer as the zoo uses it: settings checked, saving safe, handled warnings suppressed."""
+"""Create Lightning's Trainer: settings checked, safe saving, the zoo's callbacks."""
 
-import contextlib
 import inspect
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,33 +14,44 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from zoo.core.errors import UserError, unknown_name
-from zoo.engine.best_of_each import BestOfEach
 from zoo.engine.checkpoint_io import SafeCheckpointIO
 from zoo.engine.checkpointing import Best, Saving
 from zoo.engine.divergence import Divergence
-from zoo.engine.families import ZooModule
 from zoo.engine.history import History
+from zoo.engine.module import ZooModule
 from zoo.engine.processes import watch_processes
 from zoo.engine.progress import Progress
+from zoo.engine.restore_settings import RestoreSettings
 from zoo.engine.sharding import Sharded
-from zoo.engine.speed.cuda_check import quick_cuda_check
-from zoo.engine.speed.memory import memory_kept
+from zoo.engine.speed.best_of_each import BestOfEach
+from zoo.engine.speed.tricks import check_tricks
 
 Config = Mapping[str, Any]
-# of a trainer section; all others are Lightning's
-OWN_KEYS = ("accumulate_grad_batches", "compile", "threads", "keep", "save_every", "n_checkpoints", "rollback")
+# keys of the trainer section that Lightning's Trainer does not take
+NEEDED_KEYS = ("accumulate_grad_batches", "compile", "threads", "keep", "save_every", "n_checkpoints", "rollback")
+OWN_KEYS = (*NEEDED_KEYS, "tricks")
+HANDLED_WARNINGS = (
+    ".*does not have many workers.*",  # data in memory needs none
+    ".*dataloader is not resumable.*",  # ours resumes
+    ".*Checkpoint directory .* exists.*",
+    ".*recommended to use .*sync_dist.*",  # metrics are reduced before they are logged
+    ".*could not find the monitored key.*",  # an epoch may be without validation
+    ".*LeafSpec.*is deprecated.*",
+    ".*overrides the configure_model.*",
+)
 COUNTS = ("accumulate_grad_batches", "n_checkpoints", "check_val_every_n_epoch")
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune")
 
 
 def check_trainer(trainer: Config) -> None:
-    """Raise UserError where a config's `trainer` section has what is not Lightning's or the zoo's, or asks for a GPU
-    that there is not."""
+    """Raise UserError for an unknown or impossible setting of a config's `trainer` section."""
     known = [*inspect.signature(L.Trainer).parameters, *OWN_KEYS]
     for key in trainer:
         if key not in known:
             raise unknown_name("keyword of trainer", key, known)
-    lacking = [key for key in (*OWN_KEYS, "accelerator", "strategy", "precision", "max_epochs") if key not in trainer]
+    check_tricks(trainer.get("tricks", "all"))
+    needed = (*NEEDED_KEYS, "accelerator", "strategy", "precision", "max_epochs")
+    lacking = [key for key in needed if key not in trainer]
     if lacking:
         raise UserError(f"the section trainer lacks {', '.join(lacking)}; zoo.config gives a config with all")
     for key, choices in (("keep", ("best", "last")), ("compile", (None, *COMPILE_MODES))):
@@ -77,38 +87,24 @@ def create_trainer(
     loggers: Sequence[Logger],
     diverged: int = 0,
 ) -> L.Trainer:
-    """Lightning's Trainer with the callbacks that every training has.
+    """Create the Trainer for one training, and prepare the module for it.
 
     Args:
         folder: the run folder.
-        config: of the training, its trainer section checked and without an "auto" that is not Lightning's.
-        module: told how many batches make an update and whether its weights are cut over the processes, and compiled
-            in place, if the config says so.
-        callbacks: further ones.
+        config: of the training, its trainer section checked and every "auto" that is not Lightning's resolved.
+        module: to train.
+        callbacks: the user's, beside those that every training has.
         loggers: beside the run folder's own metrics.csv.
-        diverged: how often this training did.
+        diverged: how often this training has diverged so far.
     """
-    module.accumulate = config["trainer"]["accumulate_grad_batches"]
-    if module.model.n_models > 1 and config["trainer"]["compile"]:
-        raise UserError("several seeds are trained at once without trainer.compile")
-    if config["trainer"]["compile"]:
-        module.model.network.compile(mode=config["trainer"]["compile"])
-    module.sharded = config["trainer"]["strategy"] == "fsdp"
-    _quiet()
-    checkpoints, rate = folder / "checkpoints", config["trainer"]["rollback"] or 1.0
-    own = [
-        History(folder / "metrics.csv"),
-        Progress(),
-        *[BestOfEach()] * (module.model.n_models > 1 and config["trainer"]["keep"] == "best"),
-        Divergence(rate, diverged),
-        Best(checkpoints),
-        Saving(checkpoints, config["trainer"]["save_every"], config["trainer"]["n_checkpoints"]),
-    ]
+    section = config["trainer"]
+    _prepare_module(module, section)
+    _ignore_handled_warnings()
     try:
         trainer = L.Trainer(
-            **{key: value for key, value in config["trainer"].items() if key not in (*OWN_KEYS, "strategy")},
-            strategy=Sharded() if module.sharded else config["trainer"]["strategy"],
-            callbacks=[*own, *callbacks],
+            **{key: value for key, value in section.items() if key not in (*OWN_KEYS, "strategy")},
+            strategy=Sharded() if module.sharded else section["strategy"],
+            callbacks=[*_own_callbacks(folder, section, module, diverged), *callbacks],
             logger=list(loggers) or False,
             plugins=[SafeCheckpointIO()],
             default_root_dir=folder,
@@ -119,44 +115,60 @@ def create_trainer(
         )
     except (MisconfigurationException, RuntimeError, ValueError, TypeError) as error:
         raise UserError(f"trainer: {error}") from error
+    _check_combinations(trainer, module, section)
     if trainer.world_size > 1:
         watch_processes()
-    if config["optim"].get("clip") and getattr(trainer.precision_plugin, "scaler", None):
-        raise UserError("optim.clip and trainer.precision=16-mixed do not go together; take bf16-mixed")
-    if config["trainer"]["rollback"] and trainer.world_size > 1:
-        raise UserError("trainer.rollback is for one process; take trainer.devices=1 or trainer.rollback=null")
-    if module.model.n_models > 1 and trainer.world_size > 1:
-        raise UserError("several seeds are trained at once in one process; take trainer.devices=1, or -m seed=0,1")
     return trainer
 
 
-def _quiet() -> None:
-    """Silence what is no concern of the user's: data in memory needs no workers, our batches resume by themselves,
-    metrics are reduced before they are logged, an epoch may be without validation, and Lightning's own notices and
-    deprecations."""
-    for message in (
-        ".*does not have many workers.*",
-        ".*dataloader is not resumable.*",
-        ".*Checkpoint directory .* exists.*",
-        ".*recommended to use .*sync_dist.*",
-        ".*could not find the monitored key.*",
-        ".*LeafSpec.*is deprecated.*",
-        ".*overrides the configure_model.*",
-    ):
+def _prepare_module(module: ZooModule, section: Config) -> None:
+    module.accumulate, module.sharded = section["accumulate_grad_batches"], section["strategy"] == "fsdp"
+    if section["compile"]:
+        if module.n_models > 1:
+            raise UserError("several seeds are trained at once without trainer.compile")
+        module.model.network.compile(mode=section["compile"])
+
+
+def _own_callbacks(folder: Path, section: Config, module: ZooModule, diverged: int) -> list[Callback]:
+    """The callbacks that every training has."""
+    checkpoints, divergence = folder / "checkpoints", Divergence(section["rollback"] or 1.0, diverged)
+    return [
+        History(folder / "metrics.csv"),
+        Progress(),
+        *[BestOfEach()] * (module.n_models > 1 and section["keep"] == "best"),
+        divergence,
+        RestoreSettings(divergence),
+        Best(checkpoints),
+        Saving(checkpoints, section["save_every"], section["n_checkpoints"]),
+    ]
+
+
+def _check_combinations(trainer: L.Trainer, module: ZooModule, section: Config) -> None:
+    """Raise UserError for settings that do not go together."""
+    if module.optim["clip"] and trainer.precision == "16-mixed":
+        raise UserError("optim.clip and trainer.precision=16-mixed do not go together; take bf16-mixed")
+    if section["rollback"] and trainer.world_size > 1:
+        raise UserError("trainer.rollback is for one process; take trainer.devices=1 or trainer.rollback=null")
+    if module.n_models > 1 and trainer.world_size > 1:
+        raise UserError("several seeds are trained at once in one process; take trainer.devices=1, or -m seed=0,1")
+    every = trainer.val_check_interval  # a number of batches, or a share of an epoch's if it is a float
+    if isinstance(every, int) and every % module.accumulate:
+        raise UserError(
+            "validation follows an update: trainer.val_check_interval is a multiple of "
+            f"trainer.accumulate_grad_batches={module.accumulate}; got {every}"
+        )
+
+
+def _ignore_handled_warnings() -> None:
+    """Suppress the warnings of Lightning that are handled here, and its notices."""
+    for message in HANDLED_WARNINGS:
         warnings.filterwarnings("ignore", message)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-@contextlib.contextmanager
-def quick_steps() -> Iterator[None]:
-    """Spare the steps of a training what the machine has them wait for: clean memory, and news of its driver."""
-    with memory_kept(), quick_cuda_check():
-        yield
-
-
 def describe_device(trainer: L.Trainer) -> str:
-    """The device, precision and processes of a training, in words."""
+    """The device, precision and number of processes of a training, in words."""
     device = trainer.strategy.root_device
     n = torch.get_num_threads()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {n} thread{'s' * (n > 1)}"

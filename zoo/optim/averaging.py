@@ -10,7 +10,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class MovingAverage(WeightAveraging):
-    """Averages weights and buffers exponentially, after each update; validation and checkpoints use the average.
+    """Averages weights and buffers exponentially after each update; validation and checkpoints use the average.
 
     Args:
         decay: share of the average that an update keeps, between 0 and 1.
@@ -18,42 +18,7 @@ class MovingAverage(WeightAveraging):
     """
 
     def __init__(self, decay: float, device: torch.device):
-        self._approach_kind = get_ema_multi_avg_fn(decay)
-        super().__init__(device=device, multi_avg_fn=self._approach_kind)
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Follow the optimiser itself: Lightning may see several updates as one."""
-        average = self._average_model
-        assert average is not None
-        begun = bool(average.n_averaged)
-
-        def follow(*_: Any) -> None:
-            nonlocal begun
-            if begun:
-                self._approach(average.module, pl_module)
-                average.n_averaged += 1
-            else:
-                average.update_parameters(pl_module)
-                begun = True
-
-        trainer.optimizers[0].register_step_post_hook(follow)
-
-    def _approach(self, average: Any, module: L.LightningModule) -> None:
-        """Do what `update_parameters` does, which asks the device for its number of updates and waits."""
-        kinds: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
-        slow, fast = ([*one.parameters(), *one.buffers()] for one in (average, module))
-        for one, other in zip(slow, fast, strict=True):
-            ours, theirs = kinds.setdefault(one.dtype, ([], []))
-            ours.append(one.detach())
-            theirs.append(other.detach().to(one.device))
-        for ours, theirs in kinds.values():
-            self._approach_kind(ours, theirs, None)
-
-    def on_train_batch_end(self, *_: Any, **__: Any) -> None:
-        """Nothing is left to do."""
-
-    def on_train_epoch_end(self, *_: Any, **__: Any) -> None:
-        """Nothing is left to do."""
+        super().__init__(device=device, multi_avg_fn=get_ema_multi_avg_fn(decay))
 
 
 class Lookahead(Callback):
@@ -63,7 +28,7 @@ class Lookahead(Callback):
     Deviation: BatchNorm's means and variances have no slow copy, and the last weights are the fast ones.
 
     Args:
-        every: updates from one time to the next.
+        every: updates between two moves.
     """
 
     def __init__(self, every: int):
@@ -71,27 +36,28 @@ class Lookahead(Callback):
         self.n = 0  # updates so far
         self.slow: list[Tensor] = []
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start from the weights, or go on from what a checkpoint kept, and follow the optimiser itself."""
-        module: Any = pl_module
-        fast = [weight.detach() for weight in module.parameters()]
-        kept = self.slow or fast
-        self.slow = [slow.clone().to(weight.device) for slow, weight in zip(kept, fast, strict=True)]
-        n_updates = module.n_updates
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Start from the weights, or continue from a checkpoint's slow ones."""
+        fast = list(pl_module.parameters())
+        slow = self.slow or fast
+        self.slow = [one.detach().clone().to(weight.device) for one, weight in zip(slow, fast, strict=True)]
+        self.n_updates = pl_module.n_updates
 
-        def follow(*_: Any) -> None:
-            self.n += 1
-            if self.n % self.every == 0:
-                share = 1 - 0.95**self.every * min(self.n / n_updates, 1) ** 3
-                torch._foreach_lerp_(self.slow, fast, share)
-                torch._foreach_copy_(fast, self.slow)
-
-        trainer.optimizers[0].register_step_post_hook(follow)
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *_: Any) -> None:
+        """Count an update, and move the weights when it is time."""
+        if not pl_module.updated:
+            return
+        self.n += 1
+        if self.n % self.every == 0:
+            share = 1 - 0.95**self.every * min(self.n / self.n_updates, 1) ** 3
+            with torch.no_grad():
+                for slow, fast in zip(self.slow, pl_module.parameters(), strict=True):
+                    fast.copy_(slow.lerp_(fast, share))
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resume goes on from."""
+        """The number of updates and the slow weights."""
         return {"n": self.n, "slow": self.slow}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take what `state_dict` gave."""
+        """Continue from what `state_dict` gave."""
         self.n, self.slow = state_dict["n"], state_dict["slow"]

@@ -1,69 +1,124 @@
-"""Run several steps per Lightning call."""
+"""Hand Lightning several batches as one.
 
-from collections.abc import Sequence
+Gain, off -> on, CPU seconds of a fit on one core of an AMD EPYC (Zen 5), best of 5 to 13:
+    fnn/mlp, breast_cancer, 60 epochs    0.74 -> 0.57 s    22 %
+    fnn/mlp, adult, 2 epochs             0.31 -> 0.25 s    19 %
+    rnn/lstm, japanese_vowels, 8 epochs  0.62 -> 0.56 s    12 %
+    cnn/small, mnist5k, 6 epochs         1.78 -> 1.68 s     6 %
+
+Lightning's own work for a batch, and fetching it, takes about a millisecond. Here that is done once for up to 32
+batches, which are fetched together and taken apart again on the device.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.strategies import SingleDeviceStrategy
+from torch import Tensor
 
-from zoo.core.errors import UserError
-from zoo.data.module import ZooDataModule
-from zoo.engine.families import ZooModule
+from zoo.data.batches import EpochBatches
+from zoo.data.splits import Batch
+from zoo.engine._lightning import batches_done, saved_batches_done, set_saved_batches_done
+from zoo.engine.speed.fit import Fit, replaced
+from zoo.optim.averaging import Lookahead, MovingAverage
 
-GROUP_SECONDS, GROUP_STEPS = 0.1, 32  # how long a group of steps may take, and how many it may be
+GROUP_SECONDS, GROUP_STEPS = 0.1, 32  # how long a group's steps may take, and how many they may be
 PER_SECOND = 5e9  # multiply-adds of a core in a training step
 
 
-def group_steps(
-    trainer: L.Trainer, module: ZooModule, data: ZooDataModule, callbacks: Sequence[Callback], work: int
-) -> None:
-    """Let short steps be taken several at once, as Lightning's own work for a batch, about a millisecond, is then done
-    once for all of them. Results do not change. Where anything counts or follows single batches, each stays alone.
+@contextlib.contextmanager
+def step_groups(fit: Fit) -> Iterator[None]:
+    """Train on groups of batches, where nothing needs every batch."""
+    n = min(int(GROUP_SECONDS / (1e-3 + fit.work / PER_SECOND)), GROUP_STEPS)
+    if fit.needs_every_batch or n <= 1:
+        yield
+        return
+    step, groups = fit.module.training_step, StepGroups(fit, n * fit.module.accumulate)
 
-    Args:
-        trainer: of the training.
-        module: told whether it updates the weights by itself.
-        data: told how many batches make a group.
-        callbacks: not the zoo's own.
-        work: multiply-adds of a batch.
+    def training_step(batch: Batch, batch_idx: int) -> None:  # called by Lightning, by these names
+        for index, part in groups.batches(batch, batch_idx):
+            step(part, index)
+            if index + 1 < groups.numbers(batch_idx).stop:  # after the last one Lightning calls all callbacks
+                for callback in groups.followers:
+                    callback.on_train_batch_end(fit.trainer, fit.module, None, part, index)
+
+    fit.data.grouped = groups.of
+    fit.trainer.callbacks.insert(0, groups)  # type: ignore[attr-defined]
+    with replaced(
+        fit.module,
+        training_step=training_step,
+        n_batches=lambda: groups.n_batches,
+        batches_done=lambda: groups.n_done(batches_done(fit.trainer)),
+    ):
+        yield
+
+
+class StepGroups(Callback):
+    """Groups of `size` batches in a row, of whole updates. A checkpoint counts single batches all the same, so that its
+    training may go on in groups of another size, or without.
+
+    Attributes:
+        n_batches: of an epoch.
+        begin: the epoch's first batch that is still to train on: not 0 after a resume in mid-epoch.
+        followers: callbacks to call after every batch.
     """
-    every = trainer.val_check_interval  # after so many batches, or a share of them if it is a float
-    if isinstance(every, int) and module.accumulate > 1:
-        trainer.val_check_interval = _in_groups(every, module.accumulate)
-    module.on_its_own = (
-        isinstance(trainer.strategy, SingleDeviceStrategy)
-        and getattr(trainer.precision_plugin, "scaler", None) is None
-        and isinstance(every, float)
-        and every == 1
-        and trainer.max_steps == -1
-        and not any(_follows_batches(callback) for callback in callbacks)
-    )
-    seconds = 1e-3 + work / PER_SECOND
-    n = max(1, min(int(GROUP_SECONDS / seconds), GROUP_STEPS)) if module.on_its_own else 1
-    data.at_once = n * module.accumulate
-    if trainer.limit_train_batches:  # the data give no more, as Lightning would count groups
-        data.limit, trainer.limit_train_batches = trainer.limit_train_batches, 1.0
+
+    def __init__(self, fit: Fit, size: int):
+        self.fit, self.size = fit, size
+        self.begin = 0
+
+    def of(self, batches: EpochBatches) -> "Groups":
+        """The sampler of an epoch's groups."""
+        return Groups(self, batches)
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        self.n_batches = int(trainer.limit_train_batches)  # as the data module counted them
+        trainer.limit_train_batches = 1.0  # of the groups
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        self.followers = [one for one in callbacks if isinstance(one, MovingAverage | Lookahead)]
+
+    def numbers(self, group: int) -> range:
+        """The batches of an epoch's group."""
+        return range(max(group * self.size, self.begin), min((group + 1) * self.size, self.n_batches))
+
+    def n_done(self, n_groups: int) -> int:
+        """Batches in an epoch's first groups."""
+        return max(min(n_groups * self.size, self.n_batches), self.begin)
+
+    def batches(self, group: Batch, number: int) -> Iterator[tuple[int, Batch]]:
+        """The batches of an epoch's group as views of its tensors, each with its number in the epoch."""
+        numbers = self.numbers(number)
+        sizes = [self.fit.data.batches.size(index) for index in numbers]
+        columns = {name: column.split(sizes) for name, column in group.items()}
+        for place, index in enumerate(numbers):
+            yield index, {name: parts[place] for name, parts in columns.items()}
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.begin = 0
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        set_saved_batches_done(checkpoint, self.n_done(saved_batches_done(checkpoint)))
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        n = saved_batches_done(checkpoint)
+        self.begin = n % self.n_batches
+        set_saved_batches_done(checkpoint, n // self.size if self.begin else -(-n // self.size))
 
 
-def _in_groups(n: int, accumulate: int) -> int:
-    """`n` batches in groups of `accumulate`."""
-    if n % accumulate:
-        raise UserError(
-            "a validation follows an update: trainer.val_check_interval is a multiple of "
-            f"trainer.accumulate_grad_batches={accumulate}; got {n}"
-        )
-    return n // accumulate
+class Groups:
+    """Yields the indices of an epoch's groups."""
 
+    def __init__(self, groups: StepGroups, batches: EpochBatches):
+        self.groups, self.batches = groups, batches
 
-def _follows_batches(callback: Callback) -> bool:
-    return any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in BATCH_HOOKS)
+    def __len__(self) -> int:
+        return -(-self.groups.n_batches // self.groups.size)
 
-
-BATCH_HOOKS = (
-    "on_train_batch_start",
-    "on_train_batch_end",
-    "on_before_zero_grad",
-    "on_before_backward",
-    "on_after_backward",
-    "on_before_optimizer_step",
-)
+    def __iter__(self) -> Iterator[Tensor]:
+        epoch, done = self.batches.position()
+        batches = self.batches.of_epoch(epoch)
+        for group in range(done // self.groups.size, len(self)):
+            yield torch.cat([batches[number] for number in self.groups.numbers(group)])

@@ -1,4 +1,4 @@
-"""The best epoch of each of several models trained at once."""
+"""The best epoch of each of several models that are trained at once."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from torch import Tensor
 
 
 class BestOfEach(Callback):
-    """Of several models trained at once, keeps the weights of the epoch in which each had its lowest validation loss.
+    """Keeps, for each model of a `StackedModule`, the weights of the epoch with its lowest validation loss.
 
     Attributes:
-        epochs: these, from 1, of each model.
-        values: the state of the stacked models.
+        epochs: these epochs, from 1.
+        values: state of the stacked models, each at its best epoch.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class BestOfEach(Callback):
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         module: Any = pl_module
-        losses, values = module.val_means(), module.model.state_dict()
+        losses, values = module.val_losses(), module.model.state_dict()
         if self.losses is None:
             self.losses, self.epochs = losses, [trainer.current_epoch + 1] * len(losses)
             self.values = {name: value.clone() for name, value in values.items()}

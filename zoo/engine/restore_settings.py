@@ -1,0 +1,43 @@
+"""Make the config count after a checkpoint was loaded, where Lightning would restore the settings of before."""
+
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback
+
+from zoo.core.errors import UserError
+from zoo.engine._lightning import saved_epochs_done
+from zoo.engine.divergence import Divergence
+from zoo.engine.updates import n_updates_done
+
+
+class RestoreSettings(Callback):
+    """Sets the optimiser's options to the config's, and the schedule to the training's place in it. Refuses checkpoints
+    that a training cannot go on from: of another optimiser, or of more epochs than trainer.max_epochs.
+
+    Args:
+        divergence: knows by how much the learning rate is lowered.
+    """
+
+    def __init__(self, divergence: Divergence):
+        self.divergence = divergence
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        before, now = checkpoint["hyper_parameters"]["optim"]["name"], pl_module.hparams["optim"]["name"]
+        if before != now:
+            raise UserError(
+                f"a training goes on with its optimiser; optim.name was {before} and is {now} now; set it back, or "
+                "start from the weights in another folder, with finetune=<this one>"
+            )
+        n, n_max = saved_epochs_done(checkpoint), trainer.max_epochs
+        if n_max is not None and 0 <= n_max < n:
+            raise UserError(f"{n} epochs are trained already, and trainer.max_epochs={n_max}; raise trainer.max_epochs")
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        module: Any = pl_module
+        (optimizer,), schedule = trainer.optimizers, module.lr_schedulers()
+        schedule.last_epoch = n_updates_done(module)
+        schedule.base_lrs = [options["initial_lr"] * self.divergence.lr_factor for options in module.group_options]
+        groups = zip(optimizer.param_groups, module.group_options, strict=True)
+        for (group, options), lr, shape in zip(groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
+            group.update(options, initial_lr=lr, lr=lr * shape(schedule.last_epoch))

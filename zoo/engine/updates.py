@@ -1,0 +1,28 @@
+"""How many updates of the weights a training makes, and how many are done."""
+
+import math
+from typing import Any
+
+
+def n_updates(module: Any) -> int:
+    """Updates in the whole training; loads the training data where Lightning has not yet."""
+    trainer: Any = module.trainer
+    trainer.estimated_stepping_batches  # noqa: B018, loads the data
+    n = trainer.max_epochs * _an_epoch(module)
+    return n if trainer.max_steps == -1 else min(n, trainer.max_steps)
+
+
+def n_updates_done(module: Any) -> int:
+    """Updates up to where the training is, as if all batches had their present size.
+
+    After a resume with another batch size, or other data, the schedule goes on from the same place in the training.
+    """
+    trainer: Any = module.trainer
+    if trainer.datamodule is None:
+        return trainer.global_step
+    of_this_epoch = module.batches_done() % module.n_batches()
+    return trainer.current_epoch * _an_epoch(module) + math.ceil(of_this_epoch / module.accumulate)
+
+
+def _an_epoch(module: Any) -> int:
+    return math.ceil(module.n_batches() / module.accumulate)
