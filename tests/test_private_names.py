@@ -106,6 +106,27 @@ def test_a_training_goes_on_at_the_batch_that_a_checkpoint_is_given(fitted, tmp_
     assert watch.done == [2, 3], changed("the inside of checkpoint['loops']", "a resume in groups of another size")
 
 
+def test_further_batches_are_counted_with_one(fitted, tmp_path):
+    class Several(Callback):
+        def on_train_batch_start(self, trainer, *args):
+            _lightning.count_more_batches(trainer, 2)
+
+        def on_train_batch_end(self, trainer, *args):
+            if trainer.global_step == 4:
+                trainer.save_checkpoint(tmp_path / "middle.ckpt")
+
+    fit(tmp_path, 2, Several())
+    counts = []
+    for folder in (fitted.folder, tmp_path):
+        loop = SafeCheckpointIO().load_checkpoint(folder / "middle.ckpt")["loops"]["fit_loop"]
+        stepped = loop["epoch_loop.state_dict"]["_batches_that_stepped"]
+        counts.append((*loop["epoch_loop.batch_progress"]["total"].values(), stepped))
+    expected = [[4, 4, 5, 5, 5], [11, 11, 12, 12, 12]]
+    assert [*map(sorted, counts)] == [one, several], changed(
+        "batch_progress.total", "what checkpoints and loggers count"
+    )
+
+
 def test_a_bare_step_is_counted(fitted):
     assert fitted.trainer.global_step == 6, changed("LightningOptimizer._on_before_step", "the number of updates")
 

@@ -30,15 +30,13 @@ SETTINGS = {
 }  # fmt: skip
 
 
-LEARNED = ("state_dict", "current_model_state", "averaging_state", "optimizer_states", "lr_schedulers", "epoch_loss",
-           "global_step", "epoch")  # fmt: skip
-
-
 def results(folder):
-    """What a training leaves, but for its config and how Lightning counted its batches."""
+    """What a training leaves, but for its config and Lightning's count of an epoch's validation batches."""
     files = contents(folder)
-    checkpoint = {key: files["checkpoint"].get(key) for key in LEARNED}
-    return checkpoint, files["metrics.csv"], files["metrics.json"], dict(zoo.load(folder).model.state_dict())
+    loop = files["checkpoint"]["loops"]["fit_loop"]
+    files["checkpoint"]["loops"] = {key: value for key, value in loop.items() if "val_loop" not in key}
+    parts = [files[name] for name in ("checkpoint", "metrics.csv", "metrics.json")]
+    return *parts, dict(zoo.load(folder).model.state_dict())
 
 
 class Stop:

@@ -46,6 +46,15 @@ def set_saved_batches_done(checkpoint: Checkpoint, n: int) -> None:
     checkpoint["loops"] = {**checkpoint["loops"], "fit_loop": {**loop, "epoch_loop.batch_progress": progress}}
 
 
+def count_more_batches(trainer: L.Trainer, n: int) -> None:
+    """Count `n` further batches, within the step of one. Promise: checkpoints and loggers count single batches, also
+    where Lightning was handed several as one."""
+    loop: Any = trainer.fit_loop.epoch_loop
+    loop._batches_that_stepped += n
+    for name in ("ready", "started", "processed", "completed"):
+        setattr(loop.batch_progress.total, name, getattr(loop.batch_progress.total, name) + n)
+
+
 def stopped_early(callback: EarlyStopping) -> bool:
     """Whether early stopping had ended the training. Promise: one that was killed after it had stopped early does not
     go on."""

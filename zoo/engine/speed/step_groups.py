@@ -21,7 +21,7 @@ from torch import Tensor
 
 from zoo.data.batches import EpochBatches
 from zoo.data.splits import Batch
-from zoo.engine._lightning import batches_done, saved_batches_done, set_saved_batches_done
+from zoo.engine._lightning import batches_done, count_more_batches, saved_batches_done, set_saved_batches_done
 from zoo.engine.speed.fit import Fit, replaced
 from zoo.optim.averaging import Lookahead, MovingAverage
 
@@ -44,6 +44,7 @@ def step_groups(fit: Fit) -> Iterator[None]:
             if index + 1 < groups.numbers(batch_idx).stop:  # after the last one Lightning calls all callbacks
                 for callback in groups.followers:
                     callback.on_train_batch_end(fit.trainer, fit.module, None, part, index)
+        count_more_batches(fit.trainer, len(groups.numbers(batch_idx)) - 1)
 
     fit.data.grouped = groups.of
     fit.trainer.callbacks.insert(0, groups)  # type: ignore[attr-defined]
