@@ -30,7 +30,7 @@ def main() -> None:
 def run(name: str, settings: dict[str, Path]) -> None:
     """Measure a suite, print its table, and write what `settings` ask for."""
     from zoo.core.errors import unknown_name
-    from zoo.report.text import columns
+    from zoo.report.text import text_table
 
     if name not in SUITES:
         raise unknown_name("suite", name, SUITES)
@@ -41,7 +41,7 @@ def run(name: str, settings: dict[str, Path]) -> None:
         print(f"measured: {measure.name}", file=sys.stderr)
         measures.append(measure)
     rows = [measure.row for measure in measures]
-    print(columns([*rows[0]], [measure.cells for measure in measures]))
+    print(text_table([*rows[0]], [measure.cells for measure in measures]))
     if "output" in settings:
         settings["output"].write_text(json.dumps(rows, indent=1))
     if "docs" in settings:

@@ -15,7 +15,7 @@ from zoo.core.spec import Column, DataSpec, Input
 from zoo.data.splits import NamedBatch
 from zoo.inference.predict_files import predict_file
 from zoo.inference.predictor import Predictor
-from zoo.report.text import number, spelled
+from zoo.report.text import format_column, format_number
 from zoo.tasks import create_task
 
 N = 40
@@ -175,7 +175,7 @@ def test_columns_of_forecasts_never_collide():
 
 
 def test_large_numbers_are_shown_with_the_digits_that_tell_them_apart():
-    assert spelled([30000001.294, 30000004.5]) == ["30000001.29", "30000004.5"]
-    assert spelled([30000001.294]) == ["30000001.294"]
-    assert spelled([0.123456, 1e-9, "x"]) == ["0.1235", "1e-09", "x"]
-    assert number(30000001.294, 5.0) == "30,000,001.294" and number(30000001.294) == "30,000,001"
+    assert format_column([30000001.294, 30000004.5]) == ["30000001.29", "30000004.5"]
+    assert format_column([30000001.294]) == ["30000001.294"]
+    assert format_column([0.123456, 1e-9, "x"]) == ["0.1235", "1e-09", "x"]
+    assert format_number(30000001.294, 5.0) == "30,000,001.294" and format_number(30000001.294) == "30,000,001"

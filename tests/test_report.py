@@ -55,7 +55,7 @@ def report(folder: Path, predictor: Predictor, splits: Splits, outputs=None, tar
     outputs, targets = (own_outputs, own_targets) if outputs is None else (outputs, targets)
     config = {"model": {"name": "m"}, "data": {"name": "wine"}, "seed": 0, "note": "<script>a & b</script>"}
     run = run_folder(folder, rows)
-    write_report(run, config, splits, metrics_of(metrics, metrics), predictor, outputs, targets)
+    write_report(run, config, splits, metrics_of(metrics, metrics), predictor, (outputs, targets))
     text = run.report.read_text()
     check_self_contained(text)
     return text
@@ -185,8 +185,7 @@ def test_unknown_input_is_listed_without_pictures(tmp_path):
         made_up(["a", "b"], inputs="graph"),
         metrics_of({}, {"loss": float("nan")}),
         predictor,
-        outputs,
-        targets,
+        (outputs, targets),
     )
     text = (tmp_path / "report.html").read_text()
     assert text.count('<figure class="card">') == 4

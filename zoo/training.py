@@ -407,7 +407,7 @@ def _release(run: Run, fitted: Fitted, index: int) -> dict[str, Any]:
         **_peak_memory(trainer.strategy.root_device),
         **{key: card[key] for key in ("n_parameters", "seed", "device", "precision", "hardware", "versions")},
     }
-    write_report(run, named, splits, metrics, predictor, outputs, targets)
+    write_report(run, named, splits, metrics, predictor, (outputs, targets))
     write_text(run.metrics, json.dumps(metrics, indent=1))  # last: it says that the run is finished
     return metrics
 

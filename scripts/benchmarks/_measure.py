@@ -31,7 +31,7 @@ class Measure:
     @property
     def row(self) -> dict[str, Any]:
         """Plain values: the medians and their ratio, and the range of ours."""
-        from zoo.report.text import number
+        from zoo.report.text import format_number
 
         ours, reference = statistics.median(self.ours), statistics.median(self.reference)
         sign = ">=" if self.unit.endswith("/s") else "<="
@@ -41,16 +41,16 @@ class Measure:
             "reference": rounded(reference),
             "unit": self.unit,
             "ratio": round(ours / reference, 3),
-            "range": f"{number(min(self.ours))} to {number(max(self.ours))}",
+            "range": f"{format_number(min(self.ours))} to {format_number(max(self.ours))}",
             "goal": None if self.goal is None else f"{sign} {self.goal:g}",
         }
 
     @property
     def cells(self) -> list[str]:
         """The row as text."""
-        from zoo.report.text import number
+        from zoo.report.text import format_number
 
-        return [number(value) if isinstance(value, float) else value or "" for value in self.row.values()]
+        return [format_number(value) if isinstance(value, float) else value or "" for value in self.row.values()]
 
 
 def aimed(name: str, values: Sequence[float], unit: str, aim: float) -> Measure:

@@ -14,7 +14,7 @@ from zoo.core.console import CONTROL_CHARACTERS, printable
 from zoo.core.errors import UserError
 from zoo.core.safe_csv import write_csv
 from zoo.inference.predict_files import predict_file
-from zoo.report.text import columns
+from zoo.report.text import text_table
 
 ROOT = Path(zoo.__file__).parent.parent
 EVIL = "\x1b[2J\x9b31m\u202e<script>=1"
@@ -34,7 +34,7 @@ def test_fault_32_errors_from_another_process_are_escaped_too():
 
 def test_fault_32_a_cell_of_a_table_stays_in_its_line():
     """A name with line ends stays in its line of a printed table."""
-    lines = columns(["class", "n"], [["a\x1b\nb", "1"], ["c", "20"]]).splitlines()
+    lines = text_table(["class", "n"], [["a\x1b\nb", "1"], ["c", "20"]]).splitlines()
     assert lines == ["class          n", r"a\x1b\nb       1", "c             20"]
 
 
@@ -51,7 +51,7 @@ def test_fault_32_names_in_data_are_printed_as_text(config, tmp_path, capsys):
     header, rows = predict_file(zoo.load(tmp_path / "run"), path, tmp_path / "answers.csv")
     said = capsys.readouterr().out
     assert printable(EVIL) in said and not CONTROL_CHARACTERS.search(said)
-    assert not CONTROL_CHARACTERS.search(columns(header, [[str(cell) for cell in row] for row in rows]))
+    assert not CONTROL_CHARACTERS.search(text_table(header, [[str(cell) for cell in row] for row in rows]))
     written = (tmp_path / "answers.csv").read_text()
     assert "'=2+3" in written.splitlines()[0] and not CONTROL_CHARACTERS.search(written)
     report = (tmp_path / "run" / "report.html").read_text()

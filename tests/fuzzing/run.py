@@ -81,11 +81,11 @@ def _in_process(name: str, cases: int, seed: int, minutes: float | None) -> dict
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    from zoo.report.text import columns
+    from zoo.report.text import text_table
 
     names = ("target", "cases", "refused", "accepted", "seconds", "megabytes", "violations")
     counted = [{**row, "violations": len(row["violations"])} for row in rows]
-    print(columns(list(names), [[f"{row.get(name, '')}" for name in names] for row in counted]))
+    print(text_table(list(names), [[f"{row.get(name, '')}" for name in names] for row in counted]))
 
 
 if __name__ == "__main__":

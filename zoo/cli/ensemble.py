@@ -26,10 +26,10 @@ def run(runs: Path, output: Path) -> None:
     """Write the file and print its metrics."""
     from zoo.core.run_folder import finished_runs
     from zoo.inference.ensembling import ensemble
-    from zoo.report.text import columns, measured
+    from zoo.report.text import metric_rows, text_table
 
     weights = [run.weights for run in finished_runs(runs)]
     card = ensemble(weights, output)
-    header, *rows = measured(card["metrics"])
-    echo(columns(header, rows))
+    header, *rows = metric_rows(card["metrics"])
+    echo(text_table(header, rows))
     echo(f"{len(weights)} models in {output}")

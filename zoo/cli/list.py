@@ -40,10 +40,10 @@ def listing(words: Sequence[str]) -> str:
 def data_table(names: Sequence[str]) -> str:
     """Return a line for each data set, with what is known of it before it is read."""
     from zoo.data import Facts, facts
-    from zoo.report.text import columns
+    from zoo.report.text import text_table
 
     unknown = Facts("-", "-", "-", "-", "-", "-")
     known = {name: facts(name) or unknown for name in names}
     rows = [(name, its.task, its.rows, its.inputs, its.network, its.licence) for name, its in known.items()]
     header = ("data=", "task", "rows: train / val / test", "inputs", "network", "licence")
-    return columns(header, rows, n_left=len(header)) if rows else "none match"
+    return text_table(header, rows, n_left=len(header)) if rows else "none match"

@@ -46,15 +46,15 @@ def _continued(predictor: "Predictor", text: str, config: dict[str, Any]) -> str
 def _predict(predictor: "Predictor", config: dict[str, Any]) -> None:
     from zoo.core.atomic_files import check_output_path
     from zoo.inference.predict_files import predict_file
-    from zoo.report.text import columns, spelled
+    from zoo.report.text import format_column, text_table
 
     output = None if config["output"] is None else Path(config["output"])
     if output is not None:
         weights = Path(config["weights"])
         check_output_path(output, [weights, weights / "model.safetensors"])
     header, rows = predict_file(predictor, Path(config["input"]), output)
-    shown = [spelled(column) for column in zip(*rows[:N_SHOWN], strict=True)]
-    echo(columns(header, list(zip(*shown, strict=True))))
+    shown = [format_column(column) for column in zip(*rows[:N_SHOWN], strict=True)]
+    echo(text_table(header, list(zip(*shown, strict=True))))
     if output is not None:
         echo(f"wrote {sum(row[-1] != '' for row in rows):,} answers to {output}")
     elif len(rows) > N_SHOWN:

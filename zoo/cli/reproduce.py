@@ -74,16 +74,16 @@ def _seeds(text: str, published: Sequence[int]) -> list[int]:
 
 
 def _table(compared: Sequence[Any], n: int) -> str:
-    from zoo.report.text import columns, number
+    from zoo.report.text import format_number, text_table
 
     header = ("", "card's mean", "std", "file", f"now, n={n}", "difference", "allowed", "")
     rows = [
         (
             f"{entry.split} {entry.metric}",
-            *map(number, (entry.mean, entry.std, entry.file, entry.now)),
-            *map(number, (entry.difference, entry.allowed)),
+            *map(format_number, (entry.mean, entry.std, entry.file, entry.now)),
+            *map(format_number, (entry.difference, entry.allowed)),
             "within" if entry.within else "beyond",
         )
         for entry in compared
     ]
-    return columns(header, rows)
+    return text_table(header, rows)

@@ -33,7 +33,7 @@ class Summary(Callback):
         """Print and note a failure; a signal ends the whole sweep."""
         from zoo.core.errors import InterruptedTraining
         from zoo.core.rank_zero import is_rank_zero
-        from zoo.report.sweep import note_failure
+        from zoo.report.sweep import record_failure
 
         if job_return.status is not JobStatus.FAILED:
             return
@@ -46,7 +46,7 @@ class Summary(Callback):
         folder = Path(config.hydra.runtime.output_dir)
         echo(f"{folder} failed: {message}", file=sys.stderr, flush=True)
         if is_rank_zero():
-            note_failure(folder, config.hydra.job.num, code, message)
+            record_failure(folder, config.hydra.job.num, code, message)
         job_return.status, job_return.return_value = JobStatus.COMPLETED, math.inf
 
     def on_multirun_end(self, config: Any, **_: Any) -> None:

@@ -1,6 +1,6 @@
-"""The charts and tables of a report, as strings of HTML.
+"""Charts and tables of a report, as strings of HTML.
 
-Charts are inline SVG by matplotlib. Their ink is the page's text colour, so they read on light and on dark alike.
+Charts are inline SVG by matplotlib, in the page's text colour, which suits light and dark pages.
 """
 
 import io
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from zoo.report.text import spelled
+from zoo.report.text import format_column
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ STYLE: Any = {
     "axes.linewidth": 0.6,
     "legend.frameon": False,
 }
-NAMED_CLASSES = 20  # more than these are drawn without names and counts
+NAMED_CLASSES = 20  # a matrix of more classes has no names and counts
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -42,7 +42,7 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def svg(label: str, width: float, height: float, draw: Callable[["Axes"], None]) -> str:
-    """A chart of `width` by `height` inches that `draw` fills; `label` describes it to those who cannot see it."""
+    """Draw a chart of `width` by `height` inches; `label` is its text alternative."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -59,7 +59,7 @@ def svg(label: str, width: float, height: float, draw: Callable[["Axes"], None])
 
 
 def curves(label: str, lines: Mapping[str, Points], mark: float) -> str:
-    """Lines over the epochs, with a dashed one at epoch `mark`."""
+    """Draw lines over the epochs, with a dashed vertical one at epoch `mark`."""
     from matplotlib.ticker import MaxNLocator
 
     def draw(axes: "Axes") -> None:
@@ -76,7 +76,7 @@ def curves(label: str, lines: Mapping[str, Points], mark: float) -> str:
 
 
 def confusion(counts: Tensor, names: Sequence[str]) -> str:
-    """The confusion matrix `counts` (n_true, n_predicted): cells shaded by their share of the row."""
+    """Draw a confusion matrix, counts (n_true, n_predicted), with cells shaded by their share of the row."""
     from matplotlib.ticker import MaxNLocator
 
     n = len(names)
@@ -99,7 +99,7 @@ def confusion(counts: Tensor, names: Sequence[str]) -> str:
 
 
 def _shades(share: Tensor) -> Any:
-    """Colours (n, n, 4) whose opacity is the square root of the share, to keep rare mistakes visible."""
+    """Colours (n, n, 4) with the square root of the share as opacity, which keeps rare mistakes visible."""
     from matplotlib.colors import to_rgb
 
     colors = torch.tensor(to_rgb(ORANGE)).expand(*share.shape, 3).clone()
@@ -117,7 +117,7 @@ def _name_cells(axes: "Axes", counts: Tensor, share: Tensor, names: Sequence[str
 
 
 def scatter(label: str, true: Tensor, predicted: Tensor) -> str:
-    """Predicted (n,) against true values (n,), with the diagonal where the two are equal."""
+    """Plot predicted against true values, both (n,), with the diagonal of equality."""
 
     def draw(axes: "Axes") -> None:
         axes.scatter(true, predicted, s=14, color=BLUE, alpha=0.6, lw=0, rasterized=len(true) > 2000)
@@ -129,7 +129,7 @@ def scatter(label: str, true: Tensor, predicted: Tensor) -> str:
 
 
 def sparkline(sequence: Tensor, last: int, low: float, high: float) -> str:
-    """One line a channel of `sequence` (time, n_channels), on axes from step 0 to `last` and from `low` to `high`."""
+    """Plot each channel of a sequence (time, n_channels), on axes from step 0 to `last` and from `low` to `high`."""
     from matplotlib import colormaps
 
     shades = colormaps["plasma"](torch.linspace(0.25, 0.8, sequence.shape[1]).numpy())
@@ -138,13 +138,13 @@ def sparkline(sequence: Tensor, last: int, low: float, high: float) -> str:
         for channel, color in zip(sequence.T, shades, strict=True):
             axes.plot(channel, color=color, lw=1, marker="." if len(channel) == 1 else "")
         axes.set(xlim=(0, max(last, 1)), ylim=(low, high + 1e-6), xlabel="step", ylabel="value")
-        axes.set(xticks=axes.get_xlim(), yticks=[low, high], yticklabels=spelled([low, high]))
+        axes.set(xticks=axes.get_xlim(), yticks=[low, high], yticklabels=format_column([low, high]))
 
     return svg("channels over the steps", 2.1, 1.5, draw)
 
 
 def forecast(label: str, seen: Tensor, true: Tensor, predicted: Tensor) -> str:
-    """One channel of a window: what was seen (look_back,), what followed and what was forecast, each (horizon,)."""
+    """Plot one channel of a window: its past (look_back,), what followed and the forecast, each (horizon,)."""
 
     def draw(axes: "Axes") -> None:
         ahead, marker = range(len(true)), "o" * (len(true) < 16)
@@ -159,7 +159,7 @@ def forecast(label: str, seen: Tensor, true: Tensor, predicted: Tensor) -> str:
 
 
 def by_step(label: str, lines: Mapping[str, Tensor]) -> str:
-    """An error at each step of the horizon, for each of the named forecasts (horizon,)."""
+    """Plot an error at each step of the horizon (horizon,), as a line for each named forecast."""
 
     def draw(axes: "Axes") -> None:
         for (name, errors), color in zip(lines.items(), (BLUE, ORANGE), strict=False):

@@ -1,4 +1,4 @@
-"""report.html: what a training learnt and where it still errs, on one page that needs no network."""
+"""report.html: results, learning curves and mistakes of a training, on one page that needs no network."""
 
 import csv
 import inspect
@@ -19,7 +19,7 @@ from zoo.data.splits import Splits
 from zoo.inference.predictor import Predictor
 from zoo.report.charts import Points, curves, table
 from zoo.report.sections import Sections, first_layer
-from zoo.report.text import facts, measured
+from zoo.report.text import metric_rows, run_facts
 from zoo.tasks import Task
 
 Values = Mapping[str, Any]
@@ -65,22 +65,20 @@ def write_report(
     splits: Splits,
     metrics: Values,
     predictor: Predictor,
-    outputs: Tensor,
-    targets: Tensor,
+    tested: tuple[Tensor, Tensor],
 ) -> None:
-    """Write `run.report`, one HTML file that needs nothing else.
+    """Write `run.report`, a self-contained HTML file.
 
     Args:
         run: whose files to read and write.
-        config: plain values, as the run was trained with.
-        splits: the data; samples of the test split are shown.
-        metrics: what metrics.json will hold.
+        config: of the training, as plain values.
+        splits: the data; samples of the test split are drawn.
+        metrics: the content of metrics.json.
         predictor: the trained model.
-        outputs: of the first `Task.n_reported` test samples, in the target's units (n, ...).
-        targets: of the same samples, (n, ...).
+        tested: outputs, in the target's units, and targets of the first `Task.n_reported` test samples, (n, ...) each.
     """
     task, test_split = predictor.task, Sections(predictor, splits)
-    task.report(test_split, outputs, targets)
+    task.report(test_split, *tested)
     sections = (
         _results(splits, metrics, task),
         _learning(_history(run.history), task.score, metrics["epoch"]),
@@ -93,10 +91,10 @@ def write_report(
 
 
 def _results(splits: Splits, metrics: Values, task: Task) -> str:
-    header, *rows = measured(metrics)
+    header, *rows = metric_rows(metrics)
     sizes = [f"{len(split):,}" for split in (splits.train, splits.val, splits.test)]  # type: ignore[arg-type]
     known = {
-        **facts(metrics),
+        **run_facts(metrics),
         "samples": "{} to train, {} to validate, {} to test".format(*sizes),
         "data": f"{splits.spec.source or splits.spec.name} (licence: {splits.spec.licence or 'not stated'})",
     }
@@ -107,7 +105,7 @@ def _results(splits: Splits, metrics: Values, task: Task) -> str:
 
 
 def _history(path: Path) -> dict[str, Points]:
-    """Each column of metrics.csv as (epoch, value) points, without the epochs that lack a value."""
+    """Each column of metrics.csv as points (epoch, value), without missing values."""
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
     return {

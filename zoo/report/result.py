@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.core.run_folder import Run
-from zoo.report.text import facts, measured, metrics_table
+from zoo.report.text import metric_rows, metrics_table, run_facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,11 +70,11 @@ class Result(Mapping[str, Any]):
     def _repr_html_(self) -> str:
         if not self.metrics:
             return escape(repr(self))
-        (_, *splits), *rows = measured(self.metrics)
+        (_, *splits), *rows = metric_rows(self.metrics)
         head = "".join(f"<th>{escape(split)}</th>" for split in ("", *splits))
         lines = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
         body = "".join(f"<tr>{line}</tr>" for line in lines)
-        known = "".join(f"<br>{name}: {escape(fact)}" for name, fact in facts(self.metrics).items())
+        known = "".join(f"<br>{name}: {escape(fact)}" for name, fact in run_facts(self.metrics).items())
         return (
             f"<table><tr>{head}</tr>{body}</table><small>{escape(str(self.path))}{known}<br>"
             f'<a href="{escape(self.report.as_posix())}">report.html</a></small>'

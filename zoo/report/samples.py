@@ -14,22 +14,22 @@ from zoo.inference.explanation import convolutions, heat_of_batch, overlay_heat,
 from zoo.inference.predictor import Predictor
 from zoo.models.preprocess import Moments
 from zoo.report.charts import sparkline
-from zoo.report.text import number
+from zoo.report.text import format_number
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-N_NUMBERS = 5  # of a row shown
-N_CATEGORIES = 5  # of a row shown
+N_NUMBERS = 5  # shown of a row
+N_CATEGORIES = 5  # shown of a row
 
-# By name of the first input: how to read the drawings, and one for each sample of a batch.
+# By name of the first input: a function that returns how to read the drawings, and a drawing of each sample.
 SAMPLES: Registry[Callable[[Predictor, Splits, Batch], tuple[str, list[str]]]] = Registry("drawing of input", "SAMPLES")
 
 
 @SAMPLES.register("image")
 def draw_images(predictor: Predictor, _: Splits, samples: Batch) -> tuple[str, list[str]]:
-    """Each image (channels, height, width) as a picture, grey unless it has three channels; of a convolutional network
-    also where it looked."""
+    """Draw each image (channels, height, width), grey unless it has three channels; for a convolutional network also
+    where it looked."""
     images = samples["image"].cpu()
     shown = [embedded(picture) for picture in to_pictures(images)]
     if not convolutions(predictor):
@@ -52,18 +52,18 @@ def embedded(picture: "Image") -> str:
 @SAMPLES.register("numeric")
 @SAMPLES.register("categorical")
 def draw_rows(_: Predictor, splits: Splits, samples: Batch) -> tuple[str, list[str]]:
-    """Each row as a table: the five numbers that lie furthest from the training split's mean, and the categories."""
+    """Draw each row as a table: the numbers furthest from the training split's mean, and the first categories."""
     how = (
         "Each table has the five numbers that lie furthest from the training split's mean, with how many standard "
         "deviations (&sigma;) they are above or below, and the first categories."
     )
     n = len(samples["target"])
-    numbers, categories = _numbers_shown(splits, samples), _categories_shown(splits, samples)
+    numbers, categories = _number_lines(splits, samples), _category_lines(splits, samples)
     return how, [f"<table>{''.join([*numbers.get(i, []), *categories.get(i, [])])}</table>" for i in range(n)]
 
 
-def _numbers_shown(splits: Splits, samples: Batch) -> dict[int, list[str]]:
-    """The lines of each row's five numbers furthest from the mean, by row."""
+def _number_lines(splits: Splits, samples: Batch) -> dict[int, list[str]]:
+    """The table lines of the numbers furthest from the mean, by row."""
     from zoo.data.columns.encode import numeric_names
 
     if "numeric" not in samples:
@@ -79,13 +79,14 @@ def _numbers_shown(splits: Splits, samples: Batch) -> dict[int, list[str]]:
     for row, sigmas in enumerate(((rows - mean) / std).nan_to_num()):
         furthest = sigmas.abs().argsort(descending=True)[:N_NUMBERS].tolist()
         shown[row] = [
-            _line(names[i], number(float(rows[row, i]), float(std[i])), f"{sigmas[i]:+.1f} &sigma;") for i in furthest
+            _line(names[i], format_number(float(rows[row, i]), float(std[i])), f"{sigmas[i]:+.1f} &sigma;")
+            for i in furthest
         ]
     return shown
 
 
-def _categories_shown(splits: Splits, samples: Batch) -> dict[int, list[str]]:
-    """The lines of each row's first categories, by row."""
+def _category_lines(splits: Splits, samples: Batch) -> dict[int, list[str]]:
+    """The table lines of the first categories, by row."""
     from zoo.data.columns.encode import category_name
 
     if "categorical" not in samples:
@@ -104,12 +105,12 @@ def _line(*cells: str) -> str:
 
 @SAMPLES.register("sequence")
 def draw_sequences(_: Predictor, splits: Splits, samples: Batch) -> tuple[str, list[str]]:
-    """Each sequence (time, n_channels) as one line a channel over its valid steps, all on the same axes."""
+    """Draw each sequence (time, n_channels) as one line per channel, without padding, all on the same axes."""
     whole = samples["sequence"]
     lengths = samples["lengths"].tolist() if "lengths" in samples else [whole.shape[1]] * len(whole)
     sequences = [one[:length].double().cpu() for one, length in zip(whole, lengths, strict=True)]
     values = torch.cat(sequences)
-    values = values[~values.isnan()]  # a channel may have no value in a sequence, but each sequence has some
+    values = values[~values.isnan()]  # a channel may be all missing, a sequence may not
     limits = max(map(len, sequences)) - 1, float(values.min()), float(values.max())
     channels = [escape(name) for name in splits.spec.column_names] or ["first channel", "last channel"]
     how = (
@@ -121,7 +122,7 @@ def draw_sequences(_: Predictor, splits: Splits, samples: Batch) -> tuple[str, l
 
 @SAMPLES.register("tokens")
 def draw_texts(_: Predictor, splits: Splits, samples: Batch) -> tuple[str, list[str]]:
-    """Each text (time,) as it reads."""
+    """Show each text (time,)."""
     letters = ["\N{REPLACEMENT CHARACTER}", *splits.spec.reading["alphabet"]]
     lengths = samples["lengths"].tolist()
     texts = ["".join(letters[i] for i in row[:n]) for row, n in zip(samples["tokens"].tolist(), lengths, strict=True)]

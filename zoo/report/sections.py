@@ -13,7 +13,7 @@ from zoo.inference.explanation import convolutions, filter_pictures, filters
 from zoo.inference.predictor import Predictor
 from zoo.report import charts
 from zoo.report.samples import SAMPLES, embedded
-from zoo.report.text import number
+from zoo.report.text import format_number
 
 N_FILTERS = 64  # of a first layer, at most
 
@@ -88,7 +88,7 @@ class Sections:
 
     def number(self, value: float, spread: float) -> str:
         """A number as text, with as many digits as its spread calls for."""
-        return number(value, spread)
+        return format_number(value, spread)
 
     def inputs(self, n: int) -> Mapping[str, Tensor]:
         """Raw inputs of the first `n` test samples, by name, on the CPU."""

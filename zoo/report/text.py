@@ -1,4 +1,4 @@
-"""Metrics as plain text for a terminal."""
+"""Metrics and tables as plain text, for a terminal."""
 
 import math
 import textwrap
@@ -12,31 +12,32 @@ Values = Mapping[str, Any]
 ONE_LINE = str.maketrans({"\n": "\\n", "\t": "\\t"})
 
 
-def number(value: float | None, spread: float = 1000.0) -> str:
-    """Four significant digits, of large numbers also four of their `spread`; a dash for what is not there or finite."""
+def format_number(value: float | None, spread: float = 1000.0) -> str:
+    """Format a number with four significant digits, or as many decimals as show four digits of `spread` if it is at
+    least 1,000; None, NaN and infinity are a dash."""
     if value is None or not math.isfinite(value):
         return "-"
     decimals = 3 - math.floor(math.log10(max(spread, 1e-3))) if spread < 1000 else 0
     return f"{value:,.{decimals}f}" if abs(value) >= 1000 else f"{value:#.4g}"
 
 
-def spelled(values: Sequence[Any]) -> list[str]:
-    """A column as text: numbers with four significant digits, and more where those would not tell large ones apart."""
+def format_column(values: Sequence[Any]) -> list[str]:
+    """Format the values of a column: floats with four significant digits, or more if large ones would look alike."""
     numbers = [value for value in values if isinstance(value, float) and math.isfinite(value)] or [0.0]
     largest, spread = max(map(abs, numbers)), max(numbers) - min(numbers)
     digits = 4 + max(0, int(math.log10(largest / (spread or 1.0)))) if largest > 1 else 4
     return [f"{value:.{digits}g}" if isinstance(value, float) else str(value) for value in values]
 
 
-def measured(metrics: Values) -> list[tuple[str, ...]]:
-    """A header and a line for each metric, with a column for each split that was measured."""
+def metric_rows(metrics: Values) -> list[tuple[str, ...]]:
+    """A header and a row for each metric, with a column for each split measured."""
     splits = [key for split in ("train", "val", "test") for key in (split, f"{split} tta") if key in metrics]
     names = metrics[splits[-1]]
-    return [("", *splits), *((name, *(number(metrics[split].get(name)) for split in splits)) for name in names)]
+    return [("", *splits), *((name, *(format_number(metrics[split].get(name)) for split in splits)) for name in names)]
 
 
-def facts(metrics: Values) -> dict[str, str]:
-    """What else is known of a run, by name."""
+def run_facts(metrics: Values) -> dict[str, str]:
+    """Facts about a run beside its metrics, by name: parameters, seconds, device, ..."""
     known = {
         "weights": metrics.get("weights"),
         "data": metrics.get("data"),
@@ -51,25 +52,25 @@ def facts(metrics: Values) -> dict[str, str]:
 
 
 def metrics_table(metrics: Values, run_dir: str | Path | None) -> str:
-    """What was measured, as plain text; at most 100 wide where the folder's name allows.
+    """Metrics and facts of a run as text, at most 100 characters wide if the folder's name allows.
 
     Args:
         metrics: what metrics.json holds.
         run_dir: the folder it was written to, if any.
     """
-    header, *rows = measured(metrics)
+    header, *rows = metric_rows(metrics)
     lines = [
         textwrap.fill(fact, 98, initial_indent=f"{name:<12}", subsequent_indent=" " * 12, break_long_words=False)
-        for name, fact in facts(metrics).items()
+        for name, fact in run_facts(metrics).items()
     ]
     names = ("report.html", "model.safetensors", "metrics.json")
     files = [Path(run_dir, name) for name in names] if run_dir is not None else []
     written = [f"{'' if i else 'files':<12}{path}" for i, path in enumerate(filter(Path.exists, files))]
-    return "\n".join([columns(header, rows), *lines, *written])
+    return "\n".join([text_table(header, rows), *lines, *written])
 
 
-def columns(header: Sequence[str], rows: Iterable[Sequence[str]], n_left: int = 1) -> str:
-    """Text in columns: the first `n_left` aligned left, the others right. A cell is one line."""
+def text_table(header: Sequence[str], rows: Iterable[Sequence[str]], n_left: int = 1) -> str:
+    """Align cells in columns: the first `n_left` to the left, the others to the right. Line breaks are escaped."""
     lines = [[printable(cell).translate(ONE_LINE) for cell in line] for line in (header, *rows)]
     widths = [max(12 * (i == 0), *map(len, column)) for i, column in enumerate(zip(*lines, strict=True))]
     return "\n".join(
