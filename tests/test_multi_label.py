@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec, Input
 from zoo.inference.ensembling import ensemble
 from zoo.inference.evaluation import evaluate_weights
+from zoo.inference.held_out import check_compatible
 from zoo.inference.predict_files import predict_file
 from zoo.tasks import create_task
 from zoo.training import train_seeds
@@ -131,6 +133,14 @@ def test_other_rows_are_measured_in_either_form(trained, tmp_path):
     write_columns(tmp_path / "other.csv", ("no", "yes"))
     data = {"name": "csv", "path": str(tmp_path / "other.csv")}
     assert evaluate_weights(trained / "run", data=data)["test"]["f1"] > 0.9
+
+
+def test_a_model_of_labels_is_not_measured_on_numbers(trained, tmp_path):
+    spec = zoo.load(trained / "run").spec
+    numbers = replace(spec, task="regression", class_names=[], target=Input((3,), scaled_axis=0))
+    for other, what in ((numbers, "other classes"), (replace(spec, task="other"), "other task")):
+        with pytest.raises(UserError, match=what):
+            check_compatible(spec, other)
 
 
 def test_weights_of_a_cell_of_labels_measure_other_cells(config, tmp_path):

@@ -111,7 +111,7 @@ def test_images_and_counts_are_those_of_the_outputs(tmp_path, digits):
     assert str(tmp_path) not in text
 
 
-def test_surest_mistake_comes_first(tmp_path, digits):
+def test_the_surest_mistake_comes_first(tmp_path, digits):
     splits, predictor = digits
     targets = splits.test.columns["target"]
     outputs = 20.0 * torch.nn.functional.one_hot(targets, 10)
@@ -123,7 +123,7 @@ def test_surest_mistake_comes_first(tmp_path, digits):
     assert "198 of 200 test samples are right (99.0%)" in text
 
 
-def test_no_mistakes(tmp_path, digits):
+def test_a_model_without_mistakes_has_none_drawn(tmp_path, digits):
     splits, predictor = digits
     targets = splits.test.columns["target"]
     text = report(tmp_path, predictor, splits, 20.0 * torch.nn.functional.one_hot(targets, 10), targets)
@@ -132,7 +132,7 @@ def test_no_mistakes(tmp_path, digits):
 
 
 @pytest.mark.parametrize("rows", [ROWS[2:], ROWS[:1]], ids=["one epoch", "nothing validated"])
-def test_short_history(tmp_path, digits, rows):
+def test_a_chart_needs_a_single_epoch(tmp_path, digits, rows):
     splits, predictor = digits
     text = report(tmp_path, predictor, splits, rows=rows)
     assert text.count("over the epochs") == (3 if rows == ROWS[2:] else 2)
@@ -174,7 +174,7 @@ def test_names_are_escaped_at_any_number_of_classes(tmp_path, n_classes):
     assert "$a$ &lt; 1" in text
 
 
-def test_unknown_input_is_listed_without_pictures(tmp_path):
+def test_samples_of_an_unknown_input_are_listed_without_drawings(tmp_path):
     splits = made_up(["a", "b"])
     predictor = predictor_of("fnn/mlp", splits)
     targets = splits.test.columns["target"]
@@ -192,7 +192,7 @@ def test_unknown_input_is_listed_without_pictures(tmp_path):
     assert "<td>loss<td>-<td>-" in text
 
 
-def test_metrics_table(tmp_path):
+def test_metrics_of_a_run_fit_in_100_columns(tmp_path):
     metrics = metrics_of({"loss": 0.5, "accuracy": 0.75}, {"loss": 0.625, "accuracy": 0.875})
     (tmp_path / "metrics.json").touch()
     text = metrics_table({**metrics, "device": "a device " * 20}, tmp_path)
@@ -204,7 +204,7 @@ def test_metrics_table(tmp_path):
     assert "\x1b" not in text
 
 
-def test_metrics_table_of_an_evaluation():
+def test_metrics_of_an_evaluation_name_no_files():
     text = metrics_table({"test": {"loss": 1.0}, "n_parameters": 1, "seconds": {"total": 1.0}, "device": "cpu"}, None)
     assert "loss          1.000" in text
     assert "files" not in text

@@ -177,6 +177,7 @@ def check_compatible(spec: DataSpec, data: DataSpec) -> None:
         ("columns", spec.columns, data.columns),
         ("classes", spec.class_names, data.class_names),
         ("characters", spec.reading.get("alphabet"), data.reading.get("alphabet")),
+        ("task", spec.task, data.task),
     ):
         if ours != theirs:
             raise UserError(

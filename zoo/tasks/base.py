@@ -29,7 +29,7 @@ SAMPLE = "sample"  # the first column of a table of answers
 class Task:
     """Base of all tasks.
 
-    "Outputs" are in the target's own units (or logits), (batch, ...); "on the network's scale" they are standardised.
+    Outputs are logits, or values in the target's units; "on the network's scale" values are standardised.
 
     Attributes:
         target: dtype and number of axes of one target, such as ("int64", 0).
@@ -72,7 +72,7 @@ class Task:
 
     @classmethod
     def rules(cls, spec: DataSpec) -> dict[str, bool]:
-        """What holds of every spec of this task, in words, and whether it holds of `spec`."""
+        """Rules that every spec of this task obeys, in words, and whether `spec` obeys them."""
         found = "float32" if spec.target.is_floating else spec.target.dtype, len(spec.target.shape)
         return {
             "targets of type {} and {} axes".format(*cls.target): found == cls.target,

@@ -98,7 +98,7 @@ def adapted(task: "Task", base: Any, pick: int | None = None, **arguments: Any) 
 
     def compute(self: Any) -> Any:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of classes without samples, which are NaN
+            warnings.simplefilter("ignore")  # about classes without samples, which are NaN
             values = base.compute(self).float()
         return values.nanmean() if pick is None else values[pick]
 

@@ -13,24 +13,25 @@ from torchmetrics.utilities import dim_zero_cat
 
 
 def collect(metrics: Mapping[str, Metric]) -> MetricCollection:
-    """Metrics by name that are updated and computed together; states are not shared among them."""
+    """Collect metrics by name, to be updated together; they share no states."""
     return MetricCollection(dict(metrics), compute_groups=False)
 
 
 class AUROC(MulticlassAUROC):
-    """Mean over the classes that can be ranked, which have samples and leave some to others; NaN without any."""
+    """Area under the ROC curve, one class against the rest, averaged over the classes that have both positive and
+    negative samples; NaN without any."""
 
     def update(self, preds: Tensor, target: Tensor) -> None:
-        """Take in logits (n, n_classes) and classes (n,). The base class would take a batch of logits that all lie in
-        [0, 1] for probabilities, and so give numbers that depend on the batches."""
+        """Update with logits (n, n_classes) and classes (n,). The base class takes a batch of logits that all lie in
+        [0, 1] for probabilities, so its result would depend on the batches."""
         super().update(preds.float().softmax(1), target)
 
     def compute(self) -> Tensor:  # type: ignore[override]
-        """The mean so far."""
+        """Compute the mean of all batches."""
         n = torch.bincount(dim_zero_cat(self.target), minlength=self.num_classes)
         ranked = (n > 0) & (n < n.sum())
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of classes without samples, which are left out
+            warnings.simplefilter("ignore")  # about classes without samples, which are left out
             scores = super().compute()
         return scores[ranked].mean() if ranked.any() else torch.full((), torch.nan, device=n.device)
 
@@ -39,7 +40,7 @@ class ScaledSquaredError(MeanSquaredError):
     """Mean squared error of standardised values."""
 
     def update(self, scaled_preds: Tensor, scaled_target: Tensor) -> None:
-        """Take in values (batch, ...)."""
+        """Update with standardised values (batch, ...)."""
         super().update(scaled_preds, scaled_target)
 
 
@@ -47,24 +48,24 @@ class ScaledAbsoluteError(MeanAbsoluteError):
     """Mean absolute error of standardised values."""
 
     def update(self, scaled_preds: Tensor, scaled_target: Tensor) -> None:
-        """Take in values (batch, ...)."""
+        """Update with standardised values (batch, ...)."""
         super().update(scaled_preds, scaled_target)
 
 
 class ScaledR2Score(R2Score):
-    """R squared, from standardised values, so that it is exact for targets of any size."""
+    """R squared of standardised values, which is exact for targets of any magnitude."""
 
     def update(self, scaled_preds: Tensor, scaled_target: Tensor) -> None:
-        """Take in values (batch, n_outputs)."""
+        """Update with standardised values (batch, n_outputs)."""
         super().update(scaled_preds, scaled_target)
 
     def compute(self) -> Tensor:
-        """Of all so far; of a single sample there is none: NaN."""
+        """Compute R squared of all batches; NaN for a single sample."""
         return super().compute() if self.total > 1 else torch.full((), torch.nan, device=self.residual.device)
 
 
 class CrossEntropy(Metric):
-    """Mean cross entropy over all tokens; `unit` nats count as one."""
+    """Mean cross entropy per token, in units of `unit` nats: log(2) gives bits."""
 
     higher_is_better = False
     total: Tensor
@@ -77,10 +78,10 @@ class CrossEntropy(Metric):
         self.add_state("n", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, preds: Tensor, target: Tensor) -> None:
-        """Take in logits (n, n_tokens) and tokens (n,)."""
+        """Update with logits (n, n_tokens) and tokens (n,)."""
         self.total += F.cross_entropy(preds.float(), target, reduction="sum")
         self.n += len(target)
 
     def compute(self) -> Tensor:
-        """The mean so far."""
+        """Compute the mean of all batches."""
         return (self.total / self.n / self.unit).float()
