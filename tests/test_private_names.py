@@ -219,12 +219,12 @@ def test_a_state_carries_the_versions_of_layers():
 
 
 def test_two_optimisers_may_pass_for_one():
-    """As `Both` does for Muon: the groups that are set after the base class was."""
+    """As `CombinedOptimizer` does for Muon: the groups that are set after the base class was."""
     weights = [nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))]
     parts = [torch.optim.SGD([weight], lr=1.0) for weight in weights]
-    from zoo.optim.muon import Both
+    from zoo.optim.muon import CombinedOptimizer
 
-    both = Both(parts)
+    both = CombinedOptimizer(parts)
     torch.optim.lr_scheduler.LambdaLR(both, lambda step: 0.5)
     assert [part.param_groups[0]["lr"] for part in parts] == [0.5, 0.5]
 

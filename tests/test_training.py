@@ -16,6 +16,7 @@ import yaml
 from conftest import ROOT, SHORT
 
 import zoo
+from zoo.core import registry
 from zoo.core.checkpoint_file import newest
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec, Input
@@ -30,9 +31,9 @@ from zoo.inference.finetuning import copy_weights
 from zoo.models.cost import multiply_adds
 from zoo.optim.averaging import Lookahead
 from zoo.optim.factory import OPTIMIZERS, OPTIONAL, create_optimizer
-from zoo.optim.muon import Muon, orthogonal
+from zoo.optim.muon import Muon, orthogonalize
 from zoo.optim.schedules import SCHEDULES, create_schedule
-from zoo.optim.sharpness import at_worst
+from zoo.optim.sharpness import perturbed
 from zoo.tasks import create_task
 from zoo.tasks.base import TASKS
 
@@ -433,7 +434,7 @@ def test_muon_is_torchs_for_matrices_and_takes_convolutions_as_such(shape):
 
 
 def test_a_step_of_muon_is_as_long_in_every_direction():
-    values = torch.linalg.svdvals(orthogonal(torch.randn(8, 64)).float())
+    values = torch.linalg.svdvals(orthogonalize(torch.randn(8, 64)).float())
     assert (values > 0.6).all() and (values < 1.3).all()
 
 
@@ -471,6 +472,68 @@ def test_one_cycle_has_no_second_warmup():
         create_schedule(optimizer, 100, name="one_cycle", warmup=0.0, peak=1)
     with pytest.raises(UserError, match="no option of schedule one_cycle 'progress'"):
         create_schedule(optimizer, 100, name="one_cycle", warmup=0.0, progress=0.5)
+
+
+LION = """
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from zoo.optim.factory import OPTIMIZERS
+from zoo.optim.schedules import SCHEDULES
+
+
+class Lion(Optimizer):
+    def __init__(self, groups: Iterable[dict[str, Any]], lr: float, beta: float):
+        super().__init__(groups, {"lr": lr, "beta": beta})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        for group in self.param_groups:
+            for weight in group["params"]:
+                momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
+                momentum.lerp_(weight.grad, 1 - group["beta"])
+                weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(momentum.sign(), alpha=group["lr"])
+
+
+@OPTIMIZERS.register("lion")
+def lion(groups: list[dict[str, Any]], *, lr: float, beta: float = 0.9) -> Optimizer:
+    return Lion(groups, lr, beta)
+
+
+@SCHEDULES.register("falling")
+def falling(progress: float, power: float = 1.0) -> float:
+    return (1 - progress) ** power
+"""
+LION_YAML = """
+defaults: [/optimizer@_here_, _self_]
+name: lion
+lr: 0.001
+weight_decay: 0.01
+beta: 0.8
+schedule:
+  name: falling
+  power: 2.0
+"""
+
+
+def test_an_optimiser_and_a_schedule_of_the_users_own_train_and_resume(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_added", {})
+    for entries in (OPTIMIZERS, SCHEDULES):
+        monkeypatch.setattr(entries, "_entries", dict(entries._entries))
+    (tmp_path / "own" / "conf" / "optim").mkdir(parents=True)
+    (tmp_path / "own" / "lion.py").write_text(LION)
+    (tmp_path / "own" / "conf" / "optim" / "lion.yaml").write_text(LION_YAML)
+    zoo.add_path(tmp_path / "own")
+    told = config("fnn", f"zoo_path={tmp_path / 'own'}", "optim=lion", "trainer=cpu", "trainer.max_epochs=3")
+    assert zoo.train(told, tmp_path / "run")["val"]["accuracy"] > 0.9
+    rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open()))
+    assert float(rows[0]["lr"]) > float(rows[1]["lr"]) > float(rows[2]["lr"])
+    told["trainer"]["max_epochs"], told["resume"] = 4, "changed"
+    zoo.train(told, tmp_path / "run")
+    assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 5
 
 
 def test_lookahead_takes_weights_back_towards_where_they_were():
@@ -515,7 +578,7 @@ def test_the_worst_place_nearby_is_along_the_gradient_and_left_again():
 
     gradient = gradients(model)
     before = copy.deepcopy(model.state_dict())
-    with at_worst(model, 0.1):
+    with perturbed(model, 0.1):
         moved = torch.cat([(p - before[name]).flatten() for name, p in model.named_parameters()])
         there = gradients(model)
     torch.testing.assert_close(moved.detach(), 0.1 * gradient / gradient.norm())

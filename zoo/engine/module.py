@@ -25,10 +25,10 @@ from zoo.engine.updates import n_updates
 from zoo.models import create_model
 from zoo.models.model import Model
 from zoo.optim.averaging import Lookahead, MovingAverage
-from zoo.optim.factory import OPTIONAL, create_optimizer, with_optional
-from zoo.optim.muon import Both
+from zoo.optim.factory import OPTIONAL, complete_optim, create_optimizer
+from zoo.optim.muon import CombinedOptimizer
 from zoo.optim.schedules import create_schedule
-from zoo.optim.sharpness import at_worst
+from zoo.optim.sharpness import perturbed
 from zoo.tasks import create_task
 
 MODULES: Registry[type["ZooModule"]] = Registry("family", "MODULES", Path(__file__).parent)
@@ -62,7 +62,7 @@ class ZooModule(L.LightningModule):
         data_spec = DataSpec.from_json(spec)
         self.task = create_task(data_spec, **task)
         self.model: Any = self.new_model()
-        self.optim = with_optional(optim)
+        self.optim = complete_optim(optim)
         self.val_metrics: Any = self.task.metrics()
         self.train_loss, self.val_loss = MeanLoss(), MeanLoss()
         self.accumulate, self.sharded, self.updated = 1, False, False
@@ -115,7 +115,7 @@ class ZooModule(L.LightningModule):
         share = 1 / min(self.accumulate, n_batches - first)
         self.add_gradient(batch, share, self.train_loss)
         if self.optim["sam"]:
-            with at_worst(self.model, self.optim["sam"]):
+            with perturbed(self.model, self.optim["sam"]):
                 self.add_gradient(batch, share, MeanLoss())
         is_last = batch_idx + 1 == n_batches
         self.updated = is_last or (batch_idx + 1) % self.accumulate == 0
@@ -235,7 +235,7 @@ class ZooModule(L.LightningModule):
         self._check_optim()
         others = ("schedule", *OPTIONAL)
         optimizer = create_optimizer(self.model, **{k: v for k, v in self.optim.items() if k not in others})
-        if self.sharded and isinstance(optimizer, Both):
+        if self.sharded and isinstance(optimizer, CombinedOptimizer):
             raise UserError("trainer=fsdp keeps the states of one optimiser, and optim=muon is two; use optim=adamw")
         schedule = create_schedule(optimizer, self.n_updates, **self.optim["schedule"])
         self.group_options = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]

@@ -1,6 +1,10 @@
-"""Optimisers by name."""
+"""Optimisers by name: functions from groups of parameters and options to an optimiser.
+
+A user's own is one below `@OPTIMIZERS.register("name")`, in a folder of `zoo.add_path`.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,57 +13,59 @@ from torch.optim import Optimizer
 
 from zoo.core.errors import UserError
 from zoo.core.registry import Registry
-from zoo.optim.muon import Both, Muon
+from zoo.optim.muon import CombinedOptimizer, Muon
 
-OPTIMIZERS: Registry[Callable[..., Optimizer]] = Registry("optimiser", "OPTIMIZERS")
+OPTIMIZERS: Registry[Callable[..., Optimizer]] = Registry("optimiser", "OPTIMIZERS", Path(__file__).parent)
 
 
-def _number(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-OPTIONAL: Mapping[str, tuple[str, Callable[[Any], bool]]] = {  # what each is, where it is not null
-    "ema": ("a decay between 0 and 1, such as 0.99", lambda value: _number(value) and 0 < value < 1),
+OPTIONAL: Mapping[str, tuple[str, Callable[[Any], bool]]] = {  # the rule for each, and its check; null switches it off
+    "ema": ("a decay between 0 and 1, such as 0.99", lambda value: _is_number(value) and 0 < value < 1),
     "lookahead": ("a number of updates, such as 5", lambda value: type(value) is int and value > 0),
-    "clip": ("a length above 0, such as 1", lambda value: _number(value) and value > 0),
-    "sam": ("a length above 0, such as 0.05", lambda value: _number(value) and value > 0),
+    "clip": ("a length above 0, such as 1", lambda value: _is_number(value) and value > 0),
+    "sam": ("a length above 0, such as 0.05", lambda value: _is_number(value) and value > 0),
 }
 
 
-def with_optional(optim: Mapping[str, Any]) -> dict[str, Any]:
-    """An optim section with None for each of OPTIONAL that it lacks; UserError for a value that one cannot have."""
+def complete_optim(optim: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in None for each of OPTIONAL that an optim section lacks, and check the others.
+
+    Raises:
+        UserError: for a schedule without options, or an impossible value.
+    """
     optim = {**dict.fromkeys(OPTIONAL), **optim}
     if not isinstance(optim.get("schedule"), Mapping):
         raise UserError(f"optim.schedule has a name, optim.schedule.name=cosine; got {optim.get('schedule')}")
-    for name, (what, fits) in OPTIONAL.items():
-        if optim[name] is not None and not fits(optim[name]):
-            raise UserError(f"optim.{name} is {what}, or null; got {optim[name]}")
+    for name, (rule, is_valid) in OPTIONAL.items():
+        if optim[name] is not None and not is_valid(optim[name]):
+            raise UserError(f"optim.{name} is {rule}, or null; got {optim[name]}")
     return optim
 
 
 def create_optimizer(
     model: nn.Module, *, name: str, weight_decay: float, bias_lr: float = 1.0, **options: Any
 ) -> Optimizer:
-    """The optimiser `name` for all of a model's parameters.
+    """Create the optimiser `name` for all parameters of a model.
 
     Weights that multiply (two or more axes) decay; biases, and the scales and shifts of normalisation, do not.
 
     Args:
-        model: whose parameters to optimise.
-        name: "sgd", "adam", "adamw" or "muon".
+        model: whose parameters to optimise; of a `Stacked` model, each has one axis more.
+        name: such as "sgd", "adam", "adamw" or "muon".
         weight_decay: of the weights that decay.
-        bias_lr: factor on the rate of what does not decay. At a rate of their own these do, as fast as the weights, not
-            to run away.
+        bias_lr: factor on the learning rate of biases and normalisation. Other than 1, they decay as fast as the
+            weights, for stability.
         options: the optimiser's own, such as `lr` or `momentum`.
     """
     if not isinstance(weight_decay, int | float):
         raise UserError(f"optim.weight_decay is a number, or auto where a training fills it in; got {weight_decay}")
-    if not _number(bias_lr) or bias_lr <= 0:
+    if not _is_number(bias_lr) or bias_lr <= 0:
         raise UserError(f"optim.bias_lr is a factor above 0, such as 1.0; got {bias_lr}")
-    several = getattr(model, "n_models", 1) > 1
-    if several and name == "muon":
-        raise UserError("optim=muon trains one seed at a time; for several: -m seed=0,1")
-    n_axes = 3 if several else 2  # of weights that multiply; several models' are stacked
+    is_stacked = getattr(model, "n_models", 1) > 1
+    n_axes = 3 if is_stacked else 2
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.dim() >= n_axes], "weight_decay": weight_decay},
@@ -68,9 +74,12 @@ def create_optimizer(
     if bias_lr != 1:
         groups[1] |= {"lr": bias_lr * options["lr"], "weight_decay": weight_decay / bias_lr}
     try:
-        return OPTIMIZERS.get(name)([group for group in groups if group["params"]], **options)
+        optimizer = OPTIMIZERS.get(name)([group for group in groups if group["params"]], **options)
     except (TypeError, ValueError) as error:
         raise UserError(f"optim.name={name}: {error}") from error
+    if is_stacked and isinstance(optimizer, CombinedOptimizer):
+        raise UserError(f"optim={name} trains one seed at a time; for several: -m seed=0,1")
+    return optimizer
 
 
 @OPTIMIZERS.register("sgd")
@@ -81,14 +90,14 @@ def sgd(groups: list[dict[str, Any]], *, lr: float, momentum: float = 0.0, neste
 
 @OPTIMIZERS.register("adam")
 def adam(groups: list[dict[str, Any]], *, lr: float, betas: Sequence[float] = (0.9, 0.999)) -> Optimizer:
-    """Adam (arXiv 1412.6980): each weight's step is scaled by its gradient's recent size."""
+    """Adam (arXiv 1412.6980): each weight's step is divided by its gradient's recent size."""
     beta1, beta2 = betas
     return torch.optim.Adam(groups, lr=lr, betas=(beta1, beta2), fused=True)
 
 
 @OPTIMIZERS.register("adamw")
 def adamw(groups: list[dict[str, Any]], *, lr: float, betas: Sequence[float] = (0.9, 0.999)) -> Optimizer:
-    """Adam with weight decay apart from the gradient (arXiv 1711.05101)."""
+    """Adam with decoupled weight decay (arXiv 1711.05101)."""
     beta1, beta2 = betas
     return torch.optim.AdamW(groups, lr=lr, betas=(beta1, beta2), fused=True)
 
@@ -97,9 +106,9 @@ def adamw(groups: list[dict[str, Any]], *, lr: float, betas: Sequence[float] = (
 def muon(
     groups: list[dict[str, Any]], *, lr: float, momentum: float = 0.95, adamw_lr: float = 1e-3, n_steps: int = 5
 ) -> Optimizer:
-    """Muon for the weights that multiply, AdamW for all else: `lr` is Muon's rate, `adamw_lr` the other's. Deviation:
-    the first and the last layer's weights are Muon's too."""
+    """Muon for the weights that multiply, with `lr`, and AdamW for all else, with `adamw_lr`.
+    Deviation: Muon trains the weights of the first and the last layer too."""
     weights = [group for group in groups if group["params"][0].dim() >= 2]
     others = [group for group in groups if group["params"][0].dim() < 2]
     muon = Muon(weights, lr=lr, momentum=momentum, n_steps=n_steps)
-    return Both([muon, torch.optim.AdamW(others, lr=adamw_lr, fused=True)])
+    return CombinedOptimizer([muon, torch.optim.AdamW(others, lr=adamw_lr, fused=True)])

@@ -1,4 +1,4 @@
-"""Muon, for the weights of convolutions too, and another optimiser beside it for all else."""
+"""Muon, for the weights of convolutions too, and several optimisers as one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,17 +9,18 @@ from torch.optim import Optimizer
 
 
 class Muon(Optimizer):
-    """Steps of the same length in every direction, however the gradient is shaped (K. Jordan et al., "Muon: an
+    """Momentum whose steps are orthogonalised: of the same length in every direction (K. Jordan et al., "Muon: an
     optimizer for hidden layers in neural networks", 2024).
 
-    torch.optim.Muon takes matrices alone; a convolution's weight is one here too, (outputs, everything else).
+    Deviation from torch.optim.Muon, which takes matrices alone: a convolution's weight is a matrix here too, (outputs,
+    everything else).
 
     Args:
         groups: of parameters with two or more axes.
-        lr: of a matrix with at least as many columns as rows; that of others is larger by the root of rows / columns.
-        momentum: Nesterov's, of a moving average of gradients.
-        weight_decay: apart from the gradient, times `lr`.
-        n_steps: of the iteration that makes a step orthogonal.
+        lr: for a matrix with at least as many columns as rows; for others it is multiplied by sqrt(rows / columns).
+        momentum: Nesterov's, with a moving average of gradients.
+        weight_decay: decoupled, times `lr`.
+        n_steps: of the iteration that orthogonalises a step.
     """
 
     def __init__(
@@ -35,8 +36,8 @@ class Muon(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step, after one evaluation of `closure`."""
-        loss = _evaluated(closure)
+        """Step once, after one evaluation of `closure`."""
+        loss = _evaluate(closure)
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
@@ -51,13 +52,15 @@ class Muon(Optimizer):
         direction = gradient.lerp(state["average"], momentum).flatten(1)
         rows, columns = direction.shape
         weight.mul_(1 - group["lr"] * group["weight_decay"])
-        step = orthogonal(direction, group["n_steps"]).reshape(weight.shape)
+        step = orthogonalize(direction, group["n_steps"]).reshape(weight.shape)
         weight.add_(step, alpha=-group["lr"] * max(1, rows / columns) ** 0.5)
 
 
-def orthogonal(matrix: Tensor, n_steps: int = 5) -> Tensor:
-    """A matrix (rows, columns) in bfloat16 with the singular vectors of `matrix` and values near 1, 0.7 to 1.2: the
-    quintic iteration of Newton and Schulz with K. Jordan's coefficients."""
+def orthogonalize(matrix: Tensor, n_steps: int = 5) -> Tensor:
+    """Replace the singular values of a matrix (rows, columns) by values near 1, from 0.7 to 1.2; returns bfloat16.
+
+    Newton and Schulz's iteration of fifth order, with K. Jordan's coefficients.
+    """
     wide = matrix.bfloat16()
     if tall := matrix.shape[0] > matrix.shape[1]:
         wide = wide.T
@@ -69,8 +72,8 @@ def orthogonal(matrix: Tensor, n_steps: int = 5) -> Tensor:
     return wide.T if tall else wide
 
 
-class Both(Optimizer):
-    """Several optimisers, each with parameters of its own, that step as one."""
+class CombinedOptimizer(Optimizer):
+    """Several optimisers, each with its own parameters, that step as one."""
 
     def __init__(self, parts: list[Optimizer]):
         self.parts = parts
@@ -78,8 +81,8 @@ class Both(Optimizer):
         self.param_groups = [group for part in parts for group in part.param_groups]
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step of each part, after one evaluation of `closure`."""
-        loss = _evaluated(closure)
+        """Step with each part, after one evaluation of `closure`."""
+        loss = _evaluate(closure)
         for part in self.parts:
             part.step()
         return loss
@@ -95,8 +98,8 @@ class Both(Optimizer):
         self.param_groups = [group for part in self.parts for group in part.param_groups]
 
 
-def _evaluated(closure: Callable[[], Any] | None) -> Any:
-    """What an optimiser's closure gives, where there is one."""
+def _evaluate(closure: Callable[[], Any] | None) -> Any:
+    """Call an optimiser's closure with gradients on; None without one."""
     if closure is None:
         return None
     with torch.enable_grad():

@@ -1,7 +1,12 @@
-"""Learning-rate schedules by name."""
+"""Learning-rate schedules by name: functions from progress, a share of the training, to a factor on every rate.
 
+A user's own is one below `@SCHEDULES.register("name")`, in a folder of `zoo.add_path`.
+"""
+
+import inspect
 import math
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from torch.optim import Optimizer
@@ -10,30 +15,28 @@ from torch.optim.lr_scheduler import LambdaLR
 from zoo.core.errors import UserError, unknown_name
 from zoo.core.registry import Registry
 
-SCHEDULES: Registry[Callable[..., float]] = Registry("schedule", "SCHEDULES")
+SCHEDULES: Registry[Callable[..., float]] = Registry("schedule", "SCHEDULES", Path(__file__).parent)
 
 
 def create_schedule(optimizer: Optimizer, n_steps: int, *, name: str, warmup: float, **options: Any) -> LambdaLR:
-    """A factor on every learning rate, as a function of the step.
+    """Schedule every learning rate of an optimiser by a factor that depends on the step.
 
     Args:
         optimizer: whose rates to schedule.
         n_steps: steps of the whole training.
-        name: "constant", "cosine", "one_cycle" or "step".
-        warmup: share of the training in which the rate rises linearly from 0; one_cycle has a rise of its own.
+        name: such as "constant", "cosine", "one_cycle" or "step".
+        warmup: share of the training in which the rate rises linearly from 0; none for a schedule that rises by itself.
         options: the schedule's own.
     """
     if not 0 <= warmup < 1:
         raise UserError(f"optim.schedule.warmup is a share of the training, at least 0 and below 1; got {warmup}")
-    if warmup and name == "one_cycle":
-        raise UserError(
-            "one_cycle rises by itself; leave optim.schedule.warmup at 0, or take optim.schedule.name=cosine"
-        )
     schedule = SCHEDULES.get(name)
-    known = set(schedule.__annotations__) - {"progress", "return"}
+    known = [*inspect.signature(schedule).parameters][1:]
     for option in options:
         if option not in known:
             raise unknown_name(f"option of schedule {name}", option, known)
+    if warmup and schedule(0.0, **options) == 0:
+        raise UserError(f"{name} rises by itself; use optim.schedule.warmup=0, or optim.schedule.name=cosine")
 
     def factor(step: int) -> float:
         progress = (step + 1) / (n_steps + 1)  # in (0, 1): the first and the last step both move
@@ -61,7 +64,7 @@ def cosine(progress: float) -> float:
 
 @SCHEDULES.register("one_cycle")
 def one_cycle(progress: float, peak: float = 0.25) -> float:
-    """A straight line from 0 to 1 at `peak` of the training, then one down to 0 (arXiv 1708.07120)."""
+    """A line from 0 up to 1 at `peak` of the training, then one down to 0 (arXiv 1708.07120)."""
     if not 0 < peak < 1:
         raise UserError(f"optim.schedule.peak is a share of the training, between 0 and 1; got {peak}")
     return max(min(progress / peak, (1 - progress) / (1 - peak)), 0)
@@ -69,5 +72,5 @@ def one_cycle(progress: float, peak: float = 0.25) -> float:
 
 @SCHEDULES.register("step")
 def step(progress: float, milestones: Iterable[float] = (0.5, 0.75), gamma: float = 0.1) -> float:
-    """Times `gamma` at each of the `milestones`, shares of the training."""
+    """Multiply by `gamma` at each of the `milestones`, shares of the training."""
     return gamma ** sum(progress >= milestone for milestone in milestones)
