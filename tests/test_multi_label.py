@@ -1,7 +1,9 @@
 """Multi-label classification, a task in one file: from tables and images to answers, reports and ensembles."""
 
+import copy
 import csv
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -218,6 +220,17 @@ def test_weights_and_smoothing_change_the_loss_as_they_say():
     smooth = F.binary_cross_entropy_with_logits(output, target * 0.8 + 0.1)
     torch.testing.assert_close(create_task(SPEC, label_smoothing=0.2).loss(output, target), smooth)
     assert create_task(SPEC, loss="focal").loss(output, target) < plain
+
+
+def test_metrics_can_be_copied_pickled_and_reset():
+    task, output, target = create_task(SPEC, metrics=["HammingDistance"]), torch.randn(9, 3), torch.ones(9, 3)
+    metrics = task.metrics()
+    task.measure(metrics, output, target, torch.clone)
+    other = pickle.loads(pickle.dumps(copy.deepcopy(metrics)))  # as for processes that are spawned
+    assert other.compute() == metrics.compute()
+    metrics.reset()
+    task.measure(metrics, output + 9, target, torch.clone)
+    assert metrics.compute()["hamming_distance"] == 0
 
 
 def test_a_threshold_decides_and_travels_with_the_weights(config, trained, tmp_path):

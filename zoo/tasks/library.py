@@ -6,7 +6,6 @@ and the user's `@METRICS.register("family/mine")`, a function of the spec that g
 
 import inspect
 import re
-import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,16 +91,7 @@ def adapted(task: "Task", base: Any, pick: int | None = None, **arguments: Any) 
             not NaN.
         arguments: of the class, beside those sizes.
     """
-
-    def update(self: Any, preds: Any, target: Any) -> None:
-        base.update(self, *task.metric_input(preds, target))
-
-    def compute(self: Any) -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about classes without samples, which are NaN
-            values = base.compute(self).float()
-        return values.nanmean() if pick is None else values[pick]
+    from zoo.tasks.metrics import Adapted
 
     sizes = {size: n for size, n in task.metric_sizes().items() if size in inspect.signature(base).parameters}
-    members = {"update": update, "compute": compute, "__doc__": base.__doc__}
-    return type(base.__name__, (base,), members)(**sizes, **arguments)
+    return Adapted(base(**sizes, **arguments), task.metric_input, pick)

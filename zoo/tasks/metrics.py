@@ -1,7 +1,7 @@
 """Metrics that torchmetrics lacks, and collections of metrics by name."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -10,11 +10,44 @@ from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAUROC
 from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError, R2Score
 from torchmetrics.utilities import dim_zero_cat
+from torchmetrics.wrappers.abstract import WrapperMetric
+
+Convert = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def collect(metrics: Mapping[str, Metric]) -> MetricCollection:
     """Collect metrics by name, to be updated together; they share no states."""
     return MetricCollection(dict(metrics), compute_groups=False)
+
+
+class Adapted(WrapperMetric):
+    """A metric that takes a task's outputs and computes one number.
+
+    Args:
+        inner: the metric that is updated.
+        convert: maps outputs and targets to what it takes.
+        pick: number of the value to return; None for the mean of those that are not NaN.
+    """
+
+    def __init__(self, inner: Metric, convert: Convert, pick: int | None = None):
+        super().__init__()
+        self.inner, self.convert, self.pick = inner, convert, pick
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Update with outputs and targets in the target's units."""
+        self.inner.update(*self.convert(preds, target))
+
+    def compute(self) -> Tensor:
+        """Compute the number, a scalar."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about classes without samples, which are NaN
+            values = self.inner.compute().float()
+        return values.nanmean() if self.pick is None else values[self.pick]
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        super().reset()
+        self.inner.reset()
 
 
 class AUROC(MulticlassAUROC):

@@ -83,6 +83,7 @@ class MultiLabel(Task):
         check_smoothing(label_smoothing)
         n = spec.n_outputs
         self._loss, self.label_smoothing = find_loss(self.family, loss), label_smoothing
+        self.has_weights = class_weights is not None or pos_weight is not None
         weights = weight_per_class([1.0] * n if class_weights is None else class_weights, n)
         self.class_weights = weights / weights.mean()
         self.pos_weight = weight_per_class(_for_each(1.0 if pos_weight is None else pos_weight, n), n, "pos_weight")
@@ -131,9 +132,15 @@ class MultiLabel(Task):
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """The mean over samples and labels, from logits and targets (batch, n_labels)."""
-        smoothed = target.lerp(torch.full_like(target, 0.5), self.label_smoothing)
-        weights = self.class_weights.to(target.device) * (1 + (self.pos_weight.to(target.device) - 1) * target)
-        return (self._loss(output.float(), smoothed) * weights).mean()
+        smoothed = target + self.label_smoothing * (0.5 - target)
+        losses = self._loss(output.float(), smoothed)  # (batch, n_labels)
+        return (losses * self._weights(target)).mean() if self.has_weights else losses.mean()
+
+    def _weights(self, target: Tensor) -> Tensor:
+        """Weight of each label of each sample, (batch, n_labels)."""
+        device = target.device
+        self.class_weights, self.pos_weight = self.class_weights.to(device), self.pos_weight.to(device)
+        return self.class_weights * (1 + (self.pos_weight - 1) * target)
 
     def distance(self, temperature: float) -> Callable[[Tensor, Tensor], Tensor]:
         """Kullback-Leibler divergence of each label's probability, the mean over samples and labels."""
@@ -170,7 +177,8 @@ class MultiLabel(Task):
 
     def _offsets(self, output: Tensor) -> Tensor:
         """The logits of the thresholds (n_labels,)."""
-        return self.thresholds.to(output.device).logit()
+        self.thresholds = self.thresholds.to(output.device)
+        return self.thresholds.logit()
 
     def _answered(self, output: Tensor) -> Tensor:
         """Whether each label is answered, (batch, n_labels)."""
