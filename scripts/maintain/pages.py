@@ -1,0 +1,118 @@
+"""Write the pages that are made from the code, docs/map.md and docs/reference.md: python scripts/maintain/pages.py."""
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+WRITTEN = "<!-- written by scripts/maintain/pages.py -->\n"
+ROOMS = {
+    "zoo": "the public names, and a training from config to run folder",
+    "zoo/cli": "the command `zoo`, one file a command",
+    "zoo/settings": "from the words of a command line to a checked config",
+    "zoo/core": "what everything may import: registry, spec, errors, files",
+    "zoo/models": "the networks, pure `torch.nn`, one architecture a file",
+    "zoo/data": "data sets and readers of files, splits, the one data module",
+    "zoo/tasks": "loss, metrics, answers and report of each task, one a file",
+    "zoo/optim": "optimisers, schedules, averages of weights",
+    "zoo/inference": "weights files, prediction, evaluation, explanation",
+    "zoo/engine": "the three LightningModules and the Trainer around them",
+    "zoo/report": "report.html, and what a terminal shows",
+    "scripts": "what is typed in a checkout",
+    "tests": "by what is promised",
+}
+REFERENCE = {
+    "To train and to load": "zoo",
+}
+
+
+def main() -> None:
+    """Write both pages."""
+    for name, text in pages().items():
+        (ROOT / name).write_text(text, encoding="utf-8")
+
+
+def pages() -> dict[str, str]:
+    """The text of each page, by its path from the root."""
+    return {"docs/map.md": house_map(), "docs/reference.md": reference()}
+
+
+def house_map() -> str:
+    """A line for each file of the code."""
+    parts = [f"# Map of the house\n{WRITTEN}", "A line a file. Imports run down this page, never up.\n"]
+    for room, what in ROOMS.items():
+        files = sorted((ROOT / room).rglob("*.py"))
+        others = [ROOT / other for other in ROOMS if other != room]
+        own = [path for path in files if not any(path.is_relative_to(other) for other in others if room in str(other))]
+        lines = [(path.relative_to(ROOT / room).as_posix(), first_line(path)) for path in own]
+        rows = "".join(f"| `{name}` | {line} |\n" for name, line in lines if line)
+        if rows:
+            parts.append(f"## `{room}/`: {what}\n\n| file | what is in it |\n|---|---|\n{rows}")
+    return "\n".join(parts)
+
+
+def first_line(path: Path) -> str:
+    """The first sentence of a file's docstring; "" where it has none."""
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return " ".join(text.partition("\n\n")[0].split()).replace("|", "\\|")
+
+
+def reference() -> str:
+    """The public names with their signatures and docstrings."""
+    import zoo
+
+    parts = [f"# Reference\n{WRITTEN}", "The public names of `zoo`, from their docstrings.\n"]
+    for name in zoo.__all__:
+        parts += described(f"zoo.{name}", getattr(zoo, name))
+    return "\n".join(parts)
+
+
+def described(name: str, entry: Any, level: int = 2) -> Iterator[str]:
+    """The section of a function or a class, its public methods and properties included."""
+    yield f"{'#' * level} `{name}`\n"
+    if callable(entry) and not isinstance(entry, type(Exception)) or inspect.isclass(entry):
+        yield f"```text\n{name.rpartition('.')[2]}{signature(entry)}\n```\n"
+    yield markdown(inspect.getdoc(entry) or "")
+    if inspect.isclass(entry) and not issubclass(entry, BaseException):
+        for member, value in vars(entry).items():
+            if not member.startswith("_") and (inspect.isfunction(value) or isinstance(value, property | classmethod)):
+                function = getattr(entry, member) if not isinstance(value, property) else value
+                yield from described(f"{name.rpartition('.')[2]}.{member}", function, level + 1)
+
+
+def signature(entry: Any) -> str:
+    """The parameters and what is returned, a parameter a line, as the source has them."""
+    function = entry.__init__ if inspect.isclass(entry) else entry
+    try:
+        node = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    except (OSError, TypeError):  # a dataclass has no source of its __init__
+        return f"({', '.join(inspect.signature(entry).parameters)})"
+    assert isinstance(node, ast.FunctionDef)
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns and not inspect.isclass(entry) else ""
+    parameters = re.sub(r"(self|cls)(, )?", "", ast.unparse(node.args), count=1)
+    text = f"({parameters}){returns}"
+    return re.sub(r"(: |-> |\| )'([\w.\[\], |]+)'", r"\1\2", text)
+
+
+def markdown(docstring: str) -> str:
+    """A docstring's sections as lists."""
+    lines: list[str] = []
+    listed = False
+    for line in docstring.splitlines():
+        if re.fullmatch(r"(Args|Returns|Raises|Attributes|Yields):", line):
+            lines += [f"**{line[:-1]}**", ""]
+            listed = True
+        elif listed and (found := re.match(r"    (\w[\w, ]*): (.*)", line)):
+            lines.append(f"- `{found[1]}`: {found[2]}")
+        else:
+            lines.append(f"  {line.strip()}" if listed and line.startswith("     ") else line.strip())
+            listed = listed and bool(line.strip() or True)
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
