@@ -211,7 +211,7 @@ def test_list_is_told_apart_by_pattern(script):
 
 
 def test_the_readmes_table_is_up_to_date(script):
-    done = script("maintain/table", "--check")
+    done = script("maintain/pages", "--check")
     assert done.code == 0, done.err
 
 

@@ -1,15 +1,25 @@
-"""Write the pages that are made from the code, docs/map.md and docs/reference.md: python scripts/maintain/pages.py."""
+"""Write the pages and tables that are made from code and cards: python scripts/maintain/pages.py [--check].
 
+These are docs/map.md, docs/reference.md, and the tables of pretrained files in docs/pretrained.md and README.md. With
+--check nothing is written, and the exit code is 1 where one is out of date.
+"""
+
+import argparse
 import ast
 import inspect
 import re
+import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # of the package that this file is in
+
+from maintain.pretrained_table import FIRST, table
+
 ROOT = Path(__file__).resolve().parents[2]
-WRITTEN = "<!-- written by scripts/maintain/pages.py -->\n"
+WRITTEN, END = "<!-- written by scripts/maintain/pages.py -->\n", "<!-- end of what is written -->"
 ROOMS = {
     "zoo": "the public names, and a training from config to run folder",
     "zoo/cli": "the command `zoo`, one file a command",
@@ -25,20 +35,36 @@ ROOMS = {
     "scripts": "what is typed in a checkout",
     "tests": "by what is promised",
 }
-REFERENCE = {
-    "To train and to load": "zoo",
-}
 
 
 def main() -> None:
-    """Write both pages."""
+    """Write the pages, or check them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
     for name, text in pages().items():
-        (ROOT / name).write_text(text, encoding="utf-8")
+        path = ROOT / name
+        if check and path.read_text(encoding="utf-8") != text:
+            sys.exit(f"{name} is out of date: run python scripts/maintain/pages.py")
+        path.write_text(text, encoding="utf-8")
 
 
 def pages() -> dict[str, str]:
     """The text of each page, by its path from the root."""
-    return {"docs/map.md": house_map(), "docs/reference.md": reference()}
+    import zoo
+
+    return {
+        "docs/map.md": house_map(),
+        "docs/reference.md": reference(),
+        "docs/pretrained.md": with_table("docs/pretrained.md", zoo.list_pretrained()),
+        "README.md": with_table("README.md", FIRST),
+    }
+
+
+def with_table(page: str, names: Sequence[str]) -> str:
+    """A page with its table of pretrained files made anew."""
+    before, _, rest = (ROOT / page).read_text(encoding="utf-8").partition(WRITTEN)
+    return before + WRITTEN + table(names) + END + rest.partition(END)[2]
 
 
 def house_map() -> str:
@@ -74,7 +100,7 @@ def reference() -> str:
 def described(name: str, entry: Any, level: int = 2) -> Iterator[str]:
     """The section of a function or a class, its public methods and properties included."""
     yield f"{'#' * level} `{name}`\n"
-    if callable(entry) and not isinstance(entry, type(Exception)) or inspect.isclass(entry):
+    if (callable(entry) and not isinstance(entry, type(Exception))) or inspect.isclass(entry):
         yield f"```text\n{name.rpartition('.')[2]}{signature(entry)}\n```\n"
     yield markdown(inspect.getdoc(entry) or "")
     if inspect.isclass(entry) and not issubclass(entry, BaseException):
