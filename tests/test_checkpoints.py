@@ -111,7 +111,7 @@ def test_what_holds_itself_is_refused(tmp_path):
 
 def test_more_plain_values_than_safetensors_reads_are_refused_when_saving(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "LARGEST_HEADER", 1000)
-    with pytest.raises(UserError, match="take 1,000 bytes at most"):
+    with pytest.raises(UserError, match="take at most 1,000 bytes"):
         IO.save_checkpoint({"rows": ["x" * 1000]}, tmp_path / "one.ckpt")
     assert list(tmp_path.iterdir()) == []
 

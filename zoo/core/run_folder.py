@@ -1,4 +1,4 @@
-"""One run folder: its files, whose it is, and the checkpoint to go on from."""
+"""The run folder: its files, its lock, and the checkpoint to resume from."""
 
 import contextlib
 import errno
@@ -17,8 +17,8 @@ from zoo.core.errors import UserError
 from zoo.core.rank_zero import is_rank_zero
 from zoo.core.safe_yaml import read_yaml, to_yaml
 
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system that has none
-# settings that change nothing of what is learned
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # errors of a file system without locks
+# settings that do not change what is learned
 MAY_DIFFER = {
     *("run_dir", "resume", "zoo_path", "data.num_workers"),
     *("trainer.save_every", "trainer.n_checkpoints", "trainer.tricks"),
@@ -61,7 +61,7 @@ class Run:
 
     @contextlib.contextmanager
     def claim(self, config: Mapping[str, Any]) -> Iterator[Path | None]:
-        """Make the folder this training's, as long as the context lasts, and find the checkpoint to go on from.
+        """Lock the folder for this training within the context, and give the checkpoint to resume from, or None.
 
         Raises:
             UserError: when it cannot be written, is in use, holds another run, or has no such checkpoint.
@@ -69,14 +69,14 @@ class Run:
         if not is_rank_zero():
             yield self._checkpoint(config["resume"])
             return
-        with self._locked(), self._as_it_was():
+        with self._locked(), self._restored_if_refused():
             self._prepare(config)
             yield self._checkpoint(config["resume"])
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold the folder, made if it is not there, against other processes and threads, until the process ends at the
-        latest. The lock's file stays, as removing it would let two in.
+        """Create the folder if necessary, and lock it against other processes and threads. The system releases the lock
+        when the process ends. Its file stays: removing it would let two trainings in.
 
         Raises:
             UserError: when another training holds it, or it cannot be written.
@@ -98,9 +98,8 @@ class Run:
             lock.release()
 
     @contextlib.contextmanager
-    def _as_it_was(self) -> Iterator[None]:
-        """Put back the config and the metrics that the folder holds, where a training is refused before its first
-        checkpoint."""
+    def _restored_if_refused(self) -> Iterator[None]:
+        """Restore the config and the metrics in the folder when a training is refused before its first checkpoint."""
         files, paths = checkpoints(self.checkpoints), [self.config, *self._all_metrics()]
         before = {path: path.read_text() for path in paths if path.exists()}
         try:
@@ -112,11 +111,11 @@ class Run:
             raise
 
     def _all_metrics(self) -> list[Path]:
-        """Those of a training, and of each of several seeds."""
+        """metrics.json of the training, and of each of several seeds."""
         return [self.metrics, *self.folder.glob("seed=*/metrics.json")]
 
     def _prepare(self, config: Mapping[str, Any]) -> None:
-        """Remove what a killed training left, see that this one may go on from what there is, and note its config."""
+        """Remove what a killed training left, check that this one may resume, and write its config."""
         for run in (self, *map(Run, self.folder.glob("seed=*"))):
             tidy(run.folder)
             tidy(run.checkpoints)
@@ -138,7 +137,7 @@ class Run:
         self.write_config(config)
 
     def _changes(self, config: Mapping[str, Any]) -> list[str]:
-        """Which settings differ from those of the run that the folder holds, in words."""
+        """Describe the settings that differ from those of the run in the folder."""
         before = dict(flat(map_paths(self.read_config(), relocated) if self.config.exists() else {}))
         now = dict(flat(map_paths(config, absolute_if_exists)))
         keys = sorted({*before, *now} - MAY_DIFFER)
@@ -146,14 +145,14 @@ class Run:
         return [f"{key}: {before.get(key)} before, {now.get(key)} now" for key in different]
 
     def write_config(self, config: Mapping[str, Any]) -> None:
-        """Write what a training is told, with paths that hold from any folder."""
+        """Write a training's config, with absolute paths."""
         write_text(self.config, to_yaml(map_paths(config, absolute_if_exists)))
 
     def read_config(self) -> Mapping[str, Any]:
-        """What the training was told; UserError where the file holds something else."""
+        """Read the training's config; UserError if the file holds something else."""
         config = read_yaml(self.config)
         if not isinstance(config, Mapping):
-            raise UserError(f"{self.config} is no config of a training: it holds {config!r:.80}")
+            raise UserError(f"{self.config} is not the config of a training: it holds {config!r:.80}")
         return config
 
     def _checkpoint(self, resume: str | None) -> Path | None:
@@ -169,7 +168,7 @@ class Run:
         return path
 
     def chosen(self, keep: str) -> Path:
-        """The checkpoint that becomes the release file: "best" or "last", which is the newest that is sound."""
+        """Find the checkpoint that becomes the release file: "best", or "last", the newest sound one."""
         best = self.checkpoints / "best.ckpt"
         chosen = best if keep == "best" and is_sound(best) else newest(self.checkpoints)
         if chosen is None:
@@ -178,13 +177,13 @@ class Run:
 
 
 def finished_runs(folder: Path) -> list[Run]:
-    """The finished trainings in a folder and in all below it."""
+    """List the finished trainings in a folder and in all below it."""
     runs = [Run(path.parent) for path in sorted(folder.rglob("metrics.json"))]
-    return [run for run in runs if run.config.exists()]  # what an evaluation leaves has none
+    return [run for run in runs if run.config.exists()]  # an evaluation leaves none
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The values of nested mappings, under dotted keys; an empty mapping is one too."""
+    """The values of nested mappings by dotted keys; an empty mapping is a value."""
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
             yield from flat(value, f"{prefix}{key}.")

@@ -1,12 +1,12 @@
-"""Nested plain values and tensors as JSON beside flat tensors by name, and back, equal in every type and bit.
+"""Serialise nested plain values and tensors as JSON and flat tensors by name, and back, equal in every type and bit.
 
-None, bools, ints, strings, finite floats, lists and dicts whose keys are strings are themselves in the JSON. An object
-with a key that begins with "$" stands for what JSON lacks:
+None, bools, ints, strings, finite floats, lists and dicts with string keys are written as they are. An object with a
+key that begins with "$" stands for what JSON lacks:
 
-    {"$tensor": name}                    with dtype, shape and strides where the stored tensor's are others
+    {"$tensor": name}                    with dtype, shape and strides where the stored tensor's differ
     {"$tuple": [...]}
     {"$items": [[key, value], ...]}      a dict with other keys
-    {"$state": {...}, "versions": ...}   an OrderedDict, as of a module's `state_dict()`, with its layers' versions
+    {"$state": {...}, "versions": ...}   an OrderedDict such as a module's `state_dict()`, with its layers' versions
     {"$float": "nan"}
 """
 
@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from zoo.core._torch import layer_versions, set_layer_versions
 from zoo.core.errors import UserError
 
-DEEPEST = 100  # levels; what holds itself has more
-DTYPES = {  # those that every safetensors reads; tensors of others are stored as bytes
+MAX_DEPTH = 100  # levels, which a value that contains itself exceeds
+DTYPES = {  # of every version of safetensors; tensors of others are stored as bytes
     torch.float64: "F64",
     torch.float32: "F32",
     torch.float16: "F16",
@@ -40,36 +40,36 @@ Place = tuple[Any, ...]
 
 
 def flatten(tree: Any) -> tuple[str, dict[str, Tensor]]:
-    """Take a tree apart.
+    """Separate a tree into its structure and its tensors.
 
     Args:
         tree: nested dicts, lists and tuples of None, bools, ints, floats, strings and dense tensors.
 
     Returns:
-        Its structure in JSON; its tensors by their place, contiguous, of one of `DTYPES`, on their devices. Those that
-        share their memory are one.
+        The structure as JSON, and the tensors by their place: contiguous, of one of `DTYPES`, on their devices. Tensors
+        that share memory are stored once.
 
     Raises:
-        UserError: where it holds anything else, naming the place.
+        UserError: for any other value, with its place.
     """
     flattening = _Flattening()
     return json.dumps(flattening.encode(tree, ())), flattening.tensors
 
 
 def unflatten(structure: str, tensor_of: Callable[[str], Tensor]) -> Any:
-    """Put a tree together, with tensors of their own memory.
+    """Rebuild a tree, its tensors in memory of their own.
 
     Args:
-        structure: as `flatten` gives it.
-        tensor_of: gives the tensor of a name.
+        structure: from `flatten`.
+        tensor_of: returns the tensor of a name.
 
     Raises:
-        Exception: of any kind where `structure` was not made by `flatten`; no code runs and little memory is taken.
+        Exception: of any kind for a structure that is not from `flatten`; no code runs and little memory is used.
     """
 
     @functools.cache
     def stored(name: str) -> Tensor:
-        return tensor_of(name).clone()  # aligned as torch's own, which a mapped file's are not
+        return tensor_of(name).clone()  # aligned, unlike a mapped file's
 
     def decode(value: Any) -> Any:
         if isinstance(value, list):
@@ -90,17 +90,19 @@ def unflatten(structure: str, tensor_of: Callable[[str], Tensor]) -> Any:
 
 
 class _Flattening:
-    """Encodes values and gathers their tensors."""
+    """Encodes values and collects their tensors."""
 
     def __init__(self) -> None:
         self.tensors: dict[str, Tensor] = {}
-        self._names: dict[tuple[Any, ...], str] = {}  # of the memory of those
+        self._names: dict[tuple[Any, ...], str] = {}  # by their memory
 
     def encode(self, value: Any, place: Place) -> Any:
-        """What stands for a value in the JSON."""
+        """Encode a value for JSON."""
         kind = type(value)
-        if len(place) > DEEPEST:
-            raise UserError(f"a checkpoint is nested {DEEPEST} levels deep at most; {_dotted(place):.60}... is deeper")
+        if len(place) > MAX_DEPTH:
+            raise UserError(
+                f"a checkpoint is nested at most {MAX_DEPTH} levels deep; {_dotted(place):.60}... is deeper"
+            )
         if value is None or kind in (bool, int, str) or (kind is float and math.isfinite(value)):
             return value
         if kind is float:
@@ -119,7 +121,7 @@ class _Flattening:
         name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
         raise UserError(
             f"a checkpoint holds tensors and plain values, and {_dotted(place)} is of type {name}; a callback's "
-            "state_dict() gives dicts, lists, tuples, numbers, strings and dense tensors"
+            "state_dict() may return dicts, lists, tuples, numbers, strings and dense tensors"
         )
 
     def _dict(self, value: dict[Any, Any], place: Place) -> Any:
@@ -128,7 +130,9 @@ class _Flattening:
         return {"$items": [[self.encode(key, place), self.encode(part, (*place, key))] for key, part in value.items()]}
 
     def _tensor(self, tensor: Tensor, place: Place) -> Any:
-        if torch.empty_like(tensor, device="meta").stride() != tensor.stride():  # with gaps, or elements used twice
+        if (
+            torch.empty_like(tensor, device="meta").stride() != tensor.stride()
+        ):  # with gaps, or elements that share memory
             tensor = tensor.contiguous()
         flat = tensor.as_strided((tensor.numel(),), (1,))
         memory = (flat.device, flat.data_ptr(), flat.numel(), flat.dtype) if len(flat) else place
@@ -151,24 +155,24 @@ class _Flattening:
 
 
 def _has_numbers(tensor: Tensor) -> bool:
-    """Whether its memory is a number for each element."""
+    """Whether a tensor's memory holds one number for each element."""
     return tensor.layout == torch.strided and not tensor.is_quantized and not tensor.is_meta
 
 
 def _dotted(place: Place) -> str:
-    """A place as one name, in ASCII, as not every string can be UTF-8."""
+    """A place as one name, in ASCII, because not every string can be UTF-8."""
     return ".".join(map(str, place)).encode("ascii", "backslashreplace").decode() or "it"
 
 
 def _restored(
     stored: Tensor, dtype: str | None = None, shape: list[int] | None = None, strides: list[int] | None = None
 ) -> Tensor:
-    """The tensor that a stored one stands for, in its memory."""
+    """View a stored tensor with its original dtype, shape and strides."""
     if dtype is None or shape is None or strides is None:
         return stored.detach()
     kind = getattr(torch, dtype)
     if not isinstance(kind, torch.dtype):
-        raise ValueError(f"{dtype} is no dtype")
+        raise ValueError(f"{dtype} is not a dtype")
     whole = stored.view(kind)
     if math.prod(shape) != whole.numel():
         raise ValueError(f"a tensor of {whole.numel()} numbers cannot have the shape {shape}")

@@ -18,7 +18,6 @@ class Ensemble(nn.Module):
         combine: maps their outputs in the target's units (n_members, batch, ...) to one output (batch, ...).
     """
 
-    n_models = 1
     members: Any  # a ModuleList of Models
 
     def __init__(self, members: Sequence[Model], *, combine: Callable[[Tensor], Tensor]):

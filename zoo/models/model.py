@@ -18,8 +18,6 @@ class Model(nn.Module):
     (batch, time, n_classes) where each step has a target, or values in the target's units (batch, *target's shape).
     """
 
-    n_models = 1
-
     def __init__(self, spec: DataSpec, network: Network):
         super().__init__()
         self.preprocess = Preprocess(spec)
@@ -66,14 +64,6 @@ class Model(nn.Module):
         """
         output, state = self.network.step(state, **self.preprocess(inputs))
         return self.preprocess.restore(self._shaped(output)), state
-
-    def clip_gradient(self, max_norm: float) -> None:
-        """Scale the whole gradient down to a norm of at most `max_norm`."""
-        nn.utils.clip_grad_norm_(self.parameters(), max_norm)
-
-    def state_of(self, index: int) -> dict[str, Tensor]:
-        """Return the state of the only model; see `Stacked.state_of`."""
-        return self.state_dict()
 
     def _shaped(self, output: Tensor) -> Tensor:
         return output if self._value_shape is None else output.view(len(output), *self._value_shape)  # type: ignore[arg-type]

@@ -1,64 +1,16 @@
 """Blocks that several convolutional networks share."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 class Convolution(nn.Conv2d):
     """A convolution without bias, padded to keep the size: (batch, c_in, h, w) to (batch, c_out, h / stride, w /
-    stride).
-
-    PyTorch's own, but for the weights' gradient in bfloat16 on a CPU: of narrow maps it is taken with as many side by
-    side as make them wide, zeros between, which oneDNN is up to seven times quicker at.
-    """
+    stride)."""
 
     def __init__(self, c_in: int, c_out: int, kernel: int = 3, stride: int = 1, *, groups: int = 1):
         super().__init__(c_in, c_out, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve."""
-        plain = self.kernel_size != (1, 1) and self.stride == (1, 1) and self.groups == 1
-        narrow = plain and self.in_channels >= 64 and x.shape[-1] <= 8
-        learning = torch.is_grad_enabled() and self.weight.requires_grad
-        if narrow and learning and x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
-            dtype = torch.get_autocast_dtype("cpu")
-            return _NarrowConvolution.apply(x.to(dtype), self.weight.to(dtype))
-        return super().forward(x)
-
-
-class _NarrowConvolution(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return F.conv2d(x, weight, padding="same")
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        x, weight = ctx.saved_tensors
-        wide = _side_by_side(gradient, weight), _side_by_side(x, weight)
-        return _gradient_of("x", gradient, x, weight), _gradient_of("weight", *wide, weight)
-
-
-def _gradient_of(what: Literal["x", "weight"], gradient: Tensor, x: Tensor, weight: Tensor) -> Tensor:
-    padding = [size // 2 for size in weight.shape[2:]]
-    wanted = [what == "x", what == "weight", False]
-    backward = torch.ops.aten.convolution_backward
-    gradients = backward(gradient, x, weight, None, [1, 1], padding, [1, 1], False, [0, 0], 1, wanted)
-    return gradients[wanted.index(True)]
-
-
-def _side_by_side(maps: Tensor, weight: Tensor) -> Tensor:
-    """Maps (batch, c, h, w) as (batch / n, c, h, n * (w + gap)), up to 64 wide; no filter reaches across the gap."""
-    batch, c, h, w = maps.shape
-    gap = weight.shape[3] // 2
-    n = max(n for n in range(1, max(64 // (w + gap), 1) + 1) if batch % n == 0)
-    rows = maps.new_zeros(batch // n, h, n, w + gap, c)  # the channels last in memory
-    rows[..., :w, :] = maps.movedim(1, -1).unflatten(0, (-1, n)).transpose(1, 2)
-    return rows.flatten(2, 3).movedim(-1, 1)
 
 
 def conv_norm(c_in: int, c_out: int, kernel: int = 3, *, stride: int = 1, groups: int = 1) -> nn.Sequential:
