@@ -19,6 +19,8 @@ from zoo.data.hashing import input_hashes_in_memory
 from zoo.data.leakage import report_duplicate_hashes
 from zoo.data.module import load_section
 from zoo.data.splits import TensorSplit
+from zoo.engine.initial_module import initial_module
+from zoo.settings.training_config import TrainingConfig
 
 DUPLICATES = "duplicates across splits: {} samples of val and {} of test"
 
@@ -70,11 +72,11 @@ def test_a_duplicate_has_equal_inputs_whatever_its_target(capsys):
 
 @pytest.mark.parametrize("family", SHORT)
 def test_the_initial_model_and_its_statistics_come_from_the_training_split_alone(config, family):
-    settings = {**training.DEFAULTS, **config(*SHORT[family])}
-    splits = load_section(settings["data"])
-    one = training._module(settings, splits, [0]).state_dict()
+    settings = TrainingConfig.of(config(*SHORT[family]))
+    splits = load_section(settings.data)
+    one = initial_module(settings, splits).state_dict()
     blind = dataclasses.replace(splits, val=None, test=None)
-    two = training._module(settings, blind, [0]).state_dict()
+    two = initial_module(settings, blind).state_dict()
     assert any("preprocess" in name for name in one)
     assert all(torch.equal(value, two[name]) for name, value in one.items())
 
@@ -121,7 +123,7 @@ def test_the_test_split_is_read_once_after_the_fit(config, tmp_path, monkeypatch
     settings = config(*SHORT[family], "trainer.max_epochs=2")
     splits = load_section(settings["data"])
     counted = dataclasses.replace(splits, test=Counted(splits.test))
-    monkeypatch.setattr(training, "load_section", lambda _: counted)
+    monkeypatch.setattr("zoo.engine.load_splits.load_section", lambda _: counted)
     monkeypatch.setattr(training, "write_report", lambda *_: None)  # which draws some samples again
 
     class NoReads(Callback):

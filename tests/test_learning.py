@@ -73,7 +73,7 @@ def test_learns(name, config, tmp_path, monkeypatch):
         f"trainer.max_epochs={n_steps // n_batches}",
         "trainer.precision=32-true",
     ]
-    monkeypatch.setattr("zoo.training.load_section", lambda _: splits)
+    monkeypatch.setattr("zoo.engine.load_splits.load_section", lambda _: splits)
     metrics = zoo.train(config(f"model={family}", f"data={name}", *settings, *CHEAPER.get(name, [])), tmp_path / "run")
     task, plain = create_task(splits.spec), float(answer_without_a_model(splits))
     score = metrics["test"][task.score]

@@ -54,7 +54,7 @@ def ours(case: Case, clock: "Clock | None" = None) -> Times:
     """As `zoo.train` does it, all callbacks at work, and a `clock` of the user's."""
     module, data, clock = zoo_module(case), zoo_data(case), clock or Clock()
     with tempfile.TemporaryDirectory() as folder, _prepared(case):
-        trainer = create_trainer(Path(folder), case.config, module, [clock], [])
+        trainer = create_trainer(Path(folder), case.config["trainer"], module, [clock], [])
         with speed_up("all", Fit(trainer, module, data, [clock], batch_work(module, data))):
             return _fit(lambda: trainer.fit(module, data), clock)
 

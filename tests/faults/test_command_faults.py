@@ -147,7 +147,7 @@ def test_fault_24_a_job_of_a_sweep_fails(tmp_path, monkeypatch, capsys):
     assert "optim.lr=1e+30" in first and "nan" in first
     assert "optim.lr=-1" in second and "Invalid learning rate" in second
     assert "Traceback" not in err
-    monkeypatch.setattr("zoo.training.load_section", lambda _: 1 / 0)
+    monkeypatch.setattr("zoo.engine.load_splits.load_section", lambda _: 1 / 0)
     assert in_this_process("train", ["-m", "model=fnn", "seed=0,1", f"run_dir={tmp_path / 'bug'}"], monkeypatch) == 1
     assert capsys.readouterr().err.count("ZeroDivisionError") == 2 * 2  # with its traceback, and beside the job's name
 

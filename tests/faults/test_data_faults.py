@@ -370,8 +370,8 @@ def test_fault_13_a_worker_fails_in_training(config, tmp_path, monkeypatch, kill
     """A worker that raises or is killed ends the training in one message, with the sample's path if it is known."""
     splits = zoo.load_data("wine")
     faulty = dataclasses.replace(splits, train=Faulty(splits.train, killed))
-    monkeypatch.setattr("zoo.training.load_section", lambda _: faulty)
-    monkeypatch.setattr("zoo.training.each_value_once", lambda _: batches(splits.train))
+    monkeypatch.setattr("zoo.engine.load_splits.load_section", lambda _: faulty)
+    monkeypatch.setattr("zoo.engine.initial_module.each_value_once", lambda _: batches(splits.train))
     with pytest.raises(UserError, match=message):
         zoo.train(config("model=fnn", "data=wine", "data.num_workers=2"), tmp_path / "run")
 

@@ -286,7 +286,7 @@ def test_fault_08_it_goes_back_if_asked(config, tmp_path, capsys):
     """With trainer.rollback=0.5 a training that diverges goes back to its best epoch, with half the rate, and ends."""
     settings = config("model=fnn", "trainer.max_epochs=3", "trainer.rollback=0.5", "optim.schedule.name=constant")
     metrics = zoo.train(settings, tmp_path, callbacks=[Poison("gradient", float("nan"), 20)])
-    assert "back to it, with a lower rate for the 1. time" in capsys.readouterr().out
+    assert "rolled back to it, learning rate lowered (time 1)" in capsys.readouterr().out
     assert metrics["test"]["accuracy"] > 0.9
     rates = [float(row["lr"]) for row in contents(tmp_path)["metrics.csv"]]
     assert rates[-1] == pytest.approx(settings["optim"]["lr"] / 2)

@@ -8,6 +8,7 @@ from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
+from omegaconf import OmegaConf
 
 from zoo.cli.errors import end, outcome
 from zoo.core.console import echo
@@ -35,8 +36,8 @@ class Summary(Callback):
         from zoo.core.rank_zero import is_rank_zero
         from zoo.report.sweep import record_failure
 
-        if job_return.status is not JobStatus.FAILED:
-            return
+        if job_return.status is not JobStatus.FAILED or OmegaConf.is_missing(config.hydra.job, "num"):
+            return  # all is well, or this is no sweep, and the error ends the command
         error = error_of_job(job_return)
         code, message = outcome(error, config=config) or (1, f"{type(error).__name__}: {error}")
         if isinstance(error, InterruptedTraining):

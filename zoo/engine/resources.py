@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from zoo.data.splits import batches
 from zoo.engine._lightning import has_fast_bf16
 from zoo.engine.module import ZooModule
 from zoo.models.cost import multiply_adds
+from zoo.settings.training_config import TrainingConfig
 
 Config = Mapping[str, Any]
 # of a batch's forward pass:
@@ -19,7 +21,7 @@ MULTIPLY_ADDS_FOR_THREADS = 6_000_000  # from here several threads are faster th
 MULTIPLY_ADDS_FOR_BF16 = 20_000_000  # from here bfloat16 saves more than its conversions cost
 
 
-def fill_auto(config: Config, n: int) -> Config:
+def fill_auto(config: TrainingConfig, n: int) -> TrainingConfig:
     """Resolve the "auto" settings that depend on the number of training samples, `n`.
 
     A batch is a thirtieth of the samples, from 16 to 256; a training has some 3,000 steps in 10 to 100 epochs; the
@@ -31,11 +33,11 @@ def fill_auto(config: Config, n: int) -> Config:
         ("trainer", "max_epochs"): min(max(math.ceil(3000 * batch_size / n), 10), 100),
         ("optim", "weight_decay"): min(max(1000 / n, 0.01), 3.0),
     }
-    filled = {section: dict(config[section]) for section in ("data", "trainer", "optim")}
+    filled: dict[str, Any] = {section: dict(getattr(config, section)) for section in ("data", "trainer", "optim")}
     for (section, key), value in values.items():
         if filled[section].get(key) == "auto":
             filled[section][key] = value
-    return {**config, **filled}
+    return replace(config, **filled)
 
 
 def batch_work(module: ZooModule, data: ZooDataModule) -> int:

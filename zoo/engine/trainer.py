@@ -81,7 +81,7 @@ def check_trainer(trainer: Config) -> None:
 
 def create_trainer(
     folder: Path,
-    config: Config,
+    section: Config,
     module: ZooModule,
     callbacks: Sequence[Callback],
     loggers: Sequence[Logger],
@@ -91,13 +91,12 @@ def create_trainer(
 
     Args:
         folder: the run folder.
-        config: of the training, its trainer section checked and every "auto" that is not Lightning's resolved.
+        section: the config's trainer section, checked, with every "auto" that is not Lightning's resolved.
         module: to train.
         callbacks: the user's, beside those that every training has.
         loggers: beside the run folder's own metrics.csv.
         diverged: how often this training has diverged so far.
     """
-    section = config["trainer"]
     _prepare_module(module, section)
     _ignore_handled_warnings()
     try:

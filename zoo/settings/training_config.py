@@ -1,0 +1,113 @@
+"""The config of one training, checked and typed."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from typing import Any
+
+from zoo.core.errors import UserError, unknown_name
+from zoo.core.plugins import is_added
+
+Section = Mapping[str, Any]
+WHOLE = 'zoo.config("fnn/mlp"), or another model, gives a config with every setting at its default'
+N_SEEDS = 2**32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distill:
+    """What a model learns from a trained one beside the targets.
+
+    Attributes:
+        teacher: a pretrained file's name or path; None for no teacher.
+        weight: of the teacher in the loss.
+        temperature: divides the logits.
+    """
+
+    teacher: str | None = None
+    weight: float = 0.5
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """The config of one training: what `zoo.config` gives, with a value for each setting.
+
+    Attributes:
+        model, data, optim, trainer, task: sections, each with plain values by keyword.
+        seed: of the initial weights, the order of batches and what is random.
+        seeds: several in place of one, trained at once.
+        run_dir: the run folder, as the config names it.
+        resume: the checkpoint to go on from: "auto", "changed" or a path.
+        finetune: a pretrained file's name or path to start from.
+        distill: what to learn from a teacher.
+        zoo_path: a folder of the user's own, already added by `zoo.add_path`.
+    """
+
+    model: Section
+    data: Section
+    optim: Section
+    trainer: Section
+    task: Section = field(default_factory=dict)
+    seed: int = 0
+    seeds: tuple[int, ...] | None = None
+    run_dir: str | None = None
+    resume: str | None = None
+    finetune: str | None = None
+    distill: Distill = field(default_factory=Distill)
+    zoo_path: str | None = None
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "TrainingConfig":
+        """Check a plain config, as `zoo.config` and a run's config.yaml have it.
+
+        Raises:
+            UserError: for a setting that is unknown, missing, or no seed; and a `zoo_path` that was not added.
+        """
+        _check_names("setting", config, fields(cls))
+        _check_names("setting of distill", config.get("distill", {}), fields(Distill))
+        required = [entry.name for entry in fields(cls) if _is_required(entry)]
+        for name in required:
+            if name not in config:
+                raise UserError(f"a training needs the sections {', '.join(required)}; {name} is missing\n{WHOLE}")
+        seeds = config.get("seeds")
+        checked = cls(
+            **{
+                **config,
+                "seeds": None if seeds is None else _several(seeds),
+                "distill": Distill(**config.get("distill", {})),
+            }
+        )
+        for seed in checked.all_seeds:
+            if not (isinstance(seed, int) and 0 <= seed < N_SEEDS):
+                raise UserError(f"a seed is a whole number from 0 to {N_SEEDS - 1}; got {seed}")
+        if checked.zoo_path and not is_added(checked.zoo_path):
+            raise UserError(
+                f"zoo_path={checked.zoo_path} is a folder of code, which a config of somebody else's may name too; if "
+                f"you trust it, add it before the training: zoo.add_path({checked.zoo_path!r})"
+            )
+        return checked
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """The seeds of the models that are trained."""
+        return (self.seed,) if self.seeds is None else self.seeds
+
+    def plain(self) -> dict[str, Any]:
+        """Return the config as plain values, as config.yaml holds it."""
+        return {**asdict(self), "seeds": None if self.seeds is None else list(self.seeds)}
+
+
+def _check_names(kind: str, given: Mapping[str, Any], known: tuple[Field[Any], ...]) -> None:
+    names = [entry.name for entry in known]
+    for name in given:
+        if name not in names:
+            raise unknown_name(kind, name, names)
+
+
+def _is_required(entry: Field[Any]) -> bool:
+    return entry.default is MISSING and entry.default_factory is MISSING
+
+
+def _several(seeds: Any) -> tuple[int, ...]:
+    if not isinstance(seeds, list | tuple) or len(set(seeds)) < max(len(seeds), 2):
+        raise UserError(f"seeds are two numbers at least, all different; got {seeds}")
+    return tuple(seeds)
