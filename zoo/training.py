@@ -181,7 +181,7 @@ def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
         **_peak_memory(fitted.trainer.strategy.root_device),
         **{key: card[key] for key in ("n_parameters", "seed", "device", "precision", "hardware", "versions")},
     }
-    write_report(run, _without_folders(config), splits, metrics, predictor, outputs, targets)
+    write_report(run, _without_folders(config), splits, metrics, predictor, (outputs, targets))
     write_text(run.metrics, json.dumps(metrics, indent=1))  # last, as it marks the run as finished
     return metrics
 

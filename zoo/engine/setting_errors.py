@@ -17,19 +17,15 @@ class SettingError:
         pattern: searched in the error's text.
         message: the user's, in which {text} is the error's, {sentence} its first sentence, {checkpoint} what was
             resumed.
-        applies: whether the config and the checkpoint can cause it.
+        applies: whether a config can cause it.
     """
 
     pattern: str
     message: str
-    applies: Callable[[TrainingConfig, Path | None], bool] = lambda config, checkpoint: True
+    applies: Callable[[TrainingConfig], bool] = lambda _: True
 
 
-def _resumes(config: TrainingConfig, checkpoint: Path | None) -> bool:
-    return checkpoint is not None
-
-
-def _resizes(config: TrainingConfig, checkpoint: Path | None) -> bool:
+def _resizes(config: TrainingConfig) -> bool:
     return bool((config.data.get("augment") or {}).get("resize"))
 
 
@@ -37,7 +33,6 @@ SETTING_ERRORS = (
     SettingError(
         "loading state_dict|loaded state dict",
         "{checkpoint} is of another model or optimiser; restore those settings, or give another run_dir",
-        _resumes,
     ),
     SettingError("Early stopping conditioned", "{text}"),
     SettingError("`val_check_interval`", "trainer.val_check_interval is at most the batches of an epoch: {sentence}"),
@@ -57,7 +52,7 @@ def setting_error(error: Exception, config: TrainingConfig, checkpoint: Path | N
     """Return the error to raise in place of one that a setting causes; None for any other."""
     text = str(error)
     for known in SETTING_ERRORS:
-        if known.applies(config, checkpoint) and re.search(known.pattern, text):
+        if known.applies(config) and re.search(known.pattern, text):
             sentence = text.partition(". ")[0].strip()
             return UserError(known.message.format(text=text, sentence=sentence, checkpoint=checkpoint))
     return None
