@@ -108,9 +108,9 @@ def test_further_metrics_are_trained_with_reported_and_measured_again(config, tm
 
 def test_a_trained_model_is_loaded_without_metrics_that_are_not_there():
     task = trained_task(CLASSES, {"config": {"task": {"metrics": ["gone", "CohenKappa"], "loss": "gone too"}}})
-    assert task.more_metrics == ["CohenKappa"]
+    assert task.extra_metrics == ["CohenKappa"]
     for card in ({}, {"config": None}, {"config": {"task": 3}}, {"config": {"task": {"metrics": None}}}):
-        assert trained_task(CLASSES, card).more_metrics == []
+        assert trained_task(CLASSES, card).extra_metrics == []
 
 
 OWN = {

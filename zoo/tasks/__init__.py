@@ -36,16 +36,16 @@ def create_task(spec: DataSpec, **options: Any) -> Task:
 
 
 def trained_task(spec: DataSpec, card: Mapping[str, Any]) -> Task:
-    """The task of a trained model: with the options of its training that last, see `Task.lasting`; without metrics
-    that are not known here, as of a user's folder that was not added."""
+    """The task of a trained model, with those options of its training that are its `loaded_options`; metrics that are
+    unknown here, such as of a user's folder that was not added, are left out."""
     config = card.get("config")
     options = config.get("task") if isinstance(config, Mapping) else None
     plain = create_task(spec)
     if not isinstance(options, Mapping):
         return plain
-    lasting = {name: options[name] for name in plain.lasting if options.get(name) is not None}
-    metrics = lasting.get("metrics")
+    loaded_options = {name: options[name] for name in plain.loaded_options if options.get(name) is not None}
+    metrics = loaded_options.get("metrics")
     if isinstance(metrics, Sequence):
         names = [metrics] if isinstance(metrics, str) else metrics
-        lasting["metrics"] = [name for name in names if is_metric(plain, name)]
-    return create_task(spec, **lasting) if lasting else plain
+        loaded_options["metrics"] = [name for name in names if is_metric(plain, name)]
+    return create_task(spec, **loaded_options) if loaded_options else plain

@@ -44,7 +44,7 @@ class Task:
         weighted: whether samples have different weights in the mean loss.
         generates: whether a model of this task writes text of its own, see `write`.
         call: how a loaded model is called, as Python code for the report.
-        lasting: options of a training that a loaded model keeps, as they change what it answers or measures.
+        loaded_options: options of a training that a loaded model keeps, as they change what it answers or measures.
 
     Args:
         spec: of the data.
@@ -63,12 +63,12 @@ class Task:
     stream: ClassVar[bool] = False
     generates: ClassVar[bool] = False
     call: ClassVar[str] = "model.predict(raw)"
-    lasting: ClassVar[tuple[str, ...]] = ("metrics",)
+    loaded_options: ClassVar[tuple[str, ...]] = ("metrics",)
     weighted: bool = False
 
     def __init__(self, spec: DataSpec, metrics: Sequence[str] = ()):
         self.spec = spec
-        self.more_metrics = [metrics] if isinstance(metrics, str) else list(metrics)
+        self.extra_metrics = [metrics] if isinstance(metrics, str) else list(metrics)
 
     @classmethod
     def rules(cls, spec: DataSpec) -> dict[str, bool]:
@@ -135,7 +135,7 @@ class Task:
         """New metrics, to be updated by `measure`."""
         from zoo.tasks.metrics import collect
 
-        return collect({**create_metrics(self, self.more_metrics), **self.default_metrics()})
+        return collect({**create_metrics(self, self.extra_metrics), **self.default_metrics()})
 
     def default_metrics(self) -> "dict[str, Metric]":
         """New metrics by name, each giving a scalar."""
@@ -155,7 +155,7 @@ class Task:
 
     def meaning(self, name: str) -> str:
         """What the loss or a metric means, in words; "" where unknown."""
-        named = {reported_name(more): more for more in self.more_metrics} | {more: more for more in self.more_metrics}
+        named = {reported_name(more): more for more in self.extra_metrics} | {more: more for more in self.extra_metrics}
         return self.meanings.get(name) or (meaning(self, named[name]) if name in named else "")
 
     # -- answers

@@ -88,7 +88,7 @@ class Classification(Task):
     @classmethod
     def encode(cls, columns: Sequence[TargetColumn], class_names: Sequence[str] | None = None) -> Targets:
         """The class of every row, int64 (n,); at least two among the training rows."""
-        column = the_only(columns, "classification")
+        column = single_column(columns, "classification")
         codes, names = column.classes(class_names)
         if len(np.unique(codes[column.train])) < 2:
             always = names[codes[column.train[0]]]
@@ -98,7 +98,7 @@ class Classification(Task):
 
     def targets(self, columns: Sequence[TargetColumn]) -> Tensor:
         """The class of every row, int64 (n,)."""
-        return torch.from_numpy(the_only(columns, "classification").classes(self.spec.class_names)[0])
+        return torch.from_numpy(single_column(columns, "classification").classes(self.spec.class_names)[0])
 
     # -- training
 
@@ -219,7 +219,7 @@ def _confusions(page: "Page", counts: Tensor, names: Sequence[str]) -> str:
     return page.table(("true", "predicted", "samples"), rows) if rows else ""
 
 
-def the_only(columns: Sequence[TargetColumn], task: str) -> TargetColumn:
+def single_column(columns: Sequence[TargetColumn], task: str) -> TargetColumn:
     """The single column of targets; UserError for several."""
     if len(columns) != 1:
         names = ", ".join(column.name for column in columns)

@@ -61,7 +61,7 @@ class MultiLabel(Task):
     has_classes = True
     family, metric_prefix = "multi_label", "Multilabel"
     score, score_mode = "f1", "max"
-    lasting = ("metrics", "threshold")
+    loaded_options = ("metrics", "threshold")
     meanings: ClassVar[Mapping[str, str]] = {
         "loss": "cross entropy of a label, without label smoothing and weights",
         "f1": "harmonic mean of precision and recall, averaged over the labels",
