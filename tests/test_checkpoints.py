@@ -105,7 +105,7 @@ def test_anything_else_is_refused_when_saving_with_its_place(tmp_path, value):
 def test_what_holds_itself_is_refused(tmp_path):
     loop = []
     loop.append(loop)
-    with pytest.raises(UserError, match=r"100 levels deep at most; loop\.0\.0"):
+    with pytest.raises(UserError, match=r"at most 100 levels deep; loop\.0\.0"):
         IO.save_checkpoint({"loop": loop}, tmp_path / "one.ckpt")
 
 
