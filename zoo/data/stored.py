@@ -29,7 +29,7 @@ class RowSource(Protocol):
 
     def __getitem__(self, index: np.ndarray, /) -> np.ndarray: ...
 
-    def keys(self) -> np.ndarray:
+    def row_hashes(self) -> np.ndarray:
         """Hashes (n,) of the contents of the rows."""
         ...
 
@@ -56,7 +56,7 @@ class MappedRows:
     def __getitem__(self, index: np.ndarray) -> np.ndarray:
         return np.asarray(np.memmap(self.file, self.dtype, "r", shape=self.shape)[index])
 
-    def keys(self) -> np.ndarray:
+    def row_hashes(self) -> np.ndarray:
         """Hashes (n,) of the rows, cached in a file beside the array."""
         return np.fromfile(cached(self.file.with_name(f"{self.file.name}.keys"), self._write_hashes), "<u8")
 
@@ -96,7 +96,7 @@ class StoredSplit(Dataset[Batch]):
     @property
     def input_hashes(self) -> np.ndarray:
         """Hashes (k,) of the samples' inputs."""
-        return combine_hashes([self.columns[name].keys()[self.index] for name in sorted(self.columns)])
+        return combine_hashes([self.columns[name].row_hashes()[self.index] for name in sorted(self.columns)])
 
 
 def stored_split(index: np.ndarray, target: Tensor, **columns: RowSource) -> StoredSplit | TensorSplit:

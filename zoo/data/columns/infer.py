@@ -13,9 +13,10 @@ from zoo.core.errors import unknown_name
 from zoo.core.spec import Column
 from zoo.data.columns.arrow import check_column_type, is_date, is_missing, is_number, to_array
 from zoo.data.columns.cell_errors import Place, refuse_cells
+from zoo.data.columns.codes import code_in
 from zoo.data.columns.dates import ISO, as_dates, days_since_1970, infer_date_format, matching_date_formats
 from zoo.data.columns.numbers import BOOLEAN_WORDS, as_numbers, finite_range
-from zoo.data.columns.quality import code_in, reason_to_ignore, remarks, report_remarks
+from zoo.data.columns.quality import reason_to_ignore, remarks, report_remarks
 from zoo.data.columns.text import as_text, quoted_list, sort_texts
 
 KINDS = ("numeric", "boolean", "categorical", "date", "ignore")

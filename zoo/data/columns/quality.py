@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from zoo.core.console import echo
 from zoo.data.columns.arrow import is_missing, is_text
 from zoo.data.columns.cell_errors import Place
-from zoo.data.columns.numbers import CODE, MONEY, as_numbers, decimal_comma_to_point
+from zoo.data.columns.codes import code_in
+from zoo.data.columns.numbers import MONEY, as_numbers, decimal_comma_to_point
 from zoo.data.columns.text import as_text
 
 MANY_ROWS = 20  # in fewer rows, all values may differ by chance
@@ -22,7 +23,6 @@ AMOUNT = r"^[^\pL\d]{0,3}\d[\d.,'\x{2019} ]*(?:±[\d., ]*)?(\D{0,10})$"  # such 
 DATE = r"^\d{1,4}([-./])\d{1,2}[-./]\d{1,4}($|\D)"  # such as 2024-12-31 or 31.12.2024 23:59
 MAX_UNITS = 3  # in a column of amounts
 MANY_NUMBERS = 20  # from here on a column with other text among them holds amounts
-MAX_EXACT = 1 << 53  # floats merge larger whole numbers
 FAR_DEVIATIONS = 30.0  # from the median: a target that far away may be a mistake or a total
 APART = 3.0  # times as far away as all other rows
 
@@ -82,20 +82,6 @@ def _is_id(kind: str, array: pa.Array) -> bool:
     ordered = np.sort(values)
     distinct, in_order = (np.diff(ordered) > 0).all(), (values == ordered).all()
     return bool(distinct and (in_order or np.ptp(values) < MAX_ID_SPREAD * len(values)))
-
-
-def code_in(array: pa.Array) -> str | None:
-    """Find a value by which a column holds codes: whole numbers with leading zeros or with more digits than floats."""
-    if is_text(array.type):
-        codes = array.filter(pc.match_substring_regex(array, CODE))
-        return codes[0].as_py() if len(codes) else None
-    if not (pa.types.is_integer(array.type) or pa.types.is_decimal(array.type)):
-        return None
-    ends = pc.min_max(array.drop_null())
-    if not any(abs(end.as_py() or 0) > MAX_EXACT for end in ends.values()):
-        return None
-    distinct = pc.unique(array.drop_null())
-    return str(ends["max"].as_py()) if len(np.unique(as_numbers(distinct))) < len(distinct) else None
 
 
 def _find_amount(array: pa.Array) -> str | None:

@@ -13,10 +13,11 @@ from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
 from zoo.data.columns.arrow import check_column_type, is_date, is_missing, is_text, to_array
 from zoo.data.columns.cell_errors import Place, refuse_cells
+from zoo.data.columns.codes import code_in
 from zoo.data.columns.encode import encode_classes
 from zoo.data.columns.infer import holds_text
 from zoo.data.columns.numbers import BOOLEAN_WORDS, as_numbers, exceeds_float32, require_numbers
-from zoo.data.columns.quality import code_in, remarks, report_outliers, report_remarks
+from zoo.data.columns.quality import remarks, report_outliers, report_remarks
 from zoo.data.columns.text import as_text, sort_texts
 from zoo.tasks import TASKS, Task
 

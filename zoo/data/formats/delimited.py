@@ -3,7 +3,7 @@
 import collections
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -14,8 +14,9 @@ import pyarrow.csv
 from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.data.columns.arrow import exceeds_int64, is_text, to_array
+from zoo.data.columns.codes import code_columns
 from zoo.data.columns.missing_marks import MISSING_CELLS, with_spaces
-from zoo.data.columns.numbers import LONG, ZERO_PADDED, decimal_comma_to_point
+from zoo.data.columns.numbers import decimal_comma_to_point
 from zoo.data.formats.cell_options import CellOptions
 from zoo.data.formats.dialect import Dialect, detect_dialect
 from zoo.data.formats.text_encoding import undecodable
@@ -155,22 +156,6 @@ def _may_have_leading_zeros(path: Path, dialect: Dialect) -> bool:
                 return True
             end = block[-2:]
     return False
-
-
-def code_columns(blocks: Iterable[pa.Table], long: Sequence[str]) -> list[str]:
-    """Find the columns of text that hold only whole numbers, some of them with leading zeros or, for the columns in
-    `long`, with too many digits for 64 bits."""
-    codes: set[str] = set()
-    others: set[str] = set()
-    for block in blocks:
-        for name in set(block.column_names) - others:
-            values = to_array(pc.unique(to_array(block[name]))).cast(pa.string())
-            values = pc.utf8_trim_whitespace(values.filter(pc.invert(pc.is_in(values, pa.array(MISSING_CELLS)))))
-            if pc.any(pc.match_substring_regex(values, LONG if name in long else ZERO_PADDED)).as_py():
-                codes.add(name)
-            if pc.any(pc.match_substring_regex(values, "[^0-9+-]")).as_py():
-                others.add(name)
-    return sorted(codes - others)
 
 
 # -- columns as text

@@ -12,9 +12,9 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.csv
 
+from zoo.data.columns.codes import code_columns
 from zoo.data.formats.cell_options import CellOptions
 from zoo.data.formats.delimited import (
-    code_columns,
     parse_in_dialect,
     refuse_open_quote,
     text_blocks,

@@ -66,7 +66,7 @@ class ImageStore:
         except UserError as error:
             raise UserError(f"{error}\nremove it, or set data.cache=true, which skips such files") from error
 
-    def keys(self) -> np.ndarray:
+    def row_hashes(self) -> np.ndarray:
         """A key (n,) of each readable file's content, which does not depend on the decoder."""
         return np.array([int(digest[:16], 16) for digest in self.hashes], np.uint64)
 

@@ -6,8 +6,7 @@ are inferred from the training rows and encoded as tensors.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.compute as pc
@@ -17,7 +16,6 @@ from zoo.core.errors import UserError, unknown_name
 from zoo.data.columns.arrow import is_missing, is_number, to_array
 from zoo.data.columns.cell_errors import refuse_cells
 from zoo.data.columns.dates import read_dates
-from zoo.data.columns.missing_marks import default_marks
 from zoo.data.columns.numbers import as_numbers
 from zoo.data.columns.targets import ArrowTargets, choose_task, rows_with_targets, target_columns
 from zoo.data.columns.text import as_text, quoted_list
@@ -25,13 +23,13 @@ from zoo.data.formats.cell_options import CellOptions
 from zoo.data.formats.pandas_index import drop_index
 from zoo.data.formats.table_file import find_row
 from zoo.data.leakage import report_duplicates
-from zoo.data.options import as_strings, takes_options
-from zoo.data.random_split import check_shares
+from zoo.data.options import takes_options
 from zoo.data.registry import DATA, Facts
 from zoo.data.splits import Splits
 from zoo.data.tables._build import TableData, build_splits
+from zoo.data.tables._csv_options import TableOptions
 from zoo.data.tables._roles import QUOTED, Roles, Schema, assign_roles, read_schema, schema_yaml
-from zoo.data.tables._row_splits import SplitPlan, SplitRows, split_rows
+from zoo.data.tables._row_splits import SplitRows, split_rows
 from zoo.data.tables._user_table import UserTable, open_user_table
 from zoo.tasks import TASKS
 
@@ -45,85 +43,6 @@ FACTS = Facts(
 MIN_ROWS = 10  # of a table, with a target
 
 
-@dataclass(frozen=True, kw_only=True)
-class TableOptions:
-    """Options of data=csv.
-
-    Args:
-        path: a file of a registered format, such as .csv, .jsonl or .parquet, also packed as .gz, .bz2, .xz or .zip.
-        target: heading of the column to predict, or of several. Rows without a value there are left out.
-        task: the name of a task, such as "classification" or "regression"; None infers it.
-        test_path: a file with the rows to test on; None takes them from `path`.
-        schema: a yaml file such as a run's schema.yaml, with `columns: {heading: kind}` for those not to be inferred;
-            a kind is numeric, boolean, categorical, date or ignore. Its `target:` is the default of the option.
-        ignore: headings of columns to leave out.
-        split: "random", "stratified", "group" or "time"; None is group or time if such a column is given, else
-            stratified for classes and random for numbers.
-        group: column whose equal values stay in one split, such as a patient. Not an input unless the schema says so.
-        time: column by which the latest rows test. Not an input unless the schema says so.
-        val_share: share of the rows of `path` that validate.
-        test_share: share of the rows of `path` that test.
-        split_seed: of the split.
-        fold: test on this one of `n_folds` parts, from 0; None makes no folds.
-        n_folds: parts.
-        max_categories: of one column; rarer ones count as unseen.
-        missing: marks of missing values, in addition to the empty cell, NA, ?, - and the like.
-        not_missing: default marks that are values in columns of text, such as NA for North America.
-        encoding: of files that are not UTF-8, such as shift_jis or cp1251; None is Windows-1252.
-        cache: write the tables once to the cache, map them from there, and hold only single columns in memory; "auto"
-            does so for tables that take more than a quarter of the free memory.
-    """
-
-    path: str | None = None
-    target: str | Sequence[str] | None = None
-    task: str | None = None
-    test_path: str | None = None
-    schema: str | None = None
-    ignore: Sequence[str] | None = None
-    split: str | None = None
-    group: str | None = None
-    time: str | None = None
-    val_share: float = 0.2
-    test_share: float = 0.2
-    split_seed: int = 0
-    fold: int | None = None
-    n_folds: int = 5
-    max_categories: int = 1000
-    missing: Sequence[str] | None = None
-    not_missing: Sequence[str] | None = None
-    encoding: str | None = None
-    cache: bool | str = "auto"
-
-    def check(self) -> None:
-        """Raise UserError for options that do not fit together."""
-        if self.test_path and self.fold is not None:
-            raise UserError(
-                "data.fold tests on rows of data.path, data.test_path on those of another file: leave out one"
-            )
-        check_shares(self.val_share, self.test_share)
-        if self.max_categories < 1:
-            raise UserError(f"data.max_categories is at least 1; got {self.max_categories}")
-        if self.task is not None:
-            TASKS.get(self.task)
-
-    def cells(self, schema: Schema) -> CellOptions:
-        """The options for reading cells."""
-        encoding = None if self.encoding is None else str(self.encoding)
-        return CellOptions(schema.text_columns, as_strings(self.missing), default_marks(self.not_missing), encoding)
-
-    def split_plan(self, kind: str) -> SplitPlan:
-        """The plan of a split of this kind."""
-        test_share = None if self.test_path else self.test_share
-        return SplitPlan(
-            kind=kind,
-            val_share=self.val_share,
-            test_share=test_share,
-            split_seed=self.split_seed,
-            fold=self.fold,
-            n_folds=self.n_folds,
-        )
-
-
 @DATA.register("csv")
 @takes_options(TableOptions)
 def csv(options: TableOptions) -> Splits:
@@ -133,31 +52,40 @@ def csv(options: TableOptions) -> Splits:
         UserError: for options that do not fit, and for a file that is no table or not what the options say.
     """
     schema = read_schema(options.schema)
-    target = schema.target if options.target is None else options.target
-    if options.path is None or target is None:
-        raise UserError("data=csv needs data.path=<file> and data.target=<heading of the column to predict>\n"
-                        f"quote a heading that is null: {QUOTED}")  # fmt: skip
-    options.check()
-    path, cells = Path(options.path), options.cells(schema)
-    file = open_user_table([Path(p).expanduser() for p in (options.path, options.test_path) if p], cells, options.cache)
-    names = file.table.column_names
-    roles = assign_roles(names, schema, target, group=options.group, time=options.time, ignore=options.ignore)
-    _check_targets(roles, target, names, path.expanduser(), cells)
+    options = options.completed(schema)
+    cells = options.cells(schema)
+    file = open_user_table(options.paths, cells, options.cache)
+    roles = _assign_roles(options, schema, file, cells)
     file = file._replace(table=drop_index(file.table, file.index_columns, roles.named))
-    targets, rows = _find_targets(file, roles, options.task, cells.not_missing)
-    train_rows = rows[rows < file.n]
-    if len(train_rows) < MIN_ROWS:
-        raise UserError(f"a table needs at least {MIN_ROWS} rows to learn from; {path} has {len(train_rows)} with a "
-                        f"{quoted_list(roles.targets)}")  # fmt: skip
-    task = options.task or choose_task([replace(column, train=train_rows) for column in targets])
-    kind = _choose_split(options.split, TASKS.get(task).stratified, roles)
-    if TASKS.get(task).stratified:
-        _check_classes(targets[0], train_rows)
-    parts = split_rows(options.split_plan(kind), _split_values(kind, file, roles, targets[0], train_rows))
-    train, val, test = (train_rows[part] for part in parts)
-    split = SplitRows(train, val, rows[rows >= file.n] if options.test_path else test)
-    data = TableData(
-        path.name.split(".")[0],
+    targets, labelled = _find_targets(options, cells, file, roles)
+    task = options.task or choose_task([replace(column, train=labelled[labelled < file.n]) for column in targets])
+    stratified = TASKS.get(task).stratified
+    kind = _choose_split(options.split, stratified, roles)
+    if stratified:
+        _check_classes(targets[0], labelled[labelled < file.n])
+    rows = _split(options, kind, file, roles, targets[0], labelled)
+    splits = build_splits(_describe(options, cells, file, roles, task), rows)
+    _report(options.paths[0].name, splits, rows, kind)
+    return replace(splits, files={"schema.yaml": schema_yaml(splits.spec)})
+
+
+def _assign_roles(options: TableOptions, schema: Schema, file: UserTable, cells: CellOptions) -> Roles:
+    """Match the headings of options and schema with those of the table. UserError for a target that is no column."""
+    names, path = file.table.column_names, options.paths[0]
+    roles = assign_roles(names, schema, options.target, group=options.group, time=options.time, ignore=options.ignore)
+    for name in roles.targets:
+        if name not in names:
+            row = find_row(path, cells, name)
+            hint = f"\nrow {row} has it: if it is the headings, delete the rows above it, or begin each of them with #"
+            where = f" (headings: first line of {path}, separated by comma, semicolon, tab or |)"
+            quote = f"\nquote a heading that is a number or a boolean: {QUOTED}" * (not isinstance(options.target, str))
+            raise UserError(f"{unknown_name('column', name, names)}{where}{hint if row else ''}{quote}")
+    return roles
+
+
+def _describe(options: TableOptions, cells: CellOptions, file: UserTable, roles: Roles, task: str) -> TableData:
+    return TableData(
+        options.paths[0].name.split(".")[0],
         file.table,
         roles.targets,
         FACTS._replace(task=task),
@@ -168,42 +96,43 @@ def csv(options: TableOptions) -> Splits:
         place=file.place,
         cache=file.cache,
     )
-    splits = build_splits(data, split)
-    _report(path.name, splits, split, kind)
-    return replace(splits, files={"schema.yaml": schema_yaml(splits.spec)})
 
 
-def _check_targets(
-    roles: Roles, target: str | Sequence[str], names: Sequence[str], path: Path, cells: CellOptions
-) -> None:
-    """Raise UserError, with the nearest name, for a target that is no column."""
-    for name in roles.targets:
-        if name not in names:
-            row = find_row(path, cells, name)
-            hint = f"\nrow {row} has it: if it is the headings, delete the rows above it, or begin each of them with #"
-            where = f" (headings: first line of {path}, separated by comma, semicolon, tab or |)"
-            quote = f"\nquote a heading that is a number or a boolean: {QUOTED}" * (not isinstance(target, str))
-            raise UserError(f"{unknown_name('column', name, names)}{where}{hint if row else ''}{quote}")
+def _report(name: str, splits: Splits, rows: SplitRows, kind: str) -> None:
+    counts = Counter(column.kind for column in splits.spec.columns)
+    sizes = " / ".join(f"{len(part):,}" for part in rows)
+    echo(f"{name}: {sizes} rows to train, validate and test, split: {kind}; "
+         f"columns: {', '.join(f'{n:,} {kind}' for kind, n in counts.items())}")  # fmt: skip
+    report_duplicates(splits)
 
 
 # -- rows with targets
 
 
 def _find_targets(
-    file: UserTable, roles: Roles, task: str | None, not_missing: Sequence[str]
+    options: TableOptions, cells: CellOptions, file: UserTable, roles: Roles
 ) -> tuple[list[ArrowTargets], np.ndarray]:
-    """The columns of targets, and the rows that have them; report those that are left out."""
+    """The columns of targets, and the rows that have them. UserError for too few rows to learn from."""
     columns = target_columns(file.table, roles.targets, np.arange(0), file.place, roles.target_kinds)
-    rows = rows_with_targets(columns, TASKS.get(task) if task else None)
+    rows = rows_with_targets(columns, TASKS.get(options.task) if options.task else None)
     for column in columns:
-        n, without = len(column.array), np.setdiff1d(np.flatnonzero(~column.known()), rows)
-        if len(without):
-            first = ", ".join(column.place(int(row)) for row in without[:3])
-            mark = file.mark(column.name, int(without[0]))
-            values = ",".join(f"'{value}'" for value in (*not_missing, mark))
-            hint = f', marked {mark!r}; if that is a value: "data.not_missing=[{values}]"' if mark else ""
-            echo(f"left out, '{column.name}' missing: {len(without):,} of {n:,} rows ({first}, ...){hint}")
+        _report_missing(column, rows, file, cells.not_missing)
+    if (n := int((rows < file.n).sum())) < MIN_ROWS:
+        raise UserError(f"a table needs at least {MIN_ROWS} rows to learn from; {options.path} has {n} with a "
+                        f"{quoted_list(roles.targets)}")  # fmt: skip
     return columns, rows
+
+
+def _report_missing(column: ArrowTargets, rows: np.ndarray, file: UserTable, not_missing: Sequence[str]) -> None:
+    """Report which rows are left out, as they lack this target; `rows` are used."""
+    n, without = len(column.array), np.setdiff1d(np.flatnonzero(~column.known()), rows)
+    if not len(without):
+        return
+    first = ", ".join(column.place(int(row)) for row in without[:3])
+    mark = file.mark(column.name, int(without[0]))
+    values = ",".join(f"'{value}'" for value in (*not_missing, mark))
+    hint = f', marked {mark!r}; if that is a value: "data.not_missing=[{values}]"' if mark else ""
+    echo(f"left out, '{column.name}' missing: {len(without):,} of {n:,} rows ({first}, ...){hint}")
 
 
 def _check_classes(column: ArrowTargets, rows: np.ndarray) -> None:
@@ -220,6 +149,16 @@ def _check_classes(column: ArrowTargets, rows: np.ndarray) -> None:
 
 
 # -- splits
+
+
+def _split(
+    options: TableOptions, kind: str, file: UserTable, roles: Roles, target: ArrowTargets, labelled: np.ndarray
+) -> SplitRows:
+    """Split the rows with targets; a second file is the test split."""
+    own = labelled[labelled < file.n]
+    parts = split_rows(options.split_plan(kind), _split_values(kind, file, roles, target, own))
+    train, val, test = (own[part] for part in parts)
+    return SplitRows(train, val, labelled[labelled >= file.n] if options.test_path else test)
 
 
 def _choose_split(split: str | None, stratified: bool, roles: Roles) -> str:
@@ -250,11 +189,3 @@ def _split_values(kind: str, file: UserTable, roles: Roles, target: ArrowTargets
     if kind == "time":
         return read_dates(str(name), column, file.place).to_numpy()[rows]
     return as_text(column).dictionary_encode().indices.fill_null(-1).to_numpy()[rows]
-
-
-def _report(name: str, splits: Splits, rows: SplitRows, kind: str) -> None:
-    counts = Counter(column.kind for column in splits.spec.columns)
-    sizes = " / ".join(f"{len(part):,}" for part in rows)
-    echo(f"{name}: {sizes} rows to train, validate and test, split: {kind}; "
-         f"columns: {', '.join(f'{n:,} {kind}' for kind, n in counts.items())}")  # fmt: skip
-    report_duplicates(splits)
