@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 70,000 pictures of clothes in MNIST's form. H. Xiao, K. Rasul, R. Vollgraf, arXiv 1708.07747."""
+"""Fashion-MNIST: 70,000 pictures of clothes in MNIST's format. H. Xiao, K. Rasul, R. Vollgraf, arXiv 1708.07747."""
 
 from zoo.data import DATA, Facts
 from zoo.data.images._image_spec import image_spec

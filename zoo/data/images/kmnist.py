@@ -1,4 +1,4 @@
-"""Kuzushiji-MNIST: 70,000 cursive Japanese characters in MNIST's form. T. Clanuwat et al., arXiv 1812.01718."""
+"""Kuzushiji-MNIST: 70,000 cursive Japanese characters in MNIST's format. T. Clanuwat et al., arXiv 1812.01718."""
 
 from zoo.data import DATA, Facts
 from zoo.data.images._image_spec import image_spec

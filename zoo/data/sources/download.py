@@ -1,4 +1,4 @@
-"""Downloads that resume where they stopped and happen once, whatever processes ask for them."""
+"""Download files once, whatever processes ask for them, resuming where an earlier try stopped."""
 
 import os
 import shutil
