@@ -229,6 +229,23 @@ def test_two_optimisers_may_pass_for_one():
     assert [part.param_groups[0]["lr"] for part in parts] == [0.5, 0.5]
 
 
+# -- torchmetrics
+
+
+def test_torchmetrics_counts_the_samples_of_each_class_and_of_a_regression():
+    from torchmetrics.classification import MulticlassAUROC
+    from torchmetrics.regression import R2Score
+
+    from zoo.tasks._torchmetrics import class_counts, n_samples
+
+    auroc, r2 = MulticlassAUROC(3), R2Score()
+    for target in (torch.tensor([0, 2]), torch.tensor([2])):
+        auroc.update(torch.eye(3)[target], target)
+        r2.update(target.float(), target.float())
+    assert class_counts(auroc).tolist() == [1, 0, 2], "MulticlassAUROC.target changed; AUROC of absent classes needs it"
+    assert int(n_samples(r2)) == 3, "R2Score.total changed; R2 of one sample needs it"
+
+
 # -- aeon
 
 

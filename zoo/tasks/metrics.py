@@ -9,8 +9,9 @@ from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAUROC
 from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError, R2Score
-from torchmetrics.utilities import dim_zero_cat
 from torchmetrics.wrappers.abstract import WrapperMetric
+
+from zoo.tasks._torchmetrics import class_counts, n_samples
 
 Convert = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
@@ -61,7 +62,7 @@ class AUROC(MulticlassAUROC):
 
     def compute(self) -> Tensor:  # type: ignore[override]
         """Compute the mean of all batches."""
-        n = torch.bincount(dim_zero_cat(self.target), minlength=self.num_classes)
+        n = class_counts(self)
         ranked = (n > 0) & (n < n.sum())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about classes without samples, which are left out
@@ -94,7 +95,7 @@ class ScaledR2Score(R2Score):
 
     def compute(self) -> Tensor:
         """Compute R squared of all batches; NaN for a single sample."""
-        return super().compute() if self.total > 1 else torch.full((), torch.nan, device=self.residual.device)
+        return super().compute() if n_samples(self) > 1 else torch.full((), torch.nan, device=self.device)
 
 
 class CrossEntropy(Metric):
