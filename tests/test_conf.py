@@ -5,7 +5,7 @@ import inspect
 import lightning as L
 import pytest
 import yaml
-from conftest import ROOT
+from helpers.commands import ROOT
 
 import zoo
 from zoo.engine.trainer import OWN_KEYS

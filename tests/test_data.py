@@ -7,7 +7,7 @@ import inspect
 import numpy as np
 import pytest
 import torch
-from conftest import AT_HAND, NEED_FILES, ready_data
+from helpers.datasets import AT_HAND, NEED_FILES, ready_data
 
 import zoo
 from zoo.core.errors import UserError

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from conftest import NEED_FILES
+from helpers.datasets import NEED_FILES
+from helpers.images import folder_of
 from PIL import Image, ImageDraw, ImageFont
-from test_imagefolder import folder_of
 
 import zoo
 from zoo.core.errors import UserError

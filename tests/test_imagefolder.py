@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers.images import COLOURS, broken, folder_of, picture, plain
 from PIL import Image
-from test_images import broken, plain
 from torch.utils.data import DataLoader
 
 import zoo
@@ -23,9 +23,6 @@ from zoo.data.splits import TensorSplit, batches, collate
 from zoo.inference.evaluation import evaluate_weights
 from zoo.inference.predict_files import predict_file
 
-COLOURS = {"blue": (20, 30, 220), "green": (10, 200, 40), "red": (230, 20, 30)}
-
-
 # Image folders
 
 
@@ -33,20 +30,6 @@ COLOURS = {"blue": (20, 30, 220), "green": (10, 200, 40), "red": (230, 20, 30)}
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "imagefolder"
-
-
-def picture(colour, seed, size=(32, 32)):
-    noise = np.random.default_rng(seed).integers(-20, 20, (size[1], size[0], 3))
-    return Image.fromarray((np.array(colour) + noise).clip(0, 255).astype(np.uint8))
-
-
-def folder_of(root, n=10, size=(32, 32)):
-    """Class folders of `n` noisy pictures of one colour each."""
-    for number, (name, colour) in enumerate(COLOURS.items()):
-        (root / name).mkdir(parents=True)
-        for i in range(n):
-            picture(colour, 1000 * number + i, size).save(root / name / f"{i}.png")
-    return root
 
 
 def load(root, **options):

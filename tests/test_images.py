@@ -9,7 +9,8 @@ import tarfile
 import numpy as np
 import pytest
 import torch
-from conftest import NEED_FILES
+from helpers.datasets import NEED_FILES
+from helpers.images import SEEN, broken, drawn, plain
 from PIL import Image
 
 import zoo
@@ -35,10 +36,6 @@ def put(path, content):
 
 def idx(array):
     return bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape) + array.tobytes()
-
-
-def drawn(*shape):
-    return np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
 
 
 @pytest.mark.parametrize(("name", "folder"), [("fashion_mnist", "FashionMNIST"), ("kmnist", "KMNIST")])
@@ -130,26 +127,6 @@ def file_of(path, image, **options):
     return path
 
 
-def plain(mode, colour, size=(4, 4)):
-    return Image.new(mode, size, colour)
-
-
-SEEN = {  # what each kind of file shows, as red, green and blue
-    "grey.png": (plain("L", 100), (100, 100, 100)),
-    "bits.png": (plain("1", 1), (255, 255, 255)),
-    "colour.bmp": (plain("RGB", (1, 2, 3)), (1, 2, 3)),
-    "colour.webp": (plain("RGB", (255, 0, 0)), (255, 0, 0)),
-    "half_clear.png": (plain("RGBA", (0, 0, 0, 51)), (204, 204, 204)),
-    "clear_grey.png": (plain("LA", (9, 0)), (255, 255, 255)),
-    "palette.png": (plain("RGB", (7, 8, 9)).quantize(2), (7, 8, 9)),
-    "palette.gif": (plain("RGB", (7, 8, 9)).quantize(2), (7, 8, 9)),
-    "cmyk.tif": (plain("CMYK", (0, 255, 255, 0)), (255, 0, 0)),
-    "cmyk.jpg": (plain("CMYK", (0, 255, 255, 0)), (255, 0, 0)),
-    "16_bits.png": (Image.fromarray(np.full((4, 4), 1000, np.uint16)), (4, 4, 4)),
-    "16_bits.tif": (Image.fromarray(np.full((4, 4), 65535, np.uint16)), (255, 255, 255)),
-}
-
-
 @pytest.mark.parametrize("name", SEEN)
 def test_every_file_format_is_decoded_to_its_colours(tmp_path, name):
     image, seen = SEEN[name]
@@ -226,15 +203,6 @@ BROKEN = {
     "program.png": "a PostScript drawing",
     "huge.png": "more than 100 pixels",
 }
-
-
-def broken(path):
-    file = io.BytesIO()
-    Image.fromarray(drawn(64, 64)).save(file, "JPEG" if path.suffix == ".jpg" else "PNG")
-    content = file.getvalue()
-    contents = {"cut": content[: len(content) // 2], "empty": b"", "text": b"words", "program": b"%!PS-Adobe-3.0 EPSF"}
-    path.write_bytes(contents.get(path.stem, content))
-    return path
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import SHORT
+from helpers.images import folder_of
+from helpers.sequence_files import as_npz, curves
+from helpers.trainings import SHORT
 from lightning.pytorch.callbacks import Callback
-from test_imagefolder import folder_of
-from test_own_sequences import as_npz, curves
 from torch.utils.data import Dataset
 
 import zoo

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import ready_data
+from helpers.datasets import ready_data
 
 import zoo
 import zoo.training

@@ -7,7 +7,8 @@ import re
 import pytest
 import torch
 import yaml
-from conftest import ROOT
+from helpers.commands import ROOT
+from helpers.models import SPECS, build, spec_of
 
 import zoo
 from zoo.core.atomic_files import sha256_of
@@ -22,38 +23,9 @@ from zoo.models.cost import multiply_adds
 from zoo.models.rnn._recurrent import Recurrent
 from zoo.tasks import create_task
 
-SPECS = {
-    "table": DataSpec(
-        "table", "classification", {"numeric": Input((6,), "float32", ("n_numeric",), 0)}, 3, class_names="abc"
-    ),
-    "images": DataSpec(
-        "images",
-        "classification",
-        {"image": Input((3, 28, 28), "uint8", ("in_channels", "image_height", "image_width"), 0)},
-        3,
-        class_names="abc",
-    ),
-    "sequences": DataSpec(
-        "sequences",
-        "classification",
-        {"sequence": Input((None, 4), "float32", ("time", "n_channels"), 1), "lengths": Input((), "int64")},
-        3,
-        class_names="abc",
-    ),
-}
 READ_SEQUENCES = zoo.list_models(spec=SPECS["sequences"])
 RECURRENT = [name for name in READ_SEQUENCES if issubclass(MODELS.get(name), Recurrent)]
 POOLINGS = ("last", "mean", "max", "attention")
-
-
-def spec_of(name):
-    """The data that a model takes."""
-    return next(spec for spec in SPECS.values() if name in zoo.list_models(spec=spec))
-
-
-def build(name, **kwargs):
-    torch.manual_seed(0)
-    return zoo.create_model(name, spec_of(name), **kwargs)
 
 
 every_model = pytest.mark.parametrize("name", zoo.list_models())

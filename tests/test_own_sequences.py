@@ -7,51 +7,26 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
-from test_sequences import SOUND, sizes, tone, write
+from helpers.sequence_files import (
+    SOUND,
+    arrays,
+    as_csv,
+    as_npy,
+    as_npz,
+    as_ts,
+    curves,
+    edited,
+    frame_of,
+    sizes,
+    tone,
+    with_cell,
+    write,
+)
 
 import zoo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
 from zoo.data.readers import read_raw
-
-
-def curves(n=40, seed=0):
-    """Noisy rising and falling lines of 5 to 9 steps in two channels, and their labels."""
-    random = np.random.default_rng(seed)
-    labels = np.arange(n) % 2
-    lengths = random.integers(5, 10, n)
-    values = [
-        np.stack([(1 - 2 * label) * np.arange(k) + random.normal(size=k), random.normal(size=k)], 1).astype(np.float32)
-        for label, k in zip(labels, lengths, strict=True)
-    ]
-    return values, np.array(["up", "down"])[labels]
-
-
-def as_npz(path, values, labels):
-    padded = np.zeros((len(values), max(map(len, values)), 2))
-    for row, one in zip(padded, values, strict=True):
-        row[: len(one)] = one
-    np.savez(path, X=padded, y=labels, lengths=[len(one) for one in values])
-
-
-def as_npy(path, values, labels):
-    as_npz(path.with_suffix(".npz"), values, labels)
-    with np.load(path.with_suffix(".npz")) as arrays:
-        for name in arrays:
-            np.save(path.parent / f"{path.stem if name == 'X' else name}.npy", arrays[name])
-
-
-def frame_of(values, labels):
-    rows = [
-        {"id": f"s{k}", "time": t, "a": float(step[0]), "b": float(step[1]), "label": label}
-        for k, (one, label) in enumerate(zip(values, labels, strict=True))
-        for t, step in enumerate(one)
-    ]
-    return pd.DataFrame(rows)
-
-
-def as_csv(path, values, labels):
-    frame_of(values, labels).to_csv(path, index=False)
 
 
 def as_shuffled_csv(path, values, labels):
@@ -63,12 +38,6 @@ def as_shuffled_csv(path, values, labels):
 
 def as_parquet(path, values, labels):
     frame_of(values, labels).to_parquet(path, index=False)
-
-
-def as_ts(path, values, labels):
-    lines = [":".join(",".join(map(str, channel)) for channel in one.T) for one in values]
-    text = "\n".join(f"{line}:{label}" for line, label in zip(lines, labels, strict=True))
-    write(path, f"@classLabel true up down\n@data\n{text}\n")
 
 
 FORMATS = {
@@ -173,37 +142,8 @@ def test_steps_are_ordered_by_dates_of_any_common_form(tmp_path):
     assert torch.equal(last[: len(values[0])], torch.tensor(values[0]))
 
 
-def edited(edit):
-    """Write a table of steps after `edit` changed it."""
-
-    def make(path):
-        frame = frame_of(*curves())
-        edit(frame).to_csv(path / "own.csv", index=False)
-        return path / "own.csv"
-
-    return make
-
-
-def arrays(**changes):
-    def make(path):
-        whole = {"X": np.ones((10, 4, 2)), "y": np.arange(10) % 2, "lengths": np.full(10, 4)}
-        np.savez(path / "own.npz", **{name: value for name, value in (whole | changes).items() if value is not None})
-        return path / "own.npz"
-
-    return make
-
-
 def text(content, name="own.csv"):
     return lambda path: write(path / name, content)
-
-
-def with_cell(row, column, value):
-    def edit(frame):
-        frame[column] = frame[column].astype(object)
-        frame.loc[row, column] = value
-        return frame
-
-    return edited(edit)
 
 
 BAD = {

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import test_tables
-from test_tables import N, kinds, refused, same
+from helpers.tables import N, as_json, as_parquet, kinds, refused, same
 
 import zoo
 from zoo.core import registry
@@ -30,16 +30,6 @@ def zipped(**files):
         for name, content in files.items():
             archive.writestr(name, content)
     return packed.getvalue()
-
-
-def as_json(frame):
-    return frame.to_json(orient="records", lines=True)
-
-
-def as_parquet(frame):
-    content = io.BytesIO()
-    frame.to_parquet(content)
-    return content.getvalue()
 
 
 # -- titles, comments and trailing delimiters

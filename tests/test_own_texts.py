@@ -5,7 +5,7 @@ import unicodedata
 import numpy as np
 import pandas as pd
 import pytest
-from test_sequences import sizes, write
+from helpers.sequence_files import sizes, write
 
 import zoo
 from zoo.core.errors import UserError

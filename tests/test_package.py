@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
-from test_scripts import MODEL
+from helpers.commands import ROOT
+from helpers.own_code import MODEL
 
 import zoo
 from zoo.core.errors import UserError

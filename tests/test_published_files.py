@@ -12,14 +12,10 @@ import threading
 import zipfile
 
 import pytest
+from helpers.published_files import CONTENT, MD5, PACKED, SHA256
 
 from zoo.core.errors import UserError
 from zoo.data.sources import published
-
-CONTENT = b"published bytes" * 100
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-PACKED = gzip.compress(CONTENT, mtime=0)
-MD5 = f"md5:{hashlib.md5(PACKED).hexdigest()}"
 
 
 @pytest.fixture

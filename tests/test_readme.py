@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from helpers.commands import ROOT
 
 from zoo.cli.main import main
 

@@ -2,13 +2,12 @@
 
 import json
 import re
-import runpy
-import sys
 
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT
+from helpers.commands import ROOT, in_this_process
+from helpers.own_code import MODEL
 
 import zoo
 from zoo.cli.config_command import read_words
@@ -84,17 +83,6 @@ def test_two_trainings_started_together_have_two_folders():
     """Their names hold the time to the microsecond."""
     hydra = yaml.safe_load((ROOT / "conf" / "train.yaml").read_text())["hydra"]
     assert all("_%f" in hydra[kind]["dir"] for kind in ("run", "sweep"))
-
-
-def in_this_process(name, arguments, monkeypatch):
-    """Run scripts/<name>.py to its end, and give its exit code."""
-    monkeypatch.syspath_prepend(ROOT / "scripts")
-    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
-    try:
-        runpy.run_path(str(ROOT / "scripts" / f"{name}.py"), run_name="__main__")
-    except SystemExit as ended:
-        return ended.code
-    return 0
 
 
 def test_answers_of_a_file(script, runs, tmp_path):
@@ -215,23 +203,6 @@ def test_the_readmes_table_is_up_to_date(script):
     assert done.code == 0, done.err
 
 
-MODEL = '''
-"""A toy."""
-from torch import nn
-from zoo.models import MODELS
-from zoo.models.layers import Network
-
-@MODELS.register("fnn/toy")
-class Toy(Network):
-    """One hidden layer."""
-    def __init__(self, *, n_numeric: int, n_outputs: int, width: int = 32):
-        super().__init__()
-        self.hidden = nn.Sequential(nn.Linear(n_numeric, width), nn.ReLU())
-        self.head = nn.Linear(width, n_outputs)
-
-    def features(self, numeric):
-        return self.hidden(numeric)
-'''
 DATA = '''
 """Points inside and outside a circle."""
 import torch

@@ -11,6 +11,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from helpers.sequence_files import SOUND, sizes, tone, write
 
 import zoo
 from zoo.core.errors import UserError
@@ -24,11 +25,6 @@ from zoo.data.sequences.inputs.tokens import encode_text
 from zoo.data.sequences.splits import archive
 
 NEED_FILES = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="set ZOO_DATA to a folder with the sets")
-SOUND = {"rate": 8000, "n_mels": 20, "window": 25.0, "hop": 10.0}
-
-
-def sizes(splits):
-    return len(splits.train), len(splits.val), len(splits.test)
 
 
 def load(name, /, **options):
@@ -119,12 +115,6 @@ TS = """#comment
 1,2:?,?:up
 9,8,7,6:0,0,0,0:Down
 """
-
-
-def write(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content) if isinstance(content, bytes) else path.write_text(content, encoding="utf-8")
-    return path
 
 
 @pytest.fixture
@@ -292,10 +282,6 @@ def test_fsdd_has_the_published_splits():
 
 
 # Sound
-
-
-def tone(frequency, seconds, rate=8000, amplitude=0.5):
-    return (amplitude * np.sin(2 * np.pi * frequency * np.arange(int(seconds * rate)) / rate)).astype(np.float32)
 
 
 def test_a_tone_is_loudest_in_its_band():

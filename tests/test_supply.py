@@ -3,7 +3,7 @@
 import json
 import re
 
-from conftest import ROOT
+from helpers.commands import ROOT
 from maintain.licences import left_out, requirements
 from packaging.utils import canonicalize_name
 

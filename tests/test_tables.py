@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from helpers.tables import N, kinds, refused, same
 
 import zoo
 from zoo.core.errors import UserError
@@ -20,8 +21,6 @@ from zoo.data.tables._build import TableData, build_splits
 from zoo.data.tables._roles import schema_yaml
 from zoo.data.tables._row_splits import SplitPlan, SplitRows, split_rows
 from zoo.inference.evaluation import evaluate_weights
-
-N = 60
 
 
 @pytest.fixture
@@ -52,28 +51,9 @@ def load(tmp_path, request, monkeypatch):
     return load_table
 
 
-def refused(load, content, *words, **options):
-    with pytest.raises(UserError) as caught:
-        load(content, **options)
-    message = str(caught.value)
-    assert all(word in message for word in words), message
-    assert len(message.splitlines()) <= 5
-
-
 def built(frame, rows, **options):
     facts = Facts("classification", rows="", inputs="", licence="", source="")
     return build_splits(TableData("houses", frame, "sold", facts, **options), rows)
-
-
-def kinds(splits):
-    return {column.name: column.kind for column in splits.spec.columns}
-
-
-def same(one, other):
-    for ours, theirs in ((one.train, other.train), (one.val, other.val), (one.test, other.test)):
-        assert ours.columns.keys() == theirs.columns.keys()
-        for name, column in ours.columns.items():
-            torch.testing.assert_close(column, theirs.columns[name], equal_nan=True)
 
 
 # -- tensors

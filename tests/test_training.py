@@ -13,7 +13,8 @@ import lightning as L
 import pytest
 import torch
 import yaml
-from conftest import ROOT, SHORT
+from helpers.commands import ROOT
+from helpers.trainings import SHORT
 
 import zoo
 from zoo.core import registry

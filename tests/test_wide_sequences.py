@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_own_sequences import as_csv, curves
-from test_sequences import sizes, write
+from helpers.sequence_files import as_csv, curves, sizes, write
 
 import zoo
 from zoo.core.errors import UserError

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import NEED_FILES
+from helpers.datasets import NEED_FILES
 
 import zoo
 from zoo.core.errors import UserError

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_imagefolder import folder_of
-from test_own_sequences import as_npz, curves
+from helpers.images import folder_of
+from helpers.sequence_files import as_npz, curves
 
 import zoo
 from zoo.core.errors import UserError

@@ -10,8 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
-from test_scripts import in_this_process
+from helpers.commands import ROOT, in_this_process
 
 import zoo
 from zoo.data.sources.cache import cache_folder

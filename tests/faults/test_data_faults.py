@@ -18,15 +18,13 @@ import test_sequences
 import test_standard_tables
 import test_tables
 import torch
+from helpers.images import SEEN, broken, folder_of, plain
+from helpers.published_files import CONTENT as PUBLISHED
+from helpers.published_files import MD5 as PACKED_MD5
+from helpers.published_files import PACKED, SHA256
+from helpers.sequence_files import arrays, as_npz, curves, edited, sizes, tone, with_cell, write
+from helpers.tables import N, refused, same
 from PIL import Image
-from test_imagefolder import folder_of
-from test_images import SEEN, broken, plain
-from test_own_sequences import arrays, as_npz, curves, edited, with_cell
-from test_published_files import CONTENT as PUBLISHED
-from test_published_files import MD5 as PACKED_MD5
-from test_published_files import PACKED, SHA256
-from test_sequences import sizes, tone, write
-from test_tables import N, refused, same
 
 import zoo
 from zoo.core.errors import UserError

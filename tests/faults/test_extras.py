@@ -9,7 +9,7 @@ import tomllib
 from importlib.util import find_spec
 
 import pytest
-from conftest import ROOT
+from helpers.commands import ROOT
 
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 OTHER_NAMES = {"hydra-optuna-sweeper": "hydra_plugins.hydra_optuna_sweeper"}

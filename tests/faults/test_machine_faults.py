@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_distributed import ONE_PROCESS, SETTINGS, TWO_PROCESSES, assert_same, train_twice
-from test_scripts import in_this_process
+from helpers.commands import in_this_process
+from helpers.processes import ONE_PROCESS, SETTINGS, TWO_PROCESSES, assert_same, train_twice
 
 import zoo
 from zoo.engine.families import ZooModule

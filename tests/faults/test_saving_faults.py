@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT
+from helpers.commands import ROOT
 from lightning.pytorch.callbacks import Callback
 from soaking.kills import Chain, attempt, config_of, contents, differences
 

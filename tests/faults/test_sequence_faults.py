@@ -5,8 +5,7 @@ import pytest
 import soundfile
 import test_own_sequences
 import torch
-from test_own_sequences import as_csv, as_npy, as_npz, as_ts, curves
-from test_sequences import sizes, tone, write
+from helpers.sequence_files import as_csv, as_npy, as_npz, as_ts, curves, sizes, tone, write
 
 import zoo
 from zoo.core.errors import UserError

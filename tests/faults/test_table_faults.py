@@ -11,8 +11,7 @@ import pyarrow as pa
 import pytest
 import test_tables
 import torch
-from test_own_tables import as_json, as_parquet
-from test_tables import N, kinds, refused, same
+from helpers.tables import N, as_json, as_parquet, kinds, refused, same
 
 import zoo
 from zoo.data.columns.numbers import as_numbers, decimal_comma_to_point

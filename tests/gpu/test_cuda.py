@@ -4,9 +4,9 @@ import random
 
 import pytest
 import torch
+from helpers.commands import in_this_process
+from helpers.models import build, spec_of
 from soaking.kills import Chain, config_of
-from test_models import build, spec_of
-from test_scripts import in_this_process
 
 import zoo
 from zoo.engine.families import ZooModule

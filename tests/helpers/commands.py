@@ -1,0 +1,41 @@
+"""Run commands, in this process or in one of their own."""
+
+import os
+import runpy
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+def run_script(name: str, *arguments: str, cwd: Path = ROOT, env: dict[str, str] | None = None) -> Result:
+    """Run scripts/<name>.py in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *arguments],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def in_this_process(name, arguments, monkeypatch):
+    """Run scripts/<name>.py to its end, and return its exit code."""
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
+    try:
+        runpy.run_path(str(ROOT / "scripts" / f"{name}.py"), run_name="__main__")
+    except SystemExit as ended:
+        return ended.code
+    return 0

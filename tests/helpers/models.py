@@ -1,0 +1,36 @@
+"""Small models of every kind of data."""
+
+import torch
+
+import zoo
+from zoo.core.spec import DataSpec, Input
+
+SPECS = {
+    "table": DataSpec(
+        "table", "classification", {"numeric": Input((6,), "float32", ("n_numeric",), 0)}, 3, class_names="abc"
+    ),
+    "images": DataSpec(
+        "images",
+        "classification",
+        {"image": Input((3, 28, 28), "uint8", ("in_channels", "image_height", "image_width"), 0)},
+        3,
+        class_names="abc",
+    ),
+    "sequences": DataSpec(
+        "sequences",
+        "classification",
+        {"sequence": Input((None, 4), "float32", ("time", "n_channels"), 1), "lengths": Input((), "int64")},
+        3,
+        class_names="abc",
+    ),
+}
+
+
+def spec_of(name):
+    """The data that a model takes."""
+    return next(spec for spec in SPECS.values() if name in zoo.list_models(spec=spec))
+
+
+def build(name, **kwargs):
+    torch.manual_seed(0)
+    return zoo.create_model(name, spec_of(name), **kwargs)
