@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from zoo.data.columns.arrow import is_text, to_array
 from zoo.data.columns.missing_marks import MISSING_CELLS
-from zoo.data.columns.numbers import CODE, LONG, ZERO_PADDED, as_numbers
+from zoo.data.columns.numbers import CODE, LONG_NUMBER, ZERO_PADDED, as_numbers
 
 MAX_EXACT = 1 << 53  # floats merge larger whole numbers
 
@@ -36,7 +36,7 @@ def code_columns(blocks: Iterable[pa.Table], long: Sequence[str]) -> list[str]:
         for name in set(block.column_names) - others:
             values = to_array(pc.unique(to_array(block[name]))).cast(pa.string())
             values = pc.utf8_trim_whitespace(values.filter(pc.invert(pc.is_in(values, pa.array(MISSING_CELLS)))))
-            if pc.any(pc.match_substring_regex(values, LONG if name in long else ZERO_PADDED)).as_py():
+            if pc.any(pc.match_substring_regex(values, LONG_NUMBER if name in long else ZERO_PADDED)).as_py():
                 codes.add(name)
             if pc.any(pc.match_substring_regex(values, "[^0-9+-]")).as_py():
                 others.add(name)

@@ -19,7 +19,7 @@ from zoo.data.columns.numbers import BOOLEAN_WORDS, as_numbers, finite_range
 from zoo.data.columns.quality import reason_to_ignore, remarks, report_remarks
 from zoo.data.columns.text import as_text, quoted_list, sort_texts
 
-KINDS = ("numeric", "boolean", "categorical", "date", "ignore")
+COLUMN_KINDS = ("numeric", "boolean", "categorical", "date", "ignore")
 MAX_ODD_SHARE = 0.05  # of cells that are no numbers in a column of text that is meant to be numbers
 
 
@@ -86,8 +86,8 @@ def _check_kinds(kinds: Mapping[str, str], names: Collection[str]) -> None:
     for name, kind in kinds.items():
         if name not in names:
             raise unknown_name("column", name, names)
-        if kind not in KINDS:
-            raise unknown_name(f"kind of column ('{name}')", kind, KINDS)
+        if kind not in COLUMN_KINDS:
+            raise unknown_name(f"kind of column ('{name}')", kind, COLUMN_KINDS)
 
 
 def _infer_kind(name: str, column: pa.Array, train: pa.Array, place: Place) -> str:

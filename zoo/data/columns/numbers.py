@@ -13,7 +13,7 @@ from zoo.data.columns.cell_errors import Place, Refuse, refuse_cells
 BOOLEAN_WORDS = {"true": 1.0, "yes": 1.0, "t": 1.0, "y": 1.0, "false": 0.0, "no": 0.0, "f": 0.0, "n": 0.0}
 MONEY = "\\p{Sc}|EUR|USD|GBP|CHF"
 ZERO_PADDED = r"^\s*0\d+\s*$"
-LONG = r"^\s*-?\d{19,}\s*$"  # a whole number that may not fit in 64 bits
+LONG_NUMBER = r"^\s*-?\d{19,}\s*$"  # a whole number that may not fit in 64 bits
 CODE = r"^\s*(0\d+|\d{16,})\s*$"  # a whole number that loses zeros or digits as a float
 
 _THIN_SPACES = "\u00a0\u2009\u202f"  # non-breaking, thin, narrow non-breaking: typographers' thousands separators

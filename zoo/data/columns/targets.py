@@ -21,7 +21,7 @@ from zoo.data.columns.quality import remarks, report_outliers, report_remarks
 from zoo.data.columns.text import as_text, sort_texts
 from zoo.tasks import TASKS, Task
 
-KINDS = ("numeric", "boolean", "categorical")
+TARGET_KINDS = ("numeric", "boolean", "categorical")
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ class ArrowTargets:
     @property
     def kind_is_given(self) -> bool:
         """Whether the user said which kind it is."""
-        return self.given_kind in KINDS
+        return self.given_kind in TARGET_KINDS
 
     @cached_property
     def kind(self) -> str:
         """The kind given, or inferred from the training rows; UserError for dates, and for numbers with a few others
         among them."""
-        if self.given_kind in KINDS:
+        if self.given_kind in TARGET_KINDS:
             return str(self.given_kind)
         check_column_type(self.name, self.array)
         if is_date(self.array.type):

@@ -76,7 +76,7 @@ def build_splits(data: TableData, rows: SplitRows) -> Splits:
             raise unknown_name("column", name, table.column_names)
     inputs = table.drop_columns(names)
     inferred = infer_columns(inputs, rows.train, data.kinds, data.max_categories, data.place)
-    _check_columns(inferred, names)
+    _refuse_no_columns(inferred, names)
     targets = target_columns(
         table, names, rows.train, data.place, data.target_kinds, used=np.concatenate(rows), beside=inputs
     )
@@ -87,7 +87,7 @@ def build_splits(data: TableData, rows: SplitRows) -> Splits:
     return Splits(_spec(data, task, inferred, fields), train, val, test)
 
 
-def _check_columns(inferred: Inferred, targets: Sequence[str]) -> None:
+def _refuse_no_columns(inferred: Inferred, targets: Sequence[str]) -> None:
     if not inferred.columns:
         ignored = (
             f"ignored: {quoted_list(inferred.ignored)}\ngive the kinds of some of them in a schema file, data.schema="

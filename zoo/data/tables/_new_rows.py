@@ -32,7 +32,7 @@ from zoo.tasks import create_task
 
 @READERS.register("numeric")
 @READERS.register("categorical")
-def read_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
+def read_new_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     """Read one row or several as a batch; also return whether it was a single row.
 
     Args:
@@ -55,7 +55,7 @@ def read_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
 
 @PARTIAL_READERS.register("numeric")
 @PARTIAL_READERS.register("categorical")
-def read_readable_rows(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray]:
+def read_readable_new_rows(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray]:
     """Read the rows of a file that have no unreadable cells, as a batch; also return their mask (n,) among all rows.
 
     Reports the other rows.

@@ -8,8 +8,8 @@ import numpy as np
 from zoo.core.errors import UserError, unknown_name
 from zoo.data.random_split import check_shares, is_only_of_class, stratified_positions
 
-KINDS = ("random", "stratified", "group", "time")
-MIN_ROWS = 2  # of a split, so that every metric is defined
+SPLIT_KINDS = ("random", "stratified", "group", "time")
+MIN_SPLIT_ROWS = 2  # of a split, so that every metric is defined
 
 
 class SplitRows(NamedTuple):
@@ -65,16 +65,16 @@ def split_rows(plan: SplitPlan, by: np.ndarray) -> SplitRows:
         test = np.floor(position * plan.n_folds) == plan.fold
         val = ~test & ((position - (plan.fold + 1) / plan.n_folds) % 1 < plan.val_share)
     rows = SplitRows(*(np.flatnonzero(mask) for mask in (~test & ~val, val, test)))
-    if min(map(len, rows if plan.fold is not None or plan.test_share else rows[:2])) < MIN_ROWS:
+    if min(map(len, rows if plan.fold is not None or plan.test_share else rows[:2])) < MIN_SPLIT_ROWS:
         sizes = " / ".join(str(len(part)) for part in rows)
-        raise UserError(f"each split has at least {MIN_ROWS} rows; split={plan.kind} gives {sizes} of {len(by)} rows\n"
-                        "change data.val_share, data.test_share or data.split")  # fmt: skip
+        raise UserError(f"each split has at least {MIN_SPLIT_ROWS} rows; split={plan.kind} gives {sizes} of {len(by)} "
+                        "rows\nchange data.val_share, data.test_share or data.split")  # fmt: skip
     return rows
 
 
 def _check_plan(plan: SplitPlan, n: int) -> None:
-    if plan.kind not in KINDS:
-        raise unknown_name("split", plan.kind, KINDS)
+    if plan.kind not in SPLIT_KINDS:
+        raise unknown_name("split", plan.kind, SPLIT_KINDS)
     if plan.fold is not None:
         check_fold(plan.fold, plan.n_folds, n)
     elif plan.test_share is not None:

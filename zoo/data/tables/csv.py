@@ -40,7 +40,7 @@ FACTS = Facts(
     licence="the user's own data",
     source="a file of the user's",
 )
-MIN_ROWS = 10  # of a table, with a target
+MIN_LABELLED_ROWS = 10  # of a table, with a target
 
 
 @DATA.register("csv")
@@ -117,8 +117,8 @@ def _find_targets(
     rows = rows_with_targets(columns, TASKS.get(options.task) if options.task else None)
     for column in columns:
         _report_missing(column, rows, file, cells.not_missing)
-    if (n := int((rows < file.n).sum())) < MIN_ROWS:
-        raise UserError(f"a table needs at least {MIN_ROWS} rows to learn from; {options.path} has {n} with a "
+    if (n := int((rows < file.n).sum())) < MIN_LABELLED_ROWS:
+        raise UserError(f"a table needs at least {MIN_LABELLED_ROWS} rows to learn from; {options.path} has {n} with a "
                         f"{quoted_list(roles.targets)}")  # fmt: skip
     return columns, rows
 
