@@ -1,5 +1,6 @@
 """The tricks that are there for speed alone: each changes no result, and none is in the way when it is off."""
 
+import csv
 import ctypes
 import multiprocessing
 import os
@@ -89,6 +90,20 @@ def test_a_resume_in_mid_epoch_may_switch_tricks(config, plain, tmp_path, monkey
     assert n_batches < stop.n < 2 * n_batches
     zoo.train(config(*settings, f"trainer.tricks={after}"), tmp_path / "run")
     assert _equal(results(plain(name)), results(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("tricks", ["[]", "all"])
+@pytest.mark.parametrize("size", [4, 32])
+def test_a_resume_in_mid_epoch_may_change_the_batch_size(config, tmp_path, monkeypatch, tricks, size):
+    """The schedule ends with the last update, from wherever in its epoch the training goes on."""
+    settings = ("model=fnn", "trainer.max_epochs=3", "trainer=cpu", f"trainer.tricks={tricks}")
+    Stop(monkeypatch, 60)
+    with pytest.raises(InterruptedTraining):
+        zoo.train(config(*settings, "data.batch_size=8"), tmp_path)
+    zoo.train(config(*settings, f"data.batch_size={size}", "resume=changed"), tmp_path)
+    rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert float(rows[-1]["lr"]) == 0
 
 
 class Follow(L.Callback):

@@ -6,9 +6,9 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback
 
 from zoo.core.errors import UserError
-from zoo.engine._lightning import saved_epochs_done
+from zoo.engine._lightning import saved_batches_done, saved_epochs_done, set_saved_batches_done
 from zoo.engine.divergence import Divergence
-from zoo.engine.updates import n_updates_done
+from zoo.engine.updates import n_updates_done, place_in_epoch
 
 
 class RestoreSettings(Callback):
@@ -32,6 +32,9 @@ class RestoreSettings(Callback):
         n, n_max = saved_epochs_done(checkpoint), trainer.max_epochs
         if n_max is not None and 0 <= n_max < n:
             raise UserError(f"{n} epochs are trained already, and trainer.max_epochs={n_max}; raise trainer.max_epochs")
+        n_batches = trainer.limit_train_batches  # of single batches, as the data module counted them; else 1.0
+        if isinstance(n_batches, int):
+            set_saved_batches_done(checkpoint, place_in_epoch(saved_batches_done(checkpoint), n_batches))
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         module: Any = pl_module

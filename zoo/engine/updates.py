@@ -24,5 +24,11 @@ def n_updates_done(module: Any) -> int:
     return trainer.current_epoch * _an_epoch(module) + math.ceil(of_this_epoch / module.accumulate)
 
 
+def place_in_epoch(n: int, n_batches: int) -> int:
+    """The batches that are done of an epoch of `n_batches`, where a checkpoint with perhaps longer ones says `n`: all
+    of them at an epoch's end, else fewer."""
+    return n % n_batches or min(n, n_batches)
+
+
 def _an_epoch(module: Any) -> int:
     return math.ceil(module.n_batches() / module.accumulate)

@@ -23,6 +23,7 @@ from zoo.data.batches import EpochBatches
 from zoo.data.splits import Batch
 from zoo.engine._lightning import batches_done, count_more_batches, saved_batches_done, set_saved_batches_done
 from zoo.engine.speed.fit import Fit, replaced
+from zoo.engine.updates import place_in_epoch
 from zoo.optim.averaging import Lookahead, MovingAverage
 
 GROUP_SECONDS, GROUP_STEPS = 0.1, 32  # how long a group's steps may take, and how many they may be
@@ -104,7 +105,7 @@ class StepGroups(Callback):
         set_saved_batches_done(checkpoint, self.n_done(saved_batches_done(checkpoint)))
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        n = saved_batches_done(checkpoint)
+        n = place_in_epoch(saved_batches_done(checkpoint), self.n_batches)
         self.begin = n % self.n_batches
         set_saved_batches_done(checkpoint, n // self.size if self.begin else -(-n // self.size))
 
