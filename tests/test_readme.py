@@ -62,6 +62,9 @@ def run(line, monkeypatch):
 def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text()
     for target in re.findall(r"\]\(([^)]+)\)", text):
-        assert (ROOT / page).parent.joinpath(target).exists(), target
+        path, _, heading = target.partition("#")
+        other = (ROOT / page).parent / path if path else ROOT / page
+        assert other.exists(), target
+        assert not heading or f"# {heading.replace('-', ' ')}\n" in other.read_text().lower(), target
     for name in re.findall(r"`((?:zoo|conf|scripts|notebooks)/[\w/.]*)`", text):
         assert (ROOT / name).exists(), name
