@@ -205,3 +205,20 @@ def test_no_folder_reaches_into_the_private_files_of_another():
         parts = name.split(".")
         private = [".".join(parts[:i]) for i, part in enumerate(parts) if part[0] == "_" and part[-1] != "_"]
         assert all(folder == package for folder in private), f"{path} imports {name}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"trainr": {}}, "no setting 'trainr'; the nearest: trainer"),
+        ({"distill": {"teachr": "x"}}, "no setting of distill 'teachr'; the nearest: teacher"),
+        ({"optim": None}, "optim is a section, a mapping of settings; got None"),
+        ({"seed": 1.5}, "a seed is a whole number"),
+        ({"seeds": [1, 1]}, "all different"),
+        ({"zoo_path": "/somewhere"}, r"zoo\.add_path\('/somewhere'\)"),
+    ],
+)
+def test_a_plain_config_is_checked_before_anything_is_made(changes, message, tmp_path):
+    with pytest.raises(UserError, match=message):
+        zoo.train_seeds({**zoo.config("fnn", "seeds=[0,1]"), **changes}, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -46,7 +46,7 @@ def test_published_metrics_are_reproduced(name):
 
 
 def test_every_card_has_its_recipe_and_every_recipe_its_card():
-    from conftest import ROOT
+    from helpers.commands import ROOT
 
     recipes = {path.relative_to(ROOT / "conf" / "experiment").with_suffix("").as_posix()
                for path in (ROOT / "conf" / "experiment").rglob("*.yaml")}  # fmt: skip

@@ -1,6 +1,6 @@
 """The config of one training, checked and typed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import Any
 
@@ -9,6 +9,7 @@ from zoo.core.plugins import is_added
 
 Section = Mapping[str, Any]
 WHOLE = 'zoo.config("fnn/mlp"), or another model, gives a config with every setting at its default'
+SECTIONS = ("model", "data", "optim", "trainer", "task", "distill")
 N_SEEDS = 2**32
 
 
@@ -63,28 +64,13 @@ class TrainingConfig:
             UserError: for a setting that is unknown, missing, or no seed; and a `zoo_path` that was not added.
         """
         _check_names("setting", config, fields(cls))
-        _check_names("setting of distill", config.get("distill", {}), fields(Distill))
-        required = [entry.name for entry in fields(cls) if _is_required(entry)]
-        for name in required:
-            if name not in config:
-                raise UserError(f"a training needs the sections {', '.join(required)}; {name} is missing\n{WHOLE}")
-        seeds = config.get("seeds")
-        checked = cls(
-            **{
-                **config,
-                "seeds": None if seeds is None else _several(seeds),
-                "distill": Distill(**config.get("distill", {})),
-            }
-        )
-        for seed in checked.all_seeds:
-            if not (isinstance(seed, int) and 0 <= seed < N_SEEDS):
-                raise UserError(f"a seed is a whole number from 0 to {N_SEEDS - 1}; got {seed}")
-        if checked.zoo_path and not is_added(checked.zoo_path):
-            raise UserError(
-                f"zoo_path={checked.zoo_path} is a folder of code, which a config of somebody else's may name too; if "
-                f"you trust it, add it before the training: zoo.add_path({checked.zoo_path!r})"
-            )
-        return checked
+        _check_sections(config, [entry.name for entry in fields(cls) if _is_required(entry)])
+        distill = config.get("distill", {})
+        _check_names("setting of distill", distill, fields(Distill))
+        _check_seeds(config.get("seed", 0), config.get("seeds"))
+        _check_is_added(config.get("zoo_path"))
+        seeds = None if config.get("seeds") is None else tuple(config["seeds"])
+        return cls(**{**config, "seeds": seeds, "distill": Distill(**distill)})
 
     @property
     def all_seeds(self) -> tuple[int, ...]:
@@ -107,7 +93,26 @@ def _is_required(entry: Field[Any]) -> bool:
     return entry.default is MISSING and entry.default_factory is MISSING
 
 
-def _several(seeds: Any) -> tuple[int, ...]:
-    if not isinstance(seeds, list | tuple) or len(set(seeds)) < max(len(seeds), 2):
+def _check_sections(config: Mapping[str, Any], required: Sequence[str]) -> None:
+    for name in required:
+        if name not in config:
+            raise UserError(f"a training needs the sections {', '.join(required)}; {name} is missing\n{WHOLE}")
+    for name in SECTIONS:
+        if not isinstance(config.get(name, {}), Mapping):
+            raise UserError(f"{name} is a section, a mapping of settings; got {config[name]!r}")
+
+
+def _check_seeds(seed: Any, seeds: Any) -> None:
+    if seeds is not None and (not isinstance(seeds, list | tuple) or len(set(seeds)) < max(len(seeds), 2)):
         raise UserError(f"seeds are two numbers at least, all different; got {seeds}")
-    return tuple(seeds)
+    for number in (seed, *(seeds or ())):
+        if not (isinstance(number, int) and 0 <= number < N_SEEDS):
+            raise UserError(f"a seed is a whole number from 0 to {N_SEEDS - 1}; got {number}")
+
+
+def _check_is_added(zoo_path: str | None) -> None:
+    if zoo_path and not is_added(zoo_path):
+        raise UserError(
+            f"zoo_path={zoo_path} is a folder of code, which a config of somebody else's may name too; if you trust "
+            f"it, add it before the training: zoo.add_path({zoo_path!r})"
+        )
