@@ -1,12 +1,13 @@
-"""Write the pages and tables that are made from code and cards: python scripts/maintain/pages.py [--check].
+"""Generate pages and tables from code and cards: python scripts/maintain/pages.py [--check].
 
-These are docs/map.md, docs/reference.md, and the tables of pretrained files in docs/pretrained.md and README.md. With
---check nothing is written, and the exit code is 1 where one is out of date.
+These are docs/map.md, docs/reference.md, the tables of pretrained files in docs/pretrained.md and README.md, and the
+headers of the recipes in conf/experiment/. With --check it writes nothing, and exits with 1 if one is out of date.
 """
 
 import argparse
 import ast
 import inspect
+import itertools
 import re
 import sys
 import textwrap
@@ -16,24 +17,24 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # of the package that this file is in
 
-from maintain.pretrained_table import FIRST, table
+from maintain.pretrained_table import FIRST, recipe_header, table
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITTEN, END = "<!-- written by scripts/maintain/pages.py -->\n", "<!-- end of what is written -->"
 ROOMS = {
-    "zoo": "the public names, and a training from config to run folder",
-    "zoo/cli": "the command `zoo`, one file a command",
-    "zoo/settings": "from the words of a command line to a checked config",
-    "zoo/core": "what everything may import: registry, spec, errors, files",
-    "zoo/models": "the networks, pure `torch.nn`, one architecture a file",
-    "zoo/data": "data sets and readers of files, splits, the one data module",
-    "zoo/tasks": "loss, metrics, answers and report of each task, one a file",
-    "zoo/optim": "optimisers, schedules, averages of weights",
+    "zoo": "public names, and a training from config to run folder",
+    "zoo/cli": "the command `zoo`, one file per command",
+    "zoo/settings": "config: composed, checked and typed",
+    "zoo/core": "registry, spec, errors, files: what everything may import",
+    "zoo/models": "networks, pure `torch.nn`, one file per architecture",
+    "zoo/data": "data sets, file readers, splits, the data module",
+    "zoo/tasks": "loss, metrics, predictions and report of each task, one file each",
+    "zoo/optim": "optimisers, schedules, weight averaging",
     "zoo/inference": "weights files, prediction, evaluation, explanation",
-    "zoo/engine": "the three LightningModules and the Trainer around them",
-    "zoo/report": "report.html, and what a terminal shows",
-    "scripts": "what is typed in a checkout",
-    "tests": "by what is promised",
+    "zoo/engine": "the three LightningModules and their Trainer",
+    "zoo/report": "report.html, and output in a terminal",
+    "scripts": "commands in a checkout, benchmarks and maintenance",
+    "tests": "tests, by promise",
 }
 
 
@@ -58,18 +59,26 @@ def pages() -> dict[str, str]:
         "docs/reference.md": reference(),
         "docs/pretrained.md": with_table("docs/pretrained.md", zoo.list_pretrained()),
         "README.md": with_table("README.md", FIRST),
+        **{f"conf/experiment/{name}.yaml": with_header(name) for name in zoo.list_pretrained()},
     }
 
 
 def with_table(page: str, names: Sequence[str]) -> str:
-    """A page with its table of pretrained files made anew."""
+    """A page with an updated table of pretrained files."""
     before, _, rest = (ROOT / page).read_text(encoding="utf-8").partition(WRITTEN)
     return before + WRITTEN + table(names) + END + rest.partition(END)[2]
 
 
+def with_header(name: str) -> str:
+    """A recipe with an updated header; Hydra reads its package from the first line."""
+    package, *lines = (ROOT / "conf" / "experiment" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    settings = itertools.dropwhile(lambda line: line.startswith("#"), lines)
+    return "\n".join([package, recipe_header(name) + next(settings), *settings, ""])
+
+
 def house_map() -> str:
-    """A line for each file of the code."""
-    parts = [f"# Map of the house\n{WRITTEN}", "A line a file. Imports run down this page, never up.\n"]
+    """List the code's files, a line each."""
+    parts = [f"# Map of the house\n{WRITTEN}", "One line per file. Imports run down this page, never up.\n"]
     for room, what in ROOMS.items():
         files = sorted((ROOT / room).rglob("*.py"))
         others = [ROOT / other for other in ROOMS if other != room]
@@ -88,7 +97,7 @@ def first_line(path: Path) -> str:
 
 
 def reference() -> str:
-    """The public names with their signatures and docstrings."""
+    """Document the public names with their signatures and docstrings."""
     import zoo
 
     parts = [f"# Reference\n{WRITTEN}", "The public names of `zoo`, from their docstrings.\n"]

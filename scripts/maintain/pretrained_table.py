@@ -1,4 +1,4 @@
-"""The table of pretrained files, from their cards."""
+"""What cards say of pretrained files: a table, and the header of a recipe."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +20,22 @@ def table(names: Sequence[str]) -> str:
     from zoo.inference.pretrained import load_card
 
     return HEAD + "".join(row(load_card(name)) for name in names)
+
+
+def recipe_header(name: str) -> str:
+    """The comment above a pretrained file's recipe: the command that runs it, its score and its seconds."""
+    from zoo.inference.pretrained import load_card
+    from zoo.tasks.base import TASKS
+
+    card = load_card(name)
+    metric = TASKS.get(card["spec"]["task"]).score
+    score = card["metrics"]["test"][metric]
+    deviation, seeds = (f" ± {score['std']:.4f}", "seeds") if score["n"] > 1 else ("", "seed")
+    return (
+        f"# {card['recipe']}\n"
+        f"# test {metric} {score['mean']:.4f}{deviation} ({score['n']} {seeds}), {card['seconds']['fit']['mean']:.0f} s"
+        f" per seed on\n# {card['hardware']}, {card['device']}, torch {card['versions']['torch']}\n"
+    )
 
 
 def row(card: dict[str, Any]) -> str:
