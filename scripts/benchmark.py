@@ -1,7 +1,7 @@
 """Measure the zoo on this machine: python scripts/benchmark.py SUITE [output=FILE.json] [docs=FOLDER].
 
-The suites are auto, cnn, data, engine, fnn, growth, latency, rnn, seeds and startup. Prints medians of several runs
-beside what they are compared with; output= also writes the rows, docs= a page with a picture.
+The suites are auto, cnn, data, engine, fnn, growth, latency, rnn, seeds and startup. Each prints the medians of several
+runs and of a reference; output= also saves the rows, docs= a page with a picture.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def run(name: str, settings: dict[str, Path]) -> None:
-    """Measure a suite, print its table, and write what `settings` ask for."""
+    """Measure a suite, print its table, and write the files in `settings`."""
     from zoo.core.errors import unknown_name
     from zoo.report.text import text_table
 
@@ -51,7 +51,7 @@ def run(name: str, settings: dict[str, Path]) -> None:
 
 
 def machine() -> str:
-    """Hardware, versions and threads, in a line."""
+    """Describe hardware, versions and threads in one line."""
     import lightning
     import torch
 

@@ -1,4 +1,4 @@
-"""The benchmark's suites at tiny sizes: their lines are whole, whatever the times."""
+"""The benchmark's suites at tiny sizes give complete rows, whatever the times."""
 
 import importlib
 import json
@@ -15,7 +15,7 @@ KEYS = ["name", "ours", "reference", "unit", "ratio", "range", "goal"]
 
 
 def check(measures, n):
-    """`n` whole lines whose ratio is that of ours to the reference."""
+    """Check `n` complete rows, whose ratio is ours / reference."""
     assert len({measure.name for measure in measures}) == n
     for row in (measure.row for measure in measures):
         assert list(row) == KEYS
@@ -38,7 +38,7 @@ def sequences():
     return _cases.sequence_case("rnn/gru", splits, n_epochs=2, by_hand=_cases.Packed)
 
 
-def test_a_row_has_medians_their_ratio_and_what_is_aimed_at():
+def test_a_row_has_the_medians_their_ratio_and_the_goal():
     row = _measure.Measure("a", [1.0, 9.0, 3.0], [2.0], "s", goal=1.25).row
     assert list(row.values()) == ["a", 3.0, 2.0, "s", 1.5, "1.000 to 9.000", "<= 1.25"]
     rate = _measure.Measure("a", [1.0], [2.0], "samples/s", goal=0.9)
@@ -53,7 +53,7 @@ def test_the_reference_comes_before_and_after_ours():
     assert (len(ours), len(references)) == (2, 4)
 
 
-def test_engine_compares_steps_and_the_whole_with_all(table, tmp_path):
+def test_engine_compares_steps_and_whole_fits_with_each_reference(table, tmp_path):
     measures = list(engine.compare(table, goal=1.25, n_rounds=1))
     check(measures, 6)
     assert [measure.row["goal"] for measure in measures] == ["<= 1.25", None, None, None, None, None]
@@ -67,7 +67,7 @@ def test_a_family_is_timed_in_training_and_in_inference(case, request):
 
 
 @pytest.mark.parametrize("case", ["table", "images", "sequences"])
-def test_networks_by_hand_are_those_of_the_zoo(case, request):
+def test_reference_networks_have_the_size_of_the_zoos(case, request):
     case = request.getfixturevalue(case)
     sizes = [
         sum(parameter.numel() for parameter in network.parameters())
@@ -76,7 +76,7 @@ def test_networks_by_hand_are_those_of_the_zoo(case, request):
     assert sizes[0] == sizes[1]
 
 
-def test_images_item_by_item_are_the_same_images(images):
+def test_pil_batches_hold_the_same_images(images):
     pixels, _ = images.columns("train")
     batches = list(cnn.pil_batches(images)())
     assert sum(len(batch[0]) for batch in batches) == len(pixels)
@@ -84,26 +84,26 @@ def test_images_item_by_item_are_the_same_images(images):
     check([cnn.item_by_item(images, n_rounds=1)], 1)
 
 
-def test_the_example_is_that_of_pytorch_examples_and_the_picture_is_drawn(tmp_path):
+def test_the_example_network_is_that_of_pytorch_examples_and_the_picture_is_drawn(tmp_path):
     assert sum(parameter.numel() for parameter in cnn.example_network().parameters()) == 1_199_882
     _page.save_picture(tmp_path / "cnn.png", lambda figure: cnn.draw(figure, []))
     assert (tmp_path / "cnn.png").stat().st_size > 5000
 
 
-def test_data_lines(tmp_path):
+def test_data_measures_batches_and_reads_the_large_table(tmp_path):
     check(list(data.epochs("digits", zoo.load_data("mnist5k").train)), 2)
     data.write_csv(tmp_path / "large.csv", 200)
     spec = zoo.load_data("csv", path=str(tmp_path / "large.csv"), target="y").spec
     assert len(spec.columns) == 29
 
 
-def test_startup_takes_the_imports_around_a_run_from_it():
+def test_startup_subtracts_the_imports_around_a_run():
     assert startup.beyond([3.0, 5.0], [1.0, 2.0, 2.0, 2.0]) == [1.5, 3.0]
 
 
 @pytest.mark.parametrize("name", latency.NAMES)
-def test_latency_lines(name):
-    check([latency.answer(name, n, n_rounds=1) for n in (1, 3)], 2)
+def test_latency_compares_predict_with_forward(name):
+    check([latency.prediction(name, n, n_rounds=1) for n in (1, 3)], 2)
 
 
 def test_growth_fits_the_exponent_of_the_larger_sizes(tmp_path):
@@ -117,7 +117,7 @@ def test_growth_fits_the_exponent_of_the_larger_sizes(tmp_path):
 
 
 @pytest.mark.parametrize("axis", growth.SIZES)
-def test_growth_makes_data_of_the_size(axis):
+def test_growth_creates_data_of_the_requested_size(axis):
     case = growth.case(axis, 20)
     columns, spec = case.columns("train"), case.splits.spec
     found = {
@@ -130,7 +130,7 @@ def test_growth_makes_data_of_the_size(axis):
 
 
 def test_rows_and_page_are_written(monkeypatch, tmp_path, capsys):
-    line = _measure.aimed("list.py", [0.5, 0.25, 0.125], "s", 1.0)
+    line = _measure.against_target("list.py", [0.5, 0.25, 0.125], "s", 1.0)
     monkeypatch.setattr(startup, "measure", lambda: [line])
     benchmark.run("startup", {"output": tmp_path / "rows.json", "docs": tmp_path / "docs"})
     assert json.loads((tmp_path / "rows.json").read_text()) == [line.row]
@@ -140,7 +140,7 @@ def test_rows_and_page_are_written(monkeypatch, tmp_path, capsys):
     assert "list.py" in capsys.readouterr().out
 
 
-def test_every_suite_measures():
+def test_every_suite_has_measure():
     assert {"engine", "data", "cnn", "rnn", "fnn", "startup", "latency", "growth"} <= set(benchmark.SUITES)
     for name in benchmark.SUITES:
         assert callable(importlib.import_module(f"benchmarks.{name}").measure)

@@ -1,1 +1,1 @@
-"""The suites of scripts/benchmark.py, one a file: each `measure`s, and some `draw` what they measured."""
+"""The suites of scripts/benchmark.py, one per file: each has `measure`, some also `draw`."""

@@ -1,4 +1,4 @@
-"""What the suites train: a config, its data, and a network by hand to compare with."""
+"""A training to time: a config, its data, and a hand-written network as reference."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ class Case:
         name: in the table.
         config: of the training, plain values.
         splits: the data.
-        by_hand: makes the network to compare with; it takes a batch's raw inputs, in the order of the spec.
+        by_hand: creates the reference network; it takes a batch's raw inputs, in the order of the spec.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Case:
 
     @property
     def n_steps(self) -> int:
-        """Steps of an epoch."""
+        """Steps per epoch."""
         return -(-len(self.splits.train) // self.config["data"]["batch_size"])  # type: ignore[arg-type]
 
     @property
@@ -48,21 +48,21 @@ class Case:
         return torch.device("cuda" if on_gpu else "cpu")
 
     def columns(self, split: str) -> list[Tensor]:
-        """The inputs of a split in order, and its target."""
+        """Return the inputs of a split in the order of the spec, and its target."""
         held = getattr(self.splits, split)
         assert isinstance(held, TensorSplit)
         return [held.columns[name] for name in (*self.splits.spec.inputs, "target")]
 
 
 def create_case(name: str, config: dict[str, Any], splits: Splits, by_hand: Callable[[], nn.Module]) -> Case:
-    """A case whose precision and threads are those that the zoo chooses for it."""
+    """Create a case with the precision and threads that the zoo chooses for it."""
     case = Case(name, config, splits, by_hand)
     trainer = fit_machine(config["trainer"], batch_work(zoo_module(case), zoo_data(case)))
     return replace(case, config={**config, "trainer": trainer})
 
 
 def zoo_module(case: Case) -> ZooModule:
-    """The case's LightningModule, its preprocessing fitted."""
+    """Create the case's LightningModule, with fitted preprocessing."""
     sections = {key: dict(case.config[key]) for key in ("task", "optim")}
     module = create_module(dict(case.config["model"]), spec=case.splits.spec.to_json(), **sections)
     module.model.preprocess.fit(each_value_once(case.splits.train))
@@ -70,5 +70,5 @@ def zoo_module(case: Case) -> ZooModule:
 
 
 def zoo_data(case: Case) -> ZooDataModule:
-    """The case's data module."""
+    """Create the case's data module."""
     return ZooDataModule(case.splits, **loader_options(case.config["data"]))

@@ -1,4 +1,4 @@
-"""The trainings that suites time: registered models, each with a network by hand to compare with."""
+"""The trainings that suites time: registered models, each with a hand-written network as reference."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from zoo.models.model import Model
 
 
 def compose(*overrides: str) -> dict[str, Any]:
-    """The config of a training, of plain values, without augmentation."""
+    """Return the config of a training without augmentation, as plain values."""
     config = zoo.config(*overrides)
     config["data"]["augment"] = {}
     return config
@@ -26,7 +26,7 @@ def compose(*overrides: str) -> dict[str, Any]:
 def table_case(
     widths: Sequence[int] = (30, 128, 128, 10), n: int = 50_000, n_epochs: int = 4, batch_size: int = 128
 ) -> Case:
-    """A feedforward network of these layers, from input to output, on `n` made rows."""
+    """A feedforward network with these layer widths, from input to output, on `n` random rows."""
     n_numeric, *hidden, n_classes = widths
     name = "fnn/mlp" if hidden else "fnn/perceptron"
     config = compose(
@@ -35,7 +35,7 @@ def table_case(
     if hidden:
         config["model"] |= {"depth": len(hidden), "width": hidden[0]}
     label = f"{name} {'-'.join(map(str, widths))}"
-    return create_case(label, config, made_table(n, n_numeric, n_classes), lambda: layers(*widths))
+    return create_case(label, config, random_table(n, n_numeric, n_classes), lambda: layers(*widths))
 
 
 def image_case(name: str, splits: Splits, n_epochs: int = 2) -> Case:
@@ -47,7 +47,7 @@ def image_case(name: str, splits: Splits, n_epochs: int = 2) -> Case:
 def sequence_case(
     name: str, splits: Splits, n_epochs: int = 20, by_hand: Callable[[Model], nn.Module] | None = None
 ) -> Case:
-    """A recurrent network in batches of 16; by hand it is the same network, or what `by_hand` makes of the model."""
+    """A recurrent network in batches of 16; the reference is the same network, or created by `by_hand`."""
     config = compose(f"model={name}", "data.batch_size=16", f"trainer.max_epochs={n_epochs}")
     return _case(name, config, splits, by_hand or OnSequences)
 
@@ -63,13 +63,13 @@ def _case(name: str, config: dict[str, Any], splits: Splits, by_hand: Callable[[
 
 
 def layers(*widths: int) -> nn.Sequential:
-    """Linear layers with a rectifier between each two."""
-    several = [nn.Linear(*pair) for pair in itertools.pairwise(widths)]
-    return nn.Sequential(*(part for layer in several for part in (layer, nn.ReLU())))[:-1]
+    """Linear layers with ReLU in between."""
+    linear = [nn.Linear(*pair) for pair in itertools.pairwise(widths)]
+    return nn.Sequential(*(part for layer in linear for part in (layer, nn.ReLU())))[:-1]
 
 
 class ByHand(nn.Module):
-    """A model's network on raw input that it standardises itself."""
+    """A model's network on raw input, which it standardises."""
 
     mean: Tensor
     std: Tensor
@@ -83,7 +83,7 @@ class ByHand(nn.Module):
 
 
 class OnImages(ByHand):
-    """Takes images (batch, channels, height, width), which it lays out with the channels last."""
+    """Takes images (batch, channels, height, width) and converts them to channels_last."""
 
     def __init__(self, model: Model):
         super().__init__(model)
@@ -103,7 +103,7 @@ class OnSequences(ByHand):
 
 
 class Packed(OnSequences):
-    """Torch's own layer, in both directions over packed sequences, the largest value over time, a linear output."""
+    """PyTorch's bidirectional layer over packed sequences, max pooling over time, linear output."""
 
     def __init__(self, model: Model):
         super().__init__(model)
@@ -117,18 +117,20 @@ class Packed(OnSequences):
         return self.head(hidden.amax(1))
 
 
-def made_table(n: int, n_numeric: int, n_classes: int) -> Splits:
-    """`n` rows of random numbers and classes, and up to a thousand for validation."""
-    return _made("numeric", Input((n_numeric,), axes=("n_numeric",), scaled_axis=0), (n_numeric,), n, n_classes)
+def random_table(n: int, n_numeric: int, n_classes: int) -> Splits:
+    """Create `n` rows of random numbers and classes, and up to a thousand for validation."""
+    return _random_splits(
+        "numeric", Input((n_numeric,), axes=("n_numeric",), scaled_axis=0), (n_numeric,), n, n_classes
+    )
 
 
-def made_sequences(n: int, length: int, n_channels: int = 4, n_classes: int = 10) -> Splits:
-    """`n` random sequences of the same length and their classes, and up to a thousand for validation."""
-    described = Input((None, n_channels), axes=("time", "n_channels"), scaled_axis=1)
-    return _made("sequence", described, (length, n_channels), n, n_classes)
+def random_sequences(n: int, length: int, n_channels: int = 4, n_classes: int = 10) -> Splits:
+    """Create `n` random sequences of one length with classes, and up to a thousand for validation."""
+    an_input = Input((None, n_channels), axes=("time", "n_channels"), scaled_axis=1)
+    return _random_splits("sequence", an_input, (length, n_channels), n, n_classes)
 
 
-def _made(name: str, described: Input, shape: tuple[int, ...], n: int, n_classes: int) -> Splits:
+def _random_splits(name: str, an_input: Input, shape: tuple[int, ...], n: int, n_classes: int) -> Splits:
     generator = torch.Generator().manual_seed(0)
 
     def split(n: int) -> TensorSplit:
@@ -136,13 +138,13 @@ def _made(name: str, described: Input, shape: tuple[int, ...], n: int, n_classes
         return TensorSplit(**{name: values}, target=torch.randint(n_classes, (n,), generator=generator))
 
     names = [str(label) for label in range(n_classes)]
-    spec = DataSpec("made", "classification", {name: described}, n_classes, class_names=names)
+    spec = DataSpec("random", "classification", {name: an_input}, n_classes, class_names=names)
     val = split(max(10, min(n // 10, 1000)))
     return Splits(spec, split(n), val, val)
 
 
 def first(splits: Splits, n: int) -> Splits:
-    """The same data with the first `n` training samples, and at most a thousand for validation."""
+    """Return the same data with the first `n` training samples, and at most a thousand for validation."""
     train, val = (
         split.subset(range(min(size, len(split))))  # type: ignore[union-attr,arg-type]
         for split, size in ((splits.train, n), (splits.val, 1000))

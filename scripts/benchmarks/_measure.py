@@ -1,4 +1,4 @@
-"""What all suites share: a line of the table, and timing in which slow drift of the machine cancels."""
+"""Rows of the table, and timing that cancels slow drift of the machine."""
 
 import statistics
 import time
@@ -12,14 +12,14 @@ U = TypeVar("U")
 
 @dataclass(frozen=True)
 class Measure:
-    """One line of a benchmark.
+    """One row of a benchmark.
 
     Args:
         name: what was measured.
         ours: the zoo's values, in `unit`, of several runs.
-        reference: values to compare with: of something written by hand, of another library, or the one aimed at.
-        unit: such as "s"; one that ends in "/s" is a rate, of which more is better.
-        goal: what the ratio of ours to the reference should not exceed, or for a rate not fall below.
+        reference: values to compare with: of hand-written code, of another library, or a target.
+        unit: such as "s"; one that ends in "/s" is a rate, where higher is better.
+        goal: upper limit of the ratio ours / reference; for a rate its lower limit.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Measure:
 
     @property
     def row(self) -> dict[str, Any]:
-        """Plain values: the medians and their ratio, and the range of ours."""
+        """The medians, their ratio, and the range of ours, as plain values."""
         from zoo.report.text import format_number
 
         ours, reference = statistics.median(self.ours), statistics.median(self.reference)
@@ -53,41 +53,41 @@ class Measure:
         return [format_number(value) if isinstance(value, float) else value or "" for value in self.row.values()]
 
 
-def aimed(name: str, values: Sequence[float], unit: str, aim: float) -> Measure:
-    """The line of what should stay below `aim`, for want of anything to compare with."""
-    return Measure(name, values, [aim], unit, goal=1.0)
+def against_target(name: str, values: Sequence[float], unit: str, target: float) -> Measure:
+    """Create a row whose reference is a target, because there is nothing to compare with."""
+    return Measure(name, values, [target], unit, goal=1.0)
 
 
 def rounded(value: float) -> float:
-    """Four significant digits."""
+    """Round to four significant digits."""
     return float(f"{value:.4g}")
 
 
 def in_turn(ours: Callable[[], T], reference: Callable[[], U], n_rounds: int = 3) -> tuple[list[T], list[U]]:
-    """What both give in several rounds, in each of which `reference` comes before and after `ours`."""
-    several, references = [], []
+    """Run both in several rounds, with `reference` before and after `ours`, and return their results."""
+    results, references = [], []
     for _ in range(n_rounds):
         references.append(reference())
-        several.append(ours())
+        results.append(ours())
         references.append(reference())
-    return several, references
+    return results, references
 
 
 def timed(task: Callable[[], Any], n: int = 3) -> list[float]:
-    """Seconds of each of `n` calls, after one that does not count."""
+    """Return the seconds of each of `n` calls, after a warm-up call."""
     task()
     return [seconds(task) for _ in range(n)]
 
 
 def seconds(task: Callable[[], Any]) -> float:
-    """Seconds of one call."""
+    """Return the seconds of one call."""
     start = now()
     task()
     return now() - start
 
 
 def now() -> float:
-    """A clock in seconds, read when the GPU, if there is one at work, has done what it was given."""
+    """Return the time in seconds, after synchronising the GPU if one is in use."""
     import torch
 
     if torch.cuda.is_initialized():

@@ -1,4 +1,4 @@
-"""A suite's page: its table in Markdown, and a picture where the suite draws one."""
+"""A suite's page: its table in Markdown, and a picture if the suite draws one."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,10 +15,10 @@ def write_page(folder: Path, suite: ModuleType, header: str, measures: Sequence[
     """Write `folder`/<suite>.md, and <suite>.png if the suite has a `draw`.
 
     Args:
-        folder: made if it is not there.
-        suite: whose measures these are.
+        folder: created if it does not exist.
+        suite: that measured.
         header: hardware and versions.
-        measures: the lines of the table.
+        measures: the rows of the table.
     """
     name = suite.__name__.rpartition(".")[2]
     folder.mkdir(parents=True, exist_ok=True)
@@ -32,14 +32,14 @@ def write_page(folder: Path, suite: ModuleType, header: str, measures: Sequence[
 
 
 def markdown(measures: Sequence[Measure]) -> str:
-    """The rows as a table."""
+    """Format the rows as a table."""
     header = [*measures[0].row]
     lines = [header, ["---"] * len(header), *(measure.cells for measure in measures)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def save_picture(path: Path, draw: Callable[["Figure"], None]) -> None:
-    """A picture in the reports' style on white, which `draw` fills."""
+    """Save a figure in the reports' style on white, filled by `draw`."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 

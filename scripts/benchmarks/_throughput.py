@@ -1,4 +1,4 @@
-"""How fast a model trains and answers, for the suites of the three families."""
+"""Throughput in training and inference, for the suites of the three families."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def throughput(case: "Case", n_rounds: int = 3) -> Iterator[Measure]:
-    """Samples a second of a case, in training and in answering, against its network by hand."""
+    """Measure samples per second in training and inference, against the hand-written network."""
     from benchmarks._trainings import by_hand, ours
 
     zoo, hand = in_turn(lambda: ours(case), lambda: by_hand(case), n_rounds)
@@ -20,13 +20,13 @@ def throughput(case: "Case", n_rounds: int = 3) -> Iterator[Measure]:
 
 
 def rates(case: "Case", several: list["Times"]) -> list[float]:
-    """Training samples a second of each epoch."""
+    """Return the training samples per second of each epoch."""
     n = len(case.columns("train")[0])
     return [n / value for times in several for value in times.settled]
 
 
 def inference(case: "Case", n_rounds: int = 3, n_most: int = 5000) -> Measure:
-    """Samples a second in batches of 1,000, all on the device already."""
+    """Measure inference samples per second in batches of 1,000 that are on the device."""
     import torch
 
     from benchmarks._case import zoo_module

@@ -1,4 +1,4 @@
-"""One training, three ways: as the zoo does it, in a loop written by hand, and with Lightning's defaults."""
+"""One training, three ways: in the zoo, in a hand-written loop, and with Lightning's defaults."""
 
 import contextlib
 import logging
@@ -35,8 +35,8 @@ class Times:
     """Seconds of one training.
 
     Attributes:
-        training: of each epoch's steps, validation left out.
-        fit: of everything.
+        training: of each epoch's steps, without validation.
+        fit: of the whole fit.
         memory: peak on the GPU in MiB; 0 without one.
     """
 
@@ -46,12 +46,12 @@ class Times:
 
     @property
     def settled(self) -> list[float]:
-        """`training` less the first epoch, which also prepares."""
+        """`training` without the first epoch, which warms up."""
         return self.training[1:] or self.training
 
 
 def ours(case: Case, clock: "Clock | None" = None) -> Times:
-    """As `zoo.train` does it, all callbacks at work, and a `clock` of the user's."""
+    """Train as `zoo.train` does, with all callbacks, and a user's callback `clock`."""
     module, data, clock = zoo_module(case), zoo_data(case), clock or Clock()
     with tempfile.TemporaryDirectory() as folder, _prepared(case):
         trainer = create_trainer(Path(folder), case.config["trainer"], module, [clock], [])
@@ -60,7 +60,7 @@ def ours(case: Case, clock: "Clock | None" = None) -> Times:
 
 
 def defaults(case: Case) -> Times:
-    """With Lightning as it comes, but for the progress bar, which is off."""
+    """Train with Lightning's defaults, without the progress bar."""
     clock, batch_size = Clock(), case.config["data"]["batch_size"]
     train, val = (TensorDataset(*case.columns(split)) for split in ("train", "val"))
     with tempfile.TemporaryDirectory() as folder, _prepared(case):
@@ -78,11 +78,11 @@ def defaults(case: Case) -> Times:
 
 
 def by_hand(case: Case, epoch: Epoch | None = None) -> Times:
-    """As one writes it by hand, with nothing that is not needed, and with memory kept as the zoo keeps it.
+    """Train in a minimal hand-written loop, with the zoo's malloc settings.
 
     Args:
         case: what to train.
-        epoch: gives an epoch's batches, inputs and target, on the device; None indexes tensors that lie there.
+        epoch: yields an epoch's batches (inputs and target) on the device; None: index tensors on the device.
     """
     with _prepared(case), malloc(), cuda_check():
         clock = Clock()
@@ -118,7 +118,7 @@ def _loop(case: Case, clock: "Clock", epoch: Epoch) -> None:
 
 @torch.no_grad()
 def accuracy(case: Case, forward: Callable[..., Tensor]) -> float:
-    """Share of the validation split that `forward` answers rightly."""
+    """Return the accuracy of `forward` on the validation split."""
     columns = [column.to(case.device) for column in case.columns("val")]
     hits = 0
     for batch in zip(*(column.split(1000) for column in columns), strict=True):
@@ -127,7 +127,7 @@ def accuracy(case: Case, forward: Callable[..., Tensor]) -> float:
 
 
 class Plain(L.LightningModule):
-    """The least that trains and logs a loss and an accuracy, as Lightning's guide has it."""
+    """A minimal LightningModule that logs loss and accuracy, as in Lightning's guide."""
 
     def __init__(self, network: nn.Module, n_classes: int):
         super().__init__()
@@ -154,7 +154,7 @@ class Plain(L.LightningModule):
 
 
 class Clock(Callback):
-    """Times each epoch's steps, from the epoch's start to that of its validation."""
+    """Times each epoch's steps, from the start of the epoch to the start of validation."""
 
     def __init__(self) -> None:
         self.training: list[float] = []
@@ -174,10 +174,10 @@ class Clock(Callback):
 
 
 class Follower(Clock):
-    """Asks for every batch, so that the zoo takes no steps together."""
+    """Follows every batch, so that the zoo does not group steps."""
 
     def on_train_batch_end(self, *_: Any) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 def _fit(task: Callable[[], None], clock: Clock) -> Times:
@@ -192,7 +192,7 @@ def _fit(task: Callable[[], None], clock: Clock) -> Times:
 
 @contextlib.contextmanager
 def _prepared(case: Case) -> Iterator[None]:
-    """The case's threads, the same start for its random numbers, and silence."""
+    """Set the case's threads and a fixed seed, and suppress output."""
     n_threads = torch.get_num_threads()
     torch.set_num_threads(case.config["trainer"]["threads"])
     torch.manual_seed(0)

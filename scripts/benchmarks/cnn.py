@@ -1,13 +1,16 @@
-"""Convolutional networks: images a second, against the same network in a loop by hand on the same tensors, and against
-that loop fed by a DataLoader that makes a tensor of each PIL image in turn, all without augmentation and with memory
-kept as the zoo keeps it; and seconds of fitting to an accuracy.
+"""Convolutional networks: throughput, and seconds of training to a given accuracy.
 
-The seconds to an accuracy are those of whole trainings that end with it, on the test split in the mean of the seeds;
-the reference's those of the epochs of pytorch/examples' mnist until one ends with it, or the goal's. Those to one of
-CIFAR-10 are of a pretrained file's card; beside it is what that file reaches with test-time augmentation, which records
-of this kind include. A line whose accuracy was not reached has no goal. In the picture are the pretrained files of
-single models, in the mean of their seeds, beside what others publish of theirs: the ResNets and all after them are
-chenyaofo/pytorch-cifar-models', which had no teacher; the zoo's ResNets had one.
+Images per second are compared with the same network in a hand-written loop, first on the same tensors, then with a
+DataLoader that converts PIL images to tensors one by one. All of them run without augmentation and with the zoo's
+malloc settings.
+
+Seconds to an accuracy are the fitting time of whole trainings whose mean test accuracy over the seeds reaches it. The
+reference is the time pytorch/examples' mnist needs until an epoch ends with that accuracy, or a target. CIFAR-10's
+seconds come from a pretrained file's card; the row also states the file's accuracy with test-time augmentation, which
+published speed records include. A row that misses its accuracy has no goal.
+
+The picture shows the pretrained single models (mean over seeds) beside published results. The ResNets and those after
+them are from chenyaofo/pytorch-cifar-models, trained without a teacher; the zoo's ResNets were distilled.
 """
 
 import json
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
 SEEDS = range(5)
 TTA = "mirror_shift"
-MNIST = {  # what train.py is told to reach an accuracy soon
+MNIST = {  # settings that reach an accuracy fast
     0.990: ("model=cnn", "data=mnist", "trainer.max_epochs=1", "model.width=8", "optim.lr=0.02"),
     0.994: ("model=cnn", "data=mnist"),
 }
@@ -60,12 +63,12 @@ def measure() -> Iterator[Measure]:
     yield from throughput(image_case("cnn/resnet", first(cifar10, 384)))
     yield mnist_to(0.990, [example_to(0.990)], goal=1 / 20)
     yield mnist_to(0.994, [20], goal=1.0)
-    yield cifar10_to(0.94, "cnn/fast.cifar10", aim=15 * 60)
-    yield cifar10_to(0.96, "cnn/fast.cifar10_large", aim=3 * 60 * 60)
+    yield cifar10_to(0.94, "cnn/fast.cifar10", target=15 * 60)
+    yield cifar10_to(0.96, "cnn/fast.cifar10_large", target=3 * 60 * 60)
 
 
 def mnist_to(accuracy: float, reference: Sequence[float], goal: float) -> Measure:
-    """Seconds of fitting by train.py, of each seed."""
+    """Measure the seconds of fitting of each seed with train.py."""
     from benchmarks.startup import command
 
     runs = []
@@ -79,16 +82,16 @@ def mnist_to(accuracy: float, reference: Sequence[float], goal: float) -> Measur
     return Measure(title, seconds, reference, "s", goal if reached >= accuracy else None)
 
 
-def cifar10_to(accuracy: float, weights: str, aim: float) -> Measure:
-    """Seconds of fitting of a pretrained file, which takes too long to make anew."""
+def cifar10_to(accuracy: float, weights: str, target: float) -> Measure:
+    """Read the seconds of fitting from a pretrained file's card, because training takes too long."""
     from zoo.inference.evaluation import evaluate_weights
     from zoo.inference.pretrained import load_card
 
     card = load_card(weights)
-    views = evaluate_weights(weights, tta=TTA)["test tta"]["accuracy"]
+    with_tta = evaluate_weights(weights, tta=TTA)["test tta"]["accuracy"]
     reached = card["metrics"]["test"]["accuracy"]["mean"]
-    title = _title("CIFAR-10", accuracy, reached, f"{weights}; its file with tta={TTA} {views:.2%}")
-    return Measure(title, [card["seconds"]["fit"]["mean"]], [aim], "s", 1.0 if reached >= accuracy else None)
+    title = _title("CIFAR-10", accuracy, reached, f"{weights}; its file with tta={TTA} {with_tta:.2%}")
+    return Measure(title, [card["seconds"]["fit"]["mean"]], [target], "s", 1.0 if reached >= accuracy else None)
 
 
 def _title(data: str, accuracy: float, reached: float, what: str) -> str:
@@ -97,7 +100,7 @@ def _title(data: str, accuracy: float, reached: float, what: str) -> str:
 
 
 def example_to(accuracy: float) -> float:
-    """Seconds of the training epochs of pytorch/examples' mnist/main.py until one ends with this test accuracy."""
+    """Train as pytorch/examples' mnist/main.py; return the seconds of its epochs until one ends with this accuracy."""
     import torch
     import torch.nn.functional as F
 
@@ -123,8 +126,8 @@ def example_to(accuracy: float) -> float:
         hits = 0.0
         with torch.inference_mode():
             for batch in batches(splits.test, 1_000):
-                answers = network((batch["image"] / 255 - 0.1307) / 0.3081).argmax(1)
-                hits += float((answers == batch["target"]).sum())
+                predicted = network((batch["image"] / 255 - 0.1307) / 0.3081).argmax(1)
+                hits += float((predicted == batch["target"]).sum())
         reached = hits / len(splits.test)  # type: ignore[arg-type]
     return total
 
@@ -140,7 +143,7 @@ def example_network() -> "nn.Module":
 
 
 def draw(figure: "Figure", _: object) -> None:
-    """Accuracy against parameters: the pretrained files, and what others publish."""
+    """Plot accuracy over parameters: the pretrained files and published results."""
     from matplotlib.ticker import EngFormatter
 
     from zoo.inference.pretrained import is_ensemble, list_pretrained, load_card
@@ -169,7 +172,7 @@ def draw(figure: "Figure", _: object) -> None:
 
 
 def item_by_item(case: "Case", n_rounds: int = 3) -> Measure:
-    """Training images a second, against a loader of PIL images."""
+    """Measure training images per second, against a DataLoader of PIL images."""
     from benchmarks._throughput import rates
     from benchmarks._trainings import by_hand, ours
 
@@ -178,21 +181,20 @@ def item_by_item(case: "Case", n_rounds: int = 3) -> Measure:
 
 
 def pil_batches(case: "Case") -> "Epoch":
-    """Training batches from a DataLoader over images as torchvision's data sets give them."""
+    """Return training batches from a DataLoader over PIL images, as in torchvision's data sets."""
     loader = pil_loader(case.columns("train"), case.config["data"]["batch_size"])
     return lambda: ([255 * images.to(case.device), targets.to(case.device)] for images, targets in loader)
 
 
 def pil_loader(columns: "Sequence[Tensor]", batch_size: int) -> "Iterable[list[Tensor]]":
-    """Shuffled batches of images (n, channels, height, width), each made a PIL image and then a tensor, and of
-    their targets."""
+    """Create a DataLoader that converts each image (n, channels, height, width) from PIL to a tensor."""
     from PIL import Image
     from torch import Tensor
     from torch.utils.data import DataLoader, Dataset
     from torchvision.transforms import ToTensor
 
     images, targets = columns
-    pixels = images.movedim(1, -1).squeeze(-1).numpy()  # (n, height, width), and 3 for colours
+    pixels = images.movedim(1, -1).squeeze(-1).numpy()  # (n, height, width), with 3 channels last for colour
     to_tensor = ToTensor()
 
     class Images(Dataset[tuple[Tensor, Tensor]]):

@@ -1,4 +1,4 @@
-"""From files, in a warm disk cache, to tensors, and from tensors to batches, against what is aimed at."""
+"""Loading of files (in a warm disk cache) into tensors, and of tensors into batches, against a target."""
 
 import subprocess
 import sys
@@ -7,23 +7,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks._measure import Measure, aimed, seconds, timed
+from benchmarks._measure import Measure, against_target, seconds, timed
 
 
 def measure() -> Iterator[Measure]:
     import zoo
 
-    yield aimed("MNIST, 70,000 images from disk to tensors", timed(lambda: zoo.load_data("mnist")), "s", 2.0)
+    yield against_target("MNIST, 70,000 images from disk to tensors", timed(lambda: zoo.load_data("mnist")), "s", 2.0)
     yield from epochs("MNIST", zoo.load_data("mnist", n_val=10).train)
-    yield aimed("CIFAR-10, 60,000 images from disk to tensors", timed(lambda: zoo.load_data("cifar10")), "s", 2.0)
-    yield aimed("Adult, 48,842 rows from text to tensors", timed(lambda: zoo.load_data("adult")), "s", 1.0)
+    yield against_target(
+        "CIFAR-10, 60,000 images from disk to tensors", timed(lambda: zoo.load_data("cifar10")), "s", 2.0
+    )
+    yield against_target("Adult, 48,842 rows from text to tensors", timed(lambda: zoo.load_data("adult")), "s", 1.0)
     with tempfile.TemporaryDirectory() as folder:
         yield from large_csv(Path(folder) / "large.csv")
         yield from image_folder(Path(folder) / "images")
 
 
 def epochs(name: str, train: Any) -> Iterator[Measure]:
-    """Batches of 128 from tensors, without and with augmentation."""
+    """Measure batches of 128 from tensors, without and with augmentation."""
     from zoo.data.augment import augment
     from zoo.data.batches import EpochBatches
 
@@ -32,8 +34,8 @@ def epochs(name: str, train: Any) -> Iterator[Measure]:
             augment(train.__getitems__(index), augmentations)
 
     warp = {"warp": {"shift": 0.1, "rotate": 10.0, "scale": 0.1}}
-    yield aimed(f"{name}, an epoch of batches", timed(lambda: epoch({})), "s", 0.1)
-    yield aimed(f"{name}, an epoch with shift, rotate and scale", timed(lambda: epoch(warp)), "s", 1.0)
+    yield against_target(f"{name}, an epoch of batches", timed(lambda: epoch({})), "s", 0.1)
+    yield against_target(f"{name}, an epoch with shift, rotate and scale", timed(lambda: epoch(warp)), "s", 1.0)
 
 
 LOAD_CSV = """
@@ -47,7 +49,7 @@ print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_m
 
 
 def large_csv(path: Path, n: int = 1_000_000) -> Iterator[Measure]:
-    """A large table, read in a process of its own."""
+    """Measure reading a large table, in a separate process."""
     write_csv(path, n)
     runs = [
         subprocess.run([sys.executable, "-c", LOAD_CSV, str(path)], check=True, stdout=subprocess.PIPE, text=True)
@@ -55,8 +57,8 @@ def large_csv(path: Path, n: int = 1_000_000) -> Iterator[Measure]:
     ]
     spent, memory = zip(*(map(float, run.stdout.splitlines()[-1].split()) for run in runs), strict=True)
     name = f"CSV, {n:,} x 30 ({path.stat().st_size / 1e6:,.0f} MB)"
-    yield aimed(f"{name} to tensors", spent, "s", 15.0)
-    yield aimed(f"{name}, peak memory", memory, "GiB", 2.0)
+    yield against_target(f"{name} to tensors", spent, "s", 15.0)
+    yield against_target(f"{name}, peak memory", memory, "GiB", 2.0)
 
 
 def write_csv(path: Path, n: int) -> None:
@@ -75,7 +77,7 @@ def write_csv(path: Path, n: int) -> None:
 
 
 def image_folder(folder: Path, n: int = 60_000) -> Iterator[Measure]:
-    """MNIST's training images as PNG files: read from the cache, against the first time, when they are decoded."""
+    """Measure reading PNG files from the cache, against the first time, when they are decoded."""
     import os
 
     from PIL import Image

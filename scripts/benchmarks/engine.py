@@ -1,10 +1,10 @@
-"""A training step in the zoo's engine, against a loop written by hand and against Lightning's defaults.
+"""A training step in the zoo's engine, against a hand-written loop and against Lightning's defaults.
 
-All of the zoo's features are on: metrics, checkpoints, progress, metrics.csv. The loop by hand trains the same network
-on the same tensors with the same batches, threads, precision, optimiser and settings of memory, and does nothing else.
-"Steps" runs from an epoch's start to that of its validation; "whole" is all of the fit, with validation and
-checkpoints, shared among its steps. "One by one" is the zoo with a callback that follows every batch, so that short
-steps are not taken together.
+All features of the zoo are on: metrics, checkpoints, progress, metrics.csv. The hand-written loop trains the same
+network on the same tensors with the same batches, threads, precision, optimiser and malloc settings, and does nothing
+else. "Steps" is the time from the start of an epoch to its validation, per step. "Whole" is the time of the whole fit,
+with validation and checkpoints, per step. "One by one" is the zoo with a callback that follows every batch, so that
+short steps are not grouped.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,11 +33,11 @@ def measure() -> Iterator[Measure]:
 
 
 def compare(case: "Case", goal: float, n_rounds: int = 3) -> Iterator[Measure]:
-    """The lines of one case; `goal` is for its steps against the loop by hand."""
+    """Measure one case; `goal` is for its steps against the hand-written loop."""
     from benchmarks._trainings import Follower, by_hand, defaults, ours
 
-    for way in (ours, defaults, by_hand):
-        way(_shortened(case))
+    for train in (ours, defaults, by_hand):
+        train(_shortened(case))
     several, hand = in_turn(
         lambda: (ours(case), ours(case, Follower()), defaults(case)), lambda: by_hand(case), n_rounds
     )
@@ -63,7 +63,7 @@ def _all(several: Sequence["Times"], of: Callable[["Times"], list[float]]) -> li
 
 
 def draw(figure: "Figure", measures: Sequence[Measure]) -> None:
-    """Four bars for each case: its steps by hand, in the zoo, there one by one, and with Lightning's defaults."""
+    """Draw four bars per case: steps by hand, in the zoo, in the zoo one by one, and with Lightning's defaults."""
     from zoo.report.charts import BLUE, INK, ORANGE
 
     figure.set_size_inches(6.4, 3.4)

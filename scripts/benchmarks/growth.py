@@ -1,8 +1,8 @@
-"""How the time and the memory of an epoch's steps grow with the data.
+"""Growth of an epoch's time and memory with the size of the data.
 
-Each line is an exponent, fitted by least squares in log-log over the larger half of the sizes, and what it should not
-exceed. Memory is what a training needs, its data included, beyond the libraries and a small training before it; each
-size is measured in a process of its own.
+Each row is an exponent, fitted by least squares in log-log space to the larger half of the sizes, and its limit.
+Memory is what a training and its data add to the libraries and a small training before it. Each size is measured in a
+separate process.
 """
 
 import resource
@@ -30,12 +30,12 @@ SIZES = {
     "classes": (2, 10, 30, 100, 300, 1000),
 }
 LIMIT = 1.1
-LEAST = 1.0  # MiB, the unit in which less memory is not told apart
+LEAST = 1.0  # MiB; smaller amounts of memory are below the resolution
 
 
 @dataclass(frozen=True)
 class Growth(Measure):
-    """An exponent, with the sizes and the values that it was fitted to."""
+    """An exponent, with the sizes and values that it was fitted to."""
 
     points: Points = ()
 
@@ -48,24 +48,24 @@ def measure() -> Iterator[Growth]:
 
 
 def growth(name: str, sizes: Sequence[float], values: Sequence[float]) -> Growth:
-    """The line of `values` measured at `sizes`."""
+    """Fit the exponent of `values` measured at `sizes`."""
     points = list(zip(sizes, values, strict=True))
     return Growth(name, [exponent(larger_half(points))], [LIMIT], "exponent", 1.0, points)
 
 
 def larger_half(points: Points) -> Points:
-    """The points of the larger sizes."""
+    """Return the points of the larger sizes."""
     return points[len(points) // 2 :]
 
 
 def exponent(points: Points) -> float:
-    """The slope of the line through `points` in log-log."""
+    """Return the slope of the line through `points` in log-log space."""
     sizes, values = np.log(points).T
     return float(np.polyfit(sizes, values, 1)[0])
 
 
 def _apart(axis: str, size: int) -> tuple[float, float]:
-    """`cost` in a fresh process that has the libraries already."""
+    """Call `cost` in a fresh process with the libraries already imported."""
     context = get_context("forkserver")
     context.set_forkserver_preload(["benchmarks._cases"])
     with ProcessPoolExecutor(1, context) as pool:
@@ -73,7 +73,7 @@ def _apart(axis: str, size: int) -> tuple[float, float]:
 
 
 def cost(axis: str, size: int) -> tuple[float, float]:
-    """Seconds of the fastest epoch's steps, and MiB of memory, on the GPU where there is one."""
+    """Measure the seconds of the fastest epoch's steps and the MiB of memory, on the GPU if there is one."""
     from benchmarks._trainings import ours
 
     ours(case(axis, SIZES[axis][0]))
@@ -87,11 +87,11 @@ def _peak() -> float:
 
 
 def case(axis: str, size: int) -> "Case":
-    """A training whose data have `size` of what `axis` names."""
-    from benchmarks._cases import made_sequences, sequence_case, table_case
+    """Create a training whose data have `size` along `axis`."""
+    from benchmarks._cases import random_sequences, sequence_case, table_case
 
     if axis == "steps of a sequence":
-        return sequence_case("rnn/lstm", made_sequences(64, size), n_epochs=3)
+        return sequence_case("rnn/lstm", random_sequences(64, size), n_epochs=3)
     n, n_numeric, n_classes = {
         "rows": (size, 30, 10),
         "features": (10_000, size, 10),
@@ -101,7 +101,7 @@ def case(axis: str, size: int) -> "Case":
 
 
 def draw(figure: "Figure", measures: Sequence[Growth]) -> None:
-    """A small log-log chart for each exponent, the fitted line dashed over the points it was fitted to."""
+    """Draw a small log-log chart per exponent, with the fitted line dashed."""
     from matplotlib.ticker import EngFormatter, LogLocator
 
     from zoo.report.charts import BLUE, INK

@@ -1,18 +1,18 @@
-"""How soon a pretrained file answers: from `zoo.load` to its first answer in a fresh process, then one raw sample and a
-thousand at a time, against the network's own forward on tensors that are ready."""
+"""Latency of a pretrained file: from `zoo.load` to the first prediction in a fresh process, then one and a thousand raw
+samples per call, against the network's forward on prepared tensors."""
 
 import subprocess
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from benchmarks._measure import Measure, aimed, in_turn, seconds
+from benchmarks._measure import Measure, against_target, in_turn, seconds
 
 if TYPE_CHECKING:
     from zoo.data.splits import Batch
 
 NAMES = ("fnn/mlp.breast_cancer", "cnn/small.mnist5k", "rnn/lstm.japanese_vowels")
-FIRST_ANSWER = """
+FIRST_PREDICTION = """
 import sys, time
 import numpy, torch, lightning, zoo.inference.predictor
 described = next(iter(zoo.inference.pretrained.load_card(sys.argv[1])["spec"]["inputs"].values()))
@@ -25,19 +25,21 @@ print(time.perf_counter() - start)
 
 def measure() -> Iterator[Measure]:
     for name in NAMES:
-        yield aimed(f"{name}, load and first answer, imports done", [first_answer(name) for _ in range(3)], "s", 1.0)
+        yield against_target(
+            f"{name}, load and first prediction, imports done", [first_prediction(name) for _ in range(3)], "s", 1.0
+        )
         for n, n_rounds in ((1, 200), (1000, 10)):
-            yield answer(name, n, n_rounds)
+            yield prediction(name, n, n_rounds)
 
 
-def first_answer(name: str) -> float:
-    """Seconds from loading to an answer, in a fresh process."""
-    command = [sys.executable, "-c", FIRST_ANSWER, name]
+def first_prediction(name: str) -> float:
+    """Return the seconds from loading to the first prediction, in a fresh process."""
+    command = [sys.executable, "-c", FIRST_PREDICTION, name]
     return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
 
 
-def answer(name: str, n: int, n_rounds: int) -> Measure:
-    """Milliseconds of `predict` for `n` raw samples together, against the network's forward."""
+def prediction(name: str, n: int, n_rounds: int) -> Measure:
+    """Measure the milliseconds of `predict` for `n` raw samples, against the network's forward."""
     import torch
 
     import zoo
@@ -58,7 +60,7 @@ def answer(name: str, n: int, n_rounds: int) -> Measure:
 
 
 def samples(name: str, n: int) -> tuple["Batch", Any]:
-    """Test samples of a pretrained file's data, again and again up to `n`: as a batch, and as a user has them."""
+    """Return `n` test samples of a pretrained file's data, repeated if there are fewer: as a batch and as raw input."""
     import zoo
     from zoo.inference.pretrained import load_card
 

@@ -1,6 +1,6 @@
-"""Five seeds of one recipe: trained at once as one batched model, against a process for each, one after the other.
+"""Five seeds of one recipe, trained at once as one batched model, against one process after the other.
 
-Seconds of the whole command, from its start to the last file.
+Seconds of the whole command, until its last file is written.
 """
 
 import tempfile
@@ -23,7 +23,7 @@ def measure() -> Iterator[Measure]:
 
 
 def train(name: str, settings: list[str], jobs: "tuple[int, ...] | list[tuple[int, ...]]") -> float:
-    """Seconds of a command for each job, which is a seed or several."""
+    """Return the total seconds of a command per job; a job is one seed or several."""
     total = 0.0
     for job in jobs:
         seeds = f"seed={job}" if isinstance(job, int) else f"seeds={list(job)}".replace(" ", "")
