@@ -93,7 +93,7 @@ def test_a_history_has_no_metrics_of_epochs_that_were_not_validated(config, tmp_
     assert [row[header.index("val/loss")] != "" for row in rows] == [False, True, False]
 
 
-def test_a_schedule_is_the_same_whoever_follows_the_batches_after_a_resume(config, tmp_path):
+def test_the_learning_rate_does_not_depend_on_callbacks_that_follow_batches(config, tmp_path):
     from lightning.pytorch.callbacks import Callback
 
     from zoo.core.errors import InterruptedTraining
@@ -105,7 +105,7 @@ def test_a_schedule_is_the_same_whoever_follows_the_batches_after_a_resume(confi
 
     class Follow(Callback):
         def on_train_batch_end(self, *args):
-            """Has every batch handed out alone, but for those of a checkpoint's groups."""
+            """Lightning is handed every batch alone."""
 
     settings = ("model=fnn", "trainer.max_epochs=3", "resume=auto", "optim.schedule.name=cosine")
     zoo.train(config(*settings), tmp_path / "whole")
@@ -119,7 +119,7 @@ def test_a_schedule_is_the_same_whoever_follows_the_batches_after_a_resume(confi
     assert rates[0] == rates[1] and float(rates[1][2]) > 0
 
 
-def test_a_resume_with_larger_batches_goes_on_at_its_place_in_the_schedule(config, tmp_path):
+def test_a_resume_with_larger_batches_keeps_its_place_in_the_schedule(config, tmp_path):
     """Where it counted the updates made, the rate was 0 for all that was left, and lookahead ran away."""
     settings = config("model=fnn", "trainer=cpu", "trainer.max_epochs=2", "data.batch_size=16", "optim.lookahead=2")
     zoo.train(settings, tmp_path / "run")
@@ -147,7 +147,7 @@ def test_gradients_are_accumulated_over_batches(config, tmp_path, batch_size):
 
 
 class Follow(L.Callback):
-    """Asks for every batch, so that none is grouped."""
+    """Follows every batch, so that none are grouped."""
 
     def on_train_batch_end(self, *args):
         pass
@@ -179,7 +179,9 @@ def test_the_last_update_of_an_epoch_is_the_mean_of_its_own_batches(config, tmp_
         (("+trainer.val_check_interval=1",), 11, 11),
     ],
 )
-def test_an_epoch_takes_as_many_batches_as_it_is_told(config, tmp_path, monkeypatch, settings, n_batches, n_updates):
+def test_limits_count_batches_and_the_schedule_ends_with_the_last_update(
+    config, tmp_path, monkeypatch, settings, n_batches, n_updates
+):
     """A whole number counts batches, a fraction is their share, and the schedule ends with the last update."""
     batches, add_gradient = [], ZooModule.add_gradient
     monkeypatch.setattr(ZooModule, "add_gradient", lambda *args: batches.append(args) or add_gradient(*args))
@@ -191,7 +193,7 @@ def test_an_epoch_takes_as_many_batches_as_it_is_told(config, tmp_path, monkeypa
     assert float(rows[-1][header.index("lr")]) == 0
 
 
-def test_a_training_that_overfits_sees_the_same_batches_in_each_epoch(config, tmp_path, monkeypatch):
+def test_overfit_batches_repeats_the_same_batches_in_each_epoch(config, tmp_path, monkeypatch):
     first, add_gradient = [], ZooModule.add_gradient
     monkeypatch.setattr(
         ZooModule, "add_gradient", lambda *args: first.append(float(args[1]["numeric"][0].sum())) or add_gradient(*args)
@@ -207,7 +209,7 @@ def test_a_training_that_overfits_sees_the_same_batches_in_each_epoch(config, tm
         ("+trainer.val_check_interval=3", "multiple of trainer.accumulate_grad_batches=2; got 3"),
     ],
 )
-def test_numbers_of_batches_that_cannot_be_are_refused(config, tmp_path, setting, message):
+def test_impossible_numbers_of_batches_are_refused(config, tmp_path, setting, message):
     with pytest.raises(UserError, match=message):
         zoo.train(config("model=fnn", "trainer.accumulate_grad_batches=2", setting), tmp_path)
 
@@ -259,7 +261,7 @@ def test_a_config_without_its_sections_is_refused(tmp_path):
         zoo.train({"model": {}, "data": {}, "trainer": {}}, tmp_path)
 
 
-def test_finetuning_takes_all_but_another_head(config, runs, tmp_path, capsys):
+def test_finetuning_loads_the_weights_and_refuses_another_network(config, runs, tmp_path, capsys):
     weights = str(runs["cnn"] / "model.safetensors")
     zoo.train(
         config("model=cnn", f"finetune={weights}", "trainer=debug", "trainer.precision=32-true"), tmp_path / "same"
@@ -269,7 +271,7 @@ def test_finetuning_takes_all_but_another_head(config, runs, tmp_path, capsys):
         zoo.train(config("model=cnn/lenet5", f"finetune={weights}", "trainer=debug"), tmp_path / "other")
 
 
-def test_a_finetuned_network_has_the_trained_body_and_a_head_of_its_own():
+def test_a_finetuned_network_has_the_trained_body_and_a_new_head():
     spec = zoo.load_data("mnist5k").spec
     fewer = dataclasses.replace(spec, n_outputs=3, class_names=("0", "1", "2"))
     trained = zoo.Predictor(zoo.create_model("cnn/lenet5", spec), spec, card={"model": {"name": "cnn/lenet5"}})
@@ -280,7 +282,7 @@ def test_a_finetuned_network_has_the_trained_body_and_a_head_of_its_own():
         assert torch.equal(value, head.get(key, trained.model.state_dict()[key])), key
 
 
-def test_a_head_for_as_many_other_classes_is_new():
+def test_the_head_for_other_classes_is_new_even_if_their_number_is_the_same():
     spec = zoo.load_data("mnist5k").spec
     letters = dataclasses.replace(spec, class_names=tuple("abcdefghij"))
     trained = zoo.Predictor(zoo.create_model("cnn/lenet5", spec), spec, card={})
@@ -288,7 +290,7 @@ def test_a_head_for_as_many_other_classes_is_new():
         assert copy_weights(zoo.create_model("cnn/lenet5", data), data, trained, "mnist") == left
 
 
-def test_what_cannot_be_finetuned_is_told_what_the_file_is_for():
+def test_the_error_of_finetuning_names_the_model_and_inputs_of_the_file():
     spec = zoo.load_data("mnist5k").spec
     colours = dataclasses.replace(spec, inputs={"image": Input((3, 28, 28), "uint8", spec.inputs["image"].axes, 0)})
     with pytest.raises(UserError, match=r"model=cnn/small model.width=16 model.activation=relu\nfor image 1 x 28 x 28"):
@@ -306,7 +308,7 @@ def test_what_cannot_be_finetuned_is_told_what_the_file_is_for():
         ("rnn/lstm.japanese_vowels", "test", {"n_val": 27, "split_seed": 3}, False),  # an official one
     ],
 )
-def test_a_model_measured_on_what_may_have_trained_it_is_noted(capsys, weights, split, changed, told):
+def test_an_evaluation_warns_about_possible_leakage(capsys, weights, split, changed, told):
     evaluate_weights(weights, data={"name": weights.split(".")[1], **changed}, split=split)
     assert (f"warning: {weights} was trained with data.split_seed=0" in capsys.readouterr().out) == told
 
@@ -319,7 +321,7 @@ def test_a_network_whose_layers_have_versions_is_trained_saved_and_finetuned(con
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_a_sample_weighs_what_its_own_class_does(smoothing):
+def test_a_sample_has_the_weight_of_its_class(smoothing):
     """Also where the target is smoothed, and where it is given as shares; mixed samples weigh by their shares."""
     task = create_task(zoo.load_data("breast_cancer").spec, class_weights=[1, 20], label_smoothing=smoothing)
     torch.manual_seed(0)
@@ -336,7 +338,7 @@ def test_a_sample_weighs_what_its_own_class_does(smoothing):
     torch.testing.assert_close(task.loss(output, mixed) * task.count(mixed), sum(parts))
 
 
-def test_smoothing_leaves_a_heavy_class_to_be_told_apart():
+def test_smoothing_with_class_weights_still_favours_the_own_class():
     """The best logits of a smoothed target answer its own class, whatever the others weigh."""
     task = create_task(zoo.load_data("breast_cancer").spec, class_weights=[1, 25], label_smoothing=0.1)
     output = torch.zeros(1, 2, requires_grad=True)
@@ -345,13 +347,13 @@ def test_smoothing_leaves_a_heavy_class_to_be_told_apart():
 
 
 @pytest.mark.parametrize("weights", [[0, 0], [-1, 2], [1, float("nan")], [1, float("inf")]])
-def test_class_weights_that_weigh_nothing_are_refused(weights):
+def test_impossible_class_weights_are_refused(weights):
     with pytest.raises(UserError, match="class_weights"):
         create_task(zoo.load_data("breast_cancer").spec, class_weights=weights)
 
 
 @pytest.mark.parametrize("how", ["finetune", "distill.teacher"])
-def test_a_file_that_may_have_seen_what_this_training_is_measured_on_is_noted(config, tmp_path, capsys, how):
+def test_finetuning_and_distillation_warn_about_possible_leakage(config, tmp_path, capsys, how):
     zoo.train(config("model=cnn", f"{how}=cnn/small.mnist", "trainer=debug"), tmp_path)
     assert "cnn/small.mnist was trained with data.name=mnist" in capsys.readouterr().out
 
@@ -364,7 +366,7 @@ def test_every_optimiser_learns_through_the_trainer(config, tmp_path, overrides)
     assert metrics["val"]["accuracy"] > 0.9
 
 
-def test_task_options(config, tmp_path):
+def test_the_options_of_tasks_change_what_is_learnt(config, tmp_path):
     zoo.train(
         config("model=fnn", "trainer=debug", "task.label_smoothing=0.1", "task.class_weights=[1,2]"), tmp_path / "a"
     )
@@ -419,7 +421,7 @@ def test_optimiser_lowers_a_loss_and_restores_its_state(name):
 
 
 @pytest.mark.parametrize("shape", [(12, 20), (20, 12), (16, 16)])
-def test_muon_is_torchs_for_matrices_and_takes_convolutions_as_such(shape):
+def test_muon_equals_torchs_and_treats_convolutions_as_matrices(shape):
     torch.manual_seed(0)
     ours, theirs, convolution = (torch.nn.Parameter(torch.ones(shape)) for _ in range(3))
     convolution.data = convolution.data.view(shape[0], -1, 2, 2).contiguous(memory_format=torch.channels_last)
@@ -434,7 +436,7 @@ def test_muon_is_torchs_for_matrices_and_takes_convolutions_as_such(shape):
     torch.testing.assert_close(ours, theirs, rtol=0, atol=0.03)  # both are rounded to 16 bits on the way
 
 
-def test_a_step_of_muon_is_as_long_in_every_direction():
+def test_a_step_of_muon_has_the_same_length_in_every_direction():
     values = torch.linalg.svdvals(orthogonalize(torch.randn(8, 64)).float())
     assert (values > 0.6).all() and (values < 1.3).all()
 
@@ -444,7 +446,7 @@ def test_only_weights_that_multiply_decay():
     assert [(group["weight_decay"], {p.dim() for p in group["params"]}) for group in groups] == [(0.5, {2}), (0.0, {1})]
 
 
-def test_biases_may_have_a_rate_of_their_own():
+def test_biases_may_have_their_own_learning_rate():
     groups = create_optimizer(quadratic(), name="sgd", lr=0.5, weight_decay=0.64, bias_lr=64).param_groups
     assert [group["lr"] for group in groups] == [0.5, 32.0]
     assert [group["weight_decay"] for group in groups] == [0.64, 0.01]  # as much each step
@@ -537,7 +539,7 @@ def test_an_optimiser_and_a_schedule_of_the_users_own_train_and_resume(config, t
     assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 5
 
 
-def test_lookahead_takes_weights_back_towards_where_they_were():
+def test_lookahead_moves_the_weights_back_to_their_slow_copy():
     module = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.zeros_(module.weight)
     module.n_updates, module.updated = 4, True
@@ -553,7 +555,7 @@ def test_lookahead_takes_weights_back_towards_where_they_were():
     assert seen == pytest.approx([1, halfway, halfway + 1, halfway + end])
 
 
-def test_a_config_of_before_an_option_was_there_still_trains(config, tmp_path):
+def test_a_config_without_the_optional_settings_still_trains(config, tmp_path):
     told = config("model=fnn", "trainer=debug")
     told["optim"] = {key: value for key, value in told["optim"].items() if key not in OPTIONAL}
     assert zoo.train(told, tmp_path)["test"]["accuracy"] > 0
@@ -562,13 +564,13 @@ def test_a_config_of_before_an_option_was_there_still_trains(config, tmp_path):
 @pytest.mark.parametrize(
     "setting", ["clip: -1", "clip: much", "lookahead: true", "sam: true", "ema: 1", "lookahead: 0.5"]
 )
-def test_options_that_cannot_be_are_refused(config, tmp_path, setting):
+def test_impossible_options_of_optim_are_refused(config, tmp_path, setting):
     name, _, value = setting.partition(": ")
     with pytest.raises(UserError, match=f"optim.{name} is a"):
         zoo.train(config("model=fnn", f"optim.{name}={value}"), tmp_path)
 
 
-def test_the_worst_place_nearby_is_along_the_gradient_and_left_again():
+def test_weights_are_perturbed_along_the_gradient_and_restored():
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 1))
     x = torch.randn(32, 4)
@@ -589,7 +591,7 @@ def test_the_worst_place_nearby_is_along_the_gradient_and_left_again():
     assert not torch.allclose(there, gradient, rtol=1e-3)
 
 
-def test_a_training_goes_by_the_gradient_at_the_worst_place(config, tmp_path):
+def test_sharpness_aware_minimisation_changes_the_training(config, tmp_path):
     losses = [zoo.train(config("model=fnn", "trainer=debug", f"optim.sam={radius}"), tmp_path / radius)["val"]["loss"]
               for radius in ("null", "0.5")]  # fmt: skip
     assert losses[0] != losses[1]
@@ -602,7 +604,7 @@ def test_a_training_goes_by_the_gradient_at_the_worst_place(config, tmp_path):
         (("optim.sam=1", "trainer.accumulate_grad_batches=2"), "one batch"),
     ],
 )
-def test_what_sharpness_cannot_be_taken_with_is_said(config, tmp_path, overrides, message):
+def test_sharpness_aware_minimisation_refuses_accumulation(config, tmp_path, overrides, message):
     with pytest.raises(UserError, match=message):
         zoo.train(config("model=fnn", *overrides), tmp_path)
 
@@ -659,7 +661,7 @@ def test_two_logits_are_logistic_regression():
 # -- checkpoints
 
 
-def test_map_style_data_sets_train_too(config, tmp_path):
+def test_data_sets_without_batch_indexing_give_the_same_weights(config, tmp_path):
     """A split without whole-batch fetching is collated item by item, with the same batches."""
 
     class Items(torch.utils.data.Dataset):
@@ -704,7 +706,7 @@ def test_map_style_data_sets_train_too(config, tmp_path):
         ("diabetes", "val/rmse", "min"),
     ],
 )
-def test_early_stopping_knows_which_way_a_metric_is_better(config, data, monitor, mode):
+def test_early_stopping_asks_the_metric_for_its_mode(config, data, monitor, mode):
     from hydra.utils import instantiate
 
     section = yaml.safe_load((ROOT / "conf" / "callbacks" / "early_stopping.yaml").read_text())["early_stopping"]
@@ -720,7 +722,7 @@ def test_early_stopping_knows_which_way_a_metric_is_better(config, data, monitor
         assert callback.min_delta == (0.01 if expected == "max" else -0.01)
 
 
-def test_early_stopping_names_the_metrics_there_are(config, tmp_path):
+def test_early_stopping_on_an_unknown_metric_names_the_known_ones(config, tmp_path):
     from zoo.engine.early_stopping import EarlyStopping
 
     told = r"one of train/loss, val/accuracy, val/auroc, val/f1, val/loss; got val/acc"
@@ -728,12 +730,12 @@ def test_early_stopping_names_the_metrics_there_are(config, tmp_path):
         zoo.train(config("model=fnn", "trainer=debug"), tmp_path, [EarlyStopping("val/acc")])
 
 
-def test_more_batches_to_a_validation_than_there_are_end_in_one_message(config, tmp_path):
+def test_a_val_check_interval_longer_than_an_epoch_is_refused(config, tmp_path):
     with pytest.raises(UserError, match=r"val_check_interval is at most the batches of an epoch: .*300.*"):
         zoo.train(config("model=fnn", "trainer=debug", "+trainer.val_check_interval=300"), tmp_path)
 
 
-def test_early_stopping_without_patience_stops_at_the_first_epoch_that_is_no_better(config, tmp_path):
+def test_early_stopping_without_patience_stops_at_the_first_worse_epoch(config, tmp_path):
     from zoo.engine.early_stopping import EarlyStopping
 
     settings = config("model=fnn", "trainer=cpu", "trainer.max_epochs=30", "optim.lr=0.05")
@@ -742,7 +744,7 @@ def test_early_stopping_without_patience_stops_at_the_first_epoch_that_is_no_bet
     assert len(losses) < 30 and losses[-1] >= losses[-2] and losses[:-1] == sorted(losses[:-1], reverse=True)
 
 
-def test_a_training_whose_score_rises_is_not_stopped(config, tmp_path):
+def test_early_stopping_does_not_stop_a_rising_score(config, tmp_path):
     """As it was after its second epoch, where a fall counted as better."""
     from zoo.engine.early_stopping import EarlyStopping
 
@@ -752,7 +754,7 @@ def test_a_training_whose_score_rises_is_not_stopped(config, tmp_path):
 
 
 @pytest.mark.parametrize("name", TASKS.names())
-def test_every_metric_says_which_way_is_better(name):
+def test_every_metric_has_higher_is_better(name):
     """As early stopping asks; the score's is what the task says."""
     spec = DataSpec("made", name, {}, 3, class_names=("a", "b", "c"), target=Input((1,), scaled_axis=0))
     task = TASKS.get(name)(spec)
@@ -761,7 +763,7 @@ def test_every_metric_says_which_way_is_better(name):
     assert higher[task.score] == (task.score_mode == "max")
 
 
-# -- what "auto" stands for
+# -- auto settings
 
 
 @pytest.mark.parametrize(("work", "alone"), [(10**5, True), (10**9, False)])
@@ -774,7 +776,7 @@ def test_small_models_train_on_one_thread_and_in_32_bits(monkeypatch, work, alon
     assert fit_machine(told, work) == told
 
 
-def test_16_bits_are_for_processors_that_are_fast_at_them(monkeypatch):
+def test_bf16_is_for_processors_that_are_fast_at_it(monkeypatch):
     monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
     assert fit_machine({"accelerator": "cpu", "precision": "auto", "threads": 1}, 10**9)["precision"] == "32"
 
@@ -798,7 +800,7 @@ def test_distillation_follows_the_teacher(config, tmp_path, capsys):
     assert near < 0.3 * far
 
 
-def test_a_teacher_of_other_splits_is_told_of(config, tmp_path, capsys):
+def test_a_teacher_of_other_splits_is_reported(config, tmp_path, capsys):
     taught = ("model=fnn", "trainer=debug", "distill.teacher=fnn/mlp.breast_cancer")
     for settings, told in (((), False), (("data.split_seed=3",), True)):
         zoo.train(config(*taught, *settings), tmp_path / str(told))
@@ -818,7 +820,7 @@ def trained(config, folder):
         (("distill.teacher=fnn/mlp.breast_cancer", "distill.weight=2.0"), "at most 1"),
     ],
 )
-def test_teachers_that_cannot_teach(config, tmp_path, settings, message):
+def test_impossible_teachers_are_refused(config, tmp_path, settings, message):
     with pytest.raises(UserError, match=message):
         zoo.train(config("model=fnn", *settings), tmp_path)
 
@@ -853,7 +855,7 @@ def test_images_grow_from_epoch_to_epoch(config, tmp_path):
         (("distill.teacher=cnn/fast.mnist",), lambda student, teacher: student + teacher),
     ],
 )
-def test_what_a_batch_costs_counts_every_pass(config, more, expected):
+def test_the_work_of_a_batch_counts_every_forward_pass(config, more, expected):
     told, splits = config("model=cnn/tiny", "data.batch_size=64", *more), zoo.load_data("mnist5k")
     module = create_module(spec=splits.spec.to_json(), **{key: told[key] for key in ("model", "task", "optim")})
     if teacher := told["distill"]["teacher"]:

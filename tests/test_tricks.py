@@ -107,7 +107,7 @@ def test_a_resume_in_mid_epoch_may_change_the_batch_size(config, tmp_path, monke
 
 
 class Follow(L.Callback):
-    """Asks for every batch."""
+    """Follows every batch."""
 
     n = 0
 
@@ -145,7 +145,7 @@ def test_a_module_is_as_it_was_after_a_training_with_tricks(config, tmp_path):
     ("setting", "message"),
     [("[step_group]", "no trick 'step_group'; the nearest: step_groups"), ("some", "all, or a list such as")],
 )
-def test_tricks_that_there_are_not_are_refused(config, tmp_path, setting, message):
+def test_unknown_tricks_are_refused(config, tmp_path, setting, message):
     with pytest.raises(UserError, match=message):
         zoo.train(config("model=fnn", f"trainer.tricks={setting}"), tmp_path)
 
