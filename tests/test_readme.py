@@ -34,7 +34,7 @@ def test_blocks_run(page, tmp_path, monkeypatch):
             (tmp_path / path[1]).write_text(text.removeprefix(path[0]))
         elif language == "python":
             exec(compile(text, page, "exec"), names)
-        else:
+        elif language == "bash":
             for line in text.splitlines():
                 run(line, monkeypatch)
 
