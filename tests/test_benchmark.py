@@ -9,6 +9,7 @@ import pytest
 from benchmarks import _case, _cases, _measure, _page, _throughput, cnn, data, engine, growth, latency, startup
 
 import zoo
+from zoo.cli.options import read_options
 from zoo.core.errors import UserError
 
 KEYS = ["name", "ours", "reference", "unit", "ratio", "range", "goal"]
@@ -153,4 +154,4 @@ def test_mistakes_end_with_2_and_the_nearest_name(monkeypatch, capsys):
     assert ended.value.code == 2
     assert "no suite 'engin'; the nearest: engine" in capsys.readouterr().err
     with pytest.raises(UserError, match="nearest: output"):
-        benchmark.parsed(["outptu=rows.json"], benchmark.SETTINGS)
+        read_options(["outptu=rows.json"], benchmark.SETTINGS)

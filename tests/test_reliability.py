@@ -1,4 +1,4 @@
-"""The page of what is promised, and the soak scripts in short."""
+"""The page of reliability is complete and up to date, and the soak scripts work."""
 
 import json
 
@@ -22,8 +22,8 @@ def test_the_page_is_up_to_date():
 @pytest.mark.long
 def test_a_short_soak_of_memory(tmp_path):
     soak.run("memory", ["steps=44", "epochs=2", f"docs={tmp_path}"])
-    found = json.loads((tmp_path / "memory.json").read_text())["trainings"]
-    assert all(told["steps"][-1] > 0 and min(told["MiB"]) > 0 for told in found.values())
+    trainings = json.loads((tmp_path / "memory.json").read_text())["trainings"]
+    assert all(training["steps"][-1] > 0 and min(training["MiB"]) > 0 for training in trainings.values())
     assert (tmp_path / "memory.png").stat().st_size > 1000
 
 
@@ -31,6 +31,6 @@ def test_a_short_soak_of_memory(tmp_path):
     ("what", "settings", "message"),
     [("kill", [], "nearest: kills"), ("kills", ["m=3"], "no setting 'm'"), ("kills", ["n=x"], "n is a number; got x")],
 )
-def test_mistakes_are_answered(what, settings, message):
+def test_a_mistaken_soak_gets_the_nearest_name_or_the_rule(what, settings, message):
     with pytest.raises(UserError, match=message):
         soak.run(what, settings)

@@ -1,10 +1,10 @@
-"""What the zoo is built from: the lock and the licences."""
+"""The lock and the licences cover every dependency."""
 
 import json
 import re
 
 from helpers.commands import ROOT
-from maintain.licences import left_out, requirements
+from maintain.licences import missing_names, requirements
 from packaging.utils import canonicalize_name
 
 ENTRY = re.compile(r"^([\w.-]+)==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)
@@ -21,13 +21,13 @@ def test_the_lock_has_every_tested_package_with_its_hashes():
 
 
 def test_the_suite_passed_at_the_ends_of_the_versions():
-    told = json.loads((ROOT / "docs" / "reliability" / "ranges.json").read_text())
+    results = json.loads((ROOT / "docs" / "reliability" / "ranges.json").read_text())
     core = {needed.name: needed.specifier for extra, needed in requirements() if not extra}
-    for end in told.values():
+    for end in results.values():
         assert end["passed"] > 1000
         assert all(specifier.contains(end["versions"][name]) for name, specifier in core.items())
-    assert f">={told['oldest']['versions']['torch']}".startswith(str(core["torch"]))
+    assert f">={results['oldest']['versions']['torch']}".startswith(str(core["torch"]))
 
 
 def test_the_page_of_licences_names_every_dependency_and_data_set():
-    assert left_out() == []
+    assert missing_names() == []

@@ -1,1 +1,1 @@
-"""What a maintainer runs: releases, the pages that are written by code, proofs of what is promised."""
+"""Scripts for maintainers: releases, generated pages, test results."""

@@ -1,6 +1,6 @@
-"""Write docs/licences.md: the licence of each package that the zoo needs, as installed here, and of each data set.
+"""Generate docs/licences.md: the licences of the installed packages that the zoo needs, and of its data sets.
 
-With --check only say which direct dependency or data set it leaves out. Install every extra before it is written.
+--check only reports direct dependencies and data sets that the page lacks. Install every extra before you generate it.
 """
 
 import argparse
@@ -17,23 +17,23 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "licences.md"
 HEAD = """# Licences
 
-The zoo itself is under the MIT licence. The licences of packages are those that their own metadata state, on Linux.
-`python scripts/maintain/licences.py` writes this page.
+The zoo has the MIT licence. The licences of packages are those in their metadata, on Linux.
+`python scripts/maintain/licences.py` generates this page.
 
 """
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="exit with 1 if a name is left out")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a name is missing")
     if not parser.parse_args().check:
         PAGE.write_text(page())
-    elif names := left_out():
-        sys.exit(f"docs/licences.md leaves out {', '.join(names)}: run python scripts/maintain/licences.py")
+    elif names := missing_names():
+        sys.exit(f"docs/licences.md lacks {', '.join(names)}: run python scripts/maintain/licences.py")
 
 
-def left_out() -> list[str]:
-    """Direct dependencies and data sets without a row on the page."""
+def missing_names() -> list[str]:
+    """List direct dependencies and data sets without a row on the page."""
     import zoo
 
     rows = set(re.findall(r"^\| `(.+?)`", PAGE.read_text(), re.MULTILINE))
@@ -41,30 +41,34 @@ def left_out() -> list[str]:
 
 
 def page() -> str:
-    """The whole page, as Markdown."""
+    """Return the page as Markdown."""
     import zoo
     from zoo.data import Facts, facts
 
     unknown = Facts("-", "-", "-", "-", "-", "-")
     sets = {name: facts(name) or unknown for name in zoo.list_data()}
-    asked = direct()
+    dependencies = direct()
     return HEAD + "\n".join(
         [
-            table("Direct dependencies", "extra | licence", {n: f"{asked[n]} | {licence(n)}" for n in asked}),
-            table("What these need", "licence", {n: licence(n) for n in indirect()}),
+            table(
+                "Direct dependencies",
+                "extra | licence",
+                {n: f"{extra} | {licence(n)}" for n, extra in dependencies.items()},
+            ),
+            table("Indirect dependencies", "licence", {n: licence(n) for n in indirect()}),
             table("Data sets", "licence | source", {n: f"{sets[n].licence} | {sets[n].source}" for n in sets}),
         ]
     )
 
 
 def table(title: str, header: str, rows: dict[str, str]) -> str:
-    """A heading and a Markdown table: a row a name."""
+    """Format a heading and a Markdown table with a row per name."""
     lines = [f"name | {header}", "|".join(["---"] * (header.count("|") + 2)), *(f"`{n}` | {rows[n]}" for n in rows)]
     return f"## {title}\n\n" + "".join(f"| {line} |\n" for line in lines)
 
 
 def requirements() -> list[tuple[str, Requirement]]:
-    """What pyproject.toml asks for, each with its extra; the core's extra is empty."""
+    """Return the requirements in pyproject.toml with their extras; the core's extra is empty."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     groups = {"": project["dependencies"], **project["optional-dependencies"]}
     pairs = [(extra, Requirement(text)) for extra, texts in groups.items() for text in texts]
@@ -72,28 +76,28 @@ def requirements() -> list[tuple[str, Requirement]]:
 
 
 def direct() -> dict[str, str]:
-    """The extra that brings each package the zoo asks for."""
+    """Return each direct dependency with its extra."""
     return {canonicalize_name(requirement.name): extra for extra, requirement in requirements()}
 
 
 def indirect() -> list[str]:
-    """The installed packages that the direct dependencies need, themselves or through others."""
-    seen: set[tuple[str, str]] = set()
+    """List the installed packages that the direct dependencies require, directly or through others."""
+    visited: set[tuple[str, str]] = set()
     for _, requirement in requirements():
-        follow(requirement, seen)
-    return sorted({name for name, _ in seen} - direct().keys())
+        add_required(requirement, visited)
+    return sorted({name for name, _ in visited} - direct().keys())
 
 
-def follow(requirement: Requirement, seen: set[tuple[str, str]]) -> None:
-    """Add to `seen` the name and each extra of a requirement, and of all that it requires."""
+def add_required(requirement: Requirement, visited: set[tuple[str, str]]) -> None:
+    """Add the name and extras of a requirement, and of everything it requires, to `visited`."""
     name = canonicalize_name(requirement.name)
     for extra in ("", *requirement.extras):
-        if (name, extra) in seen or not installed(name):
+        if (name, extra) in visited or not installed(name):
             continue
-        seen.add((name, extra))
+        visited.add((name, extra))
         for further in map(Requirement, metadata.requires(name) or []):
             if further.marker is None or further.marker.evaluate({"extra": extra}):
-                follow(further, seen)
+                add_required(further, visited)
 
 
 def installed(name: str) -> bool:
@@ -101,7 +105,7 @@ def installed(name: str) -> bool:
 
 
 def licence(name: str) -> str:
-    """What a package's metadata state: an expression, else a name, else its classifiers, else its text's first line."""
+    """Read the licence in a package's metadata: expression, name, classifiers or the first line of its text."""
     if not installed(name):
         return "not installed"
     fields = metadata.metadata(name)

@@ -1,4 +1,4 @@
-"""Make a pretrained file and its card of finished runs: python scripts/maintain/release.py NAME RUNS."""
+"""Create a pretrained file and its card from finished runs: python scripts/maintain/release.py NAME RUNS."""
 
 import argparse
 from pathlib import Path
@@ -9,8 +9,8 @@ from zoo.cli.errors import exit_codes
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="family/architecture[size].data[_recipe], as in conf/experiment/")
-    parser.add_argument("runs", type=Path, help="folder with one finished run a seed, as -m seed=0,1,2 leaves it")
-    parser.add_argument("--ensemble", action="store_true", help="the file is all runs together, not the best one")
+    parser.add_argument("runs", type=Path, help="folder with one finished run per seed, from -m seed=0,1,2")
+    parser.add_argument("--ensemble", action="store_true", help="combine all runs into one file, not the best run only")
     arguments = parser.parse_args()
     from zoo.inference.cards import release
 

@@ -128,7 +128,7 @@ def test_a_window_that_overlaps_a_seen_one_is_left_out(tmp_path):
 
 @pytest.mark.parametrize("edit", ["append", "drop", "edit"])
 def test_fault_25_rows_seen_in_training_are_not_measured(settings, tmp_path, capsys, edit):
-    """If rows were appended, dropped or edited since the training, an evaluation measures only held-out rows."""
+    """After rows were added, removed or edited, an evaluation measures only rows that the training has not seen."""
     path = Path(settings["data"]["path"])
     zoo.train(settings, tmp_path / "run")
     known = sample_hashes(zoo.load_data("csv", path=str(path), target="y").train)
@@ -149,7 +149,7 @@ def test_fault_25_rows_seen_in_training_are_not_measured(settings, tmp_path, cap
 
 
 def test_fault_25_a_file_alone_is_not_measured_on_data_it_may_have_seen(settings, tmp_path):
-    """A release file without its run folder refuses changed data, and says what to do."""
+    """A weights file without its run folder refuses changed data, and the message says what to do."""
     path = Path(settings["data"]["path"])
     metrics = zoo.train(settings, tmp_path / "run")
     alone = shutil.copy(tmp_path / "run" / "model.safetensors", path.with_name("alone.safetensors"))
@@ -164,8 +164,8 @@ def test_fault_25_a_file_alone_is_not_measured_on_data_it_may_have_seen(settings
         assert evaluate_weights(alone, split="train")["train"]
 
 
-def test_fault_25_rows_that_change_the_kinds_of_columns_are_refused(settings, tmp_path):
-    """Rows that change the kind of a column are refused in two lines, with what to do."""
+def test_fault_25_rows_that_change_column_types_are_refused(settings, tmp_path):
+    """Rows that change the type of a column are refused in two lines that say what to do."""
     path = Path(settings["data"]["path"])
     pd.read_csv(path).assign(e=list("xyzx") * (N // 4)).to_csv(path, index=False)
     zoo.train(settings, tmp_path / "run")
@@ -177,7 +177,7 @@ def test_fault_25_rows_that_change_the_kinds_of_columns_are_refused(settings, tm
 
 
 def test_fault_25_steps_added_to_a_series_are_measured(config, tmp_path, capsys):
-    """Only the new end of a longer series is measured; a series whose test steps were trained on is refused."""
+    """Only the new end of a longer series is measured; a series whose test steps were in the training is refused."""
     path, values = tmp_path / "power.csv", np.random.default_rng(0).normal(size=700)
     pd.DataFrame({"a": values[:600]}).to_csv(path, index=False)
     settings = config("model=rnn", "data=series", f"data.path={path}", "data.look_back=8", "data.horizon=4")
@@ -199,7 +199,7 @@ def test_another_programs_config_beside_a_file_is_not_a_run_folder(runs, tmp_pat
 
 
 def test_fault_25_images_added_since_are_measured(config, tmp_path, monkeypatch, capsys):
-    """If images were added since the training, an evaluation measures the unseen ones."""
+    """After images were added, an evaluation measures the images that the training has not seen."""
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     folder = folder_of(tmp_path / "pictures", 12)
     settings = ("model=cnn", "data=imagefolder", f"data.path={folder}", "data.size=28", "data.channels=3")
@@ -211,8 +211,8 @@ def test_fault_25_images_added_since_are_measured(config, tmp_path, monkeypatch,
     assert "pictures is not what" in capsys.readouterr().out
 
 
-def test_fault_25_training_rows_in_another_file_are_not_measured(settings, tmp_path, capsys):
-    """All of another file is measured, and the number of its rows seen in training is reported."""
+def test_fault_25_training_rows_in_another_file_are_counted(settings, tmp_path, capsys):
+    """All rows of another file are measured, and the number of training rows among them is reported."""
     zoo.train(settings, tmp_path / "run")
     append(Path(settings["data"]["path"]))
     measured = evaluate_weights(tmp_path / "run", data=settings["data"])
@@ -232,9 +232,10 @@ def test_unchanged_data_are_measured_completely_from_any_folder(settings, tmp_pa
 # Resume
 
 
-def test_fault_25_a_resume_on_changed_data(settings, tmp_path, capsys):
-    """A resume on changed data is refused; resume=changed continues, chooses the best epoch again, and leaves seen
-    samples out of validation and test."""
+def test_fault_25_a_resume_refuses_changed_data(settings, tmp_path, capsys):
+    """resume=auto refuses changed data; resume=changed continues, selects the best epoch again, and excludes
+    training samples from validation and test.
+    """
     run = Run(tmp_path / "run")
     zoo.train(settings, run.folder)
     run.metrics.unlink()
@@ -309,7 +310,7 @@ def test_finetuning_reports_samples_that_the_first_run_has_seen(settings, tmp_pa
     [None, {}, {"data": None}, {"data": {"path": "x"}}, {"data": {"name": 3}}, {"data": {"name": "wine", "fold": "x"}}],
 )
 def test_fault_07_a_strange_card_ends_in_one_message(runs, tmp_path, config_of_card):
-    """A card that lacks what an evaluation needs, or holds something else, ends it in one message."""
+    """A card with missing or invalid entries ends an evaluation in one message."""
     from zoo.inference.weights_file import load_weights, save_weights
 
     model, _, card = load_weights(runs["fnn"] / "model.safetensors")
@@ -333,8 +334,8 @@ def test_strange_fingerprints_end_in_one_message_or_in_none(runs, tmp_path, stra
         assert evaluate_weights(tmp_path / "odd.safetensors")["test"]
 
 
-def test_fault_32_no_path_of_the_user_is_in_what_is_released(settings, tmp_path):
-    """A released file and a report name the user's files and folders without their parent folders."""
+def test_fault_32_released_files_hold_no_paths(settings, tmp_path):
+    """A weights file and a report name files and folders without their parent folders."""
     private = tmp_path / "home" / "jane"
     shutil.copytree(Path(settings["data"]["path"]).parent, private)
     settings["data"]["path"] = str(private / "train.csv")
@@ -356,8 +357,10 @@ def test_somebody_elses_config_runs_no_code(config, tmp_path):
         zoo.train(settings, tmp_path / "run")
 
 
-def test_fault_25_a_resume_where_only_rows_to_train_on_changed_measures_all_that_was_held_out(settings, tmp_path):
-    """Samples that chose the best epoch before may choose it again; samples trained on or selected by may not test."""
+def test_fault_25_a_resume_on_changed_training_rows_measures_all_held_out_samples(settings, tmp_path):
+    """Samples that selected the best epoch before may select it again; samples used for training or selection are
+    never in the test split.
+    """
     run, path = Run(tmp_path / "run"), Path(settings["data"]["path"])
     first = zoo.train(settings, run.folder)
     trained = zoo.load_data("csv", path=str(path), target="y").train.columns["numeric"][0, 0]

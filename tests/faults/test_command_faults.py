@@ -73,9 +73,10 @@ IN_A_PROCESS_OF_THEIR_OWN = ("model=cnnn", "model=cnn trainer.max_epochs=three")
 
 
 @pytest.mark.parametrize("arguments", MISTAKES)
-def test_fault_21_a_mistake_is_answered_in_a_few_lines(script, tmp_path, monkeypatch, capsys, arguments):
-    """A setting that is mistyped, of a wrong type or of an unknown group ends with exit code 2 and at most five lines,
-    with the rule or the nearest name."""
+def test_fault_21_a_mistake_ends_in_a_few_lines(script, tmp_path, monkeypatch, capsys, arguments):
+    """A misspelt setting, a value of the wrong type or an unknown group ends with exit code 2 and at most five
+    lines, with the rule or the nearest name.
+    """
     if arguments in IN_A_PROCESS_OF_THEIR_OWN:
         done = script("train", *shlex.split(arguments), cwd=tmp_path)
         code, err = done.code, done.err
@@ -89,9 +90,10 @@ def test_fault_21_a_mistake_is_answered_in_a_few_lines(script, tmp_path, monkeyp
 
 
 @pytest.mark.long
-def test_fault_22_a_folder_with_spaces_beyond_ascii_and_no_terminal(script, tmp_path):
-    """A training whose folder has spaces and letters beyond ASCII, without a terminal, prints a line an epoch; what it
-    leaves there is evaluated to the same metrics."""
+def test_fault_22_folders_may_have_spaces_and_non_ascii_letters(script, tmp_path):
+    """A training in a folder with spaces and non-ASCII letters, without a terminal, prints one line per epoch; its
+    files evaluate to the same metrics.
+    """
     folder = tmp_path / "a folder, ünïcode"
     trained = script("train", "model=fnn", f"run_dir='{folder}'", "trainer.max_epochs=2", "trainer=cpu")
     assert trained.code == 0, trained.err
@@ -107,8 +109,8 @@ def test_fault_22_a_folder_with_spaces_beyond_ascii_and_no_terminal(script, tmp_
 
 
 @pytest.mark.long
-def test_fault_22_no_locale_and_no_home(script, tmp_path):
-    """A training works from any folder, with LANG=C and no home to write to."""
+def test_fault_22_a_training_needs_no_locale_and_no_home(script, tmp_path):
+    """A training works from any folder, with LANG=C and without a writable home."""
     env = {"LANG": "C", "LC_ALL": "C", "HOME": "/proc", "XDG_CACHE_HOME": "/proc"}
     done = script("train", "model=rnn", "model.width=8", "trainer=debug", cwd=tmp_path, env=env)
     assert done.code == 0, done.err
@@ -116,7 +118,9 @@ def test_fault_22_no_locale_and_no_home(script, tmp_path):
 
 
 def test_fault_22_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
-    """A path that begins with a tilde is in the home folder, in commands and in Python, and no folder is called so."""
+    """A path that begins with a tilde is in the home folder, in commands and in Python; no folder named ~ is
+    created.
+    """
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     rows = [f"{i % 7},{i % 2}\n" for i in range(100)]
@@ -135,9 +139,10 @@ def test_fault_22_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 
-def test_fault_24_a_job_of_a_sweep_fails(tmp_path, monkeypatch, capsys):
-    """Where a job diverges, is mistaken or crashes, the others go on; the summary names it, and the sweep ends with the
-    exit code of the first that failed."""
+def test_fault_24_a_sweep_continues_after_a_failed_job(tmp_path, monkeypatch, capsys):
+    """If a job diverges, has a mistake or crashes, the others continue; the summary names it, and the sweep exits
+    with the code of the first failed job.
+    """
     arguments = ["-m", "model=fnn", "optim=sgd", "optim.lr=0.1,1e30,-1,0.2", "trainer.max_epochs=1"]
     assert in_this_process("train", [*arguments, f"run_dir={tmp_path}"], monkeypatch) == 3
     out, err = capsys.readouterr()
@@ -152,15 +157,15 @@ def test_fault_24_a_job_of_a_sweep_fails(tmp_path, monkeypatch, capsys):
 
 
 def test_fault_24_a_signal_ends_the_whole_sweep(tmp_path, monkeypatch):
-    """A sweep that is told to stop saves the job at hand, starts no other, and ends with the signal's exit code."""
+    """On a signal a sweep saves the running job, starts no other, and ends with the signal's exit code."""
     monkeypatch.setattr(ZooModule, "on_train_epoch_end", lambda _: os.kill(os.getpid(), signal.SIGTERM))
     assert in_this_process("train", ["-m", "model=fnn", "seed=0,1", f"run_dir={tmp_path}"], monkeypatch) == 143
     assert {path.parts[-3] for path in tmp_path.rglob("*.ckpt")} == {"model=fnn,seed=0"}
 
 
 @pytest.mark.long
-def test_fault_24_a_sweep_is_killed(tmp_path, monkeypatch, capfd):
-    """After a kill the same command leaves out what is finished, goes on with what is not, and runs the rest."""
+def test_fault_24_a_killed_sweep_resumes(tmp_path, monkeypatch, capfd):
+    """After a kill the same command skips finished jobs, resumes the interrupted one, and runs the rest."""
     arguments = ["-m", "model=fnn", "seed=0,1,2", "trainer.max_epochs=9", "trainer.save_every=0", "resume=auto"]
     arguments += [f"run_dir={tmp_path}"]
     command = [sys.executable, ROOT / "scripts" / "train.py", *arguments]

@@ -54,7 +54,7 @@ def pictures(root, **options):
 
 
 def test_fault_09_a_missing_number_is_the_mean(load, frame):
-    """A missing number of a table is read as the training split's mean, and a flag beside it says so."""
+    """A missing number in a table is replaced by the training mean, with a flag for it."""
     splits = load(frame.assign(rooms=frame.rooms.where(frame.index % 5 != 0)))
     rooms = next(column for column in splits.spec.columns if column.name == "rooms")
     assert rooms.missing
@@ -68,7 +68,9 @@ def test_fault_09_a_missing_number_is_the_mean(load, frame):
 
 
 def test_fault_09_infinity_in_a_table_is_refused_by_row(load, frame):
-    """Infinity in a table is refused with its row; a gap in a new row where training had none is the mean."""
+    """Infinity in a table is refused with its row; a missing value in a new row is the mean, even if training had
+    none.
+    """
     refused(load, "a,sold\n" + "1,1\n2,0\n" * 10 + "1,inf\n", "inf in row 22")
     refused(load, "a,sold\n" + "5,x\n7,y\n" * 20 + "inf,x\n", "inf in row 42 of houses.csv")
     spec = load(frame).spec
@@ -85,14 +87,14 @@ def test_fault_09_infinity_in_a_table_is_refused_by_row(load, frame):
         (edited(lambda f: f.assign(a=f.a.where(f.id != "s7"), b=f.b.where(f.id != "s7"))), "id s7 has none"),
     ],
 )
-def test_fault_09_sequences_of_infinity_or_of_gaps_alone_are_refused(tmp_path, make, message):
-    """Infinity in a sequence, and a sequence without any value, are refused by the sequence's name."""
+def test_fault_09_infinite_and_empty_sequences_are_refused(tmp_path, make, message):
+    """Infinity in a sequence, and a sequence without any value, are refused with the sequence's name."""
     with pytest.raises(UserError, match=message):
         zoo.load_data("sequences", path=str(make(tmp_path)))
 
 
 def test_fault_09_gaps_in_a_sequence_are_interpolated(tmp_path, capsys):
-    """A missing value in a sequence is filled in from its neighbours in time, which is said."""
+    """Missing values in a sequence are interpolated in time, which is reported."""
     splits = zoo.load_data("sequences", path=str(with_cell(3, "a", None)(tmp_path)))
     assert "1 missing values are filled in" in capsys.readouterr().out
     assert all(split.columns["sequence"].isfinite().all() for split in (splits.train, splits.val, splits.test))
@@ -102,7 +104,9 @@ def test_fault_09_gaps_in_a_sequence_are_interpolated(tmp_path, capsys):
 
 
 def test_fault_10_every_dialect_gives_the_same_tensors(load, frame, tmp_path):
-    """A table with a byte order mark, semicolons, tabs or decimal commas, in UTF-16 or packed, is read as meant."""
+    """Tables with a byte order mark, semicolons, tabs or decimal commas, in UTF-16 or compressed, give the same
+    tensors.
+    """
     splits = load(frame)
     assert test_tables.kinds(splits) == {"size": "numeric", "rooms": "numeric", "city": "categorical"}
     assert splits.spec.name == "houses"
@@ -120,8 +124,8 @@ def test_fault_10_every_dialect_gives_the_same_tensors(load, frame, tmp_path):
     same(splits, zoo.load_data("csv", path=str(tmp_path / "houses.parquet"), target="sold"))
 
 
-def test_fault_10_columns_that_say_nothing_are_ignored(load, frame, capsys):
-    """Columns that are constant, empty, doubled, or different in every row are left out, in one line each."""
+def test_fault_10_uninformative_columns_are_dropped(load, frame, capsys):
+    """Columns that are constant, empty, duplicated or unique in every row are dropped, with one line each."""
     shuffled = np.random.default_rng(0).permutation(N)
     odd = frame.assign(
         number=range(N), shuffled=shuffled, name=[f"n{i}" for i in range(N)], one=1, none=None, again=frame["size"]
@@ -134,8 +138,8 @@ def test_fault_10_columns_that_say_nothing_are_ignored(load, frame, capsys):
     assert all("data.schema=" in line for line in lines)
 
 
-def test_fault_10_a_million_categories(tmp_path):
-    """Of a column of a million categories the 1,000 most frequent are kept; the others count as not seen."""
+def test_fault_10_a_million_categories_are_reduced_to_the_frequent_ones(tmp_path):
+    """Of a column with a million categories the 1,000 most frequent are kept; the others count as unseen."""
     n = 1_000_000
     codes = np.random.default_rng(0).integers(0, 10**7, n).astype("U7")
     pd.DataFrame({"code": np.char.add("k", codes), "y": np.arange(n) % 2}).to_parquet(tmp_path / "many.parquet")
@@ -144,15 +148,15 @@ def test_fault_10_a_million_categories(tmp_path):
     assert len(splits.train) == 600_000
 
 
-def test_fault_10_rows_without_a_target(load, frame, capsys):
-    """Rows without a target are left out, with their number and the first of them."""
+def test_fault_10_rows_without_a_target_are_dropped(load, frame, capsys):
+    """Rows without a target are dropped; a message gives their number and the first of them."""
     splits = load(frame.assign(sold=frame.sold.where(frame.index % 7 != 0)))
     assert sum(map(len, (splits.train, splits.val, splits.test))) == N - 9
     assert "9 of 60 rows (row 2 of houses.csv, row 9" in capsys.readouterr().out
 
 
-def test_fault_10_a_target_that_is_not_there(load, frame):
-    """A target that no column has is refused with the nearest heading."""
+def test_fault_10_a_target_without_a_column_is_refused(load, frame):
+    """A target that is not a column is refused with the nearest heading."""
     refused(load, frame, "'Sold'", "nearest: sold", target="Sold")
 
 
@@ -178,13 +182,15 @@ def test_fault_10_a_target_that_is_not_there(load, frame):
         ("a,sold\n" + "5,x\n7,y\n" * 20 + "abc,x\n", ["'abc' in row 42 of houses.csv", "data.missing="]),
     ],
 )
-def test_fault_10_a_bad_table(load, content, words):
-    """A table that is empty, ragged, not text, of one class or of doubled headings is refused with column and row."""
+def test_fault_10_a_bad_table_is_refused(load, content, words):
+    """A table that is empty, ragged, not text, of one class or with duplicate headings is refused with column and
+    row.
+    """
     refused(load, content, *words)
 
 
-def test_fault_10_new_rows_in_any_order(load, frame, tmp_path):
-    """New rows may have their columns in any order, with others among them; a category never seen has its own index."""
+def test_fault_10_new_rows_may_have_their_columns_in_any_order(load, frame, tmp_path):
+    """New rows may have their columns in any order, and additional ones; an unseen category has an index of its own."""
     spec = load(frame).spec
     expected = encode(spec.columns, frame)
     frame[["sold", "city", "rooms", "size"]].to_csv(tmp_path / "new.csv", index=False, sep=";", decimal=",")
@@ -202,8 +208,8 @@ def test_fault_10_new_rows_in_any_order(load, frame, tmp_path):
     assert read_raw(spec, frame.assign(city="Rom"))[0]["categorical"].unique().tolist() == [0]
 
 
-def test_fault_10_new_rows_that_do_not_fit(load, frame, tmp_path):
-    """New rows that lack a column, or hold text among numbers, are refused with the nearest heading or the row."""
+def test_fault_10_new_rows_that_do_not_fit_are_refused(load, frame, tmp_path):
+    """New rows that lack a column, or have text in a numeric one, are refused with the nearest heading or the row."""
     spec = load(frame).spec
     frame.assign(rooms=frame.rooms.astype(object).where(frame.index != 4, "four")).to_csv(tmp_path / "new.csv")
     for raw, words in (
@@ -222,8 +228,8 @@ def test_fault_10_new_rows_that_do_not_fit(load, frame, tmp_path):
 # 11: pictures and recordings
 
 
-def test_fault_11_pictures_of_every_mode(tmp_path, cache):
-    """Pictures in grey, CMYK, RGBA, 16 bits, with a palette or turned by EXIF are converted to one shape."""
+def test_fault_11_images_of_every_mode_are_converted(tmp_path, cache):
+    """Greyscale, CMYK, RGBA, 16-bit and palette images, and those with an EXIF rotation, are converted to one shape."""
     turned = Image.Exif()
     turned[0x0112] = 6
     for name in ("a", "b"):
@@ -236,8 +242,8 @@ def test_fault_11_pictures_of_every_mode(tmp_path, cache):
     assert splits.spec.inputs["image"].shape == (3, 28, 28)
 
 
-def test_fault_11_pictures_that_cannot_be_read(tmp_path, cache, capsys):
-    """Pictures that are cut, empty or no pictures are left out with their count and a list, or refused if asked."""
+def test_fault_11_unreadable_images_are_skipped(tmp_path, cache, capsys):
+    """Files that are truncated, empty or not images are skipped with their count and a list, or refused if asked."""
     root = folder_of(tmp_path / "a", 5)
     for name in ("cut.jpg", "empty.png", "text.jpg"):
         broken(root / "red" / name)
@@ -256,8 +262,8 @@ def test_fault_11_pictures_that_cannot_be_read(tmp_path, cache, capsys):
     assert [line in out for line in listed] == 5 * [True] + 4 * [False]
 
 
-def test_fault_11_recordings_that_cannot_be_read(recordings, capsys):
-    """Recordings that are damaged or empty are left out with their count and a list."""
+def test_fault_11_unreadable_recordings_are_skipped(recordings, capsys):
+    """Recordings that are damaged or empty are skipped with their count and a list."""
     whole = sizes(zoo.load_data("sequences", path=str(recordings)))
     low = recordings / "train" / "low"
     write(low / "bad.wav", b"RIFF no sound")
@@ -272,8 +278,8 @@ def test_fault_11_recordings_that_cannot_be_read(recordings, capsys):
         read_raw(splits.spec, [low / "0.wav", low / "bad.wav"])
 
 
-def test_fault_11_recordings_of_other_rates_and_in_stereo(tmp_path):
-    """A recording in stereo or of another rate is converted to one channel and the rate asked for."""
+def test_fault_11_recordings_are_resampled_to_mono(tmp_path):
+    """A stereo recording, or one with another sample rate, is converted to mono and the requested rate."""
     soundfile.write(tmp_path / "a.wav", np.stack([tone(440, 1, 44100), tone(440, 1, 44100)], 1), 44100)
     samples, rate = read_sound(tmp_path / "a.wav", 8000, "a.wav")
     assert rate == 8000 and samples.shape == (8000,)
@@ -283,8 +289,8 @@ def test_fault_11_recordings_of_other_rates_and_in_stereo(tmp_path):
 # 12: downloads
 
 
-def test_fault_12_no_network(folders):
-    """Without a network the message names each address and where to put the file."""
+def test_fault_12_without_network_the_message_says_where_to_put_the_file(folders):
+    """Without network the message names each address and where to put the file."""
     with pytest.raises(UserError, match=f"refused(.|\n)*put the file.*{folders[0]}") as error:
         published.read_data_file(
             "set.bin", SHA256, ["http://127.0.0.1:9/set.bin.gz", "http://127.0.0.1:9/other/set.bin.gz"]
@@ -292,8 +298,10 @@ def test_fault_12_no_network(folders):
     assert len(str(error.value).splitlines()) == 4
 
 
-def test_fault_12_each_mirror_fails(folders, server):
-    """Where each mirror fails, by a wrong hash or a cut, the message says why, and nothing is taken as complete."""
+def test_fault_12_the_reason_of_each_failed_mirror_is_given(folders, server):
+    """If every mirror fails, by a wrong hash or a truncated file, the message gives the reasons, and no file is
+    accepted.
+    """
     server.contents["wrong"] = gzip.compress(b"something else")
     with pytest.raises(UserError) as error:
         published.read_data_file("set.bin", SHA256, [server.url("none"), server.url("wrong"), server.url("cut")])
@@ -307,14 +315,14 @@ def test_fault_12_each_mirror_fails(folders, server):
 
 @pytest.mark.parametrize("bad", ["none", "wrong", "empty", "cut"])
 def test_fault_12_the_next_mirror_is_tried(folders, server, bad):
-    """After a mirror that has no file, another file, an empty or a cut one, the next is asked."""
+    """If a mirror has no file, a wrong one, an empty one or a truncated one, the next mirror is tried."""
     server.contents |= {"wrong": gzip.compress(b"something else"), "empty": b""}
     assert published.read_data_file("set.bin", SHA256, [server.url(bad), server.url("whole")]) == PUBLISHED
     assert [kind for kind, _ in server.requests] == [bad, "whole"]
 
 
-def test_fault_12_a_cut_download_goes_on(folders, server):
-    """A download that was cut goes on where it stopped, and counts as complete only by its hash."""
+def test_fault_12_an_interrupted_download_resumes(folders, server):
+    """An interrupted download resumes where it stopped, and is complete only if its hash is right."""
     with pytest.raises(UserError, match="ended after"):
         published.read_data_file("set.bin", SHA256, [server.url("cut")])
     assert published.read_data_file("set.bin", SHA256, [server.url("cut")]) == PUBLISHED
@@ -328,16 +336,16 @@ def killed(path):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_fault_13_a_decoding_process_is_killed(tmp_path, cache, monkeypatch):
-    """A process that decodes pictures and is killed ends in one message, without a hang."""
+def test_fault_13_a_killed_decoding_process_ends_the_training(tmp_path, cache, monkeypatch):
+    """If a process that decodes images is killed, the training ends in one message and does not hang."""
     paths = [tmp_path / str(i) for i in range(_parallel.CHUNK_SIZE * 12)]
     monkeypatch.setattr(_parallel, "n_cores", lambda: 2)
     with pytest.raises(UserError, match="was killed"):
         list(_parallel.map_files(killed, paths, "decoding"))
 
 
-def test_fault_13_a_picture_breaks_after_the_start(tmp_path, cache):
-    """A picture that breaks after the start is named with its path when it is read."""
+def test_fault_13_an_image_that_becomes_unreadable_is_named(tmp_path, cache):
+    """An image that becomes unreadable during a training is named with its path."""
     root = folder_of(tmp_path / "a", 5)
     splits = pictures(root, cache=False)
     for path in root.rglob("*.png"):
@@ -364,7 +372,7 @@ class Faulty(torch.utils.data.Dataset):
 
 
 @pytest.mark.parametrize(("killed", "message"), [(False, "^photos/5.png cannot be read$"), (True, "was killed")])
-def test_fault_13_a_worker_fails_in_training(config, tmp_path, monkeypatch, killed, message):
+def test_fault_13_a_failed_worker_ends_the_training(config, tmp_path, monkeypatch, killed, message):
     """A worker that raises or is killed ends the training in one message, with the sample's path if it is known."""
     splits = zoo.load_data("wine")
     faulty = dataclasses.replace(splits, train=Faulty(splits.train, killed))
@@ -380,14 +388,16 @@ def test_fault_13_a_worker_fails_in_training(config, tmp_path, monkeypatch, kill
 @pytest.mark.parametrize(
     ("lengths", "message"), [([0] + [4] * 9, r"sequence 0 is \(0 x 2\)"), ([5] + [4] * 9, "lengths are 0 to 4")]
 )
-def test_fault_20_a_length_that_cannot_be(tmp_path, lengths, message):
-    """A sequence of length 0, which is all padding, or of more steps than there are is refused by its number."""
+def test_fault_20_an_impossible_length_is_refused(tmp_path, lengths, message):
+    """A length of 0, or beyond the number of steps, is refused with the sequence's number."""
     with pytest.raises(UserError, match=message):
         zoo.load_data("sequences", path=str(arrays(lengths=np.array(lengths))(tmp_path)))
 
 
-def test_fault_20_one_endless_sequence_among_short_ones(tmp_path, monkeypatch):
-    """A sequence so long that the others, padded to it, would fill the memory is refused, and the way out named."""
+def test_fault_20_one_endless_sequence_among_short_ones_is_refused(tmp_path, monkeypatch):
+    """A sequence so long that padding the others to it would fill the memory is refused, and the message names a
+    fix.
+    """
     from zoo.data.sequences.inputs import padding
 
     as_npz(tmp_path / "own.npz", *curves())
@@ -396,8 +406,8 @@ def test_fault_20_one_endless_sequence_among_short_ones(tmp_path, monkeypatch):
         zoo.load_data("sequences", path=str(tmp_path / "own.npz"))
 
 
-def test_fault_20_a_very_long_sequence_is_answered(runs):
-    """A model answers sequences of one step and of thousands, alone and padded beside each other, without NaN."""
+def test_fault_20_a_very_long_sequence_is_predicted(runs):
+    """A model predicts for sequences of one step and of thousands, alone and padded in one batch, without NaN."""
     predictor = zoo.load(runs["rnn"])
     values = np.random.default_rng(0).normal(size=(5000, 12))
     alone = [predictor.predict_proba([one]) for one in (values, values[:1])]
@@ -409,8 +419,8 @@ def test_fault_20_a_very_long_sequence_is_answered(runs):
 # 27: data sets that look alike to the cache
 
 
-def test_fault_27_a_picture_edited_in_place_with_its_time_kept(tmp_path, cache):
-    """A picture whose content changed is decoded anew, though its size and time are as before."""
+def test_fault_27_an_image_edited_in_place_is_decoded_again(tmp_path, cache):
+    """An image whose content changed is decoded again, even with the same size and modification time."""
     root = folder_of(tmp_path / "a", 5)
     path, other = root / "red" / "0.bmp", root / "red" / "1.bmp"
     for number, one in enumerate((path, other)):
@@ -422,8 +432,8 @@ def test_fault_27_a_picture_edited_in_place_with_its_time_kept(tmp_path, cache):
     assert not torch.equal(pictures(root).train.columns["image"], before)
 
 
-def test_fault_27_folders_of_equal_names_sizes_and_times(tmp_path, cache):
-    """Each of two folders gives its own pictures, though all their files' names, sizes and times are equal."""
+def test_fault_27_folders_with_equal_names_sizes_and_times_keep_their_own_images(tmp_path, cache):
+    """Two folders whose files have equal names, sizes and times each give their own images."""
     for number, root in enumerate((tmp_path / "a", tmp_path / "b")):
         for name in ("box", "disc"):
             (root / name).mkdir(parents=True)
@@ -441,9 +451,10 @@ def make_and_die(path):
     cache_module.cached(path, lambda place: (place.write_text("half"), os.kill(os.getpid(), signal.SIGKILL)))
 
 
-def test_fault_01_a_kill_while_a_cache_is_made_leaves_nothing(tmp_path):
-    """What a killed process has left half made in the cache is gone after the next start, also with other data; what a
-    living one is making stays."""
+def test_fault_01_a_kill_while_caching_leaves_no_files(tmp_path):
+    """Temporary cache files of a killed process are removed at the next start, also with other data; those of a
+    running process stay.
+    """
     made = tmp_path / "made"
     process = multiprocessing.get_context("fork").Process(target=make_and_die, args=(tmp_path / "killed",))
     process.start()
@@ -463,8 +474,9 @@ def test_fault_01_a_kill_while_a_cache_is_made_leaves_nothing(tmp_path):
 
 
 def test_fault_30_noise_with_gaps_cannot_be_forecast(config, tmp_path):
-    """Of white noise with 80 % missing nothing can be learnt: gaps are no targets, so that the error is that of the
-    mean, and validation says the same."""
+    """White noise with 80 % missing values cannot be learnt: they are no targets, so the error is that of the mean,
+    in training and validation.
+    """
     n, draw = 3000, np.random.default_rng(0)
     noise = np.where(draw.random(n) < 0.8, np.nan, draw.normal(size=n))
     frame = pd.DataFrame({"hour": pd.date_range("2024-01-01", periods=n, freq="h"), "noise": noise})
@@ -479,9 +491,10 @@ def test_fault_30_noise_with_gaps_cannot_be_forecast(config, tmp_path):
     assert "of what followed was not measured" in (tmp_path / "run" / "report.html").read_text()
 
 
-def test_fault_30_the_future_fills_no_gap(tmp_path):
-    """A gap of a series is seen as the last value before it, whatever comes after, and steps that are not in the file
-    are gaps too."""
+def test_fault_30_missing_values_are_never_filled_from_the_future(tmp_path):
+    """A missing value in a series is filled forward, never from later values; steps that the file lacks are missing
+    values too.
+    """
     hours, seen = pd.date_range("2024-01-01", periods=200, freq="h"), []
     for after in (0.0, 1e3):
         frame = pd.DataFrame({"hour": hours, "load": np.sin(np.arange(200))})
@@ -498,9 +511,10 @@ def test_fault_30_the_future_fills_no_gap(tmp_path):
 # 31: data at hand that were changed
 
 
-def test_fault_31_unpacked_data_are_checked_once_the_packed_file_was(folders, capsys):
-    """Where a packed file's hash alone is published, an unpacked one is taken, which is said; once the packed file was
-    there, its content is known and a changed one is refused."""
+def test_fault_31_uncompressed_data_are_verified_after_the_compressed_file(folders, capsys):
+    """If only the compressed file has a published hash, an uncompressed one is accepted with a message; once the
+    compressed file was verified, a changed uncompressed one is refused.
+    """
     own = folders[0] / "set.bin"
     own.write_bytes(b"what anybody wrote")
     assert published.read_data_file("set.bin", None, [], packed=PACKED_MD5) == b"what anybody wrote"
@@ -515,9 +529,8 @@ def test_fault_31_unpacked_data_are_checked_once_the_packed_file_was(folders, ca
     assert "taken as it is" not in capsys.readouterr().out
 
 
-def test_fault_31_a_changed_set_of_the_archives_is_passed_over(folders, capsys):
-    """A file of the UCR archive in ZOO_DATA whose labels were changed is not believed where the published one is at
-    hand."""
+def test_fault_31_a_changed_archive_set_is_skipped(folders, capsys):
+    """A file of the UCR archive in ZOO_DATA with changed labels is skipped if the published one is available."""
     whole = zoo.load_data("ucr", name="BasicMotions").test.columns["target"]
     content = archive_file("BasicMotions", "BasicMotions_TEST.ts")
     write(folders[0] / "BasicMotions" / "BasicMotions_TEST.ts", content.replace(b"Running\n", b"Walking\n"))
@@ -526,9 +539,8 @@ def test_fault_31_a_changed_set_of_the_archives_is_passed_over(folders, capsys):
 
 
 @pytest.mark.parametrize("place", ["own", "cache"])
-def test_fault_31_a_fetched_set_of_the_archives_that_was_changed(folders, record, capsys, place):
-    """A file that was fetched is checked, without network, by the hash that its record had; a changed one is refused or
-    fetched anew."""
+def test_fault_31_a_downloaded_archive_set_that_changed_is_refused(folders, record, capsys, place):
+    """A downloaded file is verified offline by its record's hash; a changed one is refused or downloaded again."""
     test_sequences.load("ucr", name="Beef")
     content = archive_file("Beef", "Beef_TEST.ts").replace(b":up", b":Down", 1)
     path = folders[0] / "Beef" if place == "own" else folders[1] / "downloads" / "Beef"
@@ -541,9 +553,10 @@ def test_fault_31_a_fetched_set_of_the_archives_that_was_changed(folders, record
 @pytest.mark.parametrize(
     "changed", ["api/v1/json/data/features/7", "api/v1/json/data/7", "data/v1/download/70/goods.arff"]
 )
-def test_fault_31_a_table_of_openml_that_was_changed(goods, tmp_path, changed, capsys):
-    """Files of an OpenML table in ZOO_DATA or the cache are refused where they are not as they were fetched; where that
-    is not known, that their description is unchecked is said."""
+def test_fault_31_a_changed_openml_table_is_refused(goods, tmp_path, changed, capsys):
+    """Files of an OpenML table in ZOO_DATA or the cache are refused if they changed after the download; if that is
+    unknown, a message says that the metadata are unverified.
+    """
     folder = tmp_path / "openml"
     zoo.load_data("openml", id=7)
     assert "which itself is not checked" in capsys.readouterr().out

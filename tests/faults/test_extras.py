@@ -40,7 +40,7 @@ for extra, modules in extras.items():
 
 @pytest.mark.long
 def test_fault_23_the_core_works_without_each_extra(config, tmp_path):
-    """With each optional extra absent in turn, all of the zoo imports, trains and loads."""
+    """Without any one of the optional extras the zoo imports, trains and loads."""
     settings = config("model=fnn", "trainer=debug")
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT],
@@ -66,7 +66,7 @@ WITHOUT_SWEEPER = pytest.mark.skipif(find_spec("optuna") is not None, reason="Hy
     ],
 )
 def test_fault_23_the_message_names_the_extra(choice, extra, monkeypatch, capsys, tmp_path):
-    """A choice whose package is absent ends with exit code 2, the package's name and the extra that brings it."""
+    """A choice whose package is missing ends with exit code 2, the package's name and the extra to install."""
     package = choice.partition("=")[2]
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.syspath_prepend(ROOT / "scripts")

@@ -44,7 +44,7 @@ def ask_a_gpu(*_):
     ],
 )
 def test_fault_15_out_of_memory_says_which_batch_size_may_fit(tmp_path, monkeypatch, capsys, step, size, advice):
-    """Out of memory ends with exit code 2 and one line: half the batch, twice the accumulation, in numbers."""
+    """Out of memory ends with exit code 2 and one line that suggests half the batch size and twice the accumulation."""
     monkeypatch.setattr(ZooModule, "training_step", step)
     arguments = ["model=fnn", f"data.batch_size={size}", f"run_dir={tmp_path}"]
     assert in_this_process("train", arguments, monkeypatch) == 2
@@ -62,8 +62,9 @@ ELSEWHERE = {
 @pytest.mark.long
 @pytest.mark.parametrize("made", ELSEWHERE)
 def test_fault_16_a_weights_file_of_another_setup_loads(config, tmp_path, monkeypatch, made):
-    """A file of a compiled network, of 16-bit training or of several processes loads in one process in 32 bits and
-    measures there what it did; its accuracy is within 0.03 of a plain training's."""
+    """A weights file of a compiled, 16-bit or multi-process training loads in one process in 32 bits with the same
+    metrics; its accuracy is within 0.03 of a plain training's.
+    """
     in_place = torch.nn.Module.compile
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **_: in_place(self, backend="aot_eager"))
     settings = ("model=fnn", "trainer=cpu", "trainer.max_epochs=5")
@@ -82,8 +83,9 @@ def test_fault_16_a_weights_file_of_another_setup_loads(config, tmp_path, monkey
 @pytest.mark.parametrize("family", SETTINGS)
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_fault_19_two_processes_train_like_one(config, tmp_path, family, strategy):
-    """Two processes, whose shares of a batch and of the data differ in size, give one process's metrics, sharded or
-    not; no sample is counted twice."""
+    """Two processes with unequal shares of a batch and of the data, sharded or not, give the metrics of one process;
+    no sample counts twice.
+    """
     text = tmp_path / "text.txt"
     text.write_text(" ".join(f"{n * n} bottles of {n % 7} green beer" for n in range(800)))
     settings = (*SETTINGS[family], *([f"data.path={text}"] if family == "rnn" else []))
@@ -94,8 +96,7 @@ def test_fault_19_two_processes_train_like_one(config, tmp_path, family, strateg
 
 @pytest.mark.long
 def test_fault_30_two_processes_weigh_gaps_like_one(config, tmp_path):
-    """Losses, metrics and gradients of two processes are those of one, where a series has more gaps in the shares of
-    one process than in the other's."""
+    """Loss, metrics and gradients of two processes equal those of one, even if one process has more missing values."""
     draw = np.random.default_rng(0)
     frame = pd.DataFrame({"a": draw.normal(size=400), "b": draw.normal(3, 5, 400)})
     frame["a"] = frame["a"].where(draw.random(400) > 0.6)
@@ -109,21 +110,21 @@ def test_fault_30_two_processes_weigh_gaps_like_one(config, tmp_path):
 
 
 def test_fault_19_batchnorm_gets_no_batch_of_one_sample(config, tmp_path):
-    """Batches differ by one sample at most, so that BatchNorm gets no last batch of a single one."""
+    """Batch sizes differ by at most one sample, so BatchNorm never gets a last batch of a single sample."""
     settings = ("model=fnn", "model.norm=batch", "trainer.max_epochs=10")
     assert len(zoo.load_data("breast_cancer").train) % 20 == 1
     assert zoo.train(config(*settings, "data.batch_size=20"), tmp_path)["val"]["accuracy"] > 0.9
 
 
 def test_fault_19_a_batch_of_one_sample_with_batchnorm_is_refused(tmp_path, monkeypatch, capsys):
-    """A batch size that leaves BatchNorm with single samples ends with exit code 2 and one line."""
+    """A batch size that gives BatchNorm single samples ends with exit code 2 and one line."""
     arguments = ["model=fnn", "model.norm=batch", "data.batch_size=2", f"run_dir={tmp_path}"]
     assert in_this_process("train", arguments, monkeypatch) == 2
     assert "raise data.batch_size" in capsys.readouterr().err
 
 
 def test_fault_19_metrics_do_not_depend_on_the_validation_batch_size(config, tmp_path):
-    """A validation split smaller than a batch, or with one sample in the last, gives the same metrics."""
+    """A validation split smaller than a batch, or with a last batch of one sample, gives the same metrics."""
     n = len(zoo.load_data("breast_cancer").val)
     for size in (1000, n - 1, 7):
         zoo.train(config("model=fnn", "trainer.max_epochs=2", f"data.eval_batch_size={size}"), tmp_path / str(size))

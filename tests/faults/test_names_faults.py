@@ -21,26 +21,27 @@ EVIL = "\x1b[2J\x9b31m\u202e<script>=1"
 
 
 def test_fault_32_control_characters_are_escaped():
-    """Control characters, marks of text direction and lone surrogates are escaped in what is printed."""
+    """Control characters, text direction marks and lone surrogates are escaped in printed output."""
     assert printable("a\x1b[2J\r\x7f\x9b\u202e\udcff") == r"a\x1b[2J\r\x7f\x9b\u202e\udcff"
     assert printable("two\n\tlines, Ünïcode \u4e2d") == "two\n\tlines, Ünïcode \u4e2d"
 
 
 def test_fault_32_errors_from_another_process_are_escaped_too():
-    """Control characters in an error's message are escaped, also when it comes from another process."""
+    """Control characters in an error message are escaped, also in one from another process."""
     error = pickle.loads(pickle.dumps(UserError(f"no file {EVIL}")))
     assert str(error) == f"no file {printable(EVIL)}"
 
 
 def test_fault_32_a_cell_of_a_table_stays_in_its_line():
-    """A name with line ends stays in its line of a printed table."""
+    """A name with newlines stays on its line of a printed table."""
     lines = text_table(["class", "n"], [["a\x1b\nb", "1"], ["c", "20"]]).splitlines()
     assert lines == ["class          n", r"a\x1b\nb       1", "c             20"]
 
 
 def test_fault_32_names_in_data_are_printed_as_text(config, tmp_path, capsys):
-    """Headings, classes, values and file names with escapes, HTML and formulas are text on the terminal, in the
-    report and in the file of answers."""
+    """Headings, classes, values and file names with escape sequences, HTML and formulas are plain text on the
+    terminal, in the report and in the file of predictions.
+    """
     frame = pd.DataFrame({f"x{EVIL}": np.arange(60.0) ** 2, "y": [EVIL, "=2+3"] * 30, "id": 1.5, f"id{EVIL}": 1.5})
     path = tmp_path / f"t{EVIL.replace('/', '')}.parquet"
     frame.to_parquet(path)
@@ -59,7 +60,7 @@ def test_fault_32_names_in_data_are_printed_as_text(config, tmp_path, capsys):
 
 
 def test_fault_32_a_spreadsheet_runs_no_formula_of_a_written_csv(tmp_path):
-    """Text that a spreadsheet would run as a formula gets an apostrophe; numbers are not changed."""
+    """Text that a spreadsheet would run as a formula gets an apostrophe; numbers do not change."""
     formulas = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1"]
     plain = ["-1", "+1.5", "-2e5", "a=1", "", -3.5, 7, "\r=1"]
     write_csv(tmp_path / "t.csv", [formulas, plain])

@@ -51,9 +51,8 @@ def alike(one: dict, other: dict) -> None:
         assert one[split] == pytest.approx(other[split], rel=1e-3)
 
 
-def test_fault_29_float64_is_for_values_that_float32_does_not_tell_apart():
-    """Values are kept in 64 bits where 32 tell fewer than 4,096 apart between the lowest and the highest; others are
-    not."""
+def test_fault_29_float64_is_for_values_that_float32_does_not_distinguish():
+    """Values are stored in float64 if float32 distinguishes fewer than 4,096 values in their range; others are not."""
     for fine in ((0, 1), (0, 0), (-5e8, 5e8), (2006, 2010), (0, 3e38), ()):
         assert float_type(fine) == "float32"
     for coarse in ((OFFSET - 5, OFFSET + 5), (-OFFSET - 5, -OFFSET + 5), (5_400_000, 5_400_300)):
@@ -61,8 +60,9 @@ def test_fault_29_float64_is_for_values_that_float32_does_not_tell_apart():
 
 
 def test_fault_29_a_series_with_an_offset_is_forecast_as_without(config, tmp_path):
-    """A series of 30,000,000 ± 5 is learnt, measured and forecast as the same series less 30,000,000, and its answers
-    are written in full."""
+    """A series of 30,000,000 ± 5 is trained, evaluated and forecast like the same series less 30,000,000, and its
+    forecasts are written in full.
+    """
     options = (
         "model=rnn",
         "data=series",
@@ -88,8 +88,8 @@ def test_fault_29_a_series_with_an_offset_is_forecast_as_without(config, tmp_pat
     assert step.dtype == torch.float64
 
 
-def test_fault_29_a_counter_that_moves_little_is_not_one_value_only(tmp_path, capsys):
-    """A counter of 1,000,000,000 ± 5 is not taken for a constant."""
+def test_fault_29_a_counter_that_moves_little_is_not_a_constant(tmp_path, capsys):
+    """A counter of 1,000,000,000 ± 5 is not treated as a constant."""
     splits = load_data("series", path=str(series_file(tmp_path, 1e9)), look_back=12, horizon=3)
     assert "one value only" not in capsys.readouterr().out
     assert splits.train.series.dtype == torch.float64
@@ -98,8 +98,9 @@ def test_fault_29_a_counter_that_moves_little_is_not_one_value_only(tmp_path, ca
 @pytest.mark.parametrize(("inputs", "target"), [(5.4e6, 0), (0, OFFSET), (1.7e9, OFFSET)])
 @pytest.mark.parametrize("cache", ["false", "true"])
 def test_fault_29_a_table_with_offsets_is_learnt_as_without(config, tmp_path, monkeypatch, inputs, target, cache):
-    """Columns such as coordinates or epoch seconds, and targets with an offset, give a table's training the errors and
-    answers of the same table without, in memory and mapped."""
+    """Columns such as coordinates or epoch seconds, and targets with an offset, give the errors and predictions of
+    the same table without offsets, in memory and memory-mapped.
+    """
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     options = ("model=fnn", "data=csv", "data.target=height", f"data.cache={cache}", "data.split=random")
     plain, one = trained(config, tmp_path / "plain", *options, f"data.path={table_file(tmp_path, 0, 0)}")
@@ -117,7 +118,7 @@ def test_fault_29_a_table_with_offsets_is_learnt_as_without(config, tmp_path, mo
 
 
 def test_fault_29_several_seeds_and_ensembles_keep_the_offset(config, tmp_path):
-    """Several seeds at once, ensembles and students learn a table with offsets as one model does."""
+    """Several seeds at once, ensembles and distilled models handle offsets like one model."""
     from zoo.inference.ensembling import ensemble
     from zoo.training import train_seeds
 
@@ -136,7 +137,7 @@ def test_fault_29_several_seeds_and_ensembles_keep_the_offset(config, tmp_path):
 
 
 def test_fault_29_sequences_with_an_offset_are_learnt_as_without(config, tmp_path):
-    """Sequences and their targets with an offset are learnt as the same ones without."""
+    """Sequences and targets with an offset are learnt like the same ones without."""
     rng = np.random.default_rng(0)
     values, level = rng.normal(size=(60, 8, 1)), rng.normal(size=(60, 1, 1)).round(3)
     for offset in (0, OFFSET):
@@ -151,8 +152,8 @@ def test_fault_29_sequences_with_an_offset_are_learnt_as_without(config, tmp_pat
     np.testing.assert_allclose(*answers, atol=1e-3)
 
 
-def test_fault_29_a_time_within_a_minute_is_told_apart(tmp_path):
-    """Times of one minute stay apart as numbers."""
+def test_fault_29_times_within_a_minute_stay_distinct(tmp_path):
+    """Times within one minute stay distinct as numbers."""
     seconds = np.arange(60)
     frame = pd.DataFrame({"at": pd.Timestamp("2024-05-01 12:00") + pd.to_timedelta(seconds, "s"), "y": seconds * 1.5})
     frame.to_csv(tmp_path / "t.csv", index=False)
@@ -161,7 +162,7 @@ def test_fault_29_a_time_within_a_minute_is_told_apart(tmp_path):
 
 
 def test_fault_29_mapped_rows_keep_float64_and_are_shared_by_folds(tmp_path, monkeypatch):
-    """A mapped table keeps 64 bits, in one file for all folds."""
+    """A memory-mapped table keeps float64, in one file for all folds."""
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("zoo.data.stored.IN_MEMORY", 0)
     path = table_file(tmp_path, 1.7e9, 0)
@@ -173,7 +174,7 @@ def test_fault_29_mapped_rows_keep_float64_and_are_shared_by_folds(tmp_path, mon
 
 
 def test_fault_29_ordinary_values_stay_in_float32_and_a_spec_keeps_its_ranges(tmp_path):
-    """An ordinary table stays in 32 bits; its spec keeps each column's range, and one without ranges still loads."""
+    """An ordinary table stays in float32; its spec holds each column's range, and one without ranges still loads."""
     spec = load_data("csv", path=str(table_file(tmp_path, 0, 0)), target="height").spec
     assert {spec.inputs["numeric"].dtype, spec.target.dtype} == {"float32"}
     again = DataSpec.from_json(spec.to_json())
@@ -184,8 +185,10 @@ def test_fault_29_ordinary_values_stay_in_float32_and_a_spec_keeps_its_ranges(tm
     assert DataSpec.from_json(old) == spec
 
 
-def test_fault_29_numbers_of_pictures_with_an_offset_stay_apart(tmp_path):
-    """Numbers to learn from pictures keep 64 bits where 32 do not tell them apart, in training and in evaluation."""
+def test_fault_29_targets_of_images_with_an_offset_stay_distinct(tmp_path):
+    """Regression targets of images are stored in float64 if float32 does not distinguish them, in training and in
+    evaluation.
+    """
     for number in range(12):
         Image.fromarray(np.full((8, 8), number * 20, dtype=np.uint8)).save(tmp_path / f"{number}.png")
     table = pd.DataFrame({"path": [f"{n}.png" for n in range(12)], "label": OFFSET + np.arange(12) / 4})

@@ -29,9 +29,11 @@ FAMILIES = ("fnn", "cnn", "rnn")
 
 @pytest.mark.long
 @pytest.mark.parametrize("family", [*FAMILIES, "seeds"])
-def test_fault_01_killed_at_any_moment(family, tmp_path):
-    """Killed with SIGKILL at random moments, each second time inside a save, the same command with resume=auto ends in
-    the weights, optimiser, average, history and report of the unbroken run, bit by bit, and leaves nothing else."""
+def test_fault_01_a_kill_at_any_moment_resumes_bit_for_bit(family, tmp_path):
+    """After SIGKILL at random moments, every second time inside a save, the same command with resume=auto ends with
+    the weights, optimiser, average, history and report of an uninterrupted run, bit for bit, and leaves no other
+    files.
+    """
     chain = Chain(tmp_path, config_of(family), random.Random(0))
     kills = 0
     while kills < 10:
@@ -40,7 +42,7 @@ def test_fault_01_killed_at_any_moment(family, tmp_path):
 
 
 def test_fault_01_half_written_files_of_seeds_are_removed(config, tmp_path):
-    """What a kill leaves in the folders of several seeds is gone after the next start."""
+    """Temporary files that a kill leaves in the folders of several seeds are removed at the next start."""
     settings = ("model=fnn", "seeds=[0,1]", "trainer.max_epochs=1", "resume=auto")
     for folder in ("seed=0", "seed=1/checkpoints", "checkpoints"):
         (tmp_path / folder).mkdir(parents=True)
@@ -49,8 +51,8 @@ def test_fault_01_half_written_files_of_seeds_are_removed(config, tmp_path):
     assert not list(tmp_path.rglob("*.zoo-tmp"))
 
 
-def test_fault_01_stopped_early_and_killed_before_the_end(tmp_path):
-    """A training that had stopped early is not gone on with when it is killed after its last save."""
+def test_fault_01_early_stopping_survives_a_kill(tmp_path):
+    """A training that stopped early does not continue after a kill that follows its last save."""
     config = {**config_of("fnn", "callbacks.early_stopping.patience=1", "optim.lr=0.3"), "seed": 1}
     assert attempt(config, tmp_path / "whole") == 0
     assert attempt(config, tmp_path / "parts") == 0
@@ -77,8 +79,10 @@ class Send(Callback):
 @pytest.mark.parametrize(
     ("step", "number"), [(3, signal.SIGTERM), (5, signal.SIGINT), ("last of an epoch", signal.SIGUSR1)]
 )
-def test_fault_02_told_to_stop(config, tmp_path, family, step, number):
-    """On SIGTERM, SIGINT and SIGUSR1 a training saves after the batch, and resumes to the unbroken run's bits."""
+def test_fault_02_a_signal_saves_and_stops(config, tmp_path, family, step, number):
+    """On SIGTERM, SIGINT and SIGUSR1 a training saves after the batch, and resumes to the weights of an
+    uninterrupted run, bit for bit.
+    """
     settings = {key: value for key, value in config_of(family).items() if key != "callbacks"} | {"resume": "auto"}
     zoo.train(settings, tmp_path / "whole", callbacks=[Send(0)])
     if isinstance(step, str):
@@ -92,8 +96,8 @@ def test_fault_02_told_to_stop(config, tmp_path, family, step, number):
 
 
 @pytest.mark.long
-def test_fault_02_the_exit_code_tells_the_signal(tmp_path):
-    """The command ends with 128 and the signal's number, and says how to go on."""
+def test_fault_02_the_exit_code_is_that_of_the_signal(tmp_path):
+    """The command exits with 128 plus the signal's number, and says how to resume."""
     command = [sys.executable, ROOT / "scripts/train.py", "model=fnn", "trainer.max_epochs=5000", f"run_dir={tmp_path}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -112,7 +116,7 @@ def train_and_send(settings, folder):
 
 
 def test_fault_02_a_second_sigint_ends_at_once(tmp_path):
-    """A second SIGINT ends the process at once, without a save; what was saved before is sound."""
+    """A second SIGINT ends the process at once, without a save; earlier checkpoints are intact."""
     settings = {key: value for key, value in config_of("fnn").items() if key != "callbacks"}
     process = multiprocessing.get_context("forkserver").Process(target=train_and_send, args=(settings, tmp_path))
     process.start()
@@ -141,8 +145,10 @@ UNSHARE = ("unshare", "--user", "--map-root-user", "--mount", "bash", "-ec")
 
 
 @pytest.mark.long
-def test_fault_03_the_disk_is_full(tmp_path):
-    """When the disk is full the old checkpoint is intact, the error names path and bytes, and TMPDIR plays no part."""
+def test_fault_03_a_full_disk_keeps_the_old_checkpoint(tmp_path):
+    """If the disk is full, the old checkpoint stays intact, the error names path and bytes, and TMPDIR plays no
+    part.
+    """
     if subprocess.run([*UNSHARE, f"mount -t tmpfs none {tmp_path}"], capture_output=True).returncode:
         pytest.skip("this machine lets no user mount a small disk")
     small = f"mount -t tmpfs -o size=1m none '{tmp_path}' && exec '{sys.executable}' -c '{FULL}' '{tmp_path}'"
@@ -155,7 +161,7 @@ def test_fault_03_the_disk_is_full(tmp_path):
 
 
 def test_fault_03_a_write_that_fails_leaves_the_old_file(tmp_path):
-    """A file is the old one or the new one, whatever happens while it is written."""
+    """A file is either the old one or the new one, whatever happens while it is written."""
     path = tmp_path / "file"
     write_text(path, "old")
 
@@ -170,16 +176,16 @@ def test_fault_03_a_write_that_fails_leaves_the_old_file(tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["file/run", "/proc/run", "/dev/null/run"])
-def test_fault_04_the_run_folder_cannot_be_written(config, tmp_path, folder):
-    """A run folder that is read-only or cannot be made is refused before anything is read or trained."""
+def test_fault_04_an_unwritable_run_folder_is_refused(config, tmp_path, folder):
+    """A run folder that is read-only or cannot be created is refused before any data are read."""
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot write run_dir"):
         zoo.train(config("model=fnn", "data.batch_size=-1"), tmp_path / folder)
 
 
 @pytest.mark.parametrize("harm", ["flipped", "cut", "empty", "no hash"])
-def test_fault_05_the_newest_checkpoint_is_damaged(tmp_path, harm, capsys):
-    """A checkpoint with a flipped bit, cut, or empty is noticed by its hash, and the one before it is used."""
+def test_fault_05_a_damaged_checkpoint_is_skipped(tmp_path, harm, capsys):
+    """A checkpoint with a flipped bit, truncated or empty, fails its hash, and the one before it is used."""
     io = SafeCheckpointIO()
     before, path = tmp_path / "step=1.ckpt", tmp_path / "step=2.ckpt"
     for number, each in enumerate((before, path)):
@@ -213,8 +219,8 @@ def file(runs, tmp_path) -> Path:
     return path
 
 
-def test_fault_06_a_pickle_with_code(file, config, tmp_path):
-    """A pickle with code, under the name of a checkpoint or of a weights file, is refused and nothing of it runs."""
+def test_fault_06_a_pickle_is_refused_and_never_run(file, config, tmp_path):
+    """A pickle with code, named like a checkpoint or a weights file, is refused, and none of its code runs."""
     ran, checkpoint = tmp_path / "ran", tmp_path / "evil.ckpt"
     with pytest.raises(UserError, match=r"states\.0\.evil is of type test_saving_faults\.Evil"):
         SafeCheckpointIO().save_checkpoint({"states": [{"evil": Evil(ran)}]}, checkpoint)
@@ -232,8 +238,8 @@ def test_fault_06_a_pickle_with_code(file, config, tmp_path):
     assert not ran.exists()
 
 
-def test_fault_07_weights_of_another_model_or_format(file):
-    """Wrong shapes, missing and extra keys are listed, and a newer format says what to do."""
+def test_fault_07_weights_of_another_model_or_format_are_refused(file):
+    """Wrong shapes, missing and unexpected keys are listed, and for a newer format the message says what to do."""
     model, spec, header = load_weights(file)
     card = {key: header[key] for key in ("model", "spec", "config")}
     save_weights(file, zoo.create_model("fnn/mlp", spec, width=100), card)
@@ -270,8 +276,8 @@ class Poison(Callback):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("what", ["loss", "gradient"])
-def test_fault_08_it_diverges(config, tmp_path, what, value):
-    """NaN or infinity in a step's loss or gradient ends the training, and all that is saved is finite."""
+def test_fault_08_divergence_ends_the_training(config, tmp_path, what, value):
+    """NaN or infinity in the loss or a gradient ends the training, and everything saved is finite."""
     settings = config("model=fnn", "optim=adamw", "trainer.max_epochs=5", "trainer.save_every=0")
     with pytest.raises(DivergedError, match=r"optim\.lr"):
         zoo.train(settings, tmp_path, callbacks=[Poison(what, value, 20)])
@@ -282,8 +288,10 @@ def test_fault_08_it_diverges(config, tmp_path, what, value):
         assert all(value.isfinite().all() for value in weights)
 
 
-def test_fault_08_it_goes_back_if_asked(config, tmp_path, capsys):
-    """With trainer.rollback=0.5 a training that diverges goes back to its best epoch, with half the rate, and ends."""
+def test_fault_08_rollback_returns_to_the_best_epoch(config, tmp_path, capsys):
+    """With trainer.rollback=0.5 a training that diverges returns to its best epoch with half the learning rate, and
+    finishes.
+    """
     settings = config("model=fnn", "trainer.max_epochs=3", "trainer.rollback=0.5", "optim.schedule.name=constant")
     metrics = zoo.train(settings, tmp_path, callbacks=[Poison("gradient", float("nan"), 20)])
     assert "rolled back to it, learning rate lowered (time 1)" in capsys.readouterr().out
@@ -293,8 +301,8 @@ def test_fault_08_it_goes_back_if_asked(config, tmp_path, capsys):
     assert rates[0] == pytest.approx(settings["optim"]["lr"])
 
 
-def test_fault_17_the_config_changed(config, tmp_path, capsys):
-    """Resuming with another config shows the difference and is refused, unless resume=changed allows it."""
+def test_fault_17_a_changed_config_is_refused(config, tmp_path, capsys):
+    """A resume with another config prints the difference and is refused, unless resume=changed allows it."""
     zoo.train(config("model=fnn", "trainer.max_epochs=1"), tmp_path)
     with pytest.raises(UserError, match=r"trainer.max_epochs: 1 before, 2 now"):
         zoo.train(config("model=fnn", "trainer.max_epochs=2", "resume=auto"), tmp_path)
@@ -317,7 +325,7 @@ def test_fault_17_the_config_changed(config, tmp_path, capsys):
 
 
 def test_another_rate_and_a_folder_that_was_moved(config, tmp_path):
-    """A training that goes on with another learning rate takes it; in a folder that was moved it has its best epoch."""
+    """A resumed training takes a new learning rate; in a moved folder it still finds its best epoch."""
     constant = ("model=fnn", "optim.schedule.name=constant")
     zoo.train(config(*constant, "optim.lr=0.01", "trainer.max_epochs=3"), tmp_path / "here")
     (tmp_path / "here").rename(tmp_path / "there")
@@ -329,9 +337,10 @@ def test_another_rate_and_a_folder_that_was_moved(config, tmp_path):
     assert metrics["epoch"] <= 3
 
 
-def test_fault_26_the_clock_is_set_back(config, tmp_path, monkeypatch):
-    """A training goes on where the clock is behind, from the checkpoint saved last, and keeps and releases what it
-    saves then; in a copy of the folder too."""
+def test_fault_26_a_clock_set_back_changes_nothing(config, tmp_path, monkeypatch):
+    """With the clock set back, a training resumes from the checkpoint saved last, and keeps and releases what it
+    saves then; also in a copy of the folder.
+    """
     settings = ("model=fnn", "trainer.keep=last", "trainer.save_every=0", "trainer.n_checkpoints=1", "resume=changed")
     zoo.train(config(*settings, "trainer.max_epochs=2"), tmp_path)
     monkeypatch.setattr("time.time_ns", lambda: 1)
@@ -342,9 +351,10 @@ def test_fault_26_the_clock_is_set_back(config, tmp_path, monkeypatch):
     assert SafeCheckpointIO().load_checkpoint(kept)["epoch"] == 3
 
 
-def test_fault_26_the_newest_is_the_one_saved_last(tmp_path):
-    """The order of checkpoints is that of saving: a name that was there before, or times of a copy, do not change it;
-    one whose seal is lost counts as the oldest, so that it takes no other's place."""
+def test_fault_26_the_newest_checkpoint_is_the_one_saved_last(tmp_path):
+    """Checkpoints are ordered by when they were saved, whatever their names or a copy's file times; one without its
+    number counts as the oldest and replaces no other.
+    """
     io, paths = SafeCheckpointIO(), [tmp_path / f"step={n}.ckpt" for n in (3, 1, 2)]
     for path in (*paths, paths[0]):
         io.save_checkpoint({}, path)
@@ -354,8 +364,8 @@ def test_fault_26_the_newest_is_the_one_saved_last(tmp_path):
     assert checkpoints(tmp_path) == [paths[2], paths[1], paths[0]]
 
 
-def test_fault_18_two_runs_on_one_folder(config, tmp_path):
-    """The second of two trainings on one folder is refused while the first one runs, and not after."""
+def test_fault_18_a_second_run_in_one_folder_is_refused(config, tmp_path):
+    """The second of two trainings in one folder is refused while the first one runs, and not afterwards."""
     hold = "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
     (tmp_path / "checkpoints").mkdir()
     command = [sys.executable, "-c", hold, str(tmp_path / "checkpoints" / ".lock")]
@@ -368,8 +378,8 @@ def test_fault_18_two_runs_on_one_folder(config, tmp_path):
     assert zoo.train(settings, tmp_path)
 
 
-def test_fault_34_two_threads_on_one_folder(config, tmp_path):
-    """Of two threads of a process that train on one folder, the second is refused, and the first keeps its lock."""
+def test_fault_34_a_second_thread_in_one_folder_is_refused(config, tmp_path):
+    """Of two threads in one process that train in one folder the second is refused, and the first keeps its lock."""
     run, settings = Run(tmp_path), config("model=fnn", "trainer.max_epochs=1", "resume=auto")
     with run.claim(settings), ThreadPoolExecutor(1) as other:
         for _ in range(2):

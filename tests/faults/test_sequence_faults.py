@@ -36,8 +36,8 @@ def padded(values, fill, length=None):
 # Recordings
 
 
-def test_fault_35_a_linked_class_of_recordings_is_a_class(recordings, tmp_path, capsys):
-    """A class folder of recordings that is a link is a class, and a circle of links ends."""
+def test_fault_35_a_linked_class_folder_is_a_class(recordings, tmp_path, capsys):
+    """A class folder that is a link is a class, and a cycle of links ends."""
     (tmp_path / "elsewhere").mkdir()
     (recordings / "train" / "low").rename(tmp_path / "elsewhere" / "low")
     (recordings / "train" / "low").symlink_to(tmp_path / "elsewhere" / "low")
@@ -48,7 +48,7 @@ def test_fault_35_a_linked_class_of_recordings_is_a_class(recordings, tmp_path, 
 
 
 def test_fault_35_files_that_are_not_recordings_are_reported(recordings, capsys):
-    """Files that are not recordings are left out and counted by suffix, and so are classes without recordings."""
+    """Files that are not recordings are skipped and counted by extension, and so are classes without recordings."""
     for k in range(3):
         write(recordings / "train" / "low" / f"{k}.m4a", b"ftyp")
     write(recordings / "train" / "noise" / "1.m4a", b"ftyp")
@@ -61,8 +61,8 @@ def test_fault_35_files_that_are_not_recordings_are_reported(recordings, capsys)
 
 
 @pytest.mark.parametrize("ending", ["opus", "mp3", "ogg", "flac", "aiff", "AIF", "au", "caf", "WAV"])
-def test_fault_35_recordings_of_all_kinds_are_read(tmp_path, ending):
-    """Recordings are read in every format of libsndfile, with suffixes in any case."""
+def test_fault_35_every_recording_format_is_read(tmp_path, ending):
+    """Recordings are read in every format of libsndfile, with extensions in any case."""
     for label, frequency in (("low", 300), ("high", 2000)):
         (tmp_path / "tones" / label).mkdir(parents=True)
         for k in range(5):
@@ -78,8 +78,8 @@ def test_fault_35_recordings_of_all_kinds_are_read(tmp_path, ending):
 # Arrays
 
 
-def test_fault_35_steps_without_values_at_the_end_are_padding(tmp_path, capsys):
-    """Steps that are NaN in all channels up to the end of a sequence are padding, which is reported; gaps are not."""
+def test_fault_35_trailing_steps_without_values_are_padding(tmp_path, capsys):
+    """Trailing steps that are NaN in all channels are padding, which is reported; other missing values are not."""
     values, labels = curves()
     values[3][2] = np.nan
     as_npz(tmp_path / "own.npz", values, labels)
@@ -96,7 +96,7 @@ def test_fault_35_steps_without_values_at_the_end_are_padding(tmp_path, capsys):
 
 
 def test_fault_35_lengths_define_the_padding(tmp_path):
-    """In arrays with lengths, steps without values within these are gaps, not padding."""
+    """In arrays with lengths, steps without values within these are missing values, not padding."""
     values, labels = curves()
     lengths = [len(one) for one in values]
     for one in values:
@@ -119,7 +119,7 @@ def test_fault_35_padded_archive_files_are_read(tmp_path, capsys):
 
 
 def test_fault_35_the_axes_of_arrays_are_reported_and_can_be_swapped(tmp_path, capsys):
-    """The order of an array's axes is reported; data.channels_first swaps them, also in later files."""
+    """The order of an array's axes is reported; data.channels_first swaps them, also in new files."""
     random = np.random.default_rng(0)
     values, labels = random.normal(size=(40, 30, 2)).astype(np.float32), np.arange(40) % 2
     np.savez(tmp_path / "time.npz", X=values, y=labels)
@@ -144,8 +144,8 @@ def test_fault_35_the_axes_of_arrays_are_reported_and_can_be_swapped(tmp_path, c
 
 
 @pytest.mark.parametrize("write_as", [as_npz, as_npy, as_csv, as_ts])
-def test_fault_35_suffixes_in_capitals_are_read(tmp_path, write_as):
-    """Files with suffixes in capitals are read like others."""
+def test_fault_35_extensions_in_capitals_are_read(tmp_path, write_as):
+    """File extensions in capitals are recognised."""
     name = f"own.{write_as.__name__[3:]}"
     write_as(tmp_path / name, *curves())
     expected = load(tmp_path / name)
@@ -158,7 +158,7 @@ def test_fault_35_suffixes_in_capitals_are_read(tmp_path, write_as):
 
 @pytest.mark.parametrize(("train", "test"), [("own_TRAIN.ts", "own_TEST.ts"), ("Own_train.TS", "Own_test.TS")])
 def test_fault_35_the_test_file_is_found_and_reported(tmp_path, capsys, train, test):
-    """The test file beside a training file is found, whatever the suffix and the case, and reported."""
+    """The test file beside a training file is found, whatever its extension and case, and reported."""
     as_ts(tmp_path / train, *curves())
     as_ts(tmp_path / test, *curves(20, seed=1))
     for path in (tmp_path, tmp_path / train):
@@ -218,7 +218,7 @@ def test_fault_35_times_that_give_no_order_are_refused(tmp_path, line, message):
 
 
 def test_fault_35_unusual_archive_headers_are_read(tmp_path):
-    """A .ts file is read with any case, other headers, comments, spaces, empty values, or a byte order mark."""
+    """A .ts file is read in any case, with unusual headers, comments, spaces, empty values, or a byte order mark."""
     values, labels = curves()
     values[3][2, 0] = np.nan
     as_ts(tmp_path / "own.ts", values, labels)
@@ -255,7 +255,7 @@ def test_fault_35_new_archive_lines_need_no_label(tmp_path):
 
 @pytest.mark.parametrize("write_as", [as_npz, as_csv, as_ts])
 def test_fault_35_every_labelled_sequence_of_another_file_is_measured(tmp_path, capsys, write_as):
-    """Evaluation uses every labelled sequence of another file, with the classes of the training."""
+    """An evaluation uses every labelled sequence of another file, with the classes of the training."""
     names = [f"{part}.{write_as.__name__[3:]}" for part in ("own", "other", "strange")]
     write_as(tmp_path / names[0], *curves())
     values, labels = curves(10, seed=1)
@@ -271,7 +271,7 @@ def test_fault_35_every_labelled_sequence_of_another_file_is_measured(tmp_path, 
 
 
 def test_fault_35_a_folder_of_recordings_is_measured(recordings):
-    """Evaluation uses every recording in class folders, and asks for the split where there are several."""
+    """An evaluation uses every recording in class folders, and asks for the split if there are several."""
     spec = load(recordings).spec
     assert len(read_labelled(spec, {"name": "sequences", "path": str(recordings / "test")})) == 4
     with pytest.raises(UserError, match=r"say which to measure on, such as data.path=.*test"):
@@ -281,8 +281,8 @@ def test_fault_35_a_folder_of_recordings_is_measured(recordings):
 # Answers
 
 
-def test_fault_35_unreadable_sequences_are_reported_and_the_others_answered(tmp_path, capsys):
-    """New sequences without a value or with infinity are named, and the others are answered."""
+def test_fault_35_unreadable_sequences_are_reported_and_the_others_predicted(tmp_path, capsys):
+    """New sequences without a value or with infinity are named, and the others are predicted."""
     values, labels = curves()
     as_npz(tmp_path / "own.npz", values, labels)
     spec = load(tmp_path / "own.npz").spec

@@ -40,7 +40,7 @@ def plays(monkeypatch, tmp_path, groups, limits):
     ],
 )
 def test_fault_28_memory_is_within_the_limits_of_cgroups(monkeypatch, tmp_path, groups, limits, smallest):
-    """Free memory is that of the machine, or the smallest limit of cgroups, v1 or v2, if there is one."""
+    """Free memory is that of the machine, or the smallest limit of cgroups v1 or v2."""
     plays(monkeypatch, tmp_path, groups, limits)
     free = psutil.virtual_memory().available
     assert system.free_memory() == smallest if smallest else 0.5 * free < system.free_memory() < 2 * free
@@ -91,7 +91,7 @@ if __name__ == "__main__":
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["windows", "macos"])
 def test_fault_28_training_needs_nothing_that_windows_or_macos_lack(tmp_path, name):
-    """A model trains and loads without what Windows and macOS lack (cgroups, POSIX locks, signals, users)."""
+    """A model trains and loads without what Windows and macOS lack: cgroups, POSIX locks, signals, users."""
     script, table = tmp_path / "script.py", tmp_path / "table.csv"
     script.write_text(ELSEWHERE)
     table.write_text("x,y\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(100)))
@@ -118,7 +118,9 @@ zoo.train(zoo.config("model=fnn", "trainer=cpu", "trainer.max_epochs=1", "data.n
 
 @pytest.mark.long
 def test_fault_28_an_unguarded_script_reads_images_where_processes_are_spawned(tmp_path):
-    """Where processes are spawned, a script without a main guard reads images; data.num_workers says how to add one."""
+    """If processes are spawned, a script without a main guard reads images; for data.num_workers a message says how
+    to add one.
+    """
     script = tmp_path / "script.py"
     script.write_text(UNGUARDED)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -130,7 +132,7 @@ def test_fault_28_an_unguarded_script_reads_images_where_processes_are_spawned(t
 
 
 def test_fault_28_a_slurm_job_without_srun_ends_in_one_line(config, monkeypatch, tmp_path):
-    """A SLURM job with --ntasks whose script starts one process, without srun, ends in Lightning's message."""
+    """A SLURM job with --ntasks whose script runs without srun ends in Lightning's message."""
     job = {"JOB_ID": 77, "JOB_NAME": "train", "NTASKS": 4, "PROCID": 0, "LOCALID": 0, "NODEID": 0, "NNODES": 1}
     for name, value in {**job, "JOB_NODELIST": "localhost"}.items():
         monkeypatch.setenv(f"SLURM_{name}", str(value))
@@ -139,7 +141,7 @@ def test_fault_28_a_slurm_job_without_srun_ends_in_one_line(config, monkeypatch,
 
 
 def test_fault_34_a_temporary_folder_of_another_user_is_not_used(monkeypatch, tmp_path):
-    """The cache in the temporary folder, the last resort, is private to the user; else a new one is created."""
+    """The cache in the temporary folder, the last resort, is private to its user; otherwise a new one is created."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     find = system.private_temporary_folder.__wrapped__
     own = find("zoo")

@@ -37,7 +37,7 @@ def printed(capsys):
     "part", ["+ ", " ", "-", "(", "1 ", "1,", "1.111", "\u00a0", "\u2009+", "\u20ac ", "(1", "\t$"]
 )
 def test_fault_33_a_cell_of_signs_and_spaces_takes_linear_time(load, frame, part):
-    """A long cell that is nearly a number takes linear time to read, at the beginning of a file and further down."""
+    """A long cell that is nearly a number takes linear time to read, wherever it is in a file."""
     cell = part * (120_000 // len(part.encode()))
     hostile = frame.astype({"size": "object"}).assign(size=[cell, *frame["size"][1:]])
     refused(load, hostile.to_csv(index=False, sep=";"), "nearly all values of column 'size' are numbers")
@@ -50,8 +50,9 @@ def test_fault_33_a_cell_of_signs_and_spaces_takes_linear_time(load, frame, part
 
 
 def test_fault_35_a_mark_of_missing_values_may_be_a_value(load, frame, printed, tmp_path):
-    """A class or category NA is a value if data.not_missing says so, which the line on left out rows suggests; among
-    numbers it stays a mark."""
+    """A class or category NA is a value with data.not_missing, which the message on dropped rows suggests; among
+    numbers it stays a missing value.
+    """
     marked = frame.assign(sold=frame.sold.replace("no", "NA"), city=frame.city.replace("Ulm", "NA"))
     marked.loc[::7, "rooms"] = np.nan
     content = marked.to_csv(index=False, na_rep="NA")
@@ -71,7 +72,7 @@ def test_fault_35_a_mark_of_missing_values_may_be_a_value(load, frame, printed, 
 
 
 def test_fault_35_marks_count_in_every_file_format(load, frame):
-    """Marks of missing values that an option names count in Parquet and JSON lines as they do in CSV."""
+    """Missing value markers given as an option count in Parquet and JSON lines as in CSV."""
     marked = frame.assign(rooms=frame.rooms.where(frame.index % 5 > 0, -999), city=frame.city.replace("Ulm", "none"))
     wanted = load(marked, missing=[-999, "none"])
     assert [column.missing for column in wanted.spec.columns] == [False, True, True]
@@ -82,8 +83,9 @@ def test_fault_35_marks_count_in_every_file_format(load, frame):
 @pytest.mark.parametrize("mark", [-999, -999.0, "-999.00"])
 @pytest.mark.parametrize("written", ["-999", "-999.0", "-999,00", "-9.99E+02"])
 def test_fault_35_numeric_marks_count_however_they_are_written(load, frame, mark, written):
-    """A numeric mark of missing values is compared by its value, in every column of numbers and in new rows; in codes
-    it is compared as text."""
+    """A numeric marker is compared by value, in every numeric column and in new rows; in codes it is compared as
+    text.
+    """
     gaps = frame["size"].map("{:.1f}".format)
     gaps[::5] = written
     marked = frame.assign(size=gaps.str.replace(".", ",") if "," in written else gaps, code=["0999", "0101"] * (N // 2))
@@ -108,7 +110,7 @@ def test_fault_35_new_files_may_hold_only_some_of_the_categories(load, frame, tm
 
 
 def test_fault_35_cells_of_spaces_are_missing(load, frame):
-    """Cells of spaces alone are missing values, and marks may have spaces around them."""
+    """Cells that contain only spaces are missing values, and markers may have spaces around them."""
     gaps = frame.astype({"size": "str"})
     gaps.loc[::5, ["size", "city"]] = ""
     padded = gaps.replace("", "    ")
@@ -120,14 +122,15 @@ def test_fault_35_cells_of_spaces_are_missing(load, frame):
 
 @pytest.mark.parametrize("mark", ["?", "-", "None", "null", "#N/A", "<NA>"])
 def test_fault_35_each_default_mark_may_be_a_value(load, frame, mark):
-    """Each default mark of missing values may be a class."""
+    """Each default missing value marker may be a class."""
     marked = frame.assign(sold=frame.sold.replace("no", mark))
     assert mark in load(marked, not_missing=[None if mark == "null" else mark]).spec.class_names
 
 
 def test_fault_35_leading_zeros_are_kept(load, frame, printed, tmp_path):
     """Whole numbers with leading zeros are text, in inputs and labels: 01 and 1 differ, unless a schema says
-    otherwise."""
+    otherwise.
+    """
     codes = np.resize(["01067", "1067", "20095", "02708"], N)
     coded = frame.assign(zip=codes, sold=np.resize(["01", "1", "10"], N))
     splits = load(coded)
@@ -147,7 +150,7 @@ def test_fault_35_leading_zeros_are_kept(load, frame, printed, tmp_path):
 
 
 def test_fault_35_rounded_whole_numbers_in_json_are_reported(load, frame, printed):
-    """Numbers of JSON lines that lose digits are reported; in quotes they keep them."""
+    """Numbers in JSON lines that lose digits are reported; in quotes they keep them."""
     ids = [str(12345678901234567890 + n % 4) for n in range(N)]
     lines = as_json(frame.assign(account=ids))
     assert load(lines, name="h.jsonl").spec.columns[-1].categories == tuple(sorted(set(ids)))
@@ -156,7 +159,7 @@ def test_fault_35_rounded_whole_numbers_in_json_are_reported(load, frame, printe
 
 
 def test_fault_35_an_index_of_pandas_is_not_a_channel(tmp_path, printed):
-    """The index that pandas writes of sorted or filtered rows is not a channel of a series or of sequences."""
+    """The index column that pandas writes is not a channel of a series or of sequences."""
     load = pd.DataFrame({"date": pd.date_range("2024", periods=200, freq="h"), "load": np.arange(200) % 24})
     load.sample(frac=1, random_state=0).to_parquet(tmp_path / "load.parquet")
     options = {"look_back": 6, "horizon": 2}
@@ -180,9 +183,10 @@ def test_fault_35_long_whole_numbers_are_not_merged(load, frame, printed, first)
     assert f"read as text, as numbers would lose zeros or digits: 'sold' ('{first}"[:-2] in printed()
 
 
-def test_fault_35_numbers_of_accountants_and_typesetters_are_read(load, frame, printed):
-    """Numbers with brackets or a trailing minus for a minus, with spaces between thousands, with currency or per cent
-    signs are read as numbers, and reported."""
+def test_fault_35_accounting_and_typeset_numbers_are_read(load, frame, printed):
+    """Numbers with brackets or a trailing minus for a minus, with spaces between thousands, or with currency or per
+    cent signs are read as numbers, and reported.
+    """
     values = (1000 * frame["size"]).round(2)
     forms = {
         "accounting": [f"({-value:,.2f})" if value < 0 else f"{value:,.2f}" for value in values],
@@ -208,8 +212,9 @@ def test_fault_35_numbers_of_accountants_and_typesetters_are_read(load, frame, p
 
 
 def test_fault_35_unreadable_amounts_are_reported(load, frame, printed):
-    """Amounts with a unit, or with decimal commas in a file of decimal points, are reported where they are ignored,
-    read as categories or refused as classes."""
+    """Amounts with a unit, or with decimal commas in a file of decimal points, are reported if they are dropped,
+    read as categories or refused as classes.
+    """
     load(frame.assign(weight=[f"{n + 0.5} kg" for n in range(N)]))
     assert "ignored, numbers that cannot be read, to be written such as 1234.5: 'weight'" in printed()
     load(frame.assign(weight=[f"{n % 7} kg" for n in range(N)]))
@@ -224,7 +229,7 @@ def test_fault_35_unreadable_amounts_are_reported(load, frame, printed):
 
 
 def test_fault_35_numbers_or_dates_among_other_text_are_reported(load, frame, printed):
-    """Numbers and dates with so much other text that they are read as categories are reported, with the text."""
+    """Numbers and dates in a column with so much text that it is categorical are reported, with the text."""
     amounts, days = frame["size"].round(2).astype(str), pd.date_range("2024-01-01", periods=N).strftime("%Y-%m-%d")
     cells = frame.assign(
         lead=amounts.where(frame.index % 5 > 0, "<0.05"), day=days.where(frame.index % 5 > 0, "0000-00-00")
@@ -240,8 +245,9 @@ def test_fault_35_numbers_or_dates_among_other_text_are_reported(load, frame, pr
 
 
 def test_fault_35_apostrophes_and_exponents_with_commas_are_read(load, frame):
-    """Apostrophes may separate thousands, and an exponent may follow a decimal comma; times may have fractions of a
-    second after dates with the day first."""
+    """Apostrophes may separate thousands, an exponent may follow a decimal comma, and times after day-first dates
+    may have fractions of a second.
+    """
     values = (1000 * frame["size"]).round(2)
     wanted = load(frame.assign(size=values)).train.columns["numeric"][:, 0]
     for cells in ([f"{value:,.2f}".replace(",", "\u2019") for value in values], [f"{value:.9E}" for value in values]):
@@ -253,19 +259,20 @@ def test_fault_35_apostrophes_and_exponents_with_commas_are_read(load, frame):
 
 
 def test_fault_35_invisible_characters_make_no_difference(load, frame):
-    """Zero-width spaces, as web exports hold, make no difference in headings and around values."""
+    """Zero-width spaces, as in web exports, make no difference in headings and around values."""
     marks = [f"\u200b{city}\ufeff" if n % 2 else city for n, city in enumerate(frame.city)]
     same(load(frame.assign(city=marks).rename(columns={"sold": "\u200bsold", "size": "si\u00adze"})), load(frame))
 
 
 def test_fault_35_only_classes_are_stratified(load, frame):
-    """A split stratified by a number, most of whose rows would be classes of their own, is refused."""
+    """A split stratified by a number with mostly unique values is refused."""
     refused(load, frame, "goes by classes; 'size' is a number: data.split=random", target="size", split="stratified")
 
 
 def test_fault_35_labels_that_differ_in_spaces_are_merged_and_in_capitals_reported(load, frame, printed):
-    """Labels and categories with stray spaces are merged, those that differ in capitals are not, and both are
-    reported."""
+    """Labels and categories that differ in stray spaces are merged, those that differ in capitals are not; both are
+    reported.
+    """
     spaced = frame.assign(city=[f"{one} " if n % 2 else one for n, one in enumerate(frame.city)])
     same(load(spaced), load(frame))
     assert "in the encoding of accents: 'city' (" in printed()
@@ -277,7 +284,7 @@ def test_fault_35_labels_that_differ_in_spaces_are_merged_and_in_capitals_report
 
 
 def test_fault_35_a_row_of_totals_is_reported(load, frame, printed, tmp_path):
-    """A row whose target is far from all others, such as a row of totals, is reported with its row and its text."""
+    """A row with an outlying target, such as a row of totals, is reported with its row and its text."""
     total = pd.DataFrame({"size": [0.0], "rooms": [frame.rooms.sum()], "city": ["Summe"], "sold": ["no"]})
     splits = load(pd.concat([frame, total]), target="rooms")
     out = printed()
@@ -293,14 +300,14 @@ def test_fault_35_a_row_of_totals_is_reported(load, frame, printed, tmp_path):
 
 
 def test_fault_35_free_text_is_reported_with_the_model_that_reads_it(load, frame, printed):
-    """A column of sentences is not called an id; the line that it is ignored says which model reads it."""
+    """A column of sentences is not called an id; the message that drops it says which model reads it."""
     words = np.random.default_rng(0).choice(["sun", "fog", "rain", "cold"], (N, 6))
     load(frame.assign(review=[" ".join(row) for row in words]))
     assert "ignored, free text, which model=rnn data=texts reads: 'review'" in printed()
 
 
 def test_fault_35_text_is_only_stripped_and_composed():
-    """Text is stripped and its accents are composed; nothing else changes."""
+    """Text is stripped and Unicode-composed; nothing else changes."""
     assert as_text(pa.array([" a  b ", "e\u0301", None])).to_pylist() == ["a  b", "\u00e9", None]
     assert CellOptions(not_missing=["NA"], missing=["x"]).marks().count("NA") == 0
 
@@ -320,7 +327,7 @@ def test_fault_35_times_and_channels_with_leading_zeros_are_numbers(tmp_path):
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_fault_35_options_name_headings_in_either_form_of_accents(tmp_path, form):
-    """Options of series and sequences name headings whichever way their accents are encoded."""
+    """Options of series and sequences find headings whatever their Unicode normal form."""
     other = "NFD" if form == "NFC" else "NFC"
     written, named = (partial(unicodedata.normalize, one) for one in (form, other))
     hours = pd.date_range("2024-01-01", periods=200, freq="h")

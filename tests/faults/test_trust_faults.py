@@ -13,8 +13,8 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("a
 
 
 @pytest.mark.parametrize("text", [BOMB, "model: !!python/object:os.system x", "[" * 5000, "- a list"])
-def test_fault_33_a_config_made_to_harm(config, runs, tmp_path, text):
-    """A run's config with aliases, tags, or nested too deep is refused in one line, by a resume and by a summary."""
+def test_fault_33_a_harmful_config_is_refused(config, runs, tmp_path, text):
+    """A run's config with aliases, tags or too deep nesting is refused in one line, by a resume and by a summary."""
     run = Run(tmp_path)
     run.checkpoints.mkdir()
     run.metrics.write_text("{}")
@@ -25,8 +25,8 @@ def test_fault_33_a_config_made_to_harm(config, runs, tmp_path, text):
         assert len(str(caught.value)) < 300
 
 
-def test_fault_33_what_is_written_twice_needs_no_alias(tmp_path):
-    """Yaml of the zoo's own has no aliases, so that it is read back."""
+def test_fault_33_written_yaml_has_no_aliases(tmp_path):
+    """The zoo writes yaml without aliases, so it can read it back."""
     shared = [0.9, 0.999]
     (tmp_path / "config.yaml").write_text(to_yaml({"a": shared, "b": {"c": shared}}))
     assert "&" not in (tmp_path / "config.yaml").read_text()

@@ -33,6 +33,6 @@ def read_file(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray | None]:
 
 def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split | None:
     """Read the labelled samples of the file that a config's data section names, for a model with `spec`; None if the
-    data set reads no file of the user's."""
+    data set reads no user's file."""
     name = data["name"]
     return LABELLED_READERS.get(name)(spec, data) if name in LABELLED_READERS.names() else None

@@ -1,6 +1,6 @@
 """Optimisers by name: functions from groups of parameters and options to an optimiser.
 
-A user's own is one below `@OPTIMIZERS.register("name")`, in a folder of `zoo.add_path`.
+To add your own, write it below `@OPTIMIZERS.register("name")` in a folder of `zoo.add_path`.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,6 +1,6 @@
 """Learning-rate schedules by name: functions from progress, a share of the training, to a factor on every rate.
 
-A user's own is one below `@SCHEDULES.register("name")`, in a folder of `zoo.add_path`.
+To add your own, write it below `@SCHEDULES.register("name")` in a folder of `zoo.add_path`.
 """
 
 import inspect

@@ -40,7 +40,7 @@ class TrainingConfig:
         resume: the checkpoint to go on from: "auto", "changed" or a path.
         finetune: a pretrained file's name or path to start from.
         distill: what to learn from a teacher.
-        zoo_path: a folder of the user's own, already added by `zoo.add_path`.
+        zoo_path: a folder of user code, already added by `zoo.add_path`.
     """
 
     model: Section

@@ -1,6 +1,6 @@
 """The base class of all tasks: everything that depends on what a model's outputs mean.
 
-A task is one file of this folder, or of a folder of the user's own (`zoo.add_path`), with a class below a line
+A task is one file in this folder, or in your own (`zoo.add_path`), with a class below a line
 `@TASKS.register("name")`. Nothing outside such a file asks what kind of task a model is for.
 """
 

@@ -92,7 +92,7 @@ class Classification(Task):
         codes, names = column.classes(class_names)
         if len(np.unique(codes[column.train])) < 2:
             always = names[codes[column.train[0]]]
-            raise UserError(f"two classes at least are to be told apart; '{column.name}' is always '{always}'")
+            raise UserError(f"classification needs at least two classes; '{column.name}' is always '{always}'")
         column.report("categorical")
         return Targets(torch.from_numpy(codes), {"n_outputs": len(names), "class_names": names})
 

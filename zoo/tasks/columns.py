@@ -1,4 +1,4 @@
-"""What a data set offers to a task: columns of targets as a file of the user's holds them."""
+"""Raw target columns, which a data set passes to a task."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -54,7 +54,7 @@ class TargetColumn(Protocol):
     def kind_is_given(self) -> bool: ...
 
     def numbers(self) -> np.ndarray:
-        """Numbers (n,) in float64, NaN where missing. Raises UserError that names cells which are none."""
+        """Numbers (n,) in float64, NaN where missing. Raises UserError that names cells that are not numbers."""
 
     def truths(self) -> np.ndarray:
         """1.0 for true, 0.0 for false (n,), NaN where missing, of 0 and 1, true and false, yes and no. Raises UserError

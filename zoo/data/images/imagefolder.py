@@ -1,4 +1,4 @@
-"""Image folder: a user's own images, in one folder for each class or in a table with their labels.
+"""Image folder: a user's images, in one folder for each class or in a table with their labels.
 
 Files of any size and mode are brought to one shape, once, and kept decoded in the cache.
 """
@@ -34,7 +34,7 @@ FACTS = Facts(
     rows="as found; 60 / 20 / 20 % where the folder has no splits",
     inputs="image of measured size, grey or in colour (uint8)",
     licence="that of the files",
-    source="the user's own files",
+    source="your files",
 )
 
 

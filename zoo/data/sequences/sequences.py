@@ -1,4 +1,4 @@
-"""Labelled sequences of the user's own: arrays, tables, .ts files, or folders of recordings."""
+"""A user's labelled sequences: arrays, tables, .ts files, or folders of recordings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ FACTS = Facts(
     rows="as found; 60 / 20 / 20 % where there is no test file",
     inputs="sequence of any lengths and channels; recordings as log-mel spectrograms",
     licence="that of the files",
-    source="files of the user's own",
+    source="your files",
 )
 
 
@@ -66,7 +66,7 @@ def sequences(
         task: "classification" or "regression"; None infers it and reports that.
         layout: of a table: "long" where a row is a step, "wide" where it is a sequence; None goes by the headings.
         headings: whether a table's first line holds headings; None detects it.
-        missing: marks of missing values in a table, in addition to the empty cell, NA, ?, - and the like.
+        missing: marks of missing values in a table, in addition to defaults such as the empty cell, NA, ? and -.
         not_missing: default marks that are values in columns of text, such as a class NA.
         encoding: of files of text that are not UTF-8, such as shift_jis; None is Windows-1252.
         max_steps: steps after which longer sequences are cut.

@@ -1,4 +1,4 @@
-"""Series of the user's own to forecast: a table whose rows follow each other in time."""
+"""A user's time series to forecast: a table whose rows follow each other in time."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -55,7 +55,7 @@ def series(
             keeps the order of the rows.
         series_id: the column of ids where the table holds several series, or several such columns.
         only: ids of the series to take; None takes all.
-        missing: marks of missing values, in addition to the empty cell, NA, ?, - and the like.
+        missing: marks of missing values, in addition to defaults such as the empty cell, NA, ? and -.
         not_missing: default marks that are values in columns of text, such as an id NA.
         encoding: of a file that is not UTF-8, such as shift_jis or cp1251; None is Windows-1252.
         look_back: steps to forecast from.

@@ -1,4 +1,4 @@
-"""A text of the user's own, for a language model of characters."""
+"""A user's text, for a language model of characters."""
 
 from collections.abc import Mapping
 from pathlib import Path

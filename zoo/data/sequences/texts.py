@@ -1,4 +1,4 @@
-"""Labelled texts of the user's own, read character by character."""
+"""A user's labelled texts, read character by character."""
 
 import hashlib
 from collections import Counter
@@ -30,7 +30,7 @@ FACTS = Facts(
     rows="as found; 60 / 20 / 20 % where there is no test file",
     inputs="text of any length, from a table or a folder of class folders",
     licence="that of the files",
-    source="files of the user's own",
+    source="your files",
 )
 
 
@@ -61,7 +61,7 @@ def texts(
         target: the column of labels; None finds one of a usual name.
         text: the column of texts; None takes the one with the longest.
         headings: whether a table's first line holds headings; None detects it.
-        missing: marks of missing values, in addition to the empty cell, NA, ?, - and the like.
+        missing: marks of missing values, in addition to defaults such as the empty cell, NA, ? and -.
         not_missing: default marks that are texts or labels, such as a class NA.
         encoding: of files that are not UTF-8, such as shift_jis or cp1251; None is Windows-1252.
         task: "classification" or "regression"; None infers it and reports that.

@@ -18,19 +18,19 @@ def folder_from_variable(variable: str) -> Path | None:
 
 
 def cache_folder() -> Path:
-    """The folder for downloaded and unpacked files: ZOO_CACHE if it can be written to, else the user's own cache."""
+    """The folder for downloaded and unpacked files: ZOO_CACHE if it can be written to, else the user's cache."""
     shared = folder_from_variable("ZOO_CACHE")
     return shared if shared and _can_write(shared) else user_cache_folder()
 
 
 def user_cache_folder() -> Path:
-    """The user's own cache, else a temporary folder."""
+    """The user's cache, else a temporary folder."""
     home = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "zoo")
     return Path(home) if _can_write(home) else private_temporary_folder("zoo")
 
 
 def writable_cache_path(path: Path) -> Path:
-    """Where to write a file of the cache: at `path`, or at the same place in the user's own cache if a folder of
+    """Where to write a file of the cache: at `path`, or at the same place in the user's cache if a folder of
     another user is in the way."""
     if _can_write(path.parent) or not path.is_relative_to(cache_folder()):
         return path

@@ -36,7 +36,7 @@ class TableOptions:
         fold: test on this one of `n_folds` parts, from 0; None makes no folds.
         n_folds: parts.
         max_categories: of one column; rarer ones count as unseen.
-        missing: marks of missing values, in addition to the empty cell, NA, ?, - and the like.
+        missing: marks of missing values, in addition to defaults such as the empty cell, NA, ? and -.
         not_missing: default marks that are values in columns of text, such as NA for North America.
         encoding: of files that are not UTF-8, such as shift_jis or cp1251; None is Windows-1252.
         cache: write the tables once to the cache, map them from there, and hold only single columns in memory; "auto"

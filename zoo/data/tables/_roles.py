@@ -1,4 +1,4 @@
-"""What each column of the user's table is for: by the options, and by a schema file that a run writes."""
+"""The role of each column in a user's table: from the options, and from a schema file that a run writes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

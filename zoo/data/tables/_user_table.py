@@ -1,4 +1,4 @@
-"""The table of the user's: one file, or a file to train on and one to test on."""
+"""A user's table: one file, or a file to train on and one to test on."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""A table of the user's own, such as CSV, JSON lines or Parquet: data=csv data.path=... data.target=...
+"""A user's table, such as CSV, JSON lines or Parquet: data=csv data.path=... data.target=...
 
 The file is opened as an Arrow table; its columns get their roles; the rows with a target are split; the other columns
 are inferred from the training rows and encoded as tensors.
@@ -37,8 +37,8 @@ FACTS = Facts(
     task="any",
     rows="those of the file",
     inputs="numeric and categorical, as the columns are",
-    licence="the user's own data",
-    source="a file of the user's",
+    licence="that of your data",
+    source="your file",
 )
 MIN_LABELLED_ROWS = 10  # of a table, with a target
 

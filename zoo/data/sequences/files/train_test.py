@@ -1,4 +1,4 @@
-"""Files and folders of the user's own in pairs: one to train with, one to test with."""
+"""Pairs of a user's files or folders: one for training, one for testing."""
 
 import re
 from collections.abc import Mapping
