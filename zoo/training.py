@@ -1,4 +1,4 @@
-"""One training, from a plain config to a run folder with a release file, its metrics and a report."""
+"""One training, from a plain config to a run folder with a weights file, its metrics and a report."""
 
 import contextlib
 import datetime
@@ -162,7 +162,7 @@ def _train(training: Training, checkpoint: Path | None) -> Trained | None:
 
 
 def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
-    """Write the release file of one model, and from that, as a user loads it, its metrics and report."""
+    """Write the weights file of one model, and from that, as a user loads it, its metrics and report."""
     fitted, splits = trained.fitted, trained.data.splits
     config = replace(trained.config, seed=trained.config.all_seeds[index], seeds=None)
     model = fitted.module.model_of(index)
@@ -187,7 +187,7 @@ def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
 
 
 def _card(trained: Trained, config: TrainingConfig, model: Model) -> dict[str, Any]:
-    """Return what the release file says of itself, but for its metrics."""
+    """Return what the weights file says of itself, but for its metrics."""
     return {
         "model": dict(config.model),
         "spec": trained.data.splits.spec.to_json(),

@@ -78,7 +78,7 @@ def model() -> tuple[Model, dict[str, Any], Any]:
 
 
 def release_file(network: Model, card: Any) -> bytes:
-    """A release file with a card of any form, under a hash that holds."""
+    """A weights file with a card of any form, under a hash that holds."""
     from safetensors.torch import save
 
     tensors = dict(network.state_dict())
@@ -89,7 +89,7 @@ def release_file(network: Model, card: Any) -> bytes:
 
 
 def card(path: Path) -> dict[str, Any]:
-    """The card of a release file, which is written to `path`."""
+    """The card of a weights file, which is written to `path`."""
     network, header, _ = model()
     content = release_file(network, header)
     path.write_bytes(content)

@@ -63,7 +63,7 @@ def files(
 
 
 def release(folder: Path) -> Target:
-    """A release file: its bytes, or its header under a hash that holds; what is loaded answers a sample."""
+    """A weights file: its bytes, or its header under a hash that holds; what is loaded answers a sample."""
     model, card, raw = seeds.model()
     path = folder / "model.safetensors"
     valid = seeds.release_file(model, card)

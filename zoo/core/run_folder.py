@@ -168,7 +168,7 @@ class Run:
         return path
 
     def chosen(self, keep: str) -> Path:
-        """Find the checkpoint that becomes the release file: "best", or "last", the newest sound one."""
+        """Find the checkpoint that becomes the weights file: "best", or "last", the newest sound one."""
         best = self.checkpoints / "best.ckpt"
         chosen = best if keep == "best" and is_sound(best) else newest(self.checkpoints)
         if chosen is None:

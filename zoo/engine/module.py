@@ -242,7 +242,7 @@ class ZooModule(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def configure_callbacks(self) -> list[Callback]:
-        """The moving average of weights, which validation and the release file then use, and lookahead."""
+        """The moving average of weights, which validation and the weights file then use, and lookahead."""
         decay, every = self.optim["ema"], self.optim["lookahead"]
         for name, value in (("ema", decay), ("lookahead", every)):
             if self.sharded and value is not None:
