@@ -17,6 +17,8 @@ from zoo.optim.muon import CombinedOptimizer, Muon
 
 OPTIMIZERS: Registry[Callable[..., Optimizer]] = Registry("optimiser", "OPTIMIZERS", Path(__file__).parent)
 
+NOT_STACKED = ("muon",)  # optimisers that tell weights from biases by their number of axes
+
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
@@ -65,6 +67,8 @@ def create_optimizer(
     if not _is_number(bias_lr) or bias_lr <= 0:
         raise UserError(f"optim.bias_lr is a factor above 0, such as 1.0; got {bias_lr}")
     is_stacked = getattr(model, "n_models", 1) > 1
+    if is_stacked and name in NOT_STACKED:
+        raise UserError(f"optim={name} trains one seed at a time; for several: -m seed=0,1")
     n_axes = 3 if is_stacked else 2
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
@@ -74,12 +78,9 @@ def create_optimizer(
     if bias_lr != 1:
         groups[1] |= {"lr": bias_lr * options["lr"], "weight_decay": weight_decay / bias_lr}
     try:
-        optimizer = OPTIMIZERS.get(name)([group for group in groups if group["params"]], **options)
+        return OPTIMIZERS.get(name)([group for group in groups if group["params"]], **options)
     except (TypeError, ValueError) as error:
         raise UserError(f"optim.name={name}: {error}") from error
-    if is_stacked and isinstance(optimizer, CombinedOptimizer):
-        raise UserError(f"optim={name} trains one seed at a time; for several: -m seed=0,1")
-    return optimizer
 
 
 @OPTIMIZERS.register("sgd")
