@@ -58,7 +58,7 @@ def test_a_missing_value_is_read_as_the_mean_and_reported(model, tmp_path, capsy
 
 
 @pytest.mark.parametrize("cell", ["inf", "tall", "1e300"])
-def test_rows_that_cannot_be_read_are_named_and_the_others_answered(model, tmp_path, capsys, cell):
+def test_unreadable_rows_are_named_and_the_others_predicted(model, tmp_path, capsys, cell):
     whole = answered(model, tmp_path, trees())
     capsys.readouterr()
     answers = answered(model, tmp_path, trees(height=(4, cell), sold=(9, "soon")))
@@ -74,12 +74,12 @@ def test_a_file_without_a_row_that_can_be_read_is_refused(model, tmp_path):
         answered(model, tmp_path, trees().assign(height="tall"))
 
 
-def test_rows_in_memory_with_text_for_a_number_are_refused(model):
+def test_rows_in_memory_with_text_in_a_numeric_column_are_refused(model):
     with pytest.raises(UserError, match="'tall' in row 4"):
         model.predict(trees(height=(4, "tall")))
 
 
-def test_what_training_has_not_seen_is_said(model, tmp_path, capsys):
+def test_unseen_values_are_reported(model, tmp_path, capsys):
     strange = trees(height=(4, 9999), kind=(6, "beech"), sold=(7, "2091-01-01"))
     for answer in (lambda: answered(model, tmp_path, strange), lambda: model.predict(strange)):
         answer()
@@ -91,7 +91,7 @@ def test_what_training_has_not_seen_is_said(model, tmp_path, capsys):
     assert "outside" not in capsys.readouterr().out
 
 
-def test_a_spec_without_ranges_answers_in_silence(model, capsys):
+def test_a_spec_without_ranges_predicts_without_warnings(model, capsys):
     plain = model.spec.to_json()
     for column in plain["columns"]:
         del column["range"]
@@ -144,19 +144,19 @@ def classes(*names: str) -> DataSpec:
         ),
     ],
 )
-def test_columns_of_answers_never_collide(names, found):
+def test_columns_of_predictions_never_collide(names, found):
     table = create_task(classes(*names)).tabulate(torch.tensor([[0.0, 5.0]]))
     assert list(table) == found and table["prediction"] == [names[1]]
     assert table[found[2]][0] > 0.9
 
 
-def test_names_of_samples_never_collide_with_answers(model):
+def test_names_of_samples_never_collide_with_predictions(model):
     names = {"sample": ["a"], "prediction": ["b"], "tree": ["c"]}
     table = model._table(NamedBatch(model.read(trees().iloc[:1])[0], names))
     assert list(table) == ["input sample", "input prediction", "tree", "prediction"]
 
 
-def test_texts_without_a_character_are_named_and_the_others_answered(tmp_path, capsys):
+def test_empty_texts_are_named_and_the_others_predicted(tmp_path, capsys):
     texts = Input((None,), "int64", ("time",), cardinalities=(4,))
     inputs = {"tokens": texts, "lengths": Input(dtype="int64")}
     spec = DataSpec("d", "classification", inputs, 2, class_names=["a", "b"], reading={"alphabet": "xyz"})
@@ -174,7 +174,7 @@ def test_columns_of_forecasts_never_collide():
     assert table == {"step": [1], "forecast of step": [1.0], "x": [2.0]}
 
 
-def test_large_numbers_are_shown_with_the_digits_that_tell_them_apart():
+def test_large_numbers_are_shown_with_enough_digits_to_distinguish_them():
     assert format_column([30000001.294, 30000004.5]) == ["30000001.29", "30000004.5"]
     assert format_column([30000001.294]) == ["30000001.294"]
     assert format_column([0.123456, 1e-9, "x"]) == ["0.1235", "1e-09", "x"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from zoo.core.atomic_files import write_text
 
 
-def test_a_link_is_kept_and_a_device_is_written_to(tmp_path):
+def test_writing_keeps_a_link_and_writes_to_a_device(tmp_path):
     (tmp_path / "latest.csv").symlink_to(tmp_path / "first.csv")
     write_text(tmp_path / "latest.csv", "a")
     assert (tmp_path / "latest.csv").is_symlink() and (tmp_path / "first.csv").read_text() == "a"

@@ -69,7 +69,7 @@ def test_plain_values_come_back_with_their_types(tmp_path, what):
 
 
 @pytest.mark.parametrize("what", TENSORS)
-def test_tensors_come_back_with_their_bits_and_their_order_in_memory(tmp_path, what):
+def test_tensors_come_back_with_their_bits_and_memory_format(tmp_path, what):
     tensor = TENSORS[what]
     found = again({"a": [tensor]}, tmp_path / "one.ckpt")["a"][0]
     assert (type(found), found.dtype, found.shape) == (torch.Tensor, tensor.dtype, tensor.shape)
@@ -96,13 +96,13 @@ def test_a_modules_state_keeps_the_versions_of_its_layers(tmp_path):
 @pytest.mark.parametrize(
     "value", [{1}, b"x", len, torch.Size([1]), torch.ones(2).to_sparse(), torch.ones(2, device="meta"), range(3)]
 )
-def test_anything_else_is_refused_when_saving_with_its_place(tmp_path, value):
+def test_other_values_are_refused_when_saving_with_their_path(tmp_path, value):
     with pytest.raises(UserError, match=r"callbacks\.Mine\.1\.x is of type"):
         IO.save_checkpoint({"callbacks": {"Mine": (0, {"x": value})}}, tmp_path / "one.ckpt")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_holds_itself_is_refused(tmp_path):
+def test_circular_values_are_refused(tmp_path):
     loop = []
     loop.append(loop)
     with pytest.raises(UserError, match=r"at most 100 levels deep; loop\.0\.0"):
@@ -123,7 +123,7 @@ class Mine(Callback):
         return {"seen": {1, 2}}
 
 
-def test_a_callback_with_other_state_is_told_so(config, tmp_path):
+def test_a_callback_whose_state_cannot_be_saved_is_named(config, tmp_path):
     with pytest.raises(UserError, match=r"callbacks\.Mine\.seen is of type set"):
         zoo.train(config("model=fnn", "trainer.max_epochs=1"), tmp_path, callbacks=[Mine()])
 

@@ -22,7 +22,7 @@ CHOICES = [
 
 
 @pytest.mark.parametrize(("group", "name"), CHOICES)
-def test_composes(config, group, name):
+def test_every_yaml_composes_to_a_whole_config(config, group, name):
     overrides = [f"{group}={name}"]
     if group not in ("model", "experiment"):
         overrides.append("model=fnn")
@@ -38,19 +38,19 @@ def test_composes(config, group, name):
 
 
 @pytest.mark.parametrize(("group", "name"), CHOICES)
-def test_names_code_only_under_callbacks_and_logger(group, name):
+def test_target_is_used_only_under_callbacks_and_logger(group, name):
     if group not in ("callbacks", "logger"):
         assert "_target_" not in (CONF / group / f"{name}.yaml").read_text()
 
 
 @pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "trainer"])
-def test_trainer_keys_are_lightnings_or_ours(name):
+def test_trainer_keys_are_arguments_of_lightning_or_of_the_zoo(name):
     keys = set(yaml.safe_load((CONF / "trainer" / f"{name}.yaml").read_text()))
     assert keys - {"defaults", *OWN_KEYS} <= set(inspect.signature(L.Trainer).parameters)
 
 
 @pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "optim"])
-def test_optim_keys_are_the_optimisers(name):
+def test_optim_keys_are_arguments_of_the_optimiser(name):
     section = zoo.config("fnn", f"optim={name}")["optim"]
     options = set(section) - {"name", "weight_decay", "bias_lr", "schedule", *OPTIONAL}
     assert options <= set(inspect.signature(OPTIMIZERS.get(section["name"])).parameters)
@@ -68,5 +68,5 @@ def test_a_path_is_text_whatever_it_looks_like(config, path):
     assert config("model=rnn", f"finetune={path}")["finetune"] == path
 
 
-def test_no_path_is_null(config):
+def test_a_path_may_be_null(config):
     assert config("model=rnn", "data=text", "data.path=null")["data"]["path"] is None

@@ -26,7 +26,7 @@ PATH = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
 
 
 @pytest.mark.long
-def test_the_script_starts_its_processes(config, script, tmp_path):
+def test_the_script_starts_all_processes(config, script, tmp_path):
     two = script("train", *SETTINGS["fnn"], *TWO_PROCESSES, f"run_dir={tmp_path / 'two'}")
     assert two.code == 0, two.err
     assert two.out.count("training fnn/mlp") == 1
@@ -35,7 +35,7 @@ def test_the_script_starts_its_processes(config, script, tmp_path):
 
 
 @pytest.mark.long
-def test_a_training_goes_on_with_another_strategy_and_its_optimisers_state(config, tmp_path):
+def test_a_training_resumes_with_another_strategy_and_keeps_the_optimisers_state(config, tmp_path):
     settings = ("model=fnn", "data.batch_size=37", "optim=adamw", "optim.schedule.name=constant", "resume=changed")
 
     def train(folder, strategy, n_epochs):
@@ -48,7 +48,7 @@ def test_a_training_goes_on_with_another_strategy_and_its_optimisers_state(confi
 
 
 @pytest.mark.parametrize("setting", ["optim.ema=0.9", "optim.lookahead=5", "optim=muon", "optim.sam=0.05"])
-def test_what_needs_whole_weights_is_refused(config, tmp_path, monkeypatch, setting):
+def test_options_that_need_unsharded_weights_are_refused(config, tmp_path, monkeypatch, setting):
     monkeypatch.setenv("LOCAL_RANK", "0")  # as a launcher does, so that Lightning starts no process
     with pytest.raises(zoo.UserError, match=r"trainer=fsdp|on one device"):
         zoo.train(
@@ -81,7 +81,7 @@ def test_two_machines_train_like_one_process(config, tmp_path):
         ({"WORLD_SIZE": "1", "RANK": "1"}, True),
     ],
 )
-def test_one_process_is_the_first(monkeypatch, variables, first):
+def test_exactly_one_process_is_the_first(monkeypatch, variables, first):
     for name in ("WORLD_SIZE", "RANK", "NODE_RANK", "LOCAL_RANK", "SLURM_NTASKS", "SLURM_PROCID"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
@@ -114,7 +114,7 @@ def ends(monkeypatch, capsys):
     return call
 
 
-def test_a_process_that_others_wait_for_ends_them_with_4(ends, monkeypatch):
+def test_a_lost_process_ends_the_others_with_4(ends, monkeypatch):
     """Where one that Lightning started ended early, as its observer finds."""
     monkeypatch.setenv("ZOO_PARENT", "0")  # and taken back
     watch_processes()
@@ -124,11 +124,11 @@ def test_a_process_that_others_wait_for_ends_them_with_4(ends, monkeypatch):
     assert err.startswith("another process of this training is gone: it ended with -9\n") and "resume=auto" in err
 
 
-def test_a_process_whose_first_is_gone_ends_with_4(ends):
+def test_a_lost_first_process_ends_the_others_with_4(ends):
     assert ends(_watch_parent, os.getppid() + 1)[0] == 4
 
 
-def test_a_connection_that_fails_is_a_process_that_is_lost():
+def test_a_failed_connection_counts_as_a_lost_process():
     gloo = RuntimeError(
         "[/gloo/tcp/pair.cc:545] Read error [127.0.0.1]:6041: Connection reset by peer. This is typical."
     )
@@ -173,7 +173,7 @@ exit "$(cat code)"
 
 
 @pytest.mark.long
-def test_a_slurm_job_saves_is_requeued_and_goes_on(tmp_path):
+def test_a_slurm_job_saves_is_requeued_and_resumes(tmp_path):
     for name, text in {"srun": SRUN, "scontrol": "#!/usr/bin/env bash\necho $@ >>requeued\n"}.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)

@@ -13,7 +13,7 @@ from zoo.settings import CONF, hydra_private
 from zoo.settings.composition import compose_file
 
 
-def test_the_grammar_of_overrides_can_be_asked():
+def test_overrides_can_be_parsed():
     """A path that Hydra cannot read is quoted, and a sweep's folders are named by what its jobs differ in."""
     override = hydra_private.parse_override("optim.lr=1,2")
     assert override.key_or_group == "optim.lr" and override.is_sweep_override() and override.is_discrete_sweep()
@@ -24,7 +24,7 @@ def test_the_grammar_of_overrides_can_be_asked():
 
 
 @pytest.mark.parametrize(("word", "answer"), [("data=wine", True), ("data=wine,csv", True), ("data=[wine,2]", False)])
-def test_a_choice_is_told_from_another_value(word, answer):
+def test_a_choice_can_be_distinguished_from_a_value(word, answer):
     """`model=0` is answered with the rule and a name."""
     assert hydra_private.names_a_choice(hydra_private.parse_override(word)) is answer
 
@@ -40,7 +40,7 @@ def test_flags_are_parsed_by_hydras_parser():
         hydra_private.parse_flags(["--foo"], refuse)
 
 
-def test_a_command_runs_with_words_of_its_own(monkeypatch, tmp_path):
+def test_a_command_takes_arguments_other_than_sys_argv(monkeypatch, tmp_path):
     """`zoo train model=fnn` leaves `sys.argv` to Lightning, which starts the other processes of a training by it."""
     monkeypatch.setattr(sys, "argv", ["zoo", "train", "not=read"])
     seen = []
@@ -48,7 +48,7 @@ def test_a_command_runs_with_words_of_its_own(monkeypatch, tmp_path):
     assert seen[0].seed == 3 and sys.argv == ["zoo", "train", "not=read"]
 
 
-def test_the_error_of_a_job_is_at_hand():
+def test_the_error_of_a_job_is_available():
     """A sweep goes on where a job fails, and its summary names the failure."""
     job, error = JobReturn(status=JobStatus.FAILED), ValueError("x")
     job.return_value = error
@@ -68,7 +68,7 @@ def test_a_missing_choice_is_named_with_its_section():
     assert hydra_private.missing_choice(ValueError()) is None
 
 
-def test_an_error_inside_hydra_is_told_from_our_own():
+def test_an_error_inside_hydra_can_be_distinguished_from_ours():
     """A value that Hydra trips over ends with exit code 2, and a bug of ours with a traceback."""
     with pytest.raises(Exception) as caught:  # noqa: PT011
         compose_file("train", ["model=fnn", "data=[wine,2]"])

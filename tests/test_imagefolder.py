@@ -83,7 +83,7 @@ def test_split_folders_are_used(tmp_path, cache, parts, sizes):
     assert len(set(next(batches(splits.train, 8))["target"].tolist())) > 1  # what a first layer is fitted to
 
 
-def test_other_folders_beside_those_of_splits_are_left_out(tmp_path, cache, capsys):
+def test_other_folders_beside_split_folders_are_ignored(tmp_path, cache, capsys):
     for part, n in (("train", 10), ("test", 3)):
         folder_of(tmp_path / part, n)
     for extra in ("labels", "validation"):
@@ -330,7 +330,7 @@ WRITTEN = {  # how tables write a file, as in red/3.png
 
 
 @pytest.mark.parametrize("form", WRITTEN)
-def test_files_are_found_however_a_table_writes_them(tmp_path, cache, form):
+def test_files_are_found_in_every_notation_of_their_paths(tmp_path, cache, form):
     root = folder_of(tmp_path / "a", 5)
     for number, path in enumerate(sorted(root.rglob("*.png"))):
         path.rename(path.with_name(f"{number:03}.png"))
@@ -422,7 +422,7 @@ def test_a_wrong_folder_is_refused_with_the_rule_it_breaks(tmp_path, cache):
         zoo.load_data("imagefolder")
 
 
-def test_a_link_that_leads_nowhere_is_left_out(tmp_path, cache, capsys):
+def test_a_broken_link_is_skipped(tmp_path, cache, capsys):
     root = folder_of(tmp_path / "flowers", 3)
     (root / "red" / "gone.png").symlink_to(tmp_path / "nowhere.png")
     for _ in range(2):
@@ -552,7 +552,7 @@ def test_a_folder_is_predicted_file_by_file(tmp_path, capsys):
     assert "left out: 1 of 3 files" in capsys.readouterr().out
 
 
-def test_unreadable_heic_photos_are_called_so(tmp_path, cache, capsys):
+def test_unreadable_heic_photos_are_reported_as_such(tmp_path, cache, capsys):
     root = folder_of(tmp_path / "a", 5)
     for name, path in {"0.HEIC": root / "red", "1.jpg": root / "blue", "2.heif": root / "blue"}.items():
         (path / name).write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))

@@ -274,7 +274,7 @@ def test_masked_statistics_are_those_of_the_valid_steps():
     torch.testing.assert_close(ours.running_var, theirs.running_var)
 
 
-def test_a_convolution_refuses_targets_of_each_step():
+def test_convolutions_refuse_a_target_per_step():
     step = Input((None,), "int64", ("time",))
     spec = dataclasses.replace(SPECS["sequences"], task="language_modelling", target=step)
     with pytest.raises(UserError, match="each step has a target; take model=rnn"):
@@ -318,7 +318,7 @@ def test_mlp_blocks_are_residual_with_the_chosen_norm(norm, kind):
         ("cnn/inception_time", "images", {}, "takes sequence, lengths; data images offers image"),
     ],
 )
-def test_mistakes_name_the_fix(name, data, kwargs, message):
+def test_mistakes_in_a_models_keywords_name_the_fix(name, data, kwargs, message):
     with pytest.raises(UserError, match=message):
         zoo.create_model(name, SPECS[data], **kwargs)
 

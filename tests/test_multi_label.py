@@ -60,7 +60,7 @@ def trained(config, tmp_path_factory):
 
 
 @pytest.mark.parametrize("words", [(0, 1), ("false", "true"), (False, True), ("no", "yes")])
-def test_columns_of_truth_values_are_labels(tmp_path, words):
+def test_boolean_columns_are_labels(tmp_path, words):
     write_columns(tmp_path / "t.csv", words)
     splits = zoo.load_data("csv", path=str(tmp_path / "t.csv"), target=LABELS, task="multi_label")
     assert splits.spec.class_names == LABELS and splits.spec.target == Input((3,))
@@ -68,7 +68,7 @@ def test_columns_of_truth_values_are_labels(tmp_path, words):
     assert torch.equal(batch["target"], (batch["numeric"] > torch.tensor([0.0, 0.3, 0.8])).float())
 
 
-def test_several_columns_of_0_and_1_are_taken_for_labels(tmp_path, capsys):
+def test_several_binary_columns_are_inferred_as_labels(tmp_path, capsys):
     write_columns(tmp_path / "t.csv")
     assert zoo.load_data("csv", path=str(tmp_path / "t.csv"), target=LABELS).spec.task == "multi_label"
     assert (
@@ -79,7 +79,7 @@ def test_several_columns_of_0_and_1_are_taken_for_labels(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("mark", ["; ", "|", ","])
-def test_cells_of_several_labels_give_what_columns_give(tmp_path, mark):
+def test_cells_with_several_labels_equal_one_column_per_label(tmp_path, mark):
     write_columns(tmp_path / "columns.csv")
     write_cells(tmp_path / "cells.csv", mark)
     one = zoo.load_data("csv", path=str(tmp_path / "columns.csv"), target=LABELS)
@@ -90,7 +90,7 @@ def test_cells_of_several_labels_give_what_columns_give(tmp_path, mark):
         assert torch.equal(ours, theirs)
 
 
-def test_cells_that_are_no_labels_are_named(tmp_path):
+def test_invalid_label_cells_are_named(tmp_path):
     write_columns(tmp_path / "t.csv", (0, 2))
     with pytest.raises(UserError, match=r"'big' is 0 or 1, true or false, yes or no; there is '?2"):
         zoo.load_data("csv", path=str(tmp_path / "t.csv"), target=LABELS, task="multi_label")
@@ -100,7 +100,7 @@ def test_cells_that_are_no_labels_are_named(tmp_path):
         zoo.load_data("csv", path=str(tmp_path / "same.csv"), target="tags", task="multi_label")
 
 
-def test_a_table_is_learnt_and_answered(trained):
+def test_a_table_is_trained_and_predicted(trained):
     metrics = json.loads((trained / "run" / "metrics.json").read_text())["test"]
     assert set(metrics) == {"loss", "f1", "map", "exact", "f1 big", "f1 even", "f1 red"}
     assert metrics["f1"] > 0.9 and metrics["map"] > 0.95 and metrics["exact"] > 0.8
@@ -122,7 +122,7 @@ def test_a_report_has_a_line_for_each_label(trained):
     assert "harmonic mean of precision and recall, averaged over the labels" in text
 
 
-def test_a_file_of_answers_has_a_column_for_each_label(trained, tmp_path):
+def test_a_file_of_predictions_has_a_column_for_each_label(trained, tmp_path):
     predict_file(zoo.load(trained / "run"), trained / "t.csv", tmp_path / "answers.csv")
     with open(tmp_path / "answers.csv", newline="") as file:
         lines = list(csv.DictReader(file))
@@ -131,13 +131,13 @@ def test_a_file_of_answers_has_a_column_for_each_label(trained, tmp_path):
         assert line["prediction"] == "; ".join(name for name in LABELS if float(line[name]) >= 0.5)
 
 
-def test_other_rows_are_measured_in_either_form(trained, tmp_path):
+def test_other_rows_are_evaluated_in_either_form(trained, tmp_path):
     write_columns(tmp_path / "other.csv", ("no", "yes"))
     data = {"name": "csv", "path": str(tmp_path / "other.csv")}
     assert evaluate_weights(trained / "run", data=data)["test"]["f1"] > 0.9
 
 
-def test_a_model_of_labels_is_not_measured_on_numbers(trained, tmp_path):
+def test_a_multi_label_model_is_not_evaluated_on_numbers(trained, tmp_path):
     spec = zoo.load(trained / "run").spec
     numbers = replace(spec, task="regression", class_names=[], target=Input((3,), scaled_axis=0))
     for other, what in ((numbers, "other classes"), (replace(spec, task="other"), "other task")):
@@ -145,7 +145,7 @@ def test_a_model_of_labels_is_not_measured_on_numbers(trained, tmp_path):
             check_compatible(spec, other)
 
 
-def test_weights_of_a_cell_of_labels_measure_other_cells(config, tmp_path):
+def test_a_model_trained_on_cells_of_labels_evaluates_other_cells(config, tmp_path):
     write_cells(tmp_path / "t.csv")
     data = ("data=csv", f"data.path={tmp_path / 't.csv'}", "data.target=tags", "data.task=multi_label")
     zoo.train(config("model=fnn", *data, "trainer.max_epochs=20"), tmp_path / "run")
@@ -158,7 +158,7 @@ def test_weights_of_a_cell_of_labels_measure_other_cells(config, tmp_path):
         evaluate_weights(tmp_path / "run", data=other)
 
 
-def test_seeds_ensembles_and_teachers_are_as_of_any_task(config, trained, tmp_path, capsys):
+def test_seeds_ensembles_and_distillation_work_as_for_any_task(config, trained, tmp_path, capsys):
     data = ("data=csv", f"data.path={trained / 't.csv'}", TARGETS, "trainer=debug", "trainer.max_epochs=3")
     several = train_seeds(config("model=fnn", *data, "seeds=[0,1]"), tmp_path / "seeds")
     assert len(several) == 2
@@ -174,7 +174,7 @@ def test_seeds_ensembles_and_teachers_are_as_of_any_task(config, trained, tmp_pa
 
 
 @pytest.mark.parametrize("form", ["columns", "cells"])
-def test_images_with_several_labels_are_learnt_from_a_table(config, tmp_path, form):
+def test_images_with_several_labels_are_trained_from_a_table(config, tmp_path, form):
     generator = np.random.default_rng(0)
     has = generator.random((60, 3)) < 0.5
     for number, row in enumerate(has):
@@ -208,7 +208,7 @@ def _given(data: tuple[str, ...]) -> dict:
     return {"path": None, **given, "target": target[1:-1].split(",") if target.startswith("[") else target}
 
 
-def test_weights_and_smoothing_change_the_loss_as_they_say():
+def test_weights_and_smoothing_change_the_loss_as_documented():
     output, target = torch.randn(20, 3), torch.randint(2, (20, 3)).float()
     plain = F.binary_cross_entropy_with_logits(output, target)
     torch.testing.assert_close(create_task(SPEC).loss(output, target), plain)
@@ -233,7 +233,7 @@ def test_metrics_can_be_copied_pickled_and_reset():
     assert metrics.compute()["hamming_distance"] == 0
 
 
-def test_a_threshold_decides_and_travels_with_the_weights(config, trained, tmp_path):
+def test_a_threshold_decides_and_is_saved_with_the_weights(config, trained, tmp_path):
     data = ("data=csv", f"data.path={trained / 't.csv'}", TARGETS, "trainer=debug", "trainer.max_epochs=3")
     zoo.train(config("model=fnn", *data, "+task.threshold=[0.01,0.5,0.99]"), tmp_path)
     model, row = zoo.load(tmp_path), {"x": 0, "y": 0.3, "z": 3}

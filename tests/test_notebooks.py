@@ -17,11 +17,11 @@ def notebook(request):
     return nbformat.read(request.param, as_version=4)
 
 
-def test_there_are_notebooks():
+def test_the_folder_of_notebooks_is_not_empty():
     assert NOTEBOOKS
 
 
-def test_stored_clean(notebook):
+def test_a_notebook_is_stored_without_outputs(notebook):
     nbformat.validate(notebook)
     assert notebook.metadata.kernelspec.name == "python3"
     for cell in notebook.cells:
@@ -31,7 +31,7 @@ def test_stored_clean(notebook):
 
 
 @pytest.mark.slow
-def test_runs(notebook, monkeypatch):
+def test_a_notebook_runs_and_shows_a_picture(notebook, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     resources = {"metadata": {"path": str(FOLDER)}}

@@ -179,7 +179,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_files_end_in_one_message(tmp_path, case):
+def test_bad_sequence_files_end_in_one_message(tmp_path, case):
     make, message = BAD[case]
     with pytest.raises(UserError, match=message) as caught:
         zoo.load_data("sequences", path=str(make(tmp_path)))
@@ -237,7 +237,7 @@ def test_new_tables_need_no_labels(tmp_path):
         read_raw(splits.spec, tmp_path / "new.csv")
 
 
-def test_unlabelled_sequences_are_left_out_and_long_ones_cut(tmp_path, capsys):
+def test_unlabelled_sequences_are_dropped_and_long_ones_truncated(tmp_path, capsys):
     values, labels = curves()
     frame = frame_of(values, labels)
     frame.loc[frame.id == "s4", "label"] = None

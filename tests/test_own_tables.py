@@ -279,7 +279,7 @@ def test_composed_and_decomposed_accents_are_the_same(load, frame, capsys):
     refused(load, twice, "a heading names one column", "2 times")
 
 
-def test_a_mark_that_is_not_a_default_one_is_refused_as_not_missing():
+def test_not_missing_takes_only_default_marks():
     with pytest.raises(UserError, match="no usual mark of missing values 'nope'"):
         zoo.load_data("csv", path="t.csv", target="y", not_missing=["nope"])
 
@@ -358,7 +358,7 @@ def test_a_file_that_is_not_text_is_refused_with_the_registered_formats(load, ro
     refused(load, b"PK\3\4\0\0" * 9, ".parquet, .rows, .tsv", name="houses.xlsx")
 
 
-def test_given_marks_of_missing_values_count_in_json(load, frame):
+def test_missing_value_marks_count_in_json(load, frame):
     marked = frame.assign(rooms=frame["rooms"].where(frame.index % 7 > 0, -9))
     splits = load(as_json(marked), name="houses.jsonl", missing=[-9])
     assert splits.spec.columns[1].missing

@@ -179,7 +179,7 @@ def trained(config, tmp_path_factory):
     return root / "own.csv run", root / "own run"
 
 
-def test_new_texts_are_answered_from_any_file(trained, tmp_path):
+def test_new_texts_are_predicted_from_any_file(trained, tmp_path):
     frame = reviews(6, seed=2)
     by_table, by_folder = map(zoo.load, trained)
     expected = by_table.predict_proba(list(frame.review))
@@ -200,7 +200,7 @@ def test_new_texts_are_answered_from_any_file(trained, tmp_path):
     assert len(by_folder.predict([folder.read_text() for folder in folder.rglob("*.txt")])) == 6
 
 
-def test_empty_and_unknown_texts_are_reported_and_the_others_answered(tmp_path, capsys):
+def test_empty_and_unknown_texts_are_reported_and_the_others_predicted(tmp_path, capsys):
     spec = load(as_table(tmp_path / "own.csv", reviews())).spec
     write(tmp_path / "new.txt", "cold fog\n\n日日日日日日\nsun")
     capsys.readouterr()
@@ -280,7 +280,7 @@ def test_only_a_newline_ends_a_text_in_a_file_of_lines(tmp_path):
         assert read_raw(spec, tmp_path / "new.txt")[0]["lengths"].tolist() == [8, 8]
 
 
-def test_cut_new_texts_are_reported(tmp_path, capsys):
+def test_truncated_new_texts_are_reported(tmp_path, capsys):
     spec = load(as_table(tmp_path / "own.csv", reviews()), max_chars=10).spec
     assert "texts are cut after 10 characters (data.max_chars)" in capsys.readouterr().out
     assert read_raw(spec, ["cold", "cold fog " * 9])[0]["lengths"].tolist() == [4, 10]
@@ -309,7 +309,7 @@ def test_a_prompt_file_can_have_another_encoding(tmp_path):
     assert splits.spec.reading["alphabet"] == "".join(sorted(set("туман и дождь")))
 
 
-def test_another_text_is_measured_whole(tmp_path, capsys):
+def test_another_text_is_evaluated_whole(tmp_path, capsys):
     write(tmp_path / "own.txt", "one two three " * 40)
     write(tmp_path / "other.txt", "one four " * 3)
     spec = zoo.load_data("text", path=str(tmp_path / "own.txt"), n_steps=8).spec

@@ -67,7 +67,7 @@ def test_a_model_is_trained_from_the_wheel_in_another_folder(installed, tmp_path
 
 
 @pytest.mark.slow
-def test_the_installed_command_trains_measures_and_predicts_a_table_of_ones_own(command, tmp_path):
+def test_the_installed_command_trains_evaluates_and_predicts_a_users_table(command, tmp_path):
     rows = [f"{i % 7},{i % 3},{'yes' if i % 7 > i % 3 else 'no'}" for i in range(120)]
     (tmp_path / "rows.csv").write_text("\n".join(["a,b,answer", *rows]))
     own = ("data=csv", "data.path=rows.csv", "data.target=answer")
@@ -86,7 +86,7 @@ def test_the_installed_command_trains_images_without_network(command, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_installed_command_takes_a_model_and_settings_of_ones_own(command, tmp_path):
+def test_the_installed_command_takes_a_users_model_and_settings(command, tmp_path):
     (tmp_path / "own" / "models").mkdir(parents=True)
     (tmp_path / "own" / "models" / "toy.py").write_text(MODEL)
     command("copy", "model/fnn/perceptron", "model/fnn/toy", "zoo_path=own", cwd=tmp_path)
@@ -118,7 +118,7 @@ def test_help_and_lists_start_without_torch(words):
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-def test_a_mistaken_command_is_answered_with_the_nearest():
+def test_a_mistyped_command_gets_the_nearest_name():
     done = subprocess.run([sys.executable, "-m", "zoo", "trian"], capture_output=True, text=True)
     assert (done.returncode, done.stderr.splitlines()[0]) == (2, "no command 'trian'; the nearest: train")
 
@@ -137,14 +137,14 @@ def test_a_settings_file_is_copied_once(tmp_path):
             copy(name, new, tmp_path)
 
 
-def test_a_config_has_every_setting_and_what_is_given():
+def test_a_config_has_every_setting_and_the_given_values():
     config = zoo.config("fnn", "data=wine", "trainer.max_epochs=3", width=64)
     assert config["model"]["name"] == "fnn/mlp" and config["model"]["width"] == 64
     assert config["data"]["name"] == "wine" and config["trainer"]["max_epochs"] == 3
     assert config == zoo.config("model=fnn", "model.width=64", "data=wine", "trainer.max_epochs=3")
 
 
-def test_scripts_of_others_find_the_config_by_its_old_name():
+def test_the_config_is_still_available_by_its_old_name():
     from common import training_config
 
     assert training_config("model=fnn") == zoo.config("fnn")
@@ -163,12 +163,12 @@ def test_scripts_of_others_find_the_config_by_its_old_name():
         ([], {}, "say which model: model=cnn or fnn or rnn"),
     ],
 )
-def test_a_config_of_what_there_is_not(words, choices, message):
+def test_a_config_of_unknown_names_is_refused(words, choices, message):
     with pytest.raises(UserError, match=message):
         zoo.config(*words, **choices)
 
 
-def test_a_result_is_the_metrics_the_history_and_the_predictor(tmp_path, monkeypatch):
+def test_a_result_has_metrics_history_and_predictor(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = zoo.train(zoo.config("fnn", "trainer=cpu", "trainer.max_epochs=2"))
     assert result.path.parent.name == "mlp.breast_cancer" and result.report.is_file()

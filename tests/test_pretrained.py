@@ -168,7 +168,7 @@ def test_truncated_corrupted_and_foreign_files_are_refused(file, tmp_path):
         zoo.load(file)
 
 
-def test_views_of_an_image_are_its_mirror_image_and_shifts_by_a_pixel():
+def test_test_time_views_are_the_mirror_image_and_shifts_by_a_pixel():
     image = torch.zeros(1, 1, 7, 7)
     image[..., 3, 2] = 1.0
     places = {name: [tuple(view.nonzero()[0, 2:].tolist()) for view in views(image)] for name, views in VIEWS.items()}

@@ -92,13 +92,13 @@ def test_batches_done_counts_the_batches_of_the_present_epoch(fitted):
     assert fitted.watch.done == [1, 2, 3, 1, 2, 3], changed("batch_progress.current.processed", "a resume in mid-epoch")
 
 
-def test_a_checkpoint_says_how_many_epochs_and_batches_are_done(fitted):
+def test_a_checkpoint_counts_epochs_and_batches(fitted):
     checkpoint = SafeCheckpointIO().load_checkpoint(fitted.folder / "middle.ckpt")
     done = _lightning.saved_epochs_done(checkpoint), _lightning.saved_batches_done(checkpoint)
     assert done == (1, 2), changed("the inside of checkpoint['loops']", "refusing fewer epochs than are trained")
 
 
-def test_a_training_goes_on_at_the_batch_that_a_checkpoint_is_given(fitted, tmp_path):
+def test_a_training_resumes_at_the_batch_in_the_checkpoint(fitted, tmp_path):
     checkpoint = SafeCheckpointIO().load_checkpoint(fitted.folder / "middle.ckpt")
     _lightning.set_saved_batches_done(checkpoint, 1)
     SafeCheckpointIO().save_checkpoint(checkpoint, tmp_path / "earlier.ckpt")
@@ -130,7 +130,7 @@ def test_a_bare_step_is_counted(fitted):
     assert fitted.trainer.global_step == 6, changed("LightningOptimizer._on_before_step", "the number of updates")
 
 
-def test_a_model_checkpoint_goes_on_with_its_file_elsewhere(fitted, tmp_path):
+def test_a_model_checkpoint_resumes_with_its_file_elsewhere(fitted, tmp_path):
     state = fitted.best.state_dict()
     assert {"dirpath", "best_model_path", "kth_best_model_path", "best_k_models", "best_model_score"} <= set(state)
     moved = ModelCheckpoint(tmp_path, "best", monitor="val/loss")
@@ -139,7 +139,7 @@ def test_a_model_checkpoint_goes_on_with_its_file_elsewhere(fitted, tmp_path):
     assert moved.best_k_models == {str(tmp_path / "best.ckpt"): fitted.best.best_model_score}
 
 
-def test_early_stopping_says_that_it_stopped(tmp_path):
+def test_early_stopping_reports_that_it_stopped(tmp_path):
     stopping = EarlyStopping("val/loss", patience=1, mode="max")
     trainer, _ = fit(tmp_path, 9, stopping)
     assert trainer.current_epoch < 9
@@ -204,7 +204,7 @@ def test_lightning_has_torch_ask_nvml(monkeypatch):
 # -- torch
 
 
-def test_torch_says_whether_a_processor_is_fast_at_bf16():
+def test_torch_reports_whether_a_processor_is_fast_at_bf16():
     assert isinstance(_lightning.has_fast_bf16(on_cpu=True), bool), changed("_is_avx512_bf16_supported", "precision")
 
 
@@ -218,7 +218,7 @@ def test_a_state_carries_the_versions_of_layers():
     assert _torch.layer_versions(state) == versions
 
 
-def test_two_optimisers_may_pass_for_one():
+def test_two_optimisers_can_be_combined_into_one():
     """As `CombinedOptimizer` does for Muon: the groups that are set after the base class was."""
     weights = [nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))]
     parts = [torch.optim.SGD([weight], lr=1.0) for weight in weights]
@@ -249,7 +249,7 @@ def test_torchmetrics_counts_the_samples_of_each_class_and_of_a_regression():
 # -- aeon
 
 
-def test_aeon_brings_sets_along_and_knows_where_the_others_are():
+def test_aeon_contains_ten_sets_and_the_addresses_of_the_others():
     """data=ucr finds ten sets without network, and all others at Zenodo."""
     from zoo.data.sequences.splits.aeon_names import bundled_file, zenodo_record
 

@@ -21,7 +21,7 @@ PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in sorte
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
-def test_blocks_run(page, tmp_path, monkeypatch):
+def test_every_block_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "scripts").symlink_to(ROOT / "scripts")
     names = {}  # the Python blocks share their names
@@ -59,7 +59,7 @@ def run(line, monkeypatch):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere(page):
+def test_links_and_names_of_files_exist(page):
     text = (ROOT / page).read_text()
     for target in re.findall(r"\]\(([^)]+)\)", text):
         path, _, heading = target.partition("#")

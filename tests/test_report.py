@@ -123,7 +123,7 @@ def test_the_surest_mistake_comes_first(tmp_path, digits):
     assert "198 of 200 test samples are right (99.0%)" in text
 
 
-def test_a_model_without_mistakes_has_none_drawn(tmp_path, digits):
+def test_a_model_without_mistakes_draws_none(tmp_path, digits):
     splits, predictor = digits
     targets = splits.test.columns["target"]
     text = report(tmp_path, predictor, splits, 20.0 * torch.nn.functional.one_hot(targets, 10), targets)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.long
-def test_multirun_leaves_a_folder_a_job_and_a_summary(script, tmp_path):
+def test_multirun_leaves_one_folder_per_job_and_a_summary(script, tmp_path):
     done = script("train", "-m", "model=fnn,fnn/perceptron", "seed=0,1", f"run_dir={tmp_path}", "trainer.max_epochs=1")
     assert done.code == 0, done.err
     folders = sorted(path.parent for path in tmp_path.rglob("metrics.json"))
@@ -36,7 +36,7 @@ LONG = [
 ]
 
 
-def test_a_sweep_of_many_settings_is_named_by_what_differs_wherever_its_flag_stands(script, tmp_path):
+def test_a_sweep_is_named_by_the_settings_that_differ_wherever_its_flag_stands(script, tmp_path):
     done = script("train", "model=fnn", "-m", "seed=0,1", *LONG, f"run_dir={tmp_path}")
     assert done.code == 0, done.err
     assert {path.parent.name for path in tmp_path.rglob("metrics.json")} == {"seed=0", "seed=1"}
@@ -73,7 +73,7 @@ def test_a_sweeps_folders_have_short_names_without_paths_and_a_loggers_settings(
     assert excluded(words) == (left_out, numbered)
 
 
-def test_a_flag_that_there_is_not_is_refused_in_a_line(monkeypatch, capsys):
+def test_an_unknown_flag_is_refused_in_one_line(monkeypatch, capsys):
     assert in_this_process("train", ["model=fnn", "--foo", "seed=0"], monkeypatch) == 2
     err = capsys.readouterr().err
     assert "--foo" in err and len(err.strip().splitlines()) <= 5
@@ -85,7 +85,7 @@ def test_two_trainings_started_together_have_two_folders():
     assert all("_%f" in hydra[kind]["dir"] for kind in ("run", "sweep"))
 
 
-def test_answers_of_a_file(script, runs, tmp_path):
+def test_a_file_is_predicted_to_a_csv(script, runs, tmp_path):
     splits = zoo.load_data("breast_cancer")
     rows = pd.DataFrame(splits.test.columns["numeric"].numpy(), columns=splits.spec.column_names)
     rows[rows.columns[::-1]].to_csv(tmp_path / "rows.csv", index=False)
@@ -108,7 +108,7 @@ def test_answers_of_a_file(script, runs, tmp_path):
         ("weights={run} input=rows.csv device=gpu", "no device 'gpu'"),
     ],
 )
-def test_mistakes_in_asking_for_answers(arguments, message, runs, tmp_path, monkeypatch, capsys):
+def test_mistakes_in_predict_get_one_message(arguments, message, runs, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
     assert in_this_process("predict", arguments.format(run=runs["fnn"]).split(), monkeypatch) == 2
@@ -134,7 +134,7 @@ def test_every_data_set_is_listed_with_its_facts(script):
         ("damaged", "damaged"),
     ],
 )
-def test_weights_that_are_missing_or_damaged(runs, tmp_path, monkeypatch, capsys, weights, message):
+def test_missing_or_damaged_weights_are_refused(runs, tmp_path, monkeypatch, capsys, weights, message):
     if weights == "damaged":
         content = bytearray((runs["fnn"] / "model.safetensors").read_bytes())
         content[-5] ^= 1
@@ -146,7 +146,7 @@ def test_weights_that_are_missing_or_damaged(runs, tmp_path, monkeypatch, capsys
     assert len(err.strip().splitlines()) <= 5
 
 
-def test_what_a_model_sets_may_be_null_again(script, tmp_path):
+def test_a_setting_of_a_model_can_be_reset_to_null(script, tmp_path):
     optim = ("optim=nesterov_fast", "optim.lookahead=null")
     settings = ("model=cnn/fast", "model.width=8", "task.label_smoothing=null", *optim, "trainer=debug")
     done = script("train", *settings, f"run_dir={tmp_path / 'run'}")
@@ -155,7 +155,7 @@ def test_what_a_model_sets_may_be_null_again(script, tmp_path):
     assert config["task"]["label_smoothing"] is None and config["optim"]["lookahead"] is None
 
 
-def test_divergence_ends_with_3(tmp_path, monkeypatch, capsys):
+def test_divergence_exits_with_3(tmp_path, monkeypatch, capsys):
     arguments = ["model=fnn", "optim=sgd", "optim.lr=1e30", f"run_dir={tmp_path}"]
     assert in_this_process("train", arguments, monkeypatch) == 3
     assert len(capsys.readouterr().err.strip().splitlines()) <= 5
@@ -179,7 +179,7 @@ def test_a_pretrained_file_is_reproduced(tmp_path, monkeypatch, capsys):
         *(("loss", 0.0, 1.04, 1, True), ("loss", 0.0, 1.06, 1, False), ("accuracy", 0.0, 1.02, 1, False)),
     ],
 )
-def test_what_counts_as_reproduced(metric, std, now, n_now, within):
+def test_a_reproduction_within_the_deviation_agrees(metric, std, now, n_now, within):
     """Student's t of 4 degrees is 4.604 at 99.5 %: of five and one runs 5.04 deviations, of five and five 2.91."""
     numbers = {"mean": 1.0, "std": std, "n": 5, "file": 1.0, "now": now, "n_now": n_now}
     assert Comparison(split="test", metric=metric, **numbers).within is within
@@ -191,14 +191,14 @@ def test_threads_change_nothing_beyond_rounding(config, tmp_path):
     assert two["test"] == pytest.approx(one["test"], rel=1e-3)
 
 
-def test_list_is_told_apart_by_pattern(script):
+def test_list_filters_by_pattern(script):
     done = script("list", "cnn/*")
     assert done.code == 0
     assert "cnn/resnet" in done.out
     assert "rnn/lstm" not in done.out
 
 
-def test_the_readmes_table_is_up_to_date(script):
+def test_generated_pages_are_up_to_date(script):
     done = script("maintain/pages", "--check")
     assert done.code == 0, done.err
 

@@ -24,7 +24,7 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("family", SETTINGS)
-def test_each_model_is_that_of_a_training_of_its_own(config, tmp_path, family):
+def test_each_model_equals_one_trained_alone(config, tmp_path, family):
     """Up to rounding: the order of sums differs. Batch normalisation's statistics are each model's own."""
     alone = [zoo.train(config(*SETTINGS[family], f"seed={seed}"), tmp_path / str(seed)) for seed in (3, 5)]
     both = zoo.train_seeds(config(*SETTINGS[family], "seeds=[3,5]"), tmp_path / "both")
@@ -39,7 +39,7 @@ def test_each_model_is_that_of_a_training_of_its_own(config, tmp_path, family):
     assert (tmp_path / "both" / "seed=5" / "report.html").exists()
 
 
-def test_finished_seeds_go_on_with_other_settings(config, tmp_path):
+def test_finished_seeds_resume_with_other_settings(config, tmp_path):
     for n, resume in ((1, ()), (3, ("resume=changed",))):
         zoo.train_seeds(config("model=fnn", "seeds=[0,1]", f"trainer.max_epochs={n}", *resume), tmp_path)
         history = (tmp_path / "seed=1" / "metrics.csv").read_text().splitlines()
@@ -54,7 +54,7 @@ def test_several_seeds_of_a_table_with_categories(config, tmp_path):
         assert metrics["test"]["accuracy"] == 1
 
 
-def test_an_interrupted_training_of_seeds_goes_on_to_the_same_bits(config, tmp_path):
+def test_an_interrupted_training_of_seeds_resumes_bit_for_bit(config, tmp_path):
     from lightning.pytorch.callbacks import Callback
 
     class Interrupt(Callback):
@@ -90,7 +90,7 @@ def test_an_interrupted_training_of_seeds_goes_on_to_the_same_bits(config, tmp_p
         (("model=fnn", "seeds=[0,1]", "trainer.compile=default"), "without trainer.compile"),
     ],
 )
-def test_what_cannot_be_trained_at_once_is_refused(config, tmp_path, overrides, message):
+def test_models_that_cannot_be_trained_at_once_are_refused(config, tmp_path, overrides, message):
     with pytest.raises(UserError, match=message):
         zoo.train_seeds(config(*overrides), tmp_path)
 
@@ -111,7 +111,7 @@ def test_gradients_of_stacked_models_are_clipped_each_by_its_own_norm():
 
 
 @pytest.mark.long
-def test_the_command_leaves_a_folder_a_seed_and_a_summary(script, tmp_path):
+def test_the_command_leaves_one_folder_per_seed_and_a_summary(script, tmp_path):
     done = script("train", "model=fnn", "seeds=[0,1]", "trainer.max_epochs=1", f"run_dir={tmp_path}")
     assert done.code == 0, done.err
     assert sorted(path.parent.name for path in tmp_path.glob("*/metrics.json")) == ["seed=0", "seed=1"]

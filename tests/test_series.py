@@ -217,7 +217,7 @@ def test_gaps_of_one_series_are_not_filled_from_another(tmp_path):
     assert train.filled[83] < 5 < train.filled[87]
 
 
-def test_each_series_of_a_table_is_answered_by_its_ids(tmp_path, capsys):
+def test_each_series_of_a_table_is_forecast_with_its_ids(tmp_path, capsys):
     frame = panel("ABCD").assign(shop=["x"] * 2 * N + ["z"] * 2 * N, unique_id=(["a"] * N + ["b"] * N) * 2)
     model = predictor(load(tmp_path, frame, series_id=["shop", "unique_id"]))
     short = frame[-3:].assign(shop="new")
@@ -279,7 +279,7 @@ def test_times_in_any_form_order_the_steps_of_sequences_too(tmp_path, form, name
     assert (read_raw(splits.spec, tmp_path / "long.csv")[0]["sequence"].diff(dim=1) == 1).all()
 
 
-def test_all_windows_of_another_file_are_measured(tmp_path, capsys):
+def test_all_windows_of_another_file_are_evaluated(tmp_path, capsys):
     splits = load(tmp_path, panel(), series_id="unique_id")
     other = panel("XYZ").assign(more=1)
     other.loc[[3, 200], "y"] = np.nan

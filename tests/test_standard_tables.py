@@ -300,7 +300,7 @@ def test_openml_without_a_table_or_a_target_is_refused(goods):
         zoo.load_data("openml", id=7)
 
 
-def test_openml_without_network_says_what_to_do(goods, tmp_path):
+def test_openml_without_network_names_the_fix(goods, tmp_path):
     with pytest.raises(UserError, match="cannot fetch table 8") as error:
         zoo.load_data("openml", id=8)
     assert str(tmp_path / "openml") in str(error.value)

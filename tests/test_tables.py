@@ -337,7 +337,7 @@ def test_a_second_file_is_the_test_split(load, frame, tmp_path):
 # -- refused input
 
 
-def test_bad_options_are_refused_with_the_nearest_right_one(load, frame, tmp_path):
+def test_bad_options_are_refused_with_the_nearest_valid_one(load, frame, tmp_path):
     refused(load, frame, "data.path", target=None)
     refused(load, frame, "'cty'", "nearest: city", ignore=["cty"])
     refused(load, frame, "nearest: classification", task="clasification")
@@ -395,7 +395,7 @@ def test_bad_paths_are_refused_with_the_nearest_name(frame, tmp_path):
 # -- new rows for a trained model
 
 
-def test_a_table_is_trained_and_answers_a_file(load, frame, config, tmp_path):
+def test_a_table_is_trained_and_predicts_a_file(load, frame, config, tmp_path):
     path = tmp_path / "houses.csv"
     frame.assign(sold=np.where(frame["size"] > 0, "yes", "no")).to_csv(path, index=False)
     overrides = ("model=fnn", "data=csv", f"data.path={path}", "data.target=sold", "trainer.max_epochs=3")
@@ -407,7 +407,7 @@ def test_a_table_is_trained_and_answers_a_file(load, frame, config, tmp_path):
     assert predictor.predict(frame.iloc[0]) == answers[0]
 
 
-def test_a_model_is_measured_on_the_rows_of_another_file(frame, config, tmp_path):
+def test_a_model_is_evaluated_on_the_rows_of_another_file(frame, config, tmp_path):
     old, new = tmp_path / "old.csv", tmp_path / "new.csv"
     frame.to_csv(old, index=False)
     rows = frame[frame["city"] == "Ulm"].assign(extra=1)[["sold", "extra", "city", "rooms", "size"]]

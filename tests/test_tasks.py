@@ -70,12 +70,12 @@ def test_the_focal_loss_leaves_out_padded_steps():
         (CLASSES, {"metrics": ["FBetaScore"]}, "without arguments; FBetaScore needs some"),
     ],
 )
-def test_an_unknown_loss_or_metric_comes_with_the_nearest(spec, options, message):
+def test_an_unknown_loss_or_metric_gets_the_nearest_name(spec, options, message):
     with pytest.raises(UserError, match=message):
         create_task(spec, **options).metrics()
 
 
-def test_torchmetrics_measure_beside_the_tasks_own():
+def test_torchmetrics_can_be_added_to_the_tasks_metrics():
     from torchmetrics.functional.classification import multiclass_cohen_kappa
     from torchmetrics.functional.regression import pearson_corrcoef
 
@@ -88,7 +88,7 @@ def test_torchmetrics_measure_beside_the_tasks_own():
     assert values["pearson_corr_coef"] == pytest.approx(float(pearson_corrcoef(output[:, 0], target[:, 0])), abs=1e-6)
 
 
-def test_several_outputs_are_measured_by_their_mean():
+def test_metrics_of_several_outputs_are_their_mean():
     spec = DataSpec("made", "regression", {}, 2, Input((2,), scaled_axis=0))
     output, target = torch.randn(40, 2), torch.randn(40, 2)
     both = measured(create_task(spec, metrics=["PearsonCorrCoef"]), output, target)["pearson_corr_coef"]
@@ -99,14 +99,14 @@ def test_several_outputs_are_measured_by_their_mean():
     assert both == pytest.approx(sum(each) / 2, abs=1e-6)
 
 
-def test_further_metrics_are_trained_with_reported_and_measured_again(config, tmp_path):
+def test_additional_metrics_are_logged_reported_and_evaluated_again(config, tmp_path):
     metrics = zoo.train(config("model=fnn", *QUICK, "task.metrics=[CohenKappa]", "task.loss=focal"), tmp_path)
     assert "cohen_kappa" in metrics["test"] and "val/cohen_kappa" in (tmp_path / "metrics.csv").read_text()
     assert "inter-annotator agreement" in (tmp_path / "report.html").read_text()
     assert "cohen_kappa" in zoo.load(tmp_path).task.metrics().keys()  # noqa: SIM118, a MetricCollection
 
 
-def test_a_trained_model_is_loaded_without_metrics_that_are_not_there():
+def test_a_trained_model_loads_without_metrics_that_are_not_available():
     task = trained_task(CLASSES, {"config": {"task": {"metrics": ["gone", "CohenKappa"], "loss": "gone too"}}})
     assert task.extra_metrics == ["CohenKappa"]
     for card in ({}, {"config": None}, {"config": {"task": 3}}, {"config": {"task": {"metrics": None}}}):
@@ -181,7 +181,7 @@ def test_a_users_loss_and_metric_are_chosen_by_name(own, config, tmp_path):
         create_task(CLASSES, loss="margin", class_weights=[1, 2, 3])
 
 
-def test_a_users_task_reads_its_targets_answers_and_reports(own, config, tmp_path):
+def test_a_users_task_reads_targets_predicts_and_reports(own, config, tmp_path):
     rows = [f"{x},{x % 5},{x % 3 * 10}" for x in range(200)]
     (tmp_path / "t.csv").write_text("\n".join(["x,y,n", *rows]))
     data = ("data=csv", f"data.path={tmp_path / 't.csv'}", "data.target=n", "data.task=counts", f"zoo_path={own}")
@@ -192,7 +192,7 @@ def test_a_users_task_reads_its_targets_answers_and_reports(own, config, tmp_pat
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["test"]["rmse"] > 0
 
 
-def test_an_unknown_task_of_a_table_comes_with_the_nearest(tmp_path):
+def test_an_unknown_task_of_a_table_gets_the_nearest_name(tmp_path):
     (tmp_path / "t.csv").write_text("x,y\n" + "1,2\n3,4\n" * 20)
     with pytest.raises(UserError, match="no task 'regresion'; the nearest: regression"):
         zoo.load_data("csv", path=str(tmp_path / "t.csv"), target="y", task="regresion")
@@ -200,7 +200,7 @@ def test_an_unknown_task_of_a_table_comes_with_the_nearest(tmp_path):
         zoo.load_data("csv", path=str(tmp_path / "t.csv"), target="y", task="forecasting")
 
 
-def test_several_numbers_are_learnt_together(config, tmp_path):
+def test_several_targets_are_regressed_together(config, tmp_path):
     rows = [f"{x},{x % 7},{3 * x + 0.5},{-x * 100.25}" for x in range(200)]
     (tmp_path / "t.csv").write_text("\n".join(["x,y,a,b", *rows]))
     data = ("data=csv", f"data.path={tmp_path / 't.csv'}", "data.target=[a,b]")

@@ -42,7 +42,7 @@ FAMILIES = ("fnn", "cnn", "rnn")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_run_folder_holds_what_is_promised(runs, family):
+def test_a_run_folder_has_all_documented_files(runs, family):
     folder = runs[family]
     assert {path.name for path in folder.iterdir()} == {
         "config.yaml", "metrics.csv", "metrics.json", "model.safetensors", "checkpoints", "report.html",
@@ -57,7 +57,7 @@ def test_run_folder_holds_what_is_promised(runs, family):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_release_file_alone_gives_the_same_metrics(runs, family, tmp_path):
+def test_the_weights_file_alone_gives_the_same_metrics(runs, family, tmp_path):
     alone = tmp_path / "alone.safetensors"
     alone.write_bytes((runs[family] / "model.safetensors").read_bytes())
     with pytest.raises(UserError, match="holds a training"):
@@ -377,7 +377,7 @@ def test_the_options_of_tasks_change_what_is_learnt(config, tmp_path):
         zoo.train(config("model=fnn", "data=diabetes", "task.label_smoothing=0.1"), tmp_path / "c")
 
 
-def test_bf16_with_clipping(config, tmp_path):
+def test_bf16_trains_with_clipping(config, tmp_path):
     settings = ("trainer.max_epochs=5", "trainer.precision=bf16-mixed", "optim.clip=1")
     metrics = zoo.train(config("model=fnn", *settings), tmp_path)
     assert metrics["precision"] == "bf16-mixed"
@@ -398,7 +398,7 @@ def options_of(name):
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS.names())
-def test_optimiser_lowers_a_loss_and_restores_its_state(name):
+def test_an_optimiser_lowers_a_loss_and_restores_its_state(name):
     model, x = quadratic(), torch.randn(32, 4)
     optimizer = create_optimizer(model, **options_of(name))
     losses = []

@@ -173,6 +173,6 @@ def check_that_memory_is_kept():
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="asks glibc")
-def test_steps_get_the_memory_again_that_they_free():
+def test_steps_reuse_the_memory_they_free():
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:  # one where no memory was refused yet:
         fresh.submit(check_that_memory_is_kept).result()  # glibc leaves its heap for the thread that this happened to
