@@ -1,4 +1,4 @@
-"""Shared fixtures: one short training of each family, made once."""
+"""Shared fixtures: one short training of each family per session."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ def script() -> Callable[..., Result]:
 
 @pytest.fixture(scope="session")
 def config() -> Callable[..., dict]:
-    """The config that `zoo.train` takes, as scripts/train.py makes it of its arguments."""
+    """`zoo.config`."""
     import zoo
 
     return zoo.config
@@ -40,7 +40,7 @@ def runs(config, tmp_path_factory) -> dict[str, Path]:
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the tests of faults; long subprocess tests first, so that parallel workers end together."""
+    """Mark the tests of faults, and run slow tests first, so that parallel workers end together."""
     for item in items:
         if item.name.startswith("test_fault_"):
             item.add_marker(pytest.mark.faults)

@@ -1,4 +1,4 @@
-"""Answers for files of the user's own: which rows have one, what is said of them, and what is written."""
+"""Predictions for a user's files: every readable row gets one, others are reported, and the file written is safe."""
 
 import os
 from pathlib import Path

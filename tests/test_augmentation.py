@@ -1,4 +1,4 @@
-"""Augmentations change what they say, for each image on its own, and are chosen by name."""
+"""Augmentations change what they document, for each image separately, and are chosen by name."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""A checkpoint gives back what was saved, to the type and the bit, and nothing in it is run."""
+"""A checkpoint restores what was saved, with types and bit for bit, and never runs code."""
 
 import math
 from collections import OrderedDict
@@ -46,13 +46,13 @@ TENSORS = {
 
 
 def again(content, path):
-    """What a checkpoint of the content holds."""
+    """Save and load a content."""
     IO.save_checkpoint(content, path)
     return IO.load_checkpoint(path)
 
 
 def kinds(value):
-    """A value with the type of each part beside it."""
+    """Pair a value with the types of its parts."""
     if isinstance(value, dict):
         return [(kinds(key), kinds(part)) for key, part in value.items()]
     return (type(value), [kinds(part) for part in value] if isinstance(value, list | tuple) else repr(value))
@@ -117,7 +117,7 @@ def test_more_plain_values_than_safetensors_reads_are_refused_when_saving(tmp_pa
 
 
 class Mine(Callback):
-    """Keeps what no checkpoint may hold."""
+    """A callback whose state cannot be saved."""
 
     def state_dict(self):
         return {"seen": {1, 2}}

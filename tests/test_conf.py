@@ -1,4 +1,4 @@
-"""Every yaml composes, says nothing that the code does not know, and holds values only."""
+"""Every yaml composes, has only keys that the code uses, and contains only values."""
 
 import inspect
 

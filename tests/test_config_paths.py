@@ -1,4 +1,4 @@
-"""Paths in a config are known, and change with the folder they are seen from."""
+"""Paths in a config are recognised, and follow the folder they are read from."""
 
 from zoo.core.config_paths import absolute_if_exists, base_name, is_path, map_paths, relocated
 

@@ -1,4 +1,4 @@
-"""Every registered data set keeps its promises, and so does what all of them share."""
+"""Every registered data set, and the code they share, keep their promises."""
 
 import functools
 import hashlib
@@ -22,7 +22,7 @@ from zoo.models.preprocess import Moments
 
 every_set = pytest.mark.parametrize("name", zoo.list_data())
 every_data = pytest.mark.parametrize("name", ready_data())
-# Samples of one split that another holds too, in the published sets themselves.
+# Duplicates across splits in the published sets themselves.
 KNOWN_TWINS = {"cifar10": 3, "adult": 38}
 
 

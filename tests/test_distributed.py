@@ -1,4 +1,4 @@
-"""Several processes and machines: they give one process's numbers, and go on where a signal stopped them."""
+"""Several processes and machines give the results of one process, and resume where a signal stopped them."""
 
 import os
 import shutil
@@ -77,7 +77,7 @@ def test_two_machines_train_like_one_process(config, tmp_path):
         ({"SLURM_NTASKS": "8", "SLURM_PROCID": "4", "SLURM_LOCALID": "0"}, False),  # srun, second machine
         ({"WORLD_SIZE": "2", "LOCAL_RANK": "1", "SLURM_PROCID": "0"}, False),  # Lightning's, in a shell of SLURM's
         ({"NODE_RANK": "1"}, False),  # Lightning's launcher, second machine
-        ({"RANK": "1", "LOCAL_RANK": "1", "SLURM_PROCID": "1"}, True),  # left behind: nothing says that there are more
+        ({"RANK": "1", "LOCAL_RANK": "1", "SLURM_PROCID": "1"}, True),  # a leftover variable without others
         ({"WORLD_SIZE": "1", "RANK": "1"}, True),
     ],
 )
@@ -93,12 +93,12 @@ def test_exactly_one_process_is_the_first(monkeypatch, variables, first):
 
 
 class Ended(BaseException):
-    """Raised in place of the end of the process."""
+    """Raised instead of ending the process."""
 
 
 @pytest.fixture
 def ends(monkeypatch, capsys):
-    """Call what ends the process; gives the exit code and the message."""
+    """Call a function that ends the process, and return the exit code and the message."""
 
     def end(code):
         raise Ended(code)
@@ -115,7 +115,7 @@ def ends(monkeypatch, capsys):
 
 
 def test_a_lost_process_ends_the_others_with_4(ends, monkeypatch):
-    """Where one that Lightning started ended early, as its observer finds."""
+    """Lightning's observer finds the process that ended early."""
     monkeypatch.setenv("ZOO_PARENT", "0")  # and taken back
     watch_processes()
     killed, waiting = (SimpleNamespace(returncode=code, poll=list, kill=list, pid=1) for code in (-9, None))
@@ -141,7 +141,7 @@ def test_a_failed_connection_counts_as_a_lost_process():
 
 @pytest.mark.long
 def test_a_killed_process_ends_the_command_with_4(tmp_path):
-    """In two lines, and what was saved is there to go on from."""
+    """The message has two lines, and the last checkpoint can be resumed."""
     command = [sys.executable, ROOT / "scripts/train.py", *SETTINGS["fnn"], *TWO_PROCESSES, "trainer.max_epochs=5000"]
     with subprocess.Popen(
         [*command, f"run_dir={tmp_path}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -158,7 +158,7 @@ def test_a_killed_process_ends_the_command_with_4(tmp_path):
     assert newest(tmp_path / "checkpoints") is not None
 
 
-# Starts the tasks as srun does; tells the first, as SLURM tells all, that the time is over, if it is asked to.
+# Starts the tasks as srun does; on request sends the first the signal that SLURM sends to all when time is up.
 SRUN = """#!/usr/bin/env bash
 while [[ $1 == --* ]]; do shift; done
 for task in 0 1; do SLURM_PROCID=$task SLURM_LOCALID=$task "$@" & tasks+=($!); done

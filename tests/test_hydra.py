@@ -1,6 +1,6 @@
-"""What the zoo uses of Hydra without Hydra's documenting it, a test for each that fails first where it changes.
+"""Undocumented parts of Hydra that the zoo uses, each with a test that fails first if they change.
 
-Each docstring says which promise of the zoo's goes with it.
+Each docstring names the promise that depends on it.
 """
 
 import sys
@@ -14,7 +14,7 @@ from zoo.settings.composition import compose_file
 
 
 def test_overrides_can_be_parsed():
-    """A path that Hydra cannot read is quoted, and a sweep's folders are named by what its jobs differ in."""
+    """A path that Hydra cannot parse is quoted, and a sweep's folders are named by the settings that differ."""
     override = hydra_private.parse_override("optim.lr=1,2")
     assert override.key_or_group == "optim.lr" and override.is_sweep_override() and override.is_discrete_sweep()
     assert list(hydra_private.values_as_text(override)) == ["1", "2"]
@@ -25,12 +25,12 @@ def test_overrides_can_be_parsed():
 
 @pytest.mark.parametrize(("word", "answer"), [("data=wine", True), ("data=wine,csv", True), ("data=[wine,2]", False)])
 def test_a_choice_can_be_distinguished_from_a_value(word, answer):
-    """`model=0` is answered with the rule and a name."""
+    """`model=0` gets the rule and the nearest name."""
     assert hydra_private.names_a_choice(hydra_private.parse_override(word)) is answer
 
 
 def test_flags_are_parsed_by_hydras_parser():
-    """An unknown flag is answered in a line, and flags may stand anywhere."""
+    """An unknown flag is refused in one line, and flags may be anywhere."""
 
     def refuse(message):
         raise ValueError(message)
@@ -49,14 +49,14 @@ def test_a_command_takes_arguments_other_than_sys_argv(monkeypatch, tmp_path):
 
 
 def test_the_error_of_a_job_is_available():
-    """A sweep goes on where a job fails, and its summary names the failure."""
+    """A sweep continues after a failed job, and its summary names the failure."""
     job, error = JobReturn(status=JobStatus.FAILED), ValueError("x")
     job.return_value = error
     assert hydra_private.error_of_job(job) is error
 
 
 def test_a_missing_choice_is_named_with_its_section():
-    """`data=minst` is answered with the nearest name, and `hydra/launcher=joblib` with the package that brings it."""
+    """`data=minst` gets the nearest name, and `hydra/launcher=joblib` the package to install."""
     for word, answer in {
         "data=minst": ("data", "minst"),
         "hydra/launcher=joblib": ("hydra", "launcher/joblib"),
@@ -69,7 +69,7 @@ def test_a_missing_choice_is_named_with_its_section():
 
 
 def test_an_error_inside_hydra_can_be_distinguished_from_ours():
-    """A value that Hydra trips over ends with exit code 2, and a bug of ours with a traceback."""
+    """A value that Hydra cannot handle ends with exit code 2, a bug of ours with a traceback."""
     with pytest.raises(Exception) as caught:  # noqa: PT011
         compose_file("train", ["model=fnn", "data=[wine,2]"])
     assert hydra_private.is_from_hydra(caught.value)

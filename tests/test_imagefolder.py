@@ -1,4 +1,4 @@
-"""A user's own images: from files to splits, and from a raw image to a prediction."""
+"""A user's images: from files to splits, and from a raw image to a prediction."""
 
 import json
 import os
@@ -308,7 +308,7 @@ def test_a_column_of_splits_is_used_and_reported(tmp_path, cache, capsys, words)
     assert all(colours_agree(part) for part in (splits.train, splits.val, splits.test))
     assert "splits are those of column 'part': 18 / 9 / 3 rows" in capsys.readouterr().out
     one = read_labelled(splits.spec, {"name": "imagefolder", "path": None, "labels": str(table)})
-    assert torch.equal(one.columns["image"], splits.test.columns["image"])  # the others were learnt from
+    assert torch.equal(one.columns["image"], splits.test.columns["image"])  # the others are training images
 
 
 def test_a_split_column_with_other_words_is_not_used_which_is_reported(tmp_path, cache, capsys):
@@ -318,7 +318,7 @@ def test_a_split_column_with_other_words_is_not_used_which_is_reported(tmp_path,
     assert "not used: split" in capsys.readouterr().out
 
 
-WRITTEN = {  # how tables write a file, as in red/3.png
+WRITTEN = {  # notations of a path in a table, for red/3.png
     "windows": lambda path: f"{path.parent.name}\\{path.name}",
     "elsewhere": lambda path: f"C:\\Users\\me\\{path.parent.name}\\{path.name}",
     "without ending": lambda path: f"{path.parent.name}/{path.stem}",
@@ -489,7 +489,7 @@ def test_a_wrong_option_is_refused_with_the_allowed_values(tmp_path, cache, opti
         load(root, **options)
 
 
-# From raw pictures to an answer
+# From raw images to a prediction
 
 
 def test_raw_images_are_converted_to_the_models_shape(tmp_path, cache):

@@ -1,4 +1,4 @@
-"""For every data set a short training of its family's default model beats the answer that needs no model."""
+"""For every data set a short training of its family's default model beats a constant baseline."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from zoo.data.module import load_section
 from zoo.tasks import create_task
 
 N_TRAIN, N_TEST, N_STEPS = 3000, 500, 80
-LONGER = {"surnames": 300}  # steps, where the first ones teach the commonest class alone
+LONGER = {"surnames": 300}  # steps; the first ones learn only the most frequent class
 CHEAPER = {
     "smnist": ["data.batch_size=16", "model.width=32"],
     "psmnist": ["data.batch_size=16", "model.width=32"],
@@ -21,8 +21,8 @@ CHEAPER = {
 }
 
 
-def answer_without_a_model(splits):
-    """The score of the commonest class, the mean, the last value, or the commonest characters."""
+def baseline_score(splits):
+    """Return the score of predicting the most frequent class or characters, the mean, or the last value."""
     spec, target = splits.spec, splits.test.columns["target"]
     train = splits.train.columns["target"]
     if spec.task == "classification":
@@ -39,7 +39,7 @@ def answer_without_a_model(splits):
 
 
 def family_of(spec):
-    """The family whose default model reads the data."""
+    """Return the family whose default model takes the data."""
     fitting = zoo.list_models(spec=spec)
     return next(name.split("/")[0] for name in ("fnn/mlp", "cnn/small", "rnn/lstm") if name in fitting)
 
@@ -75,6 +75,6 @@ def test_a_short_training_beats_the_baseline(name, config, tmp_path, monkeypatch
     ]
     monkeypatch.setattr("zoo.engine.load_splits.load_section", lambda _: splits)
     metrics = zoo.train(config(f"model={family}", f"data={name}", *settings, *CHEAPER.get(name, [])), tmp_path / "run")
-    task, plain = create_task(splits.spec), float(answer_without_a_model(splits))
+    task, plain = create_task(splits.spec), float(baseline_score(splits))
     score = metrics["test"][task.score]
     assert score > plain if task.score_mode == "max" else score < plain, f"{score} against {plain}"

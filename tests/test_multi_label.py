@@ -1,4 +1,4 @@
-"""Multi-label classification, a task in one file: from tables and images to answers, reports and ensembles."""
+"""Multi-label classification, a task in one file: from tables and images to predictions, reports and ensembles."""
 
 import copy
 import csv
@@ -29,7 +29,7 @@ N = 300
 
 
 def rows() -> tuple[pd.DataFrame, np.ndarray]:
-    """Rows whose labels are plain from their numbers."""
+    """Rows whose labels follow from their numbers."""
     numbers = np.random.default_rng(0).normal(size=(N, 3)).round(3)
     return pd.DataFrame(numbers, columns=["x", "y", "z"]), (numbers > [0.0, 0.3, 0.8]).astype(int)
 

@@ -1,4 +1,4 @@
-"""Sequences from files of the user's own, good and bad."""
+"""A user's sequences in every file format, valid and invalid."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Tables as people have them: exports of spreadsheets, other encodings and file formats, headings of any kind."""
+"""A user's tables: spreadsheet exports, encodings, file formats and unusual headings."""
 
 import gzip
 import io
@@ -329,7 +329,7 @@ def read(path, cells):
 
 @pytest.fixture
 def rows_format(tmp_path, monkeypatch):
-    """A format that a user adds with one function in a folder of their own."""
+    """A format that a user adds with one function in a folder."""
     monkeypatch.setattr(registry, "_added", {})
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "rows.py").write_text(ROWS)

@@ -1,4 +1,4 @@
-"""Labelled texts of the user's own, from tables and folders, good and bad."""
+"""A user's labelled texts, from tables and folders, valid and invalid."""
 
 import unicodedata
 

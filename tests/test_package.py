@@ -1,4 +1,4 @@
-"""What is installed: the package as pip builds it, its command, and its front door in Python."""
+"""The installed package: the wheel, its command, and its Python interface."""
 
 import ast
 import os
@@ -23,12 +23,12 @@ except zoo.UserError as error:
 metrics = zoo.train(zoo.config("fnn", "trainer=cpu", "trainer.max_epochs=2", width=32), "run")
 print(zoo.__version__, metrics["epoch"])
 """
-MEGABYTES = 40  # that a wheel may take, with its weights
+MEGABYTES = 40  # limit of a wheel, with its weights
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """A folder with the wheel as pip installs it, and how to run a program of it outside the repository."""
+    """A folder with the installed wheel, and a function that runs its programs outside the repository."""
     folder = tmp_path_factory.mktemp("installed")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
@@ -47,7 +47,7 @@ def installed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def command(installed):
-    """Run `zoo` with some words in a folder, and give what it printed."""
+    """Run `zoo` with arguments in a folder, and return its output."""
     site, run = installed
 
     def zoo_command(*words, cwd):
@@ -192,7 +192,7 @@ def test_a_result_is_shown_as_a_table_in_a_terminal_and_a_notebook(runs):
 
 
 def imports():
-    """Every import of a module of the zoo: the file, and the module's dotted name."""
+    """Yield every import of a zoo module: the file, and the module's dotted name."""
     for path in (ROOT / "zoo").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("zoo"):

@@ -1,4 +1,4 @@
-"""Pretrained files keep what their cards state, predict from raw input, and are refused when damaged."""
+"""Pretrained files match their cards, predict from raw input, and are refused when damaged."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def test_card_file_and_model_agree(name):
     card = load_card(name)
     assert card["spec"]["licence"]
     assert card["name"] == name
-    digits = "0123456789"  # of its size, as in resnet20
+    digits = "0123456789"  # with its size, as in resnet20
     assert name.partition(".")[0].rstrip(digits) == card["model"]["name"].rstrip(digits)
 
 
@@ -58,7 +58,7 @@ def test_every_card_has_its_recipe_and_every_recipe_its_card():
 @pytest.mark.parametrize("name", zoo.list_pretrained())
 def test_a_recipe_has_the_settings_of_its_card(config, name):
     recipe, card = config(f"experiment={name}", f"run_dir={name}"), load_card(name)["config"]
-    by_size = {"batch_size", "weight_decay", "max_epochs"}  # which a card gives as numbers, see fill_auto
+    by_size = {"batch_size", "weight_decay", "max_epochs"}  # resolved to numbers in a card, see fill_auto
     assert recipe["finetune"] == card["finetune"]
     for section in ("model", "data", "optim", "task", "trainer", "distill"):
         settings = {key: value for key, value in recipe[section].items() if value != "auto" or key not in by_size}

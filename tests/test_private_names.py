@@ -1,7 +1,7 @@
-"""Private and undocumented names of other libraries, as the zoo uses them. A test each, to fail first when one changes.
+"""Private and undocumented names of other libraries, each with a test that fails first if they change.
 
-Lightning's and torch's are in zoo/engine/_lightning.py and zoo/core/_torch.py, whose docstrings say which promise
-goes with each.
+Lightning's and torch's are in zoo/engine/_lightning.py and zoo/core/_torch.py, whose docstrings name the promise
+that depends on each.
 """
 
 import os
@@ -22,7 +22,7 @@ from zoo.engine.checkpoint_io import SafeCheckpointIO
 
 
 class Module(L.LightningModule):
-    """The least that trains, by manual optimisation as `ZooModule` does."""
+    """A minimal module with manual optimisation, like `ZooModule`."""
 
     def __init__(self):
         super().__init__()
@@ -49,7 +49,7 @@ class Module(L.LightningModule):
 
 
 class Watch(Callback):
-    """Saves a checkpoint after the second batch of the second epoch, and notes what Lightning counts."""
+    """Saves a checkpoint after the second batch of the second epoch, and records Lightning's counts."""
 
     def __init__(self, folder):
         self.folder, self.done, self.saved = folder, [], None
@@ -154,7 +154,7 @@ def test_early_stopping_may_be_set_up_twice():
 
 
 def test_lightning_makes_an_iterator_before_it_resumes_and_uses_it_after(fitted, tmp_path):
-    """So that `LateLoader` starts where the resume says."""
+    """So `LateLoader` can start at the batch of the resume."""
     order = []
 
     class Loader(torch.utils.data.DataLoader):

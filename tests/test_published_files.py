@@ -1,4 +1,4 @@
-"""Files of published data sets: from ZOO_DATA, the cache, or servers that fail in every way; always checked by hash."""
+"""Files of published data sets come from ZOO_DATA, the cache or unreliable servers, and are always verified by hash."""
 
 import gzip
 import hashlib

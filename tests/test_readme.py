@@ -1,4 +1,4 @@
-"""Every block of the README and of docs/ does what it says: files are written, commands run, Python executed."""
+"""Every block of the README and of docs/ works: files are written, commands run, Python executed."""
 
 import contextlib
 import re
@@ -40,7 +40,7 @@ def test_every_block_of_a_page_runs(page, tmp_path, monkeypatch):
 
 
 def run(line, monkeypatch):
-    """Run a command: in this process, which has imported torch, unless it adds to the registries."""
+    """Run a command in this process, which has imported torch; in a separate one if it adds to the registries."""
     program, *words = shlex.split(line)
     if "zoo_path" in line:
         command = [sys.executable, *words] if program == "python" else [sys.executable, "-m", "zoo", *words]

@@ -1,4 +1,4 @@
-"""The report, the table and the summary, from real splits and untrained models."""
+"""The report, the table of metrics and the summary of a sweep, from real splits and untrained models."""
 
 import csv
 import html
@@ -50,7 +50,7 @@ def predictor_of(model: str, splits: Splits) -> Predictor:
 
 
 def report(folder: Path, predictor: Predictor, splits: Splits, outputs=None, targets=None, rows=ROWS) -> str:
-    """The report's text, of a model's own outputs unless others are given."""
+    """Return the report's text, for a model's own outputs unless others are given."""
     metrics, own_outputs, own_targets = evaluate(predictor, splits.test)
     outputs, targets = (own_outputs, own_targets) if outputs is None else (outputs, targets)
     config = {"model": {"name": "m"}, "data": {"name": "wine"}, "seed": 0, "note": "<script>a & b</script>"}
@@ -101,7 +101,7 @@ def test_images_and_counts_are_those_of_the_outputs(tmp_path, digits):
     _, outputs, targets = evaluate(predictor, splits.test)
     n_right = int((outputs.argmax(1) == targets).sum())
     text = report(tmp_path, predictor, splits)
-    assert text.count("<img") == 2 * 12 + len(filters(predictor))  # the mistakes, where it looked, and the filters
+    assert text.count("<img") == 2 * 12 + len(filters(predictor))  # mistakes, heat maps and filters
     assert f"{n_right} of 200 test samples are right" in text
     assert f"The 12 of {200 - n_right} wrong answers" in text
     assert "confusion matrix" in text
@@ -150,7 +150,7 @@ def test_regression_shows_the_largest_errors_first(tmp_path):
 
 
 def made_up(class_names: list[str], inputs: str = "numeric") -> Splits:
-    """Splits of a kind of input that the report may not know."""
+    """Splits with a kind of input that the report may not know."""
     n = 2 * len(class_names)
     split = TensorSplit(**{inputs: torch.randn(n, 2)}, target=torch.arange(n) % len(class_names))
     spec = DataSpec(

@@ -1,4 +1,4 @@
-"""The command line, each command in a process of its own."""
+"""The command line, each command in a separate process."""
 
 import json
 import re
@@ -43,7 +43,7 @@ def test_a_sweep_is_named_by_the_settings_that_differ_wherever_its_flag_stands(s
 
 
 def excluded(words):
-    """The settings that a sweep's folders are not named by, and whether they are named by numbers."""
+    """Return the settings that a sweep's folders omit from their names, and whether they are numbered."""
     _, overrides = read_words(words)
     (keys,) = [word.partition("=")[2] for word in overrides if "exclude_keys" in word] or [""]
     return set(re.findall(r"'([\w.]+)'", keys)), any("job.num" in word for word in overrides)

@@ -1,4 +1,4 @@
-"""Several seeds trained at once as one batched model."""
+"""Several seeds trained at once as one batched model give the results of separate trainings."""
 
 import json
 

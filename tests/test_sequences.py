@@ -1,4 +1,4 @@
-"""Standard sets of whole sequences and texts, sound features, and readers of raw input."""
+"""Standard sets of sequences and texts, spectral features, and readers of raw input."""
 
 import hashlib
 import http.server
@@ -173,7 +173,7 @@ def test_unknown_and_unreachable_sets_are_refused_with_a_fix(folders, monkeypatc
 
 @pytest.fixture
 def record(monkeypatch):
-    """A record of the set Beef, on this machine; what it says of the hash can be changed."""
+    """A record of the set Beef, on this machine; its hash can be changed."""
     checksum = {"is": f"md5:{hashlib.md5(TS.encode()).hexdigest()}"}
 
     class Handler(http.server.BaseHTTPRequestHandler):

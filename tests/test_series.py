@@ -1,4 +1,4 @@
-"""Series of the user's own: times in any common form, and several series in one table."""
+"""A user's time series: times in any common form, and several series in one table."""
 
 import numpy as np
 import pandas as pd

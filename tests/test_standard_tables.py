@@ -1,4 +1,4 @@
-"""The standard tables: their sizes, published protocols, and exact file formats."""
+"""The standard tables have their published sizes, protocols and file formats."""
 
 import functools
 import gzip

@@ -1,4 +1,4 @@
-"""Tables of the user's own: files of any dialect, inferred columns, splits, and refused input."""
+"""A user's tables: every dialect, inferred columns, splits, and refused input."""
 
 import gzip
 import json
@@ -38,7 +38,7 @@ def frame():
 
 @pytest.fixture(params=[False, True], ids=["whole", "mapped"])
 def load(tmp_path, request, monkeypatch):
-    """Write a table to a file and load it as a user does: into memory, and from the cache."""
+    """Write a table to a file and load it as a user does, into memory and from the cache."""
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
 
     def load_table(content, target="sold", name="houses.csv", **options):

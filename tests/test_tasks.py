@@ -1,4 +1,4 @@
-"""What a task owns, and what a user adds to it: losses, metrics and whole tasks."""
+"""Losses and metrics of tasks, and a user's own losses, metrics and tasks."""
 
 import json
 import textwrap

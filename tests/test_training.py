@@ -185,8 +185,10 @@ def test_limits_count_batches_and_the_schedule_ends_with_the_last_update(
     """A whole number counts batches, a fraction is their share, and the schedule ends with the last update."""
     batches, add_gradient = [], ZooModule.add_gradient
     monkeypatch.setattr(ZooModule, "add_gradient", lambda *args: batches.append(args) or add_gradient(*args))
-    told = config("model=fnn", "data.batch_size=32", "trainer.max_epochs=1", "optim.schedule.name=cosine", *settings)
-    zoo.train(told, tmp_path)
+    training = config(
+        "model=fnn", "data.batch_size=32", "trainer.max_epochs=1", "optim.schedule.name=cosine", *settings
+    )
+    zoo.train(training, tmp_path)
     header, *rows = [line.split(",") for line in (tmp_path / "metrics.csv").read_text().splitlines()]
     assert len(batches) == n_batches
     assert int(rows[-1][header.index("step")]) == n_updates
@@ -300,7 +302,7 @@ def test_the_error_of_finetuning_names_the_model_and_inputs_of_the_file():
 
 
 @pytest.mark.parametrize(
-    ("weights", "split", "changed", "told"),
+    ("weights", "split", "changed", "warns"),
     [
         ("fnn/mlp.breast_cancer", "test", {"split_seed": 3}, True),
         ("fnn/mlp.breast_cancer", "test", {"split_seed": 0}, False),
@@ -308,9 +310,9 @@ def test_the_error_of_finetuning_names_the_model_and_inputs_of_the_file():
         ("rnn/lstm.japanese_vowels", "test", {"n_val": 27, "split_seed": 3}, False),  # an official one
     ],
 )
-def test_an_evaluation_warns_about_possible_leakage(capsys, weights, split, changed, told):
+def test_an_evaluation_warns_about_possible_leakage(capsys, weights, split, changed, warns):
     evaluate_weights(weights, data={"name": weights.split(".")[1], **changed}, split=split)
-    assert (f"warning: {weights} was trained with data.split_seed=0" in capsys.readouterr().out) == told
+    assert (f"warning: {weights} was trained with data.split_seed=0" in capsys.readouterr().out) == warns
 
 
 def test_a_network_whose_layers_have_versions_is_trained_saved_and_finetuned(config, tmp_path):
@@ -530,12 +532,12 @@ def test_an_optimiser_and_a_schedule_of_the_users_own_train_and_resume(config, t
     (tmp_path / "own" / "lion.py").write_text(LION)
     (tmp_path / "own" / "conf" / "optim" / "lion.yaml").write_text(LION_YAML)
     zoo.add_path(tmp_path / "own")
-    told = config("fnn", f"zoo_path={tmp_path / 'own'}", "optim=lion", "trainer=cpu", "trainer.max_epochs=3")
-    assert zoo.train(told, tmp_path / "run")["val"]["accuracy"] > 0.9
+    training = config("fnn", f"zoo_path={tmp_path / 'own'}", "optim=lion", "trainer=cpu", "trainer.max_epochs=3")
+    assert zoo.train(training, tmp_path / "run")["val"]["accuracy"] > 0.9
     rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open()))
     assert float(rows[0]["lr"]) > float(rows[1]["lr"]) > float(rows[2]["lr"])
-    told["trainer"]["max_epochs"], told["resume"] = 4, "changed"
-    zoo.train(told, tmp_path / "run")
+    training["trainer"]["max_epochs"], training["resume"] = 4, "changed"
+    zoo.train(training, tmp_path / "run")
     assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 5
 
 
@@ -556,9 +558,9 @@ def test_lookahead_moves_the_weights_back_to_their_slow_copy():
 
 
 def test_a_config_without_the_optional_settings_still_trains(config, tmp_path):
-    told = config("model=fnn", "trainer=debug")
-    told["optim"] = {key: value for key, value in told["optim"].items() if key not in OPTIONAL}
-    assert zoo.train(told, tmp_path)["test"]["accuracy"] > 0
+    training = config("model=fnn", "trainer=debug")
+    training["optim"] = {key: value for key, value in training["optim"].items() if key not in OPTIONAL}
+    assert zoo.train(training, tmp_path)["test"]["accuracy"] > 0
 
 
 @pytest.mark.parametrize(
@@ -710,9 +712,9 @@ def test_early_stopping_asks_the_metric_for_its_mode(config, data, monitor, mode
     from hydra.utils import instantiate
 
     section = yaml.safe_load((ROOT / "conf" / "callbacks" / "early_stopping.yaml").read_text())["early_stopping"]
-    told = config("model=fnn", f"data={data}")
+    training = config("model=fnn", f"data={data}")
     spec = zoo.load_data(data).spec
-    module = create_module(spec=spec.to_json(), model=told["model"], task={}, optim=told["optim"])
+    module = create_module(spec=spec.to_json(), model=training["model"], task={}, optim=training["optim"])
     trainer = SimpleNamespace(val_check_interval=1.0, check_val_every_n_epoch=1)
     for given, expected in ((None, mode), ("max", "max")):
         callback = instantiate({**section, "monitor": monitor, "mode": given, "min_delta": 0.01})
@@ -725,8 +727,8 @@ def test_early_stopping_asks_the_metric_for_its_mode(config, data, monitor, mode
 def test_early_stopping_on_an_unknown_metric_names_the_known_ones(config, tmp_path):
     from zoo.engine.early_stopping import EarlyStopping
 
-    told = r"one of train/loss, val/accuracy, val/auroc, val/f1, val/loss; got val/acc"
-    with pytest.raises(UserError, match=told):
+    message = r"one of train/loss, val/accuracy, val/auroc, val/f1, val/loss; got val/acc"
+    with pytest.raises(UserError, match=message):
         zoo.train(config("model=fnn", "trainer=debug"), tmp_path, [EarlyStopping("val/acc")])
 
 
@@ -772,8 +774,8 @@ def test_small_models_train_on_one_thread_and_in_32_bits(monkeypatch, work, alon
     chosen = fit_machine({"accelerator": "cpu", "precision": "auto", "threads": "auto"}, work)
     assert chosen["threads"] == (1 if alone else torch.get_num_threads())
     assert chosen["precision"] == ("32" if alone else "bf16-mixed")
-    told = {"accelerator": "cpu", "precision": "16-mixed", "threads": 3}
-    assert fit_machine(told, work) == told
+    given = {"accelerator": "cpu", "precision": "16-mixed", "threads": 3}
+    assert fit_machine(given, work) == given
 
 
 def test_bf16_is_for_processors_that_are_fast_at_it(monkeypatch):
@@ -802,9 +804,9 @@ def test_distillation_follows_the_teacher(config, tmp_path, capsys):
 
 def test_a_teacher_of_other_splits_is_reported(config, tmp_path, capsys):
     taught = ("model=fnn", "trainer=debug", "distill.teacher=fnn/mlp.breast_cancer")
-    for settings, told in (((), False), (("data.split_seed=3",), True)):
-        zoo.train(config(*taught, *settings), tmp_path / str(told))
-        assert ("warning: fnn/mlp.breast_cancer was trained with data.split_seed=0" in capsys.readouterr().out) == told
+    for settings, warns in (((), False), (("data.split_seed=3",), True)):
+        zoo.train(config(*taught, *settings), tmp_path / str(warns))
+        assert ("warning: fnn/mlp.breast_cancer was trained with data.split_seed=0" in capsys.readouterr().out) == warns
 
 
 def trained(config, folder):
@@ -856,9 +858,9 @@ def test_images_grow_from_epoch_to_epoch(config, tmp_path):
     ],
 )
 def test_the_work_of_a_batch_counts_every_forward_pass(config, more, expected):
-    told, splits = config("model=cnn/tiny", "data.batch_size=64", *more), zoo.load_data("mnist5k")
-    module = create_module(spec=splits.spec.to_json(), **{key: told[key] for key in ("model", "task", "optim")})
-    if teacher := told["distill"]["teacher"]:
+    training, splits = config("model=cnn/tiny", "data.batch_size=64", *more), zoo.load_data("mnist5k")
+    module = create_module(spec=splits.spec.to_json(), **{key: training[key] for key in ("model", "task", "optim")})
+    if teacher := training["distill"]["teacher"]:
         module.distillation = Distillation(module.task, zoo.load(teacher).model, weight=0.5, temperature=1.0)
     image = {"image": torch.zeros(1, 1, 28, 28, dtype=torch.uint8)}
     each = (multiply_adds(model, **image) for model in (module.model, zoo.load("cnn/fast.mnist").model))

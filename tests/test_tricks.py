@@ -32,7 +32,7 @@ SETTINGS = {
 
 
 def results(folder):
-    """What a training leaves, but for its config and Lightning's count of an epoch's validation batches."""
+    """Return the results of a training, without its config and Lightning's count of validation batches."""
     files = contents(folder)
     loop = files["checkpoint"]["loops"]["fit_loop"]
     files["checkpoint"]["loops"] = {key: value for key, value in loop.items() if "val_loop" not in key}
@@ -41,7 +41,7 @@ def results(folder):
 
 
 class Stop:
-    """Asks for the training's end at its batch number `n`."""
+    """Stops the training at batch `n`."""
 
     def __init__(self, monkeypatch, n):
         step = ZooModule.add_gradient

@@ -1,4 +1,4 @@
-"""Long series and texts: windows, forecasts, language models, and the state carried in evaluation."""
+"""Long series and texts: windows, forecasts, language models, and the state carried over in evaluation."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Fault 25: data that changed after a training are noticed by fingerprints, and seen samples are never measured."""
+"""Fault 25: fingerprints detect data that changed after a training, and training samples are never measured."""
 
 import dataclasses
 import json
@@ -302,7 +302,7 @@ def test_finetuning_reports_samples_that_the_first_run_has_seen(settings, tmp_pa
     assert "samples measured here" in capsys.readouterr().out
 
 
-# Strange cards
+# Invalid cards
 
 
 @pytest.mark.parametrize(

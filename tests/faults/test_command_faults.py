@@ -1,4 +1,4 @@
-"""Faults 21, 22 and 24: mistakes in a command, a poor environment, and sweeps that fail in part or are killed."""
+"""Faults 21, 22 and 24: mistakes in a command, a minimal environment, and sweeps with failures or kills."""
 
 import json
 import os
@@ -38,7 +38,7 @@ MISTAKES = {
     "model=fnn +trainer.gradient_clip_val=1": "optim.clip=1",
     "model=fnn trainer.check_val_every_n_epoch=0": "whole number from 1",
     "model=fnn callbacks=early_stopping callbacks.early_stopping.monitor=val/acuracy": "val/accuracy",
-    "model=cnn data.augment.warp.rotate=7.5 optim.ema=3": "optim.ema",  # turns are of any number of degrees
+    "model=cnn data.augment.warp.rotate=7.5 optim.ema=3": "optim.ema",  # rotations take any number of degrees
     "model=fnn optim.lr=null": "optim.lr is a number",
     "model=fnn optim.schedule=null": "optim.schedule.name=cosine",
     "model=fnn +extra=1": "no setting 'extra'",
@@ -153,7 +153,7 @@ def test_fault_24_a_sweep_continues_after_a_failed_job(tmp_path, monkeypatch, ca
     assert "Traceback" not in err
     monkeypatch.setattr("zoo.engine.load_splits.load_section", lambda _: 1 / 0)
     assert in_this_process("train", ["-m", "model=fnn", "seed=0,1", f"run_dir={tmp_path / 'bug'}"], monkeypatch) == 1
-    assert capsys.readouterr().err.count("ZeroDivisionError") == 2 * 2  # with its traceback, and beside the job's name
+    assert capsys.readouterr().err.count("ZeroDivisionError") == 2 * 2  # with its traceback, after the job's name
 
 
 def test_fault_24_a_signal_ends_the_whole_sweep(tmp_path, monkeypatch):
@@ -187,7 +187,7 @@ def test_fault_24_a_killed_sweep_resumes(tmp_path, monkeypatch, capfd):
 
 
 def sweep(arguments, monkeypatch):
-    """Run a sweep, of which no job fails, in this process."""
+    """Run a sweep without failing jobs in this process."""
     monkeypatch.syspath_prepend(ROOT / "scripts")
     monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
     runpy.run_path(str(ROOT / "scripts" / "train.py"), run_name="__main__")

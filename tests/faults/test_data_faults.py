@@ -1,4 +1,4 @@
-"""Faults 9 to 13 and 20: values, tables, pictures, recordings, downloads and sequences that are not as they should."""
+"""Faults 9 to 13, 20, 27, 30 and 31: invalid values, tables, images, recordings, downloads and sequences."""
 
 import dataclasses
 import gzip
@@ -50,7 +50,7 @@ def pictures(root, **options):
     return zoo.load_data("imagefolder", path=str(root), **options)
 
 
-# 9: values that are no numbers
+# 9: values that are not numbers
 
 
 def test_fault_09_a_missing_number_is_the_mean(load, frame):
@@ -225,7 +225,7 @@ def test_fault_10_new_rows_that_do_not_fit_are_refused(load, frame, tmp_path):
             read_raw(spec, raw)
 
 
-# 11: pictures and recordings
+# 11: images and recordings
 
 
 def test_fault_11_images_of_every_mode_are_converted(tmp_path, cache):
@@ -329,7 +329,7 @@ def test_fault_12_an_interrupted_download_resumes(folders, server):
     assert server.requests == [("cut", None), ("cut", "bytes=30-")]
 
 
-# 13: processes that read
+# 13: reader processes
 
 
 def killed(path):
@@ -355,7 +355,7 @@ def test_fault_13_an_image_that_becomes_unreadable_is_named(tmp_path, cache):
 
 
 class Faulty(torch.utils.data.Dataset):
-    """A split whose sample 5 cannot be read, or whose reader is killed at it."""
+    """A split whose sample 5 cannot be read, or kills its reader."""
 
     def __init__(self, split, killed):
         self.split, self.killed = split, killed
@@ -382,7 +382,7 @@ def test_fault_13_a_failed_worker_ends_the_training(config, tmp_path, monkeypatc
         zoo.train(config("model=fnn", "data=wine", "data.num_workers=2"), tmp_path / "run")
 
 
-# 20: sequences of odd lengths
+# 20: sequences of unusual lengths
 
 
 @pytest.mark.parametrize(
@@ -444,7 +444,7 @@ def test_fault_27_folders_with_equal_names_sizes_and_times_keep_their_own_images
     assert not torch.equal(first, second)
 
 
-# 1: kills while a cache is made
+# 1: kills while a cache is written
 
 
 def make_and_die(path):
@@ -508,7 +508,7 @@ def test_fault_30_missing_values_are_never_filled_from_the_future(tmp_path):
     assert (seen[0][50:] == seen[0][49]).all()
 
 
-# 31: data at hand that were changed
+# 31: local data that changed
 
 
 def test_fault_31_uncompressed_data_are_verified_after_the_compressed_file(folders, capsys):

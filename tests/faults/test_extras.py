@@ -18,7 +18,7 @@ HIDDEN = {  # the modules of each extra
     for extra, packages in EXTRAS.items()
     if extra not in ("test", "dev")
 }
-# Each extra in turn: its modules cannot be imported, all of the zoo is imported anew, a model is trained and loaded.
+# For each extra: block its modules, import all of the zoo, and train and load a model.
 WITHOUT = """
 import importlib, json, pkgutil, sys
 

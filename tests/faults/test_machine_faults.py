@@ -73,9 +73,9 @@ def test_fault_16_a_weights_file_of_another_setup_loads(config, tmp_path, monkey
     train(config(*settings, *ELSEWHERE[made]), tmp_path / "made")
     state, other = (zoo.load(tmp_path / run).model.state_dict() for run in ("plain", "made"))
     assert {key: value.dtype for key, value in other.items()} == {key: value.dtype for key, value in state.items()}
-    told = pd.read_json(tmp_path / "made" / "metrics.json", typ="series")
+    saved = pd.read_json(tmp_path / "made" / "metrics.json", typ="series")
     measured = evaluate_weights(tmp_path / "made", device="cpu")["test"]
-    assert measured == pytest.approx(told["test"], rel=1e-6)
+    assert measured == pytest.approx(saved["test"], rel=1e-6)
     assert measured["accuracy"] == pytest.approx(plain["test"]["accuracy"], abs=0.03)
 
 

@@ -1,4 +1,4 @@
-"""Fault 32: names from elsewhere are shown as text: on a terminal, in the report and in tables."""
+"""Fault 32: names from data are shown as text on a terminal, in the report and in tables."""
 
 import ast
 import csv

@@ -1,4 +1,4 @@
-"""Fault 29: values with a large offset are learnt and measured as the same values less the offset."""
+"""Fault 29: values with a large offset are trained and evaluated like the same values without it."""
 
 from pathlib import Path
 

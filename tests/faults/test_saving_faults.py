@@ -1,4 +1,4 @@
-"""Faults 1 to 8, 17 and 18: a training that is killed, told to stop, cannot write, diverges, or is started twice."""
+"""Faults 1 to 8, 17, 18, 26 and 34: kills, signals, failed writes, divergence, and trainings started twice."""
 
 import multiprocessing
 import os
@@ -64,7 +64,7 @@ def test_fault_01_early_stopping_survives_a_kill(tmp_path):
 
 
 class Send(Callback):
-    """Sends this process signals in a step."""
+    """Sends signals to this process in a step."""
 
     def __init__(self, step, *numbers):
         self.step, self.numbers = step, numbers
@@ -190,7 +190,7 @@ def test_fault_05_a_damaged_checkpoint_is_skipped(tmp_path, harm, capsys):
     before, path = tmp_path / "step=1.ckpt", tmp_path / "step=2.ckpt"
     for number, each in enumerate((before, path)):
         io.save_checkpoint({"number": number}, each)
-        os.utime(each, (1 - number, 1 - number))  # as a copy of the folder may have them
+        os.utime(each, (1 - number, 1 - number))  # possible in a copy of the folder
     assert newest(tmp_path) == path
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -257,7 +257,7 @@ def test_fault_07_weights_of_another_model_or_format_are_refused(file):
 
 
 class Poison(Callback):
-    """Makes the loss, or a gradient, bad in one step."""
+    """Makes the loss or a gradient NaN or infinite in one step."""
 
     def __init__(self, what, value, step):
         self.what, self.value, self.step, self.n = what, value, step, 0

@@ -1,4 +1,4 @@
-"""Fault 35 in files of sequences, recordings and texts: what is dropped or converted is reported, and optional."""
+"""Fault 35 in files of sequences, recordings and texts: dropping and converting is reported and optional."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def load(path, **options):
 
 
 def same(one, other):
-    """Whether two splits hold the same sequences and targets."""
+    """Whether two splits have the same sequences and targets."""
     return all(
         torch.equal(getattr(one, part).columns[name], getattr(other, part).columns[name])
         for part in ("train", "val", "test")
@@ -140,7 +140,7 @@ def test_fault_35_the_axes_of_arrays_are_reported_and_can_be_swapped(tmp_path, c
     assert single and torch.equal(batch["sequence"][0], torch.tensor(values[0]))
 
 
-# Suffixes, pairs of files
+# Extensions and pairs of files
 
 
 @pytest.mark.parametrize("write_as", [as_npz, as_npy, as_csv, as_ts])
@@ -278,7 +278,7 @@ def test_fault_35_a_folder_of_recordings_is_measured(recordings):
         read_labelled(spec, {"name": "sequences", "path": str(recordings)})
 
 
-# Answers
+# Predictions
 
 
 def test_fault_35_unreadable_sequences_are_reported_and_the_others_predicted(tmp_path, capsys):

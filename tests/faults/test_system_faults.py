@@ -1,4 +1,4 @@
-"""What is asked of the operating system, as Linux of either kind of control groups, macOS and Windows answer."""
+"""Faults 28 and 34: Linux with control groups v1 and v2, macOS, Windows, SLURM, and caches of other users."""
 
 import functools
 import os
@@ -19,7 +19,7 @@ from zoo.data.sources import cache
 NONE = tempfile.gettempdir() + "/none"
 
 
-def plays(monkeypatch, tmp_path, groups, limits):
+def imitate(monkeypatch, tmp_path, groups, limits):
     """Imitate a Linux whose process is in `groups`, by /proc, with these limits of cgroups."""
     (tmp_path / "proc").write_text(groups)
     for file, limit in limits.items():
@@ -41,7 +41,7 @@ def plays(monkeypatch, tmp_path, groups, limits):
 )
 def test_fault_28_memory_is_within_the_limits_of_cgroups(monkeypatch, tmp_path, groups, limits, smallest):
     """Free memory is that of the machine, or the smallest limit of cgroups v1 or v2."""
-    plays(monkeypatch, tmp_path, groups, limits)
+    imitate(monkeypatch, tmp_path, groups, limits)
     free = psutil.virtual_memory().available
     assert system.free_memory() == smallest if smallest else 0.5 * free < system.free_memory() < 2 * free
 
@@ -55,7 +55,7 @@ def test_fault_28_memory_is_known_without_cgroups(monkeypatch):
     assert system.free_memory() == system.DEFAULT_MEMORY
 
 
-# Takes away what Windows and macOS have not, before anything is imported that might use it.
+# Removes what Windows and macOS lack, before any import that might use it.
 ELSEWHERE = """
 import multiprocessing, os, pathlib, signal, sys
 if sys.argv[1] == "windows":
@@ -102,7 +102,7 @@ def test_fault_28_training_needs_nothing_that_windows_or_macos_lack(tmp_path, na
     assert float(done.stdout.split()[-1]) > 0.5
 
 
-# Its last lines are not guarded by `if __name__ == "__main__":`, so processes that multiprocessing starts run them.
+# Its last lines lack `if __name__ == "__main__":`, so processes started by multiprocessing run them.
 UNGUARDED = """
 import multiprocessing, pathlib, sys
 from zoo.data.images import _parallel
@@ -147,7 +147,7 @@ def test_fault_34_a_temporary_folder_of_another_user_is_not_used(monkeypatch, tm
     own = find("zoo")
     assert find("zoo") == own
     assert stat.S_IMODE(own.stat().st_mode) == 0o700
-    own.chmod(0o777)  # anybody may put files there
+    own.chmod(0o777)  # anyone may write there
     assert find("zoo") != own
     own.rmdir()
     own.symlink_to(tmp_path)

@@ -1,5 +1,4 @@
-"""Faults 33 and 35: cells that slow a pattern down, and values that are dropped, merged or converted while a table is
-read."""
+"""Faults 33 and 35: cells that slow down a pattern, and values that are dropped, merged or converted in a table."""
 
 import re
 import unicodedata
@@ -26,7 +25,7 @@ frame, load = test_tables.frame, test_tables.load
 
 @pytest.fixture
 def printed(capsys):
-    """Returns what was printed since the last call."""
+    """Return the output since the last call."""
     return lambda: capsys.readouterr().out
 
 

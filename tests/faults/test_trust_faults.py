@@ -1,4 +1,4 @@
-"""Faults 25, 32 and 33: data that changed after training, secrets and personal paths, and files made to harm."""
+"""Fault 33: harmful config files."""
 
 import pytest
 import yaml

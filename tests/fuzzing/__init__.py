@@ -1,1 +1,1 @@
-"""What tests/fuzzing/run.py runs: the guard around a case, edits of valid files, and the targets."""
+"""The fuzzer of tests/fuzzing/run.py: a guard around each case, edits of valid files, and targets."""

@@ -1,4 +1,4 @@
-"""Inputs made to do harm: code in pickles, files that unpack or claim to be huge, names that leave the folder."""
+"""Malicious inputs: code in pickles, files that unpack or claim to be huge, names that leave the folder."""
 
 import binascii
 import gzip
@@ -19,7 +19,7 @@ from fuzzing.edits import nested
 
 
 def _aliases(first: str, line: str) -> bytes:
-    """Yaml of few lines, each of which holds the one before nine times."""
+    """Short yaml in which each line repeats the one before nine times."""
     lines = [
         line.format(one=one, nine=", ".join(f"*{before}" for _ in range(9))) for before, one in pairwise("abcdefghi")
     ]
@@ -38,7 +38,7 @@ class _Code:
 
 
 def pickles() -> list[bytes]:
-    """Code in a pickle of every form that torch has had, and archives whose names lead out of them."""
+    """Code in a pickle of every format of torch, and archives with names outside them."""
     contents = [pickle.dumps(_Code(), protocol) for protocol in (0, 2, 4)]
     for new in (True, False):
         file = io.BytesIO()
@@ -50,7 +50,7 @@ def pickles() -> list[bytes]:
 
 
 def structures() -> list[str]:
-    """Structures of a checkpoint that are nested deeply, name what is not there, or claim tensors beyond its bytes."""
+    """Structures of a checkpoint that are deeply nested, name missing tensors, or claim more bytes than there are."""
     whole = {"$tensor": "state_dict.weight", "dtype": "float32", "shape": [2, 3], "strides": [3, 1]}
     claims: list[dict[str, Any]] = [
         *({"shape": [1 << 40], "strides": [0]}, {"strides": [1 << 40, 1]}, {"strides": [-1, 1]}, {"shape": [6]}),
@@ -62,25 +62,25 @@ def structures() -> list[str]:
 
 
 def header(valid: bytes) -> bytes:
-    """A safetensors file that claims a header of many bytes."""
+    """A safetensors file that claims a huge header."""
     return struct.pack("<Q", (1 << 63) - 1) + valid[8:]
 
 
 def deep_header(network: torch.nn.Module) -> bytes:
-    """A safetensors file whose card is nested deeply."""
+    """A safetensors file with a deeply nested card."""
     from safetensors.torch import save
 
     return save(dict(network.state_dict()), metadata={"zoo": nested()})
 
 
 def npy() -> list[bytes]:
-    """Arrays of a shape beyond memory, and of one beyond any."""
+    """Arrays with a shape larger than memory, and larger than any."""
     shapes = ((1 << 30, 1 << 12), (1 << 62, 4), (-1, 2), (1,) * 100)
     return [_npy(str(shape)) for shape in shapes] + [_npy("(" * 3000), _npy("[" * 9000), _npy("(4, 2), 'x': {[]: 1}")]
 
 
 def npz() -> list[bytes]:
-    """Archives with such arrays, and with names that lead out."""
+    """Archives with such arrays, and with names outside the folder."""
     contents = [_archive({"X.npy": one, "y.npy": one}) for one in npy()]
     return contents + [_archive({name: npy()[0]}) for name in ("../X.npy", "/tmp/X.npy", "C:\\X.npy")]
 
@@ -98,7 +98,7 @@ def gzip_bomb(n: int = 1 << 10) -> bytes:
 
 
 def wav() -> list[bytes]:
-    """Recordings that claim hours, or rates beyond hearing."""
+    """Recordings that claim hours of sound, or impossible sample rates."""
     import soundfile
 
     file = io.BytesIO()
@@ -113,13 +113,13 @@ def wav() -> list[bytes]:
 
 
 def claimed_images() -> list[bytes]:
-    """Pictures that claim more pixels than they have."""
+    """Images that claim more pixels than they have."""
     sizes = ((30_000, 30_000), (0x7FFFFFFF, 0x7FFFFFFF), (2_000, 2_000), (0, 8))
     return [_png(*size, 2, 8, b"") for size in sizes]
 
 
 def images(side: int = 9_000) -> list[bytes]:
-    """Pictures of few bytes and nearly as many pixels as PIL takes: in colours, with transparency, and in 16 bits."""
+    """Small files with nearly as many pixels as PIL allows: in colour, with transparency, and in 16 bits."""
     kinds = ((2, 8, 3), (6, 8, 4), (0, 16, 2))
     return [_png(side, side, kind, bits, zlib.compress(bytes((1 + side * n) * side))) for kind, bits, n in kinds]
 
@@ -139,7 +139,7 @@ def _npy(shape: str) -> bytes:
 
 
 def _archive(members: dict[str, bytes], n: int = 0) -> bytes:
-    """A packed archive of `members`, each with `n` MB of zeros after it."""
+    """A compressed archive of `members`, each with `n` MB of zeros after it."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", compresslevel=1) as archive:
         for name, content in members.items():

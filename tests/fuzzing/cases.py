@@ -1,4 +1,4 @@
-"""The cases of a target, drawn by hypothesis in rounds, each under the guard."""
+"""Run the cases of a target, drawn by hypothesis in rounds, each under the guard."""
 
 import contextlib
 import os
@@ -18,17 +18,17 @@ from hypothesis.errors import Flaky
 from fuzzing.guard import Guard, Violation, bounded_memory, peak_memory
 from fuzzing.targets import TARGETS, Target
 
-ROUND = 1_000  # cases after which hypothesis begins anew, and forgets
-SHOWN = 1_000  # characters of a case that is reported
+ROUND = 1_000  # cases per round; then hypothesis restarts, to free memory
+SHOWN = 1_000  # characters of a reported case
 
 __all__ = ["TARGETS", "fuzz"]
 
 
 def fuzz(name: str, cases: int, seed: int, minutes: float | None = None, heavy: bool = True) -> dict[str, Any]:
-    """Run the bombs of a target, the heavy ones too if asked, and so many cases or as many as the minutes allow.
+    """Run the bombs of a target, optionally the heavy ones, and a number of cases, or as many as the minutes allow.
 
     Returns:
-        How many cases were refused and accepted, by how many MB the process grew, and the violations, one of each kind.
+        The number of refused and of accepted cases, the growth of the process in MB, and one violation of each kind.
     """
     counts, found = Counter[str](), dict[str, str]()
     with _workplace() as folder:
@@ -89,14 +89,14 @@ def _note(found: dict[str, str], case: Any, violation: Violation) -> None:
 
 
 def _shown(case: Any) -> str:
-    """A case in print; of a bomb, which may be of megabytes, the beginning."""
+    """Format a case; of a large bomb only the beginning."""
     if isinstance(case, bytes):
         return f"{case[:100]!r}, {len(case):,} bytes"
     return ", ".join(map(_shown, case)) if isinstance(case, tuple) else repr(case)[:SHOWN]
 
 
 def _kind(violation: Violation) -> str:
-    """What was violated, and where in the zoo."""
+    """Identify a violation by its rule and its place in the zoo."""
     cause = violation.__cause__ or violation
     frames = [frame for frame in traceback.extract_tb(cause.__traceback__) if "/zoo/" in frame.filename]
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "outside the zoo"
@@ -105,7 +105,7 @@ def _kind(violation: Violation) -> str:
 
 @contextlib.contextmanager
 def _workplace() -> Iterator[Path]:
-    """A folder of its own, with the cache in it, and quiet."""
+    """Work in a temporary folder with its own cache, without output."""
     before, variables = os.getcwd(), dict(os.environ)
     with tempfile.TemporaryDirectory() as name, open(os.devnull, "w") as nowhere, warnings.catch_warnings():
         warnings.simplefilter("ignore")

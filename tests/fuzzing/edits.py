@@ -1,4 +1,4 @@
-"""Valid files, edited: of bytes and of trees. An edit is a tuple of plain values, so that a case shrinks and prints."""
+"""Edits of valid files, as bytes and as trees. An edit is a tuple of plain values, so that cases shrink and print."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,13 +27,13 @@ DEEP = 20_000
 
 
 def edited(n_seeds: int, most: int = 5) -> st.SearchStrategy[Case]:
-    """The number of a seed, and edits of its bytes."""
+    """Draw the number of a seed, and edits of its bytes."""
     edit = st.tuples(st.sampled_from(OPERATIONS), PLACE, PLACE)
     return st.tuples(st.integers(0, n_seeds - 1), st.lists(edit, max_size=most))
 
 
 def edit_bytes(seeds: Sequence[bytes], case: Case) -> bytes:
-    """A seed with its edits."""
+    """Apply edits to a seed."""
     content = seeds[case[0]]
     for operation, place, what in case[1]:
         content = _edit(seeds, content, operation, place % (len(content) + 1), what)
@@ -59,13 +59,13 @@ def _edit(seeds: Sequence[bytes], content: bytes, operation: str, at: int, what:
 
 
 def tree_edits(most: int = 3) -> st.SearchStrategy[list[Edit]]:
-    """Edits of a tree of JSON."""
+    """Draw edits of a JSON tree."""
     operation = st.sampled_from(("set", "delete", "add", "copy", "wrap"))
     return st.lists(st.tuples(operation, PLACE, PLACE), min_size=1, max_size=most)
 
 
 def edit_tree(tree: Any, edits: Sequence[Edit]) -> Any:
-    """A tree of lists, dicts and values with edits; `tree` itself stays as it is."""
+    """Apply edits to a copy of a tree of lists, dicts and values."""
     root = [_copied(tree)]
     for operation, place, what in edits:
         spots = [(root, 0), *_spots(root[0])]
@@ -93,7 +93,7 @@ def _add(node: Any, what: int) -> None:
 
 
 def _spots(node: Any) -> list[tuple[Any, Any]]:
-    """Every value in a tree, as the list or dict that holds it and its place there."""
+    """List every value in a tree, as its list or dict and its key."""
     keys: Any = node if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ()
     return [spot for key in keys for spot in ((node, key), *_spots(node[key]))]
 
@@ -105,5 +105,5 @@ def _copied(node: Any) -> Any:
 
 
 def nested(n: int = DEEP) -> str:
-    """JSON, and YAML, that is nested deeply."""
+    """Return deeply nested JSON, which is YAML too."""
     return "[" * n + "]" * n

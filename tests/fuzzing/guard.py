@@ -1,4 +1,4 @@
-"""The guard around one case: it ends well or with UserError, soon, in bounded memory, and touches nothing else."""
+"""The guard around one case: it must succeed or raise UserError, in bounded time and memory, without side effects."""
 
 import contextlib
 import functools
@@ -12,9 +12,9 @@ from typing import Any
 
 from zoo.core.errors import UserError
 
-SECONDS = 10.0  # of processors that a case may take
-WAITING = 60.0  # seconds of the clock
-MEMORY = 2 << 30  # bytes that the process may grow by
+SECONDS = 10.0  # seconds of CPU time per case
+WAITING = 60.0  # seconds of wall-clock time
+MEMORY = 2 << 30  # bytes by which the process may grow
 FORBIDDEN = ("pickle.find_class", "os.system", "subprocess.Popen", "socket.connect", "socket.getaddrinfo")
 FAMILIES = ("os.exec", "os.spawn", "os.posix_spawn", "os.fork", "ctypes.dlopen")
 CHANGES = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod")
@@ -22,26 +22,26 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
 class Violation(BaseException):
-    """What must not happen; no handler of errors on the way catches it."""
+    """A forbidden action; a BaseException, so that no error handler catches it."""
 
 
 class Guard:
-    """Runs cases, and raises Violation for one that does what it must not.
+    """Runs cases, and raises Violation for forbidden actions.
 
     Args:
         folders: where a case may write.
-        seconds: of processors that a case may take; of the clock `WAITING`, since other work may slow it down.
-        allowed: of what is forbidden, what these cases may do.
+        seconds: of CPU time per case; `WAITING` limits wall-clock time, which other processes may slow down.
+        allowed: forbidden actions that these cases may do.
     """
 
     def __init__(self, *folders: Path, seconds: float = SECONDS, allowed: Sequence[str] = ()):
         self.folders = tuple(os.path.realpath(folder) + os.sep for folder in folders)
         self.seconds, self.allowed = seconds, allowed
-        self._seen: list[str] = []  # what the running case did
+        self._seen: list[str] = []  # violations of the running case
         _listen()
 
     def __call__(self, run: Callable[[Any], object], case: Any) -> bool:
-        """Whether `run` took the case; False where it refused it by a UserError."""
+        """Run a case; return True if `run` accepted it, False if it raised UserError."""
         global _running
         self._seen = []
         peak = peak_memory()
@@ -87,7 +87,7 @@ class Guard:
             raise Violation(what)
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Raise Violation for what a case must not do; called for all that the interpreter reports."""
+        """Raise Violation for a forbidden action; called for every audit event of the interpreter."""
         if (event in FORBIDDEN or event.startswith(FAMILIES)) and event not in self.allowed:
             self._refuse(f"{event} {arguments!r}"[:500])
         if event in CHANGES or (event == "open" and _writes(*arguments)):
@@ -101,12 +101,12 @@ class Guard:
                 self._refuse(f"{event} {found}")
 
 
-_running: Guard | None = None  # of the case that runs now
+_running: Guard | None = None  # of the running case
 
 
 @functools.cache
 def _listen() -> None:
-    """Let the running guard hear of all that happens, once for all guards: Python has no way to end it."""
+    """Install the audit hook of all guards, once, because Python cannot remove it."""
     sys.addaudithook(lambda event, arguments: _running.audit(event, arguments) if _running else None)
 
 
@@ -122,7 +122,7 @@ def _out_of_memory(error: BaseException | None) -> bool:
 
 @contextlib.contextmanager
 def bounded_memory() -> Iterator[None]:
-    """Let the process grow by `MEMORY` and no further."""
+    """Limit the growth of the process to `MEMORY`."""
     limits = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (_kilobytes("VmData") * 1024 + MEMORY, limits[1]))
     try:
@@ -132,7 +132,7 @@ def bounded_memory() -> Iterator[None]:
 
 
 def peak_memory() -> int:
-    """Bytes that the process held at most."""
+    """Return the peak memory of the process in bytes."""
     return _kilobytes("VmHWM") * 1024
 
 

@@ -1,10 +1,10 @@
-"""Damage everything that the zoo reads, and see it refused: python tests/fuzzing/run.py [target ...] [key=value ...].
+"""Fuzz everything that the zoo reads: python tests/fuzzing/run.py [target ...] [key=value ...].
 
-cases=100000 of each target; seed=0 of what is drawn; minutes= that a target may take, none by default.
-output=FILE.json also writes the figures there, beside those of other targets.
-A case is a valid input with edits, or of `training`, settings that are right one by one. It must end well or with a
-UserError, in ten seconds of work and two gigabytes, run no code, and write nowhere but in its own folder.
-Exits with 1 where one does not, and prints it, as small as still fails.
+cases=100000 per target; seed=0 of the random edits; minutes= limits the time per target, no limit by default.
+output=FILE.json also saves the results, beside those of other targets.
+A case is a valid input with edits, or for `training` a combination of valid settings. It must succeed or raise
+UserError within ten seconds of CPU time and two gigabytes, run no code, and write only to its own folder.
+Exits with 1 if a case does not, and prints the smallest that fails.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main() -> None:
 def run(
     names: list[str], *, cases: int = 100_000, seed: int = 0, minutes: float | None = None, output: str | None = None
 ) -> list[dict[str, Any]]:
-    """Fuzz each target in a process of its own, print a table, and write it where `output` says after each target."""
+    """Fuzz each target in a separate process, print a table, and save it to `output` after each target."""
     from fuzzing.cases import TARGETS
     from zoo.core.errors import unknown_name
 
@@ -58,7 +58,7 @@ def run(
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the rows; those of other targets in the file stay."""
+    """Save the rows; rows of other targets in the file stay."""
     known = json.loads(path.read_text())["targets"] if path.exists() else []
     by_target = {row["target"]: row for row in [*known, *rows]}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _in_process(name: str, cases: int, seed: int, minutes: float | None) -> dict[str, Any]:
-    """The row of a target. A process that crashes is a violation too."""
+    """Fuzz a target in a separate process and return its row. A crash of the process is a violation too."""
     from fuzzing.cases import fuzz
 
     start = time.monotonic()

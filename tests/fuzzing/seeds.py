@@ -69,7 +69,7 @@ TEXT = "the cat sat; the größte Hut.\r\n".encode() * 5
 
 @functools.cache
 def model() -> tuple[Model, dict[str, Any], Any]:
-    """A small model, its card, and a sample that it answers."""
+    """A small model, its card, and a sample."""
     spec = SPECS["table"]
     choices = {"depth": 1, "width": 2, "dropout": 0.0}
     sample = {"a": 1.0, "b": True, "c": "x", "d": "2024-01-10"}
@@ -78,7 +78,7 @@ def model() -> tuple[Model, dict[str, Any], Any]:
 
 
 def release_file(network: Model, card: Any) -> bytes:
-    """A weights file with a card of any form, under a hash that holds."""
+    """A weights file with any card and a valid hash."""
     from safetensors.torch import save
 
     tensors = dict(network.state_dict())
@@ -89,7 +89,7 @@ def release_file(network: Model, card: Any) -> bytes:
 
 
 def card(path: Path) -> dict[str, Any]:
-    """The card of a weights file, which is written to `path`."""
+    """Write a weights file to `path` and return its card."""
     network, header, _ = model()
     content = release_file(network, header)
     path.write_bytes(content)
@@ -98,7 +98,7 @@ def card(path: Path) -> dict[str, Any]:
 
 
 def checkpoint() -> tuple[bytes, dict[str, Any]]:
-    """A checkpoint, and the structure that it holds beside its tensors."""
+    """A checkpoint, and its structure without the tensors."""
     weights = torch.arange(6.0).view(2, 3)
     states = [None, 0.5, math.inf, "x", {1: (1, 2)}, weights.t(), torch.tensor(1j)]
     content = {"epoch": 1, "state_dict": OrderedDict(weight=weights), "states": states}
@@ -109,7 +109,7 @@ def checkpoint() -> tuple[bytes, dict[str, Any]]:
 
 
 def sealed(content: bytes) -> bytes:
-    """A checkpoint of any content, under a hash that holds if there is a place for it."""
+    """A checkpoint of any content, with a valid hash if it has a place for one."""
     seal = SEAL.match(content)
     if not seal:
         return content
@@ -118,7 +118,7 @@ def sealed(content: bytes) -> bytes:
 
 
 def restructured(content: bytes, structure: str) -> bytes:
-    """A checkpoint with another structure, in JSON or not, under a hash that holds."""
+    """A checkpoint with another structure, JSON or not, and a valid hash."""
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:end])
     header["__metadata__"]["structure"] = structure
@@ -127,7 +127,7 @@ def restructured(content: bytes, structure: str) -> bytes:
 
 
 def packed() -> list[bytes]:
-    """A table, packed in each of three ways."""
+    """A table, compressed in each of three formats."""
     return [gzip.compress(CSV[0], mtime=0), bz2.compress(CSV[0]), lzma.compress(CSV[0])]
 
 
@@ -144,7 +144,7 @@ def parquet() -> bytes:
 
 
 def npz() -> list[bytes]:
-    """Sequences with labels and lengths, stored and packed, and one as a pickle."""
+    """Sequences with labels and lengths, stored and compressed, and one as a pickle."""
     arrays: dict[str, Any] = {
         "X": np.arange(80, dtype=np.float32).reshape(10, 4, 2),
         "y": np.array(["no", "yes"] * 5),
@@ -159,7 +159,7 @@ def npz() -> list[bytes]:
 
 
 def npy() -> list[bytes]:
-    """An array of a sequence, and one as a pickle."""
+    """A sequence as an array, and one as a pickle."""
     contents = []
     for one in (np.ones((4, 2), np.float32), np.array([{}, None], object)):
         file = io.BytesIO()
@@ -169,7 +169,7 @@ def npy() -> list[bytes]:
 
 
 def wav() -> list[bytes]:
-    """Recordings of several forms, and a FLAC."""
+    """Recordings in several formats, and a FLAC."""
     import soundfile
 
     samples = 0.5 * np.sin(np.arange(160) / 5)
@@ -187,7 +187,7 @@ def wav() -> list[bytes]:
 
 
 def images() -> list[bytes]:
-    """Pictures of several formats and colours."""
+    """Images in several formats and colour modes."""
     ramp = np.arange(64, dtype=np.uint8).reshape(8, 8)
     picture = Image.fromarray(np.stack([ramp, ramp.T, ramp], 2))
     contents = []

@@ -1,4 +1,4 @@
-"""Settings of trainings, each right by itself."""
+"""Settings of trainings, each valid by itself."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ SHORT = (
     *("trainer=cpu", "trainer.max_epochs=1", "trainer.limit_train_batches=3"),
     *("data.batch_size=8", "trainer.save_every=0.01"),
 )
-_CHOICES = (  # TRAINED stands for a run folder of the same model and data
+_CHOICES = (  # TRAINED is replaced by a run folder of the same model and data
     *("optim=sgd", "optim=nesterov", "optim=nesterov_fast", "optim=muon", "optim.lr=0", "optim.weight_decay=0.1"),
     *("optim.clip=0.1", "optim.ema=0.9", "optim.lookahead=2", "optim.sam=0.05", "optim.schedule.name=constant"),
     *("optim.schedule.name=step", "optim.schedule={name: cosine, warmup: 0.5}", "optim.bias_lr=2"),
@@ -26,7 +26,7 @@ _CHOICES = (  # TRAINED stands for a run folder of the same model and data
 
 
 def starts(folder: Path) -> list[list[str]]:
-    """A model and small data of each kind, whose files are written to `folder`."""
+    """Write small data of each kind to `folder`, and return the settings of a model for each."""
     rows = seeds.CSV[0].decode().splitlines()
     contents = {
         "table.csv": "\n".join([rows[0], *rows[1:] * 4]).encode(),
@@ -55,7 +55,7 @@ def starts(folder: Path) -> list[list[str]]:
 
 
 def trainings(n_starts: int) -> st.SearchStrategy[tuple[int, list[str], list[str] | None]]:
-    """The number of a start, settings of a training, and those with which it goes on, if it does."""
+    """Draw the number of a start, settings of a training, and optionally those of its resume."""
     drawn = st.lists(st.sampled_from(_CHOICES), max_size=4, unique_by=lambda choice: choice.split("=")[0])
     chosen = drawn.map(lambda choices: [*SHORT, *choices])
     return st.tuples(st.integers(0, n_starts - 1), chosen, st.none() | chosen)

@@ -1,4 +1,4 @@
-"""What is fuzzed: everything that the zoo reads from outside, each with small valid seeds and some bombs."""
+"""Targets: everything that the zoo reads from outside, with small valid seeds and bombs."""
 
 import json
 import math
@@ -20,15 +20,15 @@ from zoo.data.readers import read_raw
 
 
 class Target(NamedTuple):
-    """What reads a kind of file.
+    """A reader to fuzz.
 
     Attributes:
-        cases: what is drawn.
-        make: the content of a case, of anything that `run` takes.
+        cases: strategy that draws cases.
+        make: creates the content of a case, for `run`.
         run: reads a content.
-        bombs: contents that are run once each, before the cases.
-        heavy: makes more of them, that take seconds.
-        allowed: of what `guard.FORBIDDEN` and `guard.FAMILIES` name.
+        bombs: contents to run once each, before the cases.
+        heavy: creates further bombs, which take seconds.
+        allowed: names in `guard.FORBIDDEN` and `guard.FAMILIES`.
     """
 
     cases: st.SearchStrategy[Any]
@@ -46,7 +46,7 @@ def files(
     bombs: Sequence[bytes] = (),
     heavy: Callable[[], Sequence[bytes]] = tuple,
 ) -> Target:
-    """A file at `path` with an edited content, read in each of several ways."""
+    """A file at `path` with edited content, read in several ways."""
 
     def run(given: tuple[int, bytes]) -> None:
         path.write_bytes(given[1])
@@ -63,7 +63,7 @@ def files(
 
 
 def release(folder: Path) -> Target:
-    """A weights file: its bytes, or its header under a hash that holds; what is loaded answers a sample."""
+    """A weights file: its bytes, or its header with a valid hash; a loaded model predicts a sample."""
     model, card, raw = seeds.model()
     path = folder / "model.safetensors"
     valid = seeds.release_file(model, card)
@@ -81,7 +81,7 @@ def release(folder: Path) -> Target:
 
 
 def card(folder: Path) -> Target:
-    """The card of a pretrained file: its text, or what it says."""
+    """The card of a pretrained file: its text, or its values."""
     from zoo.inference import pretrained
 
     valid = seeds.card(folder / "model.safetensors")
@@ -115,7 +115,7 @@ def spec(_: Path) -> Target:
 
 
 def checkpoint(folder: Path) -> Target:
-    """A checkpoint: its bytes, or its structure; the hash in it holds."""
+    """A checkpoint: its bytes, or its structure with a valid hash."""
     from zoo.engine.checkpoint_io import SafeCheckpointIO
 
     path = folder / "step=1.ckpt"
@@ -136,7 +136,7 @@ def checkpoint(folder: Path) -> Target:
 
 
 def csv(folder: Path) -> Target:
-    """A table in text, to train on, to predict, and its schema in yaml."""
+    """A text table to train on and to predict, and its schema in yaml."""
     path, schema, table = folder / "new.csv", folder / "new.yaml", folder / "table.csv"
     table.write_bytes(seeds.CSV[0])
     contents = [*seeds.CSV, seeds.SCHEMA]
@@ -154,7 +154,7 @@ def csv(folder: Path) -> Target:
 
 
 def packed(folder: Path) -> Target:
-    """A packed table."""
+    """A compressed table."""
     path = folder / "new.csv"
 
     def read(suffix: str) -> Callable[[], object]:
@@ -183,20 +183,20 @@ def npz(folder: Path) -> Target:
 
 
 def npy(folder: Path) -> Target:
-    """Sequences in a lone array."""
+    """Sequences in a single array."""
     path = folder / "new.npy"
     return files(path, seeds.npy(), [lambda: read_raw(seeds.SPECS["sequence"], path)], bombs.npy())
 
 
 def ts(folder: Path) -> Target:
-    """Sequences in the text of the aeon archives."""
+    """Sequences in the archives' .ts format."""
     path = folder / "new.ts"
     ways = [lambda: zoo.load_data("sequences", path=str(path)), lambda: read_raw(seeds.SPECS["sequence"], path)]
     return files(path, [seeds.TS], ways, bombs.TEXTS)
 
 
 def series(folder: Path) -> Target:
-    """A long series, to forecast."""
+    """A time series to forecast."""
     path = folder / "new.csv"
     ways = [lambda: zoo.load_data("series", path=str(path), look_back=2, horizon=1)]
     return files(path, [seeds.SERIES], ways, bombs.TEXTS)
@@ -209,7 +209,7 @@ def wav(folder: Path) -> Target:
 
 
 def image(folder: Path) -> Target:
-    """A picture, to predict, and one of a folder to train on."""
+    """An image to predict, and one in a folder to train on."""
     path = folder / "pictures" / "a" / "new.png"
     for name in ("a/1", "a/2", "a/3", "b/1", "b/2", "b/3"):
         (folder / "pictures" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -222,7 +222,7 @@ def image(folder: Path) -> Target:
 
 
 def text(folder: Path) -> Target:
-    """A text, to train on and to go on from."""
+    """A text to train on and to continue."""
     path = folder / "new.txt"
     ways = [
         lambda: zoo.load_data("text", path=str(path), n_steps=4),
@@ -232,7 +232,7 @@ def text(folder: Path) -> Target:
 
 
 def overrides(folder: Path) -> Target:
-    """A command line, as `zoo train` reads it, to the point where its work would begin."""
+    """A command line of `zoo train`, up to the start of its work."""
     from zoo.cli.config_command import run_command
     from zoo.core.errors import UserError
 
@@ -240,7 +240,7 @@ def overrides(folder: Path) -> Target:
         try:
             run_command("train", lambda *_: None, arguments)
         except SystemExit as end:
-            if end.code == 1:  # of no mistake of the user's
+            if end.code == 1:  # not a user's mistake
                 raise AssertionError("exit 1") from end
             if end.code:
                 raise UserError(f"exit {end.code}") from end
@@ -252,7 +252,7 @@ def overrides(folder: Path) -> Target:
 
 
 def training(folder: Path) -> Target:
-    """Settings of a short training, each right by itself, and of its continuation. What it leaves says its metrics."""
+    """Settings of a short training and its resume, each valid by itself. The run folder must contain metrics."""
     import zoo
     from zoo.core.errors import DivergedError, UserError
     from zoo.inference.evaluation import evaluate_weights
@@ -265,7 +265,7 @@ def training(folder: Path) -> Target:
         (train if config["seeds"] is None else train_seeds)(config, run_dir)
 
     def make(case: Any) -> Any:
-        shutil.rmtree(run_dir, ignore_errors=True)  # of the case before
+        shutil.rmtree(run_dir, ignore_errors=True)  # of the previous case
         return case
 
     def run(case: tuple[int, Sequence[str], Sequence[str] | None]) -> None:

@@ -1,4 +1,4 @@
-"""Arguments of a command line, right and wrong."""
+"""Command line arguments, valid and invalid."""
 
 from hypothesis import strategies as st
 
@@ -16,7 +16,7 @@ _VALUES = (
 
 
 def overrides() -> st.SearchStrategy[str]:
-    """An argument of a command line, right or wrong."""
+    """Draw a command line argument, valid or invalid."""
     loose = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
     setting = st.tuples(
         st.sampled_from(("", "", "", "+", "++", "~")),

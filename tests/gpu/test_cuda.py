@@ -1,4 +1,4 @@
-"""What must hold on CUDA; skipped where there is none."""
+"""Training and prediction on CUDA; skipped without it."""
 
 import random
 
@@ -35,7 +35,7 @@ def test_trains_on_cuda_and_measures_the_same_on_cpu(config, tmp_path, family, p
     assert again["test"]["accuracy"] == pytest.approx(metrics["test"]["accuracy"], abs=0.01)
 
 
-def test_out_of_memory_is_one_line_of_advice(tmp_path, monkeypatch, capsys):
+def test_out_of_memory_ends_in_one_line_of_advice(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(ZooModule, "training_step", lambda *_: torch.empty(2**50, device="cuda"))
     arguments = ["model=fnn", "trainer=gpu", "data.batch_size=32", f"run_dir={tmp_path}"]
     assert in_this_process("train", arguments, monkeypatch) == 2
@@ -60,8 +60,8 @@ def test_compiled_equals_eager(config, tmp_path):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_step_waits_for_nothing(config, tmp_path, family):
-    """Once warm, an epoch's steps ask the device for no value."""
+def test_a_step_never_waits_for_the_device(config, tmp_path, family):
+    """After warm-up, the steps of an epoch never synchronise with the device."""
     import zoo.engine.module as base
 
     step = base.ZooModule.training_step
@@ -78,8 +78,8 @@ def test_a_step_waits_for_nothing(config, tmp_path, family):
         zoo.train(config(f"model={family}", "trainer=gpu", "trainer.max_epochs=2"), tmp_path)
 
 
-def test_a_run_goes_on_across_devices(config, tmp_path):
-    """Half a training on the CPU and half on the GPU ends near the whole on the GPU."""
+def test_a_run_resumes_on_another_device(config, tmp_path):
+    """Half a training on the CPU and half on the GPU ends near a whole one on the GPU."""
     import os
     import signal
 

@@ -1,4 +1,4 @@
-"""Every CUDA device at once; skipped where there is none."""
+"""Training on every CUDA device at once; skipped without CUDA."""
 
 import json
 

@@ -1,1 +1,1 @@
-"""What tests of several files share."""
+"""Code shared by several test files."""

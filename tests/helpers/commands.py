@@ -1,4 +1,4 @@
-"""Run commands, in this process or in one of their own."""
+"""Run commands, in this process or in a separate one."""
 
 import os
 import runpy
@@ -18,7 +18,7 @@ class Result:
 
 
 def run_script(name: str, *arguments: str, cwd: Path = ROOT, env: dict[str, str] | None = None) -> Result:
-    """Run scripts/<name>.py in a process of its own."""
+    """Run scripts/<name>.py in a separate process."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *arguments],
         cwd=cwd,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-# The sets whose files a folder ZOO_DATA for the tests holds; other sets that must be fetched are tested on made files.
+# Sets whose files the tests' ZOO_DATA contains; other downloaded sets are tested with generated files.
 AT_HAND = ("adult", "california", "cifar10", "etth1", "fsdd", "mnist", "psmnist", "shakespeare", "smnist", "surnames")
 NEED_FILES = pytest.mark.skipif("ZOO_DATA" not in os.environ, reason="set ZOO_DATA to a folder with the large sets")
 

@@ -1,4 +1,4 @@
-"""A model and a data set of the user's own."""
+"""A user's model and data set."""
 
 MODEL = '''
 """A toy."""

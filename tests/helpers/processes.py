@@ -10,7 +10,7 @@ import pytest
 
 import zoo
 
-# Batches of odd sizes, of which two processes cannot have equal shares. What draws at random, each does by itself.
+# Batches of odd sizes, so that two processes have unequal shares. No random layers: each process draws its own.
 SETTINGS = {
     "fnn": (
         *("model=fnn", "data.batch_size=37", "optim.clip=1", "task.class_weights=[1,3]", "task.label_smoothing=0.1"),
@@ -24,7 +24,7 @@ TWO_PROCESSES = ("trainer=ddp", "trainer.accelerator=cpu", *ONE_PROCESS[1:])
 
 
 def assert_same(folder, other):
-    """Equal metrics at the end, and after each epoch."""
+    """Assert equal metrics at the end and after each epoch."""
     ends = [json.loads((run / "metrics.json").read_text()) for run in (folder, other)]
     for split in ("val", "test"):
         assert ends[1][split] == pytest.approx(ends[0][split], rel=1e-4)
@@ -33,13 +33,13 @@ def assert_same(folder, other):
 
 
 def train_as(rank, port, config, folder):
-    """Train as one of two processes that something else than Lightning has started."""
+    """Train as one of two processes that were not started by Lightning."""
     os.environ |= {"WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "MASTER_PORT": str(port)}
     zoo.train(config, folder)
 
 
 def train_twice(config, folder):
-    """Train in two processes at once, forked from one that has imported what they need."""
+    """Train in two processes at once, forked from one that has imported the libraries."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["pandas", "pytest", "zoo.training"])
     arguments = (free_port(), config, folder)

@@ -1,4 +1,4 @@
-"""A file as its owner publishes it."""
+"""A published file."""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""Files of sequences, in every form that is read."""
+"""Files of sequences in every supported format."""
 
 import numpy as np
 import pandas as pd

@@ -1,1 +1,1 @@
-"""What tests/soaking/run.py runs, a file for each kind."""
+"""The soak tests of tests/soaking/run.py, one per file."""

@@ -1,4 +1,4 @@
-"""Trainings killed at random moments and resumed, until they end, beside an unbroken one."""
+"""Kill trainings at random moments, resume them until they end, and compare with an uninterrupted one."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ from zoo.settings import compose, config
 
 Config = Mapping[str, Any]
 WARM = ("zoo.training", "zoo.report.page", "matplotlib.backends.backend_agg", "sklearn.datasets", "torchmetrics")
-SAVING = ("os.rename", "os.remove")  # what a save is made of beside opening a temporary file, as the interpreter tells
+SAVING = ("os.rename", "os.remove")  # audit events of a save, apart from opening a temporary file
 EVERYTHING = (
     "trainer.save_every=0",
     "optim.ema=0.9",
@@ -45,10 +45,10 @@ FAMILIES = {
 
 
 def soak(n: int, hours: float | None, seed: int) -> dict[str, Any]:
-    """Kill `n` times, or for so many hours, and count what happened.
+    """Kill `n` times, or for a number of hours, and count the outcomes.
 
     Returns:
-        Kills by family, how many of them inside a save, trainings that came to their end, and how these differ.
+        Kills by family, kills inside a save, finished trainings, and files that differ.
     """
     start, counts, differences = time.monotonic(), Counter[str](), []
     draw = random.Random(seed)
@@ -70,18 +70,18 @@ def soak(n: int, hours: float | None, seed: int) -> dict[str, Any]:
 
 
 def config_of(family: str, *overrides: str) -> Config:
-    """A short training's config, with its callbacks and all that a checkpoint has to remember."""
+    """Return a short training's config, with callbacks and every state that a checkpoint saves."""
     words = (*FAMILIES[family], *EVERYTHING, *overrides)
     return {**config(*words), "callbacks": OmegaConf.to_container(compose(*words).callbacks)}
 
 
 class Chain:
-    """A training that is killed and resumed until it ends, again and again, and the unbroken one.
+    """A training that is killed and resumed until it ends, repeatedly, and an uninterrupted one.
 
     Args:
         folder: for both.
         config: of both.
-        draw: of the moments.
+        draw: random generator of the moments.
     """
 
     def __init__(self, folder: Path, config: Config, draw: random.Random):
@@ -93,13 +93,13 @@ class Chain:
         self.seconds = time.monotonic() - start
 
     def to_the_end(self) -> Iterator[str]:
-        """Train, killed wherever chance has it, to the end; yields a word for each kill, and one where it saved."""
+        """Train to the end with random kills; yield a word for each kill, and one if it was inside a save."""
         for path in sorted(self.parts.rglob("*"), reverse=True) if self.parts.exists() else ():
             path.rmdir() if path.is_dir() else path.unlink()
         longest = self.seconds
         while True:
             saving = self.draw.random() < 0.5
-            longest *= 1.1  # so that it ends on a machine that became busy
+            longest *= 1.1  # so that it ends even on a busy machine
             moment = self.draw.randint(1, 12) if saving else self.draw.uniform(0, longest)
             code = attempt(self.config, self.parts, math.inf if saving else moment, int(saving and moment))
             if code == 0:
@@ -111,21 +111,21 @@ class Chain:
                 yield "inside a save"
 
     def differences(self) -> list[str]:
-        """What the killed training left otherwise than the unbroken one; nothing, if all is well."""
+        """List the files that differ from those of the uninterrupted training."""
         return differences(self.whole, self.parts)
 
 
 def attempt(config: Config, folder: Path, after: float = math.inf, event: int = 0) -> int:
-    """Train in a process of its own, resuming what is there.
+    """Train in a separate process with resume=auto.
 
     Args:
         config: of the training.
         folder: the run folder.
         after: seconds after which to kill it.
-        event: the how-manieth event of `SAVING` kills it, if any.
+        event: number of the event of `SAVING` at which to kill it, if any.
 
     Returns:
-        The exit code; -9 where it was killed.
+        The exit code; -9 if it was killed.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(WARM))
@@ -145,7 +145,7 @@ def _train(config: Config, folder: str, event: int) -> None:
 
     sys.stdout = open(os.devnull, "w")
     torch.set_num_threads(1)
-    multiprocessing.set_start_method("fork", force=True)  # of readers of data, as in a command of its own
+    multiprocessing.set_start_method("fork", force=True)  # of data readers, as in a separate command
     left = [event]
 
     def count(name: str, arguments: tuple[Any, ...]) -> None:
@@ -163,8 +163,8 @@ def _train(config: Config, folder: str, event: int) -> None:
 
 
 def contents(folder: Path) -> dict[str, Any]:
-    """What a finished run folder holds, by file, without its own path and the times that it took; of the checkpoints
-    only the newest, as the moment of a kill decides on which others there are."""
+    """Return the content of a finished run folder by file, without its path and timings; of the checkpoints only the
+    newest, because the others depend on the moment of a kill."""
     found: dict[str, Any] = {
         "checkpoint": _common(SafeCheckpointIO().load_checkpoint(checkpoints(folder / "checkpoints")[0]))
     }
@@ -187,7 +187,7 @@ def contents(folder: Path) -> dict[str, Any]:
 
 
 def differences(a: Path, b: Path) -> list[str]:
-    """The files that differ between two finished run folders."""
+    """List the files that differ between two finished run folders."""
     ours, theirs = contents(a), contents(b)
     return [name for name in sorted({*ours, *theirs}) if not _equal(ours.get(name), theirs.get(name))]
 
@@ -199,7 +199,7 @@ def _common(value: Any) -> Any:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    """Whether two nested values are the same to the last bit."""
+    """Whether two nested values are equal bit for bit."""
     if isinstance(a, torch.Tensor):
         return isinstance(b, torch.Tensor) and a.dtype == b.dtype and torch.equal(a, b)
     if isinstance(a, Mapping):

@@ -1,4 +1,4 @@
-"""The memory of long trainings, each in a process of its own."""
+"""Measure the memory of long trainings, each in a separate process."""
 
 import gc
 import multiprocessing
@@ -17,12 +17,12 @@ from soaking.kills import config_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SAMPLES = 400  # of a training's memory
-SMALL = {"fnn": 16, "cnn": 500, "rnn": 32}  # batch sizes, so that an epoch is short
+SAMPLES = 400  # samples of a training's memory
+SMALL = {"fnn": 16, "cnn": 500, "rnn": 32}  # batch sizes that make an epoch short
 
 
 class Follow(Callback):
-    """Notes the process's memory after every so many steps, in MiB, and the run folder's size after the last."""
+    """Records the process's memory in MiB at regular steps, and the run folder's size after the last."""
 
     def __init__(self, every: int):
         self.every, self.steps, self.mib = every, [0], [_mib()]
@@ -35,11 +35,11 @@ class Follow(Callback):
 
 
 def soak(steps: int, epochs: int) -> dict[str, Any]:
-    """Train each family for `epochs`, and a feedforward network for `steps`, and fit how memory grows.
+    """Train each family for `epochs`, and a feedforward network for `steps`, and fit the growth of memory.
 
     Returns:
-        For each training: steps, MiB at each, MiB that 1,000 further steps add after the first tenth, and the run
-        folder's MiB.
+        For each training: steps, MiB at each, growth in MiB per 1,000 steps after the first tenth, and the size of the
+        run folder in MiB.
     """
     found = {}
     for name, family, n in [
@@ -47,10 +47,10 @@ def soak(steps: int, epochs: int) -> dict[str, Any]:
         (f"fnn, {steps:,} steps", "fnn", -(-steps // 22)),
     ]:
         with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as process:
-            told = found[name] = process.submit(_followed, family, n).result()
+            training = found[name] = process.submit(_followed, family, n).result()
         print(
-            f"{name}: {told['steps'][-1]:,} steps, {told['MiB'][1]:.0f} to {told['MiB'][-1]:.0f} MiB, "
-            f"{told['MiB a 1,000 steps']:+.2f} a 1,000 steps, run folder {told['run folder MiB']:.1f} MiB",
+            f"{name}: {training['steps'][-1]:,} steps, {training['MiB'][1]:.0f} to {training['MiB'][-1]:.0f} MiB, "
+            f"{training['MiB a 1,000 steps']:+.2f} a 1,000 steps, run folder {training['run folder MiB']:.1f} MiB",
             flush=True,
         )
     return {"trainings": found}
@@ -77,27 +77,27 @@ def _followed(family: str, epochs: int) -> dict[str, Any]:
 
 
 def _slope(steps: Sequence[int], mib: Sequence[float]) -> float:
-    """Of a line through what follows the first tenth, which holds what is set up once."""
+    """Fit the slope after the first tenth, which includes one-time allocations."""
     first = len(steps) // 10 + 1
     return float(np.polyfit(steps[first:], mib[first:], 1)[0])
 
 
 def _mib() -> float:
-    """Resident memory of this process."""
+    """Return the resident memory of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * 4096 / 2**20
 
 
 def draw(figure: "Figure", found: dict[str, Any]) -> None:
-    """What memory grew by since the first epoch, over the share of the training that is done, a line for each."""
+    """Plot the growth of memory since the first epoch over the progress of each training."""
     figure.set_size_inches(6.4, 3.4)
     axes = figure.add_subplot()
-    for name, told in found["trainings"].items():
-        share = np.array(told["steps"][1:]) / told["steps"][-1]
+    for name, training in found["trainings"].items():
+        share = np.array(training["steps"][1:]) / training["steps"][-1]
         axes.plot(
             share,
-            np.array(told["MiB"][1:]) - told["MiB"][1],
-            label=f"{name} ({told['MiB a 1,000 steps']:+.2f} MiB a 1,000 steps)",
+            np.array(training["MiB"][1:]) - training["MiB"][1],
+            label=f"{name} ({training['MiB a 1,000 steps']:+.2f} MiB a 1,000 steps)",
         )
     axes.set(xlabel="share of the training", ylabel="growth of resident memory, MiB")
     axes.margins(y=0.6)

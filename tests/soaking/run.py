@@ -1,11 +1,11 @@
-"""Kill trainings, or let them run long: python tests/soaking/run.py kills|memory [key=value ...].
+"""Soak test trainings: python tests/soaking/run.py kills|memory [key=value ...].
 
 kills [n=300] [hours=] [seed=0]: kills trainings of each family, and of several seeds, with SIGKILL at random moments,
-    each second time inside a save, resumes them until they end, and compares what they leave with an unbroken
-    training's, bit by bit. Ends after n kills, or after so many hours.
-memory [steps=10000] [epochs=200]: follows the memory of a training of each family.
+    every second time inside a save, resumes them until they end, and compares their files with those of an
+    uninterrupted training, bit for bit. Ends after n kills, or after a number of hours.
+memory [steps=10000] [epochs=200]: records the memory of a training of each family.
 
-docs=FOLDER also writes the figures there, as <what>.json, and of memory a picture.
+docs=FOLDER also saves the results there, as <name>.json, with a picture for memory.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def run(what: str, words: list[str]) -> None:
-    """Soak, print what came of it, and write it where `docs` says."""
+    """Run a soak test, print its results, and save them to `docs`."""
     import importlib
 
     from zoo.core.errors import unknown_name
