@@ -47,12 +47,12 @@ def answered(model, tmp_path, frame: pd.DataFrame) -> pd.DataFrame:
 
 def test_a_missing_value_is_read_as_the_mean_and_reported(model, tmp_path, capsys):
     answers = answered(model, tmp_path, trees(height=(4, None), kind=(6, None), sold=(7, None)))
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert answers["prediction"].notna().all() and len(answers) == N
     always = "is missing, which it never was in training, and read as"
-    assert f"'height' {always} the mean of training: 1 of {N} rows, such as row 6" in said
-    assert f"'kind' {always} an unseen category: 1 of {N} rows, such as row 8" in said
-    assert f"'sold' {always} the mean of training" in said
+    assert f"'height' {always} the mean of training: 1 of {N} rows, such as row 6" in printed
+    assert f"'kind' {always} an unseen category: 1 of {N} rows, such as row 8" in printed
+    assert f"'sold' {always} the mean of training" in printed
     assert np.isfinite(model.predict({"height": None, "kind": "oak", "sold": "2020-03-01"}))
     assert "1 of 1 rows, such as row 0" in capsys.readouterr().out
 
@@ -62,8 +62,8 @@ def test_unreadable_rows_are_named_and_the_others_predicted(model, tmp_path, cap
     whole = answered(model, tmp_path, trees())
     capsys.readouterr()
     answers = answered(model, tmp_path, trees(height=(4, cell), sold=(9, "soon")))
-    said = capsys.readouterr().out
-    assert f"not answered: 2 of {N} rows" in said and "row 6" in said and "'soon' in row 11" in said
+    printed = capsys.readouterr().out
+    assert f"not answered: 2 of {N} rows" in printed and "row 6" in printed and "'soon' in row 11" in printed
     assert answers["sample"].tolist() == list(range(N))
     assert np.flatnonzero(answers["prediction"].isna()).tolist() == [4, 9]
     pd.testing.assert_frame_equal(answers.dropna(), whole.drop(index=[4, 9]))
@@ -83,10 +83,10 @@ def test_unseen_values_are_reported(model, tmp_path, capsys):
     strange = trees(height=(4, 9999), kind=(6, "beech"), sold=(7, "2091-01-01"))
     for answer in (lambda: answered(model, tmp_path, strange), lambda: model.predict(strange)):
         answer()
-        said = capsys.readouterr().out
-        assert "'height' is far outside of training's 1" in said and "such as 9999" in said
-        assert f"'kind' has a category that training has not seen: 1 of {N} rows, such as 'beech' in row " in said
-        assert "'sold' is far outside of training's 2020-" in said
+        printed = capsys.readouterr().out
+        assert "'height' is far outside of training's 1" in printed and "such as 9999" in printed
+        assert f"'kind' has a category that training has not seen: 1 of {N} rows, such as 'beech' in row " in printed
+        assert "'sold' is far outside of training's 2020-" in printed
     answered(model, tmp_path, trees(height=(4, 210.0)))
     assert "outside" not in capsys.readouterr().out
 

@@ -153,8 +153,8 @@ def test_cutout_and_erase_change_only_their_box():
 def test_resize_grows_to_the_full_size():
     image = torch.full((2, 3, 32, 64), 9.0)
     grown = [augment({"image": image}, {"resize": {"start": 20, "epochs": 4}}, epoch=at)["image"] for at in range(6)]
-    assert [tuple(one.shape[2:]) for one in grown] == [(20, 40), (22, 44), (26, 52), (28, 56), (32, 64), (32, 64)]
-    assert all(torch.allclose(one, torch.tensor(9.0)) for one in grown)
+    assert [tuple(image.shape[2:]) for image in grown] == [(20, 40), (22, 44), (26, 52), (28, 56), (32, 64), (32, 64)]
+    assert all(torch.allclose(image, torch.tensor(9.0)) for image in grown)
 
 
 def test_warp_rotates_without_shearing():

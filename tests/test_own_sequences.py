@@ -65,7 +65,7 @@ def test_every_file_format_gives_the_same_samples(tmp_path, name):
             found.add(
                 (batch["sequence"][: batch["lengths"]].numpy().tobytes(), splits.spec.class_names[batch["target"]])
             )
-    assert found == {(one.tobytes(), label) for one, label in zip(values, labels, strict=True)}
+    assert found == {(sequence.tobytes(), label) for sequence, label in zip(values, labels, strict=True)}
     if name != "b.npy":
         batch, single = read_raw(splits.spec, tmp_path / name)
         assert not single and len(batch["sequence"]) == 40
@@ -75,11 +75,11 @@ def test_every_file_format_gives_the_same_samples(tmp_path, name):
 def test_numeric_labels_are_regressed_and_a_test_file_is_used(tmp_path, capsys):
     values, _ = curves()
     for part in ("TRAIN", "TEST"):
-        as_ts(tmp_path / f"own_{part}.ts", values, [f"{one.mean():.4f}" for one in values])
+        as_ts(tmp_path / f"own_{part}.ts", values, [f"{sequence.mean():.4f}" for sequence in values])
     splits = zoo.load_data("sequences", path=str(tmp_path), task="regression")
     assert sizes(splits) == (32, 8, 40)
     assert splits.spec.target.shape == (1,) and splits.test.columns["target"].shape == (40, 1)
-    as_npz(tmp_path / "own.npz", values, np.array([one.mean() for one in values]))
+    as_npz(tmp_path / "own.npz", values, np.array([sequence.mean() for sequence in values]))
     assert zoo.load_data("sequences", path=str(tmp_path / "own.npz")).spec.task == "regression"
     assert "regression of 'class'" in capsys.readouterr().out
 
@@ -102,11 +102,11 @@ def test_class_folders_of_recordings_are_read(recordings):
     assert sizes(splits) == (16, 4, 4)
     assert splits.spec.reading == {**SOUND, "rate": 8000}
     assert splits.spec.class_names == ["high", "low"] and splits.spec.name == "tones"
-    one = recordings / "test" / "high" / "1.wav"  # 16 kHz
-    batch, single = read_raw(splits.spec, one)
+    sequence = recordings / "test" / "high" / "1.wav"  # 16 kHz
+    batch, single = read_raw(splits.spec, sequence)
     assert single and batch["sequence"].shape == (1, 7, 20)
     assert torch.equal(batch["sequence"][0], splits.test.columns["sequence"][1, :7])
-    several, single = read_raw(splits.spec, [one, recordings / "test" / "low" / "0.wav"])
+    several, single = read_raw(splits.spec, [sequence, recordings / "test" / "low" / "0.wav"])
     assert not single and several["lengths"].tolist() == [7, 6]
     assert len(read_raw(splits.spec, recordings / "test")[0]["sequence"]) == 4
 

@@ -134,9 +134,9 @@ def test_the_alphabet_comes_from_the_training_split(tmp_path, capsys):
 def test_composed_and_decomposed_accents_are_equal(tmp_path):
     frame = reviews().replace("fog", "brouillard épais", regex=True)
     apart = frame.assign(review=[unicodedata.normalize("NFD", text) for text in frame.review])
-    one, other = (load(as_table(tmp_path / f"{k}.csv", some)) for k, some in enumerate((frame, apart)))
+    one, other = (load(as_table(tmp_path / f"{k}.csv", table)) for k, table in enumerate((frame, apart)))
     assert held(one) == held(other)
-    texts = [text for some in (frame, apart) for text in some.review[:3]]
+    texts = [text for table in (frame, apart) for text in table.review[:3]]
     assert read_raw(one.spec, texts[:3])[0]["tokens"].tolist() == read_raw(one.spec, texts[3:])[0]["tokens"].tolist()
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Train as on two machines, which two network namespaces of this one stand for, each with an address of its own:
+# Simulate a training on two machines with two network namespaces, each with its own address:
 #     bash scripts/cluster/two_nodes.sh model=fnn run_dir=runs/two [any.key=value]
-# Needs Linux with ip, nsenter and unshare, and no root where users may make namespaces; exits with 77 where they may not.
+# Needs Linux with ip, nsenter and unshare, and root only if users may not create namespaces; then exits with 77.
 set -euo pipefail
 
 apart=(unshare --user --map-root-user --net)

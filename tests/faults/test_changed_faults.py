@@ -111,7 +111,7 @@ def test_a_longer_sequence_does_not_change_the_hashes_of_others(tmp_path):
     for name, more in (("a", []), ("b", [np.ones((99, values[0].shape[1]), np.float32)])):
         as_npz(tmp_path / f"{name}.npz", [*values, *more], [*labels, *labels[: len(more)]])
         splits.append(zoo.load_data("sequences", path=str(tmp_path / f"{name}.npz")))
-    first, second = (np.concatenate(list(split_hashes(some).values())) for some in splits)
+    first, second = (np.concatenate(list(split_hashes(split).values())) for split in splits)
     assert set(first.tolist()) < set(second.tolist()) and len(second) == len(first) + 1
 
 

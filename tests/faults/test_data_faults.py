@@ -270,10 +270,10 @@ def test_fault_11_unreadable_recordings_are_skipped(recordings, capsys):
     write(low / "empty.wav", b"")
     soundfile.write(low / "none.wav", np.zeros(0), 8000)
     splits = zoo.load_data("sequences", path=str(recordings))
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert sizes(splits) == whole
-    assert "left out: 3 of " in said
-    assert all(f"{name}.wav" in said for name in ("bad", "empty", "none"))
+    assert "left out: 3 of " in printed
+    assert all(f"{name}.wav" in printed for name in ("bad", "empty", "none"))
     with pytest.raises(UserError, match=r"bad\.wav is not a sound file"):
         read_raw(splits.spec, [low / "0.wav", low / "bad.wav"])
 

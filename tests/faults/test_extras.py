@@ -73,6 +73,6 @@ def test_fault_23_the_message_names_the_extra(choice, extra, monkeypatch, capsys
     monkeypatch.setattr(sys, "argv", ["scripts/train.py", "model=fnn", choice, f"run_dir={tmp_path}"])
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(ROOT / "scripts" / "train.py"), run_name="__main__")
-    said, install = capsys.readouterr().err.splitlines()
+    reason, install = capsys.readouterr().err.splitlines()
     assert (end.value.code, install) == (2, f'pip install -e ".[{extra}]"')
-    assert package in said
+    assert package in reason

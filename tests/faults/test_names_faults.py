@@ -50,8 +50,8 @@ def test_fault_32_names_in_data_are_printed_as_text(config, tmp_path, capsys):
     zoo.train(choices, tmp_path / "run")
     frame.assign(**{f"x{EVIL}": 1e9}).to_parquet(path)
     header, rows = predict_file(zoo.load(tmp_path / "run"), path, tmp_path / "answers.csv")
-    said = capsys.readouterr().out
-    assert printable(EVIL) in said and not CONTROL_CHARACTERS.search(said)
+    printed = capsys.readouterr().out
+    assert printable(EVIL) in printed and not CONTROL_CHARACTERS.search(printed)
     assert not CONTROL_CHARACTERS.search(text_table(header, [[str(cell) for cell in row] for row in rows]))
     written = (tmp_path / "answers.csv").read_text()
     assert "'=2+3" in written.splitlines()[0] and not CONTROL_CHARACTERS.search(written)

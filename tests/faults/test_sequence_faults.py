@@ -18,10 +18,10 @@ def load(path, **options):
     return zoo.load_data("sequences", path=str(path), **options)
 
 
-def same(one, other):
+def same(sequence, other):
     """Whether two splits have the same sequences and targets."""
     return all(
-        torch.equal(getattr(one, part).columns[name], getattr(other, part).columns[name])
+        torch.equal(getattr(sequence, part).columns[name], getattr(other, part).columns[name])
         for part in ("train", "val", "test")
         for name in ("sequence", "lengths", "target")
     )
@@ -30,7 +30,9 @@ def same(one, other):
 def padded(values, fill, length=None):
     """Pad sequences (time, 2) to one array (n, longest, 2)."""
     length = length or max(map(len, values))
-    return np.stack([np.pad(one, ((0, length - len(one)), (0, 0)), constant_values=fill) for one in values])
+    return np.stack(
+        [np.pad(sequence, ((0, length - len(sequence)), (0, 0)), constant_values=fill) for sequence in values]
+    )
 
 
 # Recordings
@@ -88,19 +90,21 @@ def test_fault_35_trailing_steps_without_values_are_padding(tmp_path, capsys):
     np.savez(tmp_path / "padded.npz", X=padded(values, np.nan), y=labels)
     splits = load(tmp_path / "padded.npz")
     out = capsys.readouterr().out
-    n_short = sum(len(one) < max(map(len, values)) for one in values)
+    n_short = sum(len(sequence) < max(map(len, values)) for sequence in values)
     assert same(splits, expected)
     assert f"padded.npz: {n_short} of 40 sequences end in steps without a value" in out and "`lengths`" in out
     for raw in (padded(values, np.nan), tmp_path / "padded.npz"):
-        assert torch.equal(read_raw(splits.spec, raw)[0]["lengths"], torch.tensor([len(one) for one in values]))
+        assert torch.equal(
+            read_raw(splits.spec, raw)[0]["lengths"], torch.tensor([len(sequence) for sequence in values])
+        )
 
 
 def test_fault_35_lengths_define_the_padding(tmp_path):
     """In arrays with lengths, steps without values within these are missing values, not padding."""
     values, labels = curves()
-    lengths = [len(one) for one in values]
-    for one in values:
-        one[-1] = np.nan
+    lengths = [len(sequence) for sequence in values]
+    for sequence in values:
+        sequence[-1] = np.nan
     np.savez(tmp_path / "own.npz", X=padded(values, np.nan), y=labels, lengths=lengths)
     splits = load(tmp_path / "own.npz")
     assert sum(split.columns["lengths"].sum() for split in (splits.train, splits.val, splits.test)) == sum(lengths)
@@ -177,9 +181,9 @@ def test_fault_35_the_test_file_is_found_and_reported(tmp_path, capsys, train, t
 def stamped(values, labels, times, header=""):
     lines = (
         ":".join(
-            ",".join(f"({time},{value})" for time, value in zip(times, channel, strict=False)) for channel in one.T
+            ",".join(f"({time},{value})" for time, value in zip(times, channel, strict=False)) for channel in sequence.T
         )
-        for one in values
+        for sequence in values
     )
     return f"{header}@timestamps true\n@data\n" + "\n".join(
         f"{line}:{label}" for line, label in zip(lines, labels, strict=True)
@@ -190,10 +194,10 @@ def stamped(values, labels, times, header=""):
 def test_fault_35_timed_values_are_sorted(tmp_path, capsys, times):
     """The values of a .ts file are sorted by their times, which is reported."""
     values, labels = curves()
-    values = [one[:3] for one in values]
+    values = [sequence[:3] for sequence in values]
     as_ts(tmp_path / "own.ts", values, labels)
     times = list(times)[:3]
-    write(tmp_path / "stamped.ts", stamped([one[::-1] for one in values], labels, times[::-1]))
+    write(tmp_path / "stamped.ts", stamped([sequence[::-1] for sequence in values], labels, times[::-1]))
     expected = load(tmp_path / "own.ts")
     capsys.readouterr()
     assert same(load(tmp_path / "stamped.ts"), expected)

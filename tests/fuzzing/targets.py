@@ -103,7 +103,7 @@ def spec(_: Path) -> Target:
     """A spec in JSON, and the task and sizes that follow from it."""
     from zoo.tasks import create_task
 
-    valid = [one.to_json() for one in seeds.SPECS.values()]
+    valid = [example.to_json() for example in seeds.SPECS.values()]
 
     def run(tree: Any) -> None:
         found = DataSpec.from_json(tree)
@@ -130,7 +130,7 @@ def checkpoint(folder: Path) -> Target:
         path.write_bytes(content)
         SafeCheckpointIO().load_checkpoint(path)
 
-    harmful = [seeds.restructured(valid, one) for one in bombs.structures()]
+    harmful = [seeds.restructured(valid, example) for example in bombs.structures()]
     headers = [seeds.sealed(bombs.header(valid)), valid.replace(b'"data_offsets": [0,', b'"data_offsets": [9,')]
     return Target(st.one_of(edited(1), tree_edits()), make, run, [*harmful, *headers, *bombs.pickles()])
 

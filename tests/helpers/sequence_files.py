@@ -34,9 +34,9 @@ def curves(n=40, seed=0):
 
 def as_npz(path, values, labels):
     padded = np.zeros((len(values), max(map(len, values)), 2))
-    for row, one in zip(padded, values, strict=True):
-        row[: len(one)] = one
-    np.savez(path, X=padded, y=labels, lengths=[len(one) for one in values])
+    for row, sequence in zip(padded, values, strict=True):
+        row[: len(sequence)] = sequence
+    np.savez(path, X=padded, y=labels, lengths=[len(sequence) for sequence in values])
 
 
 def as_npy(path, values, labels):
@@ -49,8 +49,8 @@ def as_npy(path, values, labels):
 def frame_of(values, labels):
     rows = [
         {"id": f"s{k}", "time": t, "a": float(step[0]), "b": float(step[1]), "label": label}
-        for k, (one, label) in enumerate(zip(values, labels, strict=True))
-        for t, step in enumerate(one)
+        for k, (sequence, label) in enumerate(zip(values, labels, strict=True))
+        for t, step in enumerate(sequence)
     ]
     return pd.DataFrame(rows)
 
@@ -60,7 +60,7 @@ def as_csv(path, values, labels):
 
 
 def as_ts(path, values, labels):
-    lines = [":".join(",".join(map(str, channel)) for channel in one.T) for one in values]
+    lines = [":".join(",".join(map(str, channel)) for channel in sequence.T) for sequence in values]
     text = "\n".join(f"{line}:{label}" for line, label in zip(lines, labels, strict=True))
     write(path, f"@classLabel true up down\n@data\n{text}\n")
 
