@@ -314,7 +314,7 @@ def test_another_text_is_evaluated_whole(tmp_path, capsys):
     write(tmp_path / "other.txt", "one four " * 3)
     spec = zoo.load_data("text", path=str(tmp_path / "own.txt"), n_steps=8).spec
     split = read_labelled(spec, {"name": "text", "path": str(tmp_path / "other.txt"), "n_steps": 8})
-    assert "all 27 characters, 6 of which were not in training's text" in capsys.readouterr().out
+    assert "all 27 characters, 6 of which the training text lacks" in capsys.readouterr().out
     letters = np.array(["?", *spec.reading["alphabet"]])
     assert "".join(letters[split.columns["target"].flatten()[:26]]) == ("one ?o?r " * 3)[1:]
 

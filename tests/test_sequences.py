@@ -203,7 +203,7 @@ def test_an_archive_set_is_downloaded_once_and_its_hash_checked(folders, record,
 
 def test_an_archive_set_with_a_wrong_hash_is_refused(folders, record):
     record["is"] = "md5:0"
-    with pytest.raises(UserError, match="Beef is not at hand"):
+    with pytest.raises(UserError, match="Beef is not available locally"):
         load("ucr", name="Beef")
     assert not list(folders[1].rglob("*.ts"))
 

@@ -95,7 +95,7 @@ def test_a_resume_in_mid_epoch_may_switch_tricks(config, plain, tmp_path, monkey
 @pytest.mark.parametrize("tricks", ["[]", "all"])
 @pytest.mark.parametrize("size", [4, 32])
 def test_a_resume_in_mid_epoch_may_change_the_batch_size(config, tmp_path, monkeypatch, tricks, size):
-    """The schedule ends with the last update, from wherever in its epoch the training goes on."""
+    """The schedule ends with the last update, wherever in its epoch the training resumes."""
     settings = ("model=fnn", "trainer.max_epochs=3", "trainer=cpu", f"trainer.tricks={tricks}")
     Stop(monkeypatch, 60)
     with pytest.raises(InterruptedTraining):

@@ -59,7 +59,7 @@ def train(
     Raises:
         UserError: for a mistake in the config, before the first epoch.
         DivergedError: when the loss became NaN or infinite.
-        InterruptedTraining: when a signal asked to stop; `resume="auto"` goes on.
+        InterruptedTraining: on a signal; `resume="auto"` continues.
     """
     checked = _check({**config, "seeds": None})
     training = Training(checked, _run_folder(checked, run_dir), callbacks, loggers)

@@ -313,7 +313,7 @@ def test_fault_17_a_changed_config_is_refused(config, tmp_path, capsys):
     assert len(contents(tmp_path)["metrics.csv"]) == 2
     other = {
         "model.width=8": "is of another model or optimiser",
-        "optim=sgd": "optim.name was adamw and is sgd now",
+        "optim=sgd": "optim.name was adamw and is now sgd",
         "trainer.max_epochs=1": "2 epochs are trained already",
     }
     for setting, message in other.items():

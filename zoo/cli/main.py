@@ -37,7 +37,7 @@ def usage() -> str:
 
 
 def _first_line(path: Path) -> tuple[str, str]:
-    """Return what a command does and how it is called, from its docstring; nothing is imported."""
+    """Return a command's description and usage, from its docstring, without importing it."""
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     what, _, how = text.splitlines()[0].partition(": ")
     return what, how.removesuffix(".")

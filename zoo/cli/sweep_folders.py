@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
-LONGEST = 200  # bytes of a folder's name, of which file systems take 255
+LONGEST = 200  # bytes of a folder's name; file systems allow 255
 UNNAMED = ("run_dir", "resume", "zoo_path")  # in conf/train.yaml too
 
 

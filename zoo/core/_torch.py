@@ -6,7 +6,7 @@ from typing import Any
 
 def layer_versions(state: OrderedDict[str, Any]) -> Any:
     """The versions of a module's layers, which its `state_dict()` carries beside the values; None without. Promise: a
-    checkpoint gives back what was saved, so that torch loads it without converting layers of older versions."""
+    checkpoint restores it, so that torch loads it without converting layers of older versions."""
     return getattr(state, "_metadata", None)
 
 

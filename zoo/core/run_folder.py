@@ -122,16 +122,16 @@ class Run:
         begun = self.metrics.exists() or any(self.checkpoints.glob("*.ckpt"))
         if begun and config["resume"] is None:
             raise UserError(
-                f"run_dir={self.folder} holds a run already; add resume=auto to go on, or give another run_dir"
+                f"run_dir={self.folder} holds a run already; add resume=auto to continue it, or give another run_dir"
             )
         changes = self._changes(config) if begun else []
         if changes and config["resume"] != "changed":
             raise UserError(
-                f"run_dir={self.folder} holds a run of another config; resume=changed goes on all the same\n"
+                f"run_dir={self.folder} holds a run of another config; resume=changed continues anyway\n"
                 + "\n".join([*changes[:2], f"and {len(changes) - 2} more"] if len(changes) > 3 else changes)
             )
         if changes:
-            echo("\n".join(["going on with other settings", *changes]), flush=True)
+            echo("\n".join(["continuing with other settings", *changes]), flush=True)
             for metrics in self._all_metrics():
                 metrics.unlink(missing_ok=True)
         self.write_config(config)

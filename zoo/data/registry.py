@@ -34,7 +34,7 @@ LABELLED_READERS: "Registry[Callable[[DataSpec, Mapping[str, Any]], Split]]" = R
 )
 # By the suffix of a file: reads a table.
 FORMATS: "Registry[Callable[[Path, CellOptions], pa.Table]]" = Registry("file format", "FORMATS", FOLDER)
-# By the suffix of a file: reads a table larger than memory in blocks of rows of one schema, the first of which may be
+# By the suffix of a file: reads a table larger than memory in blocks of rows of one schema; the first may be
 # empty. Large temporary files go to the folder it is given. A format without an entry is read whole.
 BLOCKS: "Registry[Callable[[Path, CellOptions, Path], Iterator[pa.Table]]]" = Registry(
     "file format read in blocks", "BLOCKS", FOLDER

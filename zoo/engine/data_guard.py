@@ -15,8 +15,8 @@ from zoo.engine.speed.best_of_each import BestOfEach
 class DataGuard(Callback):
     """Saves fingerprints of the splits in each checkpoint, and the keys of all samples in the run folder.
 
-    From a checkpoint of other data a training goes on with the weights alone: the best epoch, and when to stop early,
-    are found anew.
+    From a checkpoint of other data a training resumes only the weights: selection of the best epoch and early stopping
+    start again.
 
     Args:
         run: of the training.

@@ -80,7 +80,7 @@ def fit(training: Training, data: TrainingSplits, checkpoint: Path | None) -> Fi
     history = next(callback for callback in _callbacks(trainer) if isinstance(callback, History))
     seconds, before = history.seconds, history.resumed
     if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()  # the first process alone goes on
+        torch.distributed.destroy_process_group()  # only the first process continues
     if not trainer.is_global_zero:
         return None
     if module.sharded:

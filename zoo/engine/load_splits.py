@@ -1,4 +1,4 @@
-"""Load the splits of a training, and hold out what a checkpoint of other data has seen of them."""
+"""Load the splits of a training, and exclude samples that a checkpoint of other data has seen."""
 
 import contextlib
 import sys
@@ -89,7 +89,7 @@ def _allow(config: TrainingConfig, checkpoint: Path, changes: str) -> None:
     line = f"{data_name(config.data)} is not what {checkpoint} was trained on: {changes}"
     if config.resume != "changed":
         raise UserError(
-            f"{line}\ngive it back as it was, or give another run_dir; resume=changed goes on all the same, and "
-            "measures on what was not seen"
+            f"{line}\nrestore the data, or give another run_dir; resume=changed continues anyway, and evaluates "
+            "only samples that were not in the training"
         )
-    rank_zero_print(f"going on all the same: {line}; the best epoch is found anew")
+    rank_zero_print(f"continuing anyway: {line}; the best epoch is selected again")

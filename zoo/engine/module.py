@@ -207,7 +207,7 @@ class ZooModule(L.LightningModule):
     # -- checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Save the epoch's loss so far, for a resume in mid-epoch; each process goes on from the mean of all."""
+        """Save the epoch's loss so far, for a resume in mid-epoch; each process continues from the mean of all."""
         totals = self.trainer.strategy.reduce(self.train_loss.totals(self.device), reduce_op="mean")
         checkpoint["epoch_loss"] = dict(zip(("sum", "n"), totals.tolist(), strict=True))
 

@@ -13,7 +13,7 @@ from zoo.engine.updates import n_updates_done, place_in_epoch
 
 class RestoreSettings(Callback):
     """Sets the optimiser's options to the config's, and the schedule to the training's place in it. Refuses checkpoints
-    that a training cannot go on from: of another optimiser, or of more epochs than trainer.max_epochs.
+    that a training cannot resume from: of another optimiser, or of more epochs than trainer.max_epochs.
 
     Args:
         divergence: knows by how much the learning rate is lowered.
@@ -26,7 +26,7 @@ class RestoreSettings(Callback):
         before, now = checkpoint["hyper_parameters"]["optim"]["name"], pl_module.hparams["optim"]["name"]
         if before != now:
             raise UserError(
-                f"a training goes on with its optimiser; optim.name was {before} and is {now} now; set it back, or "
+                f"a training resumes with its optimiser; optim.name was {before} and is now {now}; reset it, or "
                 "start from the weights in another folder, with finetune=<this one>"
             )
         n, n_max = saved_epochs_done(checkpoint), trainer.max_epochs

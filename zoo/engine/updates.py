@@ -15,7 +15,7 @@ def n_updates(module: Any) -> int:
 def n_updates_done(module: Any) -> int:
     """Updates up to where the training is, as if all batches had their present size.
 
-    After a resume with another batch size, or other data, the schedule goes on from the same place in the training.
+    After a resume with another batch size, or other data, the schedule continues at the same place in the training.
     """
     trainer: Any = module.trainer
     if trainer.datamodule is None:

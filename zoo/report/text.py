@@ -55,7 +55,7 @@ def metrics_table(metrics: Values, run_dir: str | Path | None) -> str:
     """Metrics and facts of a run as text, at most 100 characters wide if the folder's name allows.
 
     Args:
-        metrics: what metrics.json holds.
+        metrics: content of metrics.json.
         run_dir: the folder it was written to, if any.
     """
     header, *rows = metric_rows(metrics)

@@ -63,7 +63,7 @@ def compose(*words: str) -> "DictConfig":
 
 
 def compose_file(config_name: str, overrides: Sequence[str]) -> "DictConfig":
-    """Return conf/`config_name`.yaml with Hydra's `overrides`, of which `zoo_path=` adds the user's conf/."""
+    """Return conf/`config_name`.yaml with Hydra's `overrides`; `zoo_path=` adds the user's conf/."""
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 

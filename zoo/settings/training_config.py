@@ -37,7 +37,7 @@ class TrainingConfig:
         seed: of the initial weights, the order of batches and what is random.
         seeds: several in place of one, trained at once.
         run_dir: the run folder, as the config names it.
-        resume: the checkpoint to go on from: "auto", "changed" or a path.
+        resume: the checkpoint to resume from: "auto", "changed" or a path.
         finetune: a pretrained file's name or path to start from.
         distill: what to learn from a teacher.
         zoo_path: a folder of user code, already added by `zoo.add_path`.

@@ -37,7 +37,7 @@ class TargetColumn(Protocol):
     Attributes:
         name: its heading.
         kind: "boolean", "categorical" or "numeric", inferred from the training rows.
-        kind_is_given: whether the user said which kind it is.
+        kind_is_given: whether the user gave its kind.
         train: the rows (n_train,) that the spec is inferred from; all have a value.
     """
 

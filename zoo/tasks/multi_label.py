@@ -1,4 +1,4 @@
-"""Multi-label classification: any number of several labels, each of which a sample has or has not."""
+"""Multi-label classification: each sample has any number of several labels."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar

@@ -22,7 +22,7 @@ class Page(Protocol):
             title: of the section.
             index: numbers of test samples (n,), the most interesting first.
             captions: for each of the first few, which are drawn, values by their names, such as {"true": "cat"}.
-            what: what `index` holds, such as "wrong answers".
+            what: name of the samples in `index`, such as "wrong answers".
         """
 
     def table(self, header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -1,4 +1,4 @@
-"""Infer what each column of a table holds, from its training rows alone."""
+"""Infer the type of each column of a table, from its training rows alone."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping

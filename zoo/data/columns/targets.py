@@ -33,7 +33,7 @@ class ArrowTargets:
         array: (n,).
         place: names a row in messages.
         train: the rows that the spec is inferred from.
-        given_kind: "numeric", "boolean" or "categorical" where the user said so.
+        given_kind: "numeric", "boolean" or "categorical" if the user gave it.
         class_rows: the rows whose values are the classes; None for all.
         used: the rows of all splits, to report on; None reports nothing.
         beside: the other columns, which help to recognise a row in a report.
@@ -50,7 +50,7 @@ class ArrowTargets:
 
     @property
     def kind_is_given(self) -> bool:
-        """Whether the user said which kind it is."""
+        """Whether the user gave its kind."""
         return self.given_kind in TARGET_KINDS
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Say what a file that cannot be read as an image is, by its first bytes. HEIC needs pillow-heif."""
+"""Identify a file that cannot be read as an image, by its first bytes. HEIC needs pillow-heif."""
 
 import re
 from pathlib import Path

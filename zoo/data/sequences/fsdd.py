@@ -83,7 +83,7 @@ def fsdd(*, speaker: str | None = None, n_mels: int = 40, window: float = 25.0, 
 
 
 def _recordings() -> dict[str, bytes]:
-    """Read all recordings by name, sorted, from the archive at hand, else from the authors' repository."""
+    """Read all recordings by name, sorted, from the local archive, else from the authors' repository."""
     try:
         return waves_of(read_data_file(NAME, SHA256, []))
     except UserError as problem:

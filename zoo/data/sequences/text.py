@@ -65,7 +65,7 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     check_encoding(encoding)
     stream = encode_text(spec.reading["alphabet"], read_text(path, encoding))
     n_unknown = int((stream == UNKNOWN).sum())
-    echo(f"{path}: all {len(stream):,} characters, {n_unknown:,} of which were not in training's text")
+    echo(f"{path}: all {len(stream):,} characters, {n_unknown:,} of which the training text lacks")
     return stream_windows(stream, data["n_steps"])
 
 

@@ -60,7 +60,7 @@ def step_groups(fit: Fit) -> Iterator[None]:
 
 class StepGroups(Callback):
     """Groups of `size` batches in a row, of whole updates. A checkpoint counts single batches all the same, so that its
-    training may go on in groups of another size, or without.
+    training may resume in groups of another size, or without.
 
     Attributes:
         n_batches: of an epoch.

@@ -30,7 +30,7 @@ def archive_file(name: str, file: str) -> bytes:
     It is checked by the hash in the set's record at Zenodo, where that is known.
 
     Raises:
-        UserError: for an unknown set, or one that is neither at hand nor can be downloaded.
+        UserError: for an unknown set, or one that is neither available locally nor can be downloaded.
     """
     own = (folder_from_variable("ZOO_DATA") or Path("<folder>")) / name / file
     bundled = bundled_file(name, file)
@@ -47,7 +47,7 @@ def archive_file(name: str, file: str) -> bytes:
         return read_data_file(f"{name}/{file}", None, [f"{HOST}/records/{record}/files/{file}"], packed=checksum)
     except (OSError, ValueError, KeyError, UserError) as error:
         raise UserError(
-            f"{name} is not at hand, and could not be fetched: {str(error).strip('<>').splitlines()[0]}\n"
+            f"{name} is not available locally, and could not be downloaded: {str(error).strip('<>').splitlines()[0]}\n"
             f"put its files, such as {file}, at {own.parent} and set ZOO_DATA to {own.parent.parent}"
         ) from error
 
