@@ -1,4 +1,4 @@
-"""Trainings as a whole: run folders, resume, configs, processes."""
+"""Whole trainings: run folders, resume, configs, optimisers, metrics, early stopping, distillation."""
 
 import copy
 import csv
@@ -120,7 +120,7 @@ def test_the_learning_rate_does_not_depend_on_callbacks_that_follow_batches(conf
 
 
 def test_a_resume_with_larger_batches_keeps_its_place_in_the_schedule(config, tmp_path):
-    """Where it counted the updates made, the rate was 0 for all that was left, and lookahead ran away."""
+    """If the schedule counted updates, the learning rate would be 0 for the rest, and lookahead would diverge."""
     settings = config("model=fnn", "trainer=cpu", "trainer.max_epochs=2", "data.batch_size=16", "optim.lookahead=2")
     zoo.train(settings, tmp_path / "run")
     settings["trainer"]["max_epochs"], settings["data"]["batch_size"], settings["resume"] = 4, 128, "changed"
@@ -133,7 +133,7 @@ def test_a_resume_with_larger_batches_keeps_its_place_in_the_schedule(config, tm
     assert rates[2] == pytest.approx(whole[2]) and rates[2] > 0
 
 
-@pytest.mark.parametrize("batch_size", [32, 4])  # 11 batches an epoch, in one group; 86, in several
+@pytest.mark.parametrize("batch_size", [32, 4])  # 11 batches per epoch, in one group; 86, in several
 def test_gradients_are_accumulated_over_batches(config, tmp_path, batch_size):
     settings = ("model=fnn", "trainer.max_epochs=1", "optim=sgd", f"data.batch_size={batch_size}")
     zoo.train(config(*settings, "trainer.accumulate_grad_batches=3"), tmp_path / "accumulated")
@@ -155,7 +155,7 @@ class Follow(L.Callback):
 
 @pytest.mark.parametrize("callbacks", [[], [Follow()]], ids=["grouped", "alone"])
 def test_the_last_update_of_an_epoch_is_the_mean_of_its_own_batches(config, tmp_path, callbacks):
-    """Where fewer batches are left than are accumulated, they are divided by their own number."""
+    """If fewer batches are left than are accumulated, the gradient is divided by their number."""
     settings = ("model=fnn", "trainer.max_epochs=1", "optim=sgd", "trainer.keep=last")
     for n in (1, 4):
         more = ("trainer.limit_train_batches=1", f"trainer.accumulate_grad_batches={n}")
@@ -243,7 +243,7 @@ def test_a_finished_run_is_not_overwritten(runs, config):
 
 
 def test_training_leaves_the_process_as_it_was(config, tmp_path):
-    """The number of threads and the signal handlers are restored, and other threads than the main one may train."""
+    """The number of threads and the signal handlers are restored, and any thread may train."""
     import threading
 
     def state():
@@ -324,7 +324,7 @@ def test_a_network_whose_layers_have_versions_is_trained_saved_and_finetuned(con
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_a_sample_has_the_weight_of_its_class(smoothing):
-    """Also where the target is smoothed, and where it is given as shares; mixed samples weigh by their shares."""
+    """This holds for smoothed targets and for shares of classes; mixed samples are weighted by their shares."""
     task = create_task(zoo.load_data("breast_cancer").spec, class_weights=[1, 20], label_smoothing=smoothing)
     torch.manual_seed(0)
     output, target = torch.randn(6, 2), torch.tensor([0, 1, 1, 0, 1, 0])
@@ -334,14 +334,14 @@ def test_a_sample_has_the_weight_of_its_class(smoothing):
     shares = torch.nn.functional.one_hot(target).float()
     torch.testing.assert_close(task.loss(output, shares), task.loss(output, target))
     assert float(task.count(shares)) == float(task.count(target)) == 63
-    other = target.flip(0)  # a mixed sample's loss is that of its parts, by their shares
+    other = target.flip(0)  # a mixed sample's loss is the sum over its parts, weighted by their shares
     mixed = 0.7 * shares + 0.3 * shares.flip(0)
     parts = [share * task.loss(output, one) * task.count(one) for share, one in ((0.7, target), (0.3, other))]
     torch.testing.assert_close(task.loss(output, mixed) * task.count(mixed), sum(parts))
 
 
 def test_smoothing_with_class_weights_still_favours_the_own_class():
-    """The best logits of a smoothed target answer its own class, whatever the others weigh."""
+    """The optimal logits of a smoothed target predict its class, whatever the weights of the others."""
     task = create_task(zoo.load_data("breast_cancer").spec, class_weights=[1, 25], label_smoothing=0.1)
     output = torch.zeros(1, 2, requires_grad=True)
     (gradient,) = torch.autograd.grad(task.loss(output, torch.tensor([0])), output)
@@ -637,7 +637,7 @@ def test_auroc_of_absent_classes_is_silent(recwarn):
 
 
 def test_auroc_does_not_depend_on_the_batches():
-    """Logits that all lie in [0, 1] are logits still, in a batch of their own as among others."""
+    """A batch whose logits all lie in [0, 1] is not mistaken for probabilities."""
     from sklearn.metrics import roc_auc_score
 
     torch.manual_seed(0)
@@ -664,7 +664,7 @@ def test_two_logits_are_logistic_regression():
 
 
 def test_data_sets_without_batch_indexing_give_the_same_weights(config, tmp_path):
-    """A split without whole-batch fetching is collated item by item, with the same batches."""
+    """A split without `__getitems__` is collated item by item, with the same batches."""
 
     class Items(torch.utils.data.Dataset):
         def __init__(self, split):
@@ -747,7 +747,7 @@ def test_early_stopping_without_patience_stops_at_the_first_worse_epoch(config, 
 
 
 def test_early_stopping_does_not_stop_a_rising_score(config, tmp_path):
-    """As it was after its second epoch, where a fall counted as better."""
+    """It was stopped after its second epoch when lower counted as better."""
     from zoo.engine.early_stopping import EarlyStopping
 
     settings = ("model=fnn", "trainer.max_epochs=6", "optim.lr=0.0003")
@@ -757,7 +757,7 @@ def test_early_stopping_does_not_stop_a_rising_score(config, tmp_path):
 
 @pytest.mark.parametrize("name", TASKS.names())
 def test_every_metric_has_higher_is_better(name):
-    """As early stopping asks; the score's is what the task says."""
+    """Early stopping uses it; that of the score is the task's."""
     spec = DataSpec("made", name, {}, 3, class_names=("a", "b", "c"), target=Input((1,), scaled_axis=0))
     task = TASKS.get(name)(spec)
     higher = {name: metric.higher_is_better for name, metric in task.metrics().items()}
@@ -784,7 +784,7 @@ def test_bf16_is_for_processors_that_are_fast_at_it(monkeypatch):
 
 
 def test_distillation_follows_the_teacher(config, tmp_path, capsys):
-    """A student of a teacher that is never sure is not sure either."""
+    """The student of an uncertain teacher is uncertain too."""
     short = ("model=fnn", "trainer.max_epochs=5", "data.batch_size=64")
     zoo.train(config(*short, "task.label_smoothing=0.6"), tmp_path / "teacher")
     teacher = zoo.load(tmp_path / "teacher")

@@ -1,4 +1,4 @@
-"""The tricks that are there for speed alone: each changes no result, and none is in the way when it is off."""
+"""Speed optimisations change no result, and can be switched off."""
 
 import csv
 import ctypes
@@ -81,7 +81,7 @@ def test_a_trick_changes_no_bit_of_a_training(config, plain, tmp_path, name, tri
 @pytest.mark.parametrize("name", ["fnn", "fnn, accumulated"])
 @pytest.mark.parametrize(("before", "after"), [("[]", "all"), ("all", "[]"), ("all", "all")])
 def test_a_resume_in_mid_epoch_may_switch_tricks(config, plain, tmp_path, monkeypatch, name, before, after):
-    """Checkpoints count single batches, whatever Lightning was handed at once."""
+    """Checkpoints count single batches, even if Lightning got several at once."""
     settings = (*SETTINGS[name], "trainer=cpu", "resume=auto")
     n_batches = -(-341 // (8 if name == "fnn" else 2))
     stop = Stop(monkeypatch, n_batches + n_batches // 3)
@@ -151,7 +151,7 @@ def test_unknown_tricks_are_refused(config, tmp_path, setting, message):
 
 
 class Memory(ctypes.Structure):
-    """What mallinfo2(3) gives."""
+    """The struct of mallinfo2(3)."""
 
     _fields_ = [(name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks",
                                                      "fsmblks", "uordblks", "fordblks", "keepcost")]  # fmt: skip
@@ -175,4 +175,6 @@ def check_that_memory_is_kept():
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="asks glibc")
 def test_steps_reuse_the_memory_they_free():
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:  # one where no memory was refused yet:
-        fresh.submit(check_that_memory_is_kept).result()  # glibc leaves its heap for the thread that this happened to
+        fresh.submit(
+            check_that_memory_is_kept
+        ).result()  # glibc leaves the main heap in a thread whose allocation was refused
