@@ -12,6 +12,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,15 @@ from maintain.pretrained_table import FIRST, recipe_header, table
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITTEN, END = "<!-- written by scripts/maintain/pages.py -->\n", "<!-- end of what is written -->"
+FOR_EXTENSIONS = (
+    "zoo.core.registry.Registry",
+    "zoo.models.layers.Network",
+    "zoo.data.splits.Splits",
+    "zoo.data.splits.TensorSplit",
+    "zoo.tasks.base.Task",
+    "zoo.inference.explanation.heat_maps",
+    "zoo.inference.explanation.filters",
+)
 ROOMS = {
     "zoo": "public names, and a training from config to run folder",
     "zoo/cli": "the command `zoo`, one file per command",
@@ -97,12 +107,18 @@ def first_line(path: Path) -> str:
 
 
 def reference() -> str:
-    """Document the public names with their signatures and docstrings."""
+    """The public names with their signatures and docstrings."""
     import zoo
 
-    parts = [f"# Reference\n{WRITTEN}", "The public names of `zoo`, from their docstrings.\n"]
+    parts = [
+        f"# Reference\n{WRITTEN}",
+        "The public names of `zoo`, and what you need to extend it, from their docstrings.\n",
+    ]
     for name in zoo.__all__:
         parts += described(f"zoo.{name}", getattr(zoo, name))
+    for name in FOR_EXTENSIONS:
+        module, _, attribute = name.rpartition(".")
+        parts += described(name, getattr(import_module(module), attribute))
     return "\n".join(parts)
 
 
