@@ -1,4 +1,4 @@
-"""What cards say of pretrained files: a table, and the header of a recipe."""
+"""The table of pretrained files and the headers of recipes, from cards."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,1 +1,1 @@
-"""The commands, one a file: parse, call, print."""
+"""One file per command: parse, call, print."""

@@ -1,4 +1,4 @@
-"""Run a command whose settings are a file of conf/ and the words of the command line."""
+"""Run a command that takes its settings from a file of conf/ and the command line."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""The command `zoo`: a word for what to do, and the words of that command."""
+"""The command `zoo`: choose a command by its name and run it."""
 
 import ast
 import importlib

@@ -1,4 +1,4 @@
-"""The words of a command that has no config: arguments in their places, and `key=value`."""
+"""Parse the arguments of commands without a config: positional ones and `key=value`."""
 
 import argparse
 from collections.abc import Callable, Iterable, Mapping

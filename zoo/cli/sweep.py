@@ -1,4 +1,4 @@
-"""What a sweep does after each job and at its end."""
+"""Record the failures of a sweep's jobs, and summarise the sweep at its end."""
 
 import math
 import sys

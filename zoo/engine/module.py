@@ -1,4 +1,4 @@
-"""What the LightningModules of all families share: the training step, metrics, optimiser and checkpoint hooks.
+"""The base of the LightningModules: training step, metrics, optimiser and checkpoint hooks.
 
 The step is plain: one batch a call. Whatever is there for speed alone is in zoo/engine/speed, and `trainer.tricks=[]`
 trains without it, to the same bits.

@@ -1,4 +1,4 @@
-"""How many updates of the weights a training makes, and how many are done."""
+"""Count the updates of the weights: of the whole training, and those done."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which data a model was trained on, by its card and its run folder, and where they are now."""
+"""Find the data that a model was trained on, by its card and its run folder."""
 
 from collections.abc import Mapping
 from pathlib import Path

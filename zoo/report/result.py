@@ -1,4 +1,4 @@
-"""What `zoo.train` returns: a finished training, for Python and notebooks."""
+"""A finished training, as `zoo.train` returns it."""
 
 import json
 from collections.abc import Iterator, Mapping

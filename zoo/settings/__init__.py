@@ -1,4 +1,4 @@
-"""Every setting of a training, composed from conf/ and words such as `data=csv`: one way for commands and Python."""
+"""Settings: composed from conf/ and overrides such as `data=csv`, for the command line and for Python alike."""
 
 from zoo.settings.composition import CONF, compose, config
 

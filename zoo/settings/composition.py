@@ -1,4 +1,4 @@
-"""Compose the settings of conf/, and of a user's own conf/, with the words of a command line or of `zoo.config`."""
+"""Compose the settings of conf/, and of a user's conf/, with the overrides of a command line or of `zoo.config`."""
 
 import contextlib
 import re

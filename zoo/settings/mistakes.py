@@ -1,4 +1,4 @@
-"""Explain what is wrong with the words of a command line or of `zoo.config`."""
+"""Explain mistakes in the overrides of a command line or of `zoo.config`."""
 
 import contextlib
 import re

@@ -1,4 +1,4 @@
-"""Read the words of a command line, such as `data.path=2024`, as their writer means them."""
+"""Read overrides such as `data.path=2024` as their writer means them."""
 
 import os
 import re

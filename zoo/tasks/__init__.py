@@ -1,4 +1,4 @@
-"""Tasks: what a model learns, one a file, with its loss, metrics, answers and panel of the report."""
+"""Tasks: one file per task, with its loss, metrics, answers and panel of the report."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a report offers to a task: sections, and the parts to fill them with."""
+"""The interface of a report for tasks: sections, charts and samples."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol

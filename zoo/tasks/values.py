@@ -1,4 +1,4 @@
-"""What tasks share whose target is one number or several."""
+"""Base of the tasks whose target is one number or several."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar

@@ -1,4 +1,4 @@
-"""Every trick that is there for speed alone, one a file, each with its measured gain in its first lines.
+"""Speed optimisations: one file each, with its measured gain in its first lines.
 
 `trainer.tricks` switches them: all, or a list of names; [] trains by the plain step of zoo/engine/module.py. None
 changes a result. `seeds=[0,1]` switches the last one, stacked.py, which trains several seeds at once.

@@ -1,4 +1,4 @@
-"""What the tricks are given: the parts of one fit."""
+"""The parts of one fit, which the speed optimisations are given."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What a file of sequences or texts holds, in whatever format."""
+"""Samples of sequences or texts, as every format of file is read into."""
 
 import codecs
 import contextlib
