@@ -10,7 +10,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 
 from zoo.settings import CONF, hydra_private
-from zoo.settings.composition import compose_file
+from zoo.settings.conf_files import compose_file
 
 
 def test_overrides_can_be_parsed():

@@ -28,7 +28,7 @@ def run_command(config_name: str, run: Run, words: Sequence[str] | None = None) 
         flags, overrides = read_words(sys.argv[1:] if words is None else words)
     with exit_codes(config_name, overrides):
         from zoo.settings import hydra_private
-        from zoo.settings.composition import search_path
+        from zoo.settings.conf_files import search_path
         from zoo.settings.mistakes import chooses_model
 
         if config_name == "train" and {"--help", "-h"} & set(flags) and not chooses_model(overrides):

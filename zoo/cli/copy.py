@@ -31,7 +31,7 @@ def copy(name: str, new: str, folder: Path) -> Path:
         UserError: for a name that does not exist, and a file that is there already.
     """
     from zoo.core.errors import UserError, unknown_name
-    from zoo.settings.composition import CONF, options, sections
+    from zoo.settings.conf_files import CONF, options, sections
 
     names = [f"{section}/{choice}" for section in sections() for choice in options(section)]
     for section in (name, new):

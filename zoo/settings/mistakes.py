@@ -7,7 +7,7 @@ from typing import Any
 
 from zoo.core.errors import unknown_name
 from zoo.core.extras import install_command
-from zoo.settings.composition import compose_file, options, sections
+from zoo.settings.conf_files import compose_file, options, sections
 from zoo.settings.hydra_private import is_from_hydra, missing_choice
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.core.errors import UserError
-from zoo.settings.composition import CONF, compose_file, sections
+from zoo.settings.conf_files import CONF, compose_file, sections
 
 INHERITED = ("loader.yaml", "optimizer.yaml")  # by the files of data/ and optim/
 TYPES = {bool: "true or false", int: "a whole number", float: "a number"}

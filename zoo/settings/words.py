@@ -5,7 +5,7 @@ import re
 
 from zoo.core.config_paths import PATH_SETTINGS
 from zoo.core.errors import UserError
-from zoo.settings.composition import options, sections
+from zoo.settings.conf_files import options, sections
 from zoo.settings.hydra_private import names_a_choice, parse_override
 
 PATH_KEYS = (*PATH_SETTINGS, "run_dir", "weights", "input", "output")

@@ -1,0 +1,52 @@
+"""The files of conf/ and of a user's conf/: what there is, and what Hydra composes of them."""
+
+import contextlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+INSTALLED = Path(__file__).parents[1] / "conf"
+CONF = INSTALLED if INSTALLED.is_dir() else INSTALLED.parents[1] / "conf"  # a checkout has it beside the package
+
+
+def compose_file(config_name: str, overrides: Sequence[str]) -> "DictConfig":
+    """Return conf/`config_name`.yaml with Hydra's `overrides`; `zoo_path=` adds the user's conf/."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    in_command = GlobalHydra.instance().is_initialized()  # then Hydra searches conf/ already
+    with contextlib.nullcontext() if in_command else initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(config_name, [*overrides, *search_path(overrides)])
+
+
+def search_path(overrides: Sequence[str]) -> list[str]:
+    """Return the override by which Hydra also searches the conf/ of a `zoo_path=`, if there is one.
+
+    >>> search_path(["model=fnn"])
+    []
+    """
+    folders = ", ".join("'file://" + re.sub(r"(['\\])", r"\\\1", str(folder)) + "'" for folder in own_conf(overrides))
+    return [f"hydra.searchpath=[{folders}]"] if folders else []
+
+
+def own_conf(overrides: Sequence[str]) -> list[Path]:
+    """Return the conf/ folders that `zoo_path=` adds."""
+    paths = [word.removeprefix("zoo_path=").strip("'\"") for word in overrides if word.startswith("zoo_path=")]
+    folders = [Path(path).expanduser().resolve() / "conf" for path in paths]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def options(group: str, overrides: Sequence[str] = ()) -> list[str]:
+    """Return the names that a section such as `data` may have, in conf/ and in the conf/ of a `zoo_path=`."""
+    folders = [folder / group for folder in (CONF, *own_conf(overrides))]
+    paths = [(path, folder) for folder in folders for path in folder.rglob("*.yaml")]
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path, folder in paths)
+
+
+def sections() -> list[str]:
+    """Return the sections that have a name, such as `data`: the folders of conf/."""
+    return [path.name for path in CONF.iterdir() if path.is_dir()]
