@@ -34,6 +34,11 @@ class Adapted(WrapperMetric):
         super().__init__()
         self.inner, self.convert, self.pick = inner, convert, pick
 
+    @property
+    def higher_is_better(self) -> bool | None:  # type: ignore[override]
+        """That of the inner metric, for early stopping."""
+        return self.inner.higher_is_better
+
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Update with outputs and targets in the target's units."""
         self.inner.update(*self.convert(preds, target))
