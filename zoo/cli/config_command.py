@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from zoo.cli.errors import exit_codes
 from zoo.settings import CONF
 
+FIRST_SETTING = {"train": "model", "evaluate": "weights", "predict": "weights"}
 Run = Callable[[dict[str, Any], Any], float | None]
 
 
@@ -25,7 +26,7 @@ def run_command(config_name: str, run: Run, words: Sequence[str] | None = None) 
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors, in place of printing them itself
     with exit_codes():
-        flags, overrides = read_words(sys.argv[1:] if words is None else words)
+        flags, overrides = read_words(sys.argv[1:] if words is None else words, config_name)
     with exit_codes(config_name, overrides):
         from zoo.settings import hydra_private
         from zoo.settings.conf_files import search_path
@@ -59,11 +60,12 @@ def _task(config_name: str, run: Run) -> Callable[[Any], float | None]:
     return task
 
 
-def read_words(words: Iterable[str]) -> tuple[list[str], list[str]]:
+def read_words(words: Iterable[str], config_name: str = "train") -> tuple[list[str], list[str]]:
     """Split the words of a command into flags, such as -m, and overrides that Hydra can read.
 
     Raises:
-        UserError: for an unknown flag, and a section's choice that is not a name.
+        UserError: for an unknown flag, a word that is neither flag nor setting, and a section's choice that is not a
+            name.
     """
     from zoo.cli.sweep_folders import name_jobs
     from zoo.core.errors import UserError
@@ -80,4 +82,7 @@ def read_words(words: Iterable[str]) -> tuple[list[str], list[str]]:
         (settings if is_setting else flags).append(word)
     overrides = [read_word(word) for word in settings]
     parsed = parse_flags([*flags, *overrides], refuse)
+    for word in parsed.overrides:
+        if "=" not in word and not word.startswith("~"):
+            raise UserError(f"settings are written key=value, such as {FIRST_SETTING[config_name]}={word}; got {word}")
     return flags, overrides + (name_jobs(overrides) if parsed.multirun else [])

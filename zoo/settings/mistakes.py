@@ -24,6 +24,9 @@ def explain(error: BaseException, config_name: str | None, overrides: Sequence[s
     missing = missing_choice(error)
     if missing:
         return _missing(*missing, overrides)
+    several = re.match("Ambiguous value for argument '([^=]+)=(.*)'", str(error))
+    if several:
+        return _several_values(*several.groups())
     lines = [line for line in str(error).splitlines() if line.strip()]
     return (_wrong_setting(config_name, overrides) if config_name else None) or "\n".join(lines)
 
@@ -34,6 +37,13 @@ def _missing(group: str, name: str, names: Sequence[str], overrides: Sequence[st
     kind, _, name = name.partition("/")  # such as hydra/launcher=joblib, a package of its own
     package = f"hydra-{name.split('_')[0]}-{kind}"
     return f"no {kind} '{name}' is installed; there are: {', '.join(names)}\n{install_command(package)}"
+
+
+def _several_values(key: str, value: str) -> str:
+    return (
+        f"{key} takes one value; got {value}\nto train with each of them, add -m; a list is written {key}=[{value}], "
+        f"a text with commas \"{key}='{value}'\""
+    )
 
 
 def _wrong_setting(config_name: str, overrides: Sequence[str]) -> str | None:
