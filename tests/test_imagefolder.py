@@ -408,7 +408,7 @@ def test_a_wrong_table_is_refused_with_the_rule_it_breaks(tmp_path, cache):
 def test_a_wrong_folder_is_refused_with_the_rule_it_breaks(tmp_path, cache):
     root = folder_of(tmp_path / "flowers", 3)
     for path, message in {
-        tmp_path / "flower": "does not exist: no file or folder in .* 'flower'; the nearest: flowers",
+        tmp_path / "flower": "does not exist: no file or folder 'flower'; the nearest: flowers",
         root / "red" / "0.png": "data.path is a folder; .* is a file",
         root / "red": "has none; the images lie outside such folders\n.*data.labels",
         tmp_path: "two classes or more; all images are of class 'flowers'",

@@ -84,8 +84,8 @@ def existing_path(path: str | Path, option: str) -> Path:
     if not found.exists():
         parent = next(parent for parent in found.parents if parent.exists())
         wrong = found.relative_to(parent).parts[0]
-        nearest = unknown_name(f"file or folder in {parent}", wrong, os.listdir(parent))
-        raise UserError(f"data.{option}={path} does not exist: {nearest}")
+        nearest = unknown_name("file or folder", wrong, os.listdir(parent))
+        raise UserError(f"data.{option}={path} does not exist: {nearest} in {parent}")
     return found
 
 

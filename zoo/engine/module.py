@@ -22,7 +22,7 @@ from zoo.engine.distillation import Distillation
 from zoo.engine.means import MeanLoss, mean_over_processes, weigh_by_share
 from zoo.engine.sharding import shard
 from zoo.engine.updates import n_updates
-from zoo.models import create_model
+from zoo.models import check_fit, create_model
 from zoo.models.model import Model
 from zoo.optim.averaging import Lookahead, MovingAverage
 from zoo.optim.factory import OPTIONAL, complete_optim, create_optimizer
@@ -60,6 +60,7 @@ class ZooModule(L.LightningModule):
         self.save_hyperparameters("model", "spec", "task", "optim")
         self.automatic_optimization = False  # `training_step` decides when to update
         data_spec = DataSpec.from_json(spec)
+        check_fit(model["name"], data_spec)  # before the task, whose options a model's yaml may set
         self.task = create_task(data_spec, **task)
         self.model: Any = self.new_model()
         self.optim = complete_optim(optim)

@@ -28,7 +28,9 @@ def create_task(spec: DataSpec, **options: Any) -> Task:
     known = task.__init__.__annotations__
     for name in given:
         if name not in known:
-            raise unknown_name(f"option of task {spec.task} (data {spec.name})", name, set(known) - {"spec", "return"})
+            kind = f"option of task {spec.task} (data {spec.name})"
+            problem = unknown_name(kind, name, set(known) - {"spec", "return"})
+            raise UserError(f"{problem}\nswitch it off with task.{name}=null")
     try:
         return task(spec, **given)
     except (TypeError, ValueError) as error:

@@ -39,7 +39,7 @@ def augment(
         try:
             batch = function(batch, **options, **{key: context[key] for key in _context_parameters(function)})
         except (KeyError, TypeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+            reason = f"it needs {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
             raise UserError(f"augmentation {name} does not fit: {reason}; this batch has {', '.join(batch)}") from error
     return batch
 
