@@ -96,4 +96,4 @@ def test_the_command_writes_an_ensemble_that_can_be_evaluated(script, runs, tmp_
     again = script("evaluate", f"weights={tmp_path / 'both.safetensors'}")
     assert again.code == 0 and "accuracy" in again.out
     none = script("ensemble", str(tmp_path / "nothing"), "x.safetensors")
-    assert none.code == 2 and "two trained models or more; there are 0" in none.err
+    assert none.code == 2 and "nothing is not a folder" in none.err

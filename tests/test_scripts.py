@@ -132,9 +132,15 @@ def test_every_data_set_is_listed_with_its_facts(script):
         ("nowhere.safetensors", "cannot read"),
         ("fnn/mpl.breast_cancer", "nearest: fnn/mlp"),
         ("damaged", "damaged"),
+        ("unfinished", "its training is not finished; resume it with resume=auto"),
+        ("sweep", "name one of the runs in it, such as sweep/seed=0"),
     ],
 )
 def test_missing_or_damaged_weights_are_refused(runs, tmp_path, monkeypatch, capsys, weights, message):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("unfinished/checkpoints", "sweep/seed=0"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "sweep/seed=0/model.safetensors").touch()
     if weights == "damaged":
         content = bytearray((runs["fnn"] / "model.safetensors").read_bytes())
         content[-5] ^= 1
@@ -196,6 +202,8 @@ def test_list_filters_by_pattern(script):
     assert done.code == 0
     assert "cnn/resnet" in done.out
     assert "rnn/lstm" not in done.out
+    mistaken = script("list", "modles")
+    assert mistaken.code == 2 and "nearest: models" in mistaken.err
 
 
 def test_generated_pages_are_up_to_date(script):
@@ -251,5 +259,8 @@ def test_a_model_and_a_data_set_are_added_by_two_files_each(script, tmp_path):
     assert "zoo.add_path(" in report and f" zoo_path={tmp_path.name}" in report
     measured = script("evaluate", own, f"weights={tmp_path / 'run' / 'model.safetensors'}")
     assert measured.code == 0, measured.err
+    forgotten = script("evaluate", f"weights={tmp_path / 'run'}")
+    assert forgotten.code == 2 and "model 'fnn/toy' is not in the zoo" in forgotten.err
+    assert "zoo_path=FOLDER" in forgotten.err
     mistaken = script("train", own, "model=fnn/toyy", "data=circle")
     assert "nearest: fnn/toy" in mistaken.err

@@ -16,7 +16,9 @@ from zoo.core.console import echo
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command; `words` are those of its command line, by default the process's."""
     arguments = parser(__name__, __doc__)
-    arguments.add_argument("words", nargs="+", help="SECTION/NAME, a new SECTION/NAME, zoo_path=FOLDER")
+    arguments.add_argument(
+        "words", nargs="+", metavar="SECTION/NAME", help="SECTION/NAME, a new SECTION/NAME, zoo_path=FOLDER"
+    )
     parsed = arguments.parse_args(words)
     names = [word for word in parsed.words if "=" not in word]
     with exit_codes():
@@ -34,11 +36,11 @@ def copy(name: str, new: str, folder: Path) -> Path:
     from zoo.settings.conf_files import CONF, options, sections
 
     names = [f"{section}/{choice}" for section in sections() for choice in options(section)]
-    for section in (name, new):
-        if section.partition("/")[0] not in sections():
-            raise unknown_name("section", section.partition("/")[0], sections())
     if name not in names:
         raise unknown_name("settings file", name, names)
+    section = new.partition("/")[0]
+    if section not in sections():
+        raise unknown_name("section", section, sections())
     path = folder / "conf" / f"{new}.yaml"
     if path.exists():
         raise UserError(f"{path} is there already; give the copy another name, such as {new}_2")

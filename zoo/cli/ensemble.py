@@ -1,4 +1,4 @@
-"""Put several trained models into one file that answers with their mean: zoo ensemble RUNS OUTPUT.
+"""Put several trained models into one file that answers with their mean: zoo ensemble RUNS OUTPUT [zoo_path=...].
 
 RUNS is a folder with finished runs of one model on one data set, such as
 `zoo train model=fnn seeds=[0,1,2,3,4] run_dir=RUNS` or `-m ... seed=0,1,2` leaves.
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.cli.errors import exit_codes
-from zoo.cli.options import parser
+from zoo.cli.options import parser, read_options
 from zoo.core.console import echo
 
 
@@ -17,17 +17,26 @@ def main(words: Sequence[str] | None = None) -> None:
     arguments = parser(__name__, __doc__)
     arguments.add_argument("runs", type=Path)
     arguments.add_argument("output", type=Path, help="such as ensemble.safetensors")
+    arguments.add_argument("settings", nargs="*", default=[], help="zoo_path=FOLDER, for models of your own")
     parsed = arguments.parse_args(words)
     with exit_codes():
+        own = read_options(parsed.settings, {"zoo_path": str}).get("zoo_path")
+        if own:
+            import zoo
+
+            zoo.add_path(own)
         run(parsed.runs, parsed.output)
 
 
 def run(runs: Path, output: Path) -> None:
     """Write the file and print its metrics."""
+    from zoo.core.errors import UserError
     from zoo.core.run_folder import finished_runs
     from zoo.inference.ensembling import ensemble
     from zoo.report.text import metric_rows, text_table
 
+    if not runs.is_dir():
+        raise UserError(f"RUNS is a folder with finished runs; {runs} is not a folder")
     weights = [run.weights for run in finished_runs(runs)]
     card = ensemble(weights, output)
     header, *rows = metric_rows(card["metrics"])

@@ -26,11 +26,18 @@ def main(words: Sequence[str] | None = None) -> None:
 def listing(words: Sequence[str]) -> str:
     """Return the names of a kind, or of all; of data sets, where asked for them alone, a table with their facts."""
     import zoo
+    from zoo.core.errors import unknown_name
 
     names = {"models": zoo.list_models, "data": zoo.list_data, "pretrained": zoo.list_pretrained}
     settings = {"models": "model=", "data": "data=", "pretrained": "weights="}
     kinds, pattern = ([words[0]], words[1:2]) if words and words[0] in names else (list(names), words[:1])
     found = {kind: names[kind](*pattern) for kind in kinds}
+    if len(kinds) > 1 and words and not any(found.values()):
+        raise unknown_name(
+            "kind, model, data set or pretrained file",
+            words[0],
+            [*names, *(name for entries in names.values() for name in entries())],
+        )
     if kinds == ["data"]:
         return data_table(found["data"])
     blocks = ([f"{kind} ({settings[kind]})", *(found[kind] or ["none match"])] for kind in kinds)

@@ -26,7 +26,7 @@ def main(words: Sequence[str] | None = None) -> None:
     """Run the command; `words` are those of its command line, by default the process's."""
     arguments = parser(__name__, __doc__)
     arguments.add_argument("name", help="of a pretrained file, such as fnn/mlp.breast_cancer")
-    arguments.add_argument("settings", nargs="*", help="key=value")
+    arguments.add_argument("settings", nargs="*", default=[], help="key=value")
     parsed = arguments.parse_args(words)
     with exit_codes():
         sys.exit(0 if reproduce(parsed.name, parsed.settings) else 1)

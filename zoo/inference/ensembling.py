@@ -33,7 +33,7 @@ def ensemble(weights: Sequence[Path], output: Path) -> dict[str, Any]:
     check_output_path(output, weights, "ensemble.safetensors")
     loaded = [load_weights(path) for path in weights]
     if len(loaded) < 2:
-        raise UserError(f"an ensemble has two trained models or more; there are {len(loaded)}")
+        raise UserError(f"an ensemble has two trained models or more; got {len(loaded)}")
     _, spec, first = loaded[0]
     for path, (_, other, header) in zip(weights, loaded, strict=True):
         if "members" in header:

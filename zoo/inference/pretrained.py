@@ -34,6 +34,21 @@ def load_card(name: str) -> dict[str, Any]:
     return card
 
 
+def _weights_in(folder: Path) -> Path:
+    """Return the weights file of a run folder; UserError if there is none."""
+    path = folder / "model.safetensors"
+    if not path.exists():
+        runs = sorted(file.parent for pattern in ("*", "*/*") for file in folder.glob(f"{pattern}/{path.name}"))
+        if runs:
+            fix = f"name one of the runs in it, such as {runs[0]}"
+        elif (folder / "checkpoints").is_dir():
+            fix = "its training is not finished; resume it with resume=auto"
+        else:
+            fix = "name the folder of a finished run"
+        raise UserError(f"{folder} has no {path.name}; {fix}")
+    return path
+
+
 def is_ensemble(card: Mapping[str, Any]) -> bool:
     """Whether a card is of an ensemble; its `metrics` are those of the members."""
     return "seeds" in card["file"]
@@ -57,7 +72,7 @@ def load(name_or_path: str | Path) -> "Predictor":
         if hashlib.sha256(read_bytes(path)).hexdigest() != card["sha256"]:
             raise UserError(f"{path} is not the published file: its sha256 is not the card's; install the zoo again")
     elif (path := Path(name).expanduser()).exists() or name.endswith(".safetensors"):
-        card, path = {}, path / "model.safetensors" if path.is_dir() else path
+        card, path = {}, _weights_in(path) if path.is_dir() else path
     else:
         raise unknown_name("file or pretrained file", name, list_pretrained())
     model, spec, header = load_weights(path)

@@ -16,6 +16,7 @@ from zoo.core.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from zoo.core.registry import Registry
     from zoo.core.spec import DataSpec
     from zoo.models.ensemble import Trained
 
@@ -49,23 +50,34 @@ def save_weights(path: Path, model: "Trained", card: Mapping[str, Any], *, halve
 def load_weights(path: Path) -> tuple["Trained", "DataSpec", dict[str, Any]]:
     """Load the model or ensemble in a weights file, its data's spec, and its card. Raises UserError as `load` does."""
     from zoo.core.spec import DataSpec
-    from zoo.models import create_model
+    from zoo.models import MODELS, create_model
     from zoo.models.ensemble import Ensemble
-    from zoo.tasks import create_task
+    from zoo.tasks import TASKS, create_task
 
     tensors, header = read_tensors(path)
     try:
         spec = DataSpec.from_json(header["spec"])
+        _check_known(MODELS, header["model"]["name"])
+        _check_known(TASKS, spec.task)
         task = create_task(spec)
         with _limited_parameters(tensors):
             members = [create_model(**header["model"], spec=spec) for _ in range(header.get("members", 1))]
         model = members[0] if len(members) == 1 else Ensemble(members, combine=task.combine)
     except (KeyError, UserError) as error:
-        raise UserError(f"{path} does not describe a model: {error}") from error
+        raise UserError(f"{path} cannot be loaded: {error}") from error
     except Exception as error:  # any arguments, in any constructor
         raise UserError(f"{path} has options that its model does not take: {type(error).__name__}: {error}") from error
     _load_state(model, tensors, path)
     return model, spec, header
+
+
+def _check_known(registry: "Registry[Any]", name: str) -> None:
+    """Raise UserError for an entry of user code whose folder was not added."""
+    if name not in registry.names():
+        raise UserError(
+            f"{registry.kind} '{name}' is not in the zoo; give the folder of its code, by zoo_path=FOLDER in a command "
+            "or zoo.add_path(FOLDER) in Python"
+        )
 
 
 @contextlib.contextmanager
