@@ -177,5 +177,6 @@ def test_columns_of_forecasts_never_collide():
 def test_large_numbers_are_shown_with_enough_digits_to_distinguish_them():
     assert format_column([30000001.294, 30000004.5]) == ["30000001.29", "30000004.5"]
     assert format_column([30000001.294]) == ["30000001.294"]
+    assert format_column([210340.94, 205152.77, 0.5]) == ["210341", "205153", "0.5"]
     assert format_column([0.123456, 1e-9, "x"]) == ["0.1235", "1e-09", "x"]
     assert format_number(30000001.294, 5.0) == "30,000,001.294" and format_number(30000001.294) == "30,000,001"

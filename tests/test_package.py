@@ -168,6 +168,12 @@ def test_a_config_of_unknown_names_is_refused(words, choices, message):
         zoo.config(*words, **choices)
 
 
+@pytest.mark.parametrize("mistaken", ["fnn", None, {}])
+def test_a_training_of_anything_but_a_config_says_how_to_get_one(mistaken):
+    with pytest.raises(UserError, match=r'zoo\.config\("fnn/mlp"\)'):
+        zoo.train(mistaken)
+
+
 def test_a_result_has_metrics_history_and_predictor(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = zoo.train(zoo.config("fnn", "trainer=cpu", "trainer.max_epochs=2"))

@@ -61,7 +61,7 @@ def train(
         DivergedError: when the loss became NaN or infinite.
         InterruptedTraining: on a signal; `resume="auto"` continues.
     """
-    checked = _check({**config, "seeds": None})
+    checked = replace(_check(config), seeds=None)
     training = Training(checked, _run_folder(checked, run_dir), callbacks, loggers)
     run = training.run
     with run.claim(checked.plain()) as checkpoint, _restored_threads():

@@ -1,12 +1,14 @@
 """End a command with the zoo's exit code and a short message."""
 
 import contextlib
+import errno
 import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from zoo.core.atomic_files import TEMPORARY_SUFFIX
 from zoo.core.extras import install_command
 
 BATCH_SIZE, ACCUMULATE = "data.batch_size", "trainer.accumulate_grad_batches"
@@ -71,10 +73,20 @@ def _of_system(error: BaseException, config: Any) -> str | None:
     if package:
         return f"{package}\n{install_command(package)}"
     if isinstance(error, OSError) and not isinstance(error, HydraException):
-        return f"{error.filename or 'a file'}: {error.strerror or error}"
+        return _of_file(error)
     if isinstance(error, MemoryError | RuntimeError) and OUT_OF_MEMORY.search(str(error)):
         return _less_memory(str(error), config)
     return None
+
+
+def _of_file(error: OSError) -> str:
+    """Return what is wrong with which file, and how to write elsewhere where that may help."""
+    path = str(error.filename or "a file")
+    path = os.path.dirname(path) if path.endswith(TEMPORARY_SUFFIX) else path
+    line = f"{path}: {error.strerror or error}"
+    if error.errno in (errno.EACCES, errno.EROFS):
+        line += "\nto write elsewhere: run_dir=FOLDER for a training, output=FILE for predictions"
+    return line
 
 
 def _missing_package(error: BaseException | None) -> str | None:

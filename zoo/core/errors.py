@@ -49,7 +49,7 @@ class LostProcessError(RuntimeError):
 def unknown_name(kind: str, name: object, names: Iterable[str]) -> UserError:
     """The error for a name that does not exist, with the nearest ones.
 
-    >>> print(unknown("model", "cnnn", ["cnn", "rnn", "fnn"]))
+    >>> print(unknown_name("model", "cnnn", ["cnn", "rnn", "fnn"]))
     no model 'cnnn'; the nearest: cnn, rnn, fnn
     """
     name, names = str(name), sorted(map(str, names))

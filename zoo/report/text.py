@@ -22,10 +22,12 @@ def format_number(value: float | None, spread: float = 1000.0) -> str:
 
 
 def format_column(values: Sequence[Any]) -> list[str]:
-    """Format the values of a column: floats with four significant digits, or more if large ones would look alike."""
+    """Format the values of a column: floats with four significant digits; more for whole parts below a billion, or if
+    large ones would look alike."""
     numbers = [value for value in values if isinstance(value, float) and math.isfinite(value)] or [0.0]
     largest, spread = max(map(abs, numbers)), max(numbers) - min(numbers)
     digits = 4 + max(0, int(math.log10(largest / (spread or 1.0)))) if largest > 1 else 4
+    digits = max(digits, int(math.log10(largest)) + 1) if 1 < largest < 1e9 else digits
     return [f"{value:.{digits}g}" if isinstance(value, float) else str(value) for value in values]
 
 

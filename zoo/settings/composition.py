@@ -34,7 +34,7 @@ def config(*words: str, **choices: Any) -> dict[str, Any]:
     model = settings["model"]
     for name, value in choices.items():
         if name not in model:
-            raise unknown_name(f"choice of model {model['name']}", name, set(model) - {"name"})
+            raise unknown_name(f"setting of model {model['name']}", name, set(model) - {"name"})
         check_type(f"model.{name}", model[name], value)
     return {**settings, "model": {**model, **choices}}
 

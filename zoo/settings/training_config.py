@@ -61,8 +61,11 @@ class TrainingConfig:
         """Check a plain config, as `zoo.config` and a run's config.yaml have it.
 
         Raises:
-            UserError: for a setting that is unknown, missing, or no seed; and a `zoo_path` that was not added.
+            UserError: for anything but a config, a setting that is unknown, missing, or no seed, and a `zoo_path` that
+                was not added.
         """
+        if not isinstance(config, Mapping):
+            raise UserError(f"a training takes a config; got {config!r}\n{WHOLE}")
         _check_names("setting", config, fields(cls))
         _check_sections(config, [entry.name for entry in fields(cls) if _is_required(entry)])
         distill = config.get("distill", {})

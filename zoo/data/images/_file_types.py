@@ -37,4 +37,4 @@ def describe_file(path: Path) -> str:
     if not head:
         return "the file is empty"
     types = (text for magic, text in FILE_TYPES.items() if re.match(magic, head, re.DOTALL))
-    return next(types, "not an image")
+    return next(types, "not an image; give a file such as a JPEG or PNG")
