@@ -88,7 +88,7 @@ def with_header(name: str) -> str:
 
 def house_map() -> str:
     """List the code's files, a line each."""
-    parts = [f"# Map of the house\n{WRITTEN}", "One line per file. Imports run down this page, never up.\n"]
+    parts = [f"# Map of the code\n{WRITTEN}", "One line per file. Imports run down this page, never up.\n"]
     for room, what in ROOMS.items():
         files = sorted((ROOT / room).rglob("*.py"))
         others = [ROOT / other for other in ROOMS if other != room]
