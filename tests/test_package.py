@@ -181,6 +181,7 @@ def test_a_result_has_metrics_history_and_predictor(tmp_path, monkeypatch):
     assert result["test"] == result.metrics["test"] and result["epoch"] in (1, 2)
     assert result.history["epoch"].tolist() == [1, 2]
     assert result.predictor.spec.class_names == ["malignant", "benign"]
+    assert repr(result.predictor) == "<Predictor fnn/mlp, classification of breast_cancer from numeric>"
     again = zoo.train(zoo.config("fnn", "trainer=cpu", "trainer.max_epochs=2", "resume=auto"), result.path)
     assert again == result
 

@@ -13,19 +13,19 @@ from zoo.engine.speed.best_of_each import BestOfEach
 
 
 class DataGuard(Callback):
-    """Saves fingerprints of the splits in each checkpoint, and the keys of all samples in the run folder.
+    """Saves fingerprints of the splits in each checkpoint, and the hashes of all samples in the run folder.
 
     From a checkpoint of other data a training resumes only the weights: selection of the best epoch and early stopping
     start again.
 
     Args:
         run: of the training.
-        keys: of the samples of each split, and of those that trainings on other data saw before.
+        hashes: of the samples of each split, and of those that trainings on other data saw before.
     """
 
-    def __init__(self, run: Run, keys: SplitHashes):
-        self.run, self.keys = run, keys
-        self._fingerprints = fingerprints(keys)
+    def __init__(self, run: Run, hashes: SplitHashes):
+        self.run, self.hashes = run, hashes
+        self._fingerprints = fingerprints(hashes)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint["data"] = self._fingerprints
@@ -43,4 +43,4 @@ class DataGuard(Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.is_global_zero:
-            write_hashes(self.run.samples, self.keys)
+            write_hashes(self.run.samples, self.hashes)

@@ -42,7 +42,7 @@ SETTING_ERRORS = (
     ),
     SettingError(
         "shapes|size",
-        "the network does not take images of another size; take data.augment.resize away, or start larger",
+        "the network does not take images of another size; remove data.augment.resize, or start from a larger size",
         _resizes,
     ),
 )

@@ -31,6 +31,10 @@ class Predictor:
         self.model, self.spec, self.card = model.eval(), spec, card
         self.task = trained_task(spec, card)
 
+    def __repr__(self) -> str:
+        name, inputs = self.card["model"]["name"], ", ".join(self.spec.inputs)
+        return f"<Predictor {name}, {self.spec.task} of {self.spec.name} from {inputs}>"
+
     def predict(self, raw: Any) -> Any:
         """Predict one raw sample, or several.
 

@@ -16,7 +16,7 @@ from zoo.data.columns.cell_errors import Place, refuse_cells
 from zoo.data.columns.codes import code_in
 from zoo.data.columns.dates import ISO, as_dates, days_since_1970, infer_date_format, matching_date_formats
 from zoo.data.columns.numbers import BOOLEAN_WORDS, as_numbers, finite_range
-from zoo.data.columns.quality import reason_to_ignore, remarks, report_remarks
+from zoo.data.columns.quality import SCHEMA, reason_to_ignore, remarks, report_remarks
 from zoo.data.columns.text import as_text, quoted_list, sort_texts
 
 COLUMN_KINDS = ("numeric", "boolean", "categorical", "date", "ignore")
@@ -77,7 +77,7 @@ def infer_columns(
         bounds = _infer_range(kind, train, inferred.dates.get(name, ISO))
         inferred.columns.append(Column(name, kind, tuple(categories), bool(is_missing(train).any()), bounds))
     for reason, names in ignored.items():
-        echo(f"ignored, {reason}: {quoted_list(names)}; to keep one, give its kind in a data.schema=")
+        echo(f"ignored, {reason}: {quoted_list(names)}; to keep one, {SCHEMA}")
     report_remarks(conversions)
     return inferred
 
@@ -119,7 +119,7 @@ def holds_text(name: str, column: pa.Array, train: pa.Array, place: Place) -> bo
     if 0 < n_odd <= max(1, MAX_ODD_SHARE * len(known)) and n_odd < len(known) - n_odd:
         odd = np.isnan(as_numbers(column)) & ~is_missing(column)
         marks = "name a mark of missing values by data.missing="
-        fix = f"correct them, or {marks}, or give '{name}' a kind in data.schema="
+        fix = f"correct them, or {marks}, or set the kind of '{name}' in a schema file, data.schema=FILE"
         refuse_cells(f"nearly all values of column '{name}' are numbers", column, odd, place, fix)
     return n_odd > 0
 

@@ -26,7 +26,7 @@ MANY_NUMBERS = 20  # from here on a column with other text among them holds amou
 FAR_DEVIATIONS = 30.0  # from the median: a target that far away may be a mistake or a total
 APART = 3.0  # times as far away as all other rows
 
-SCHEMA = "give its kind in a data.schema="
+SCHEMA = "set its kind in a schema file, data.schema=FILE"
 CODES = f"read as text, as numbers would lose zeros or digits: {{}}; to read one as numbers, {SCHEMA}"
 CONVERTED = f"read as numbers: {{}}; to read one as text, {SCHEMA}"
 MIXED_UNITS = "units are ignored: {}; write a column in one unit"

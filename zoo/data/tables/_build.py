@@ -89,9 +89,7 @@ def build_splits(data: TableData, rows: SplitRows) -> Splits:
 
 def _refuse_no_columns(inferred: Inferred, targets: Sequence[str]) -> None:
     if not inferred.columns:
-        ignored = (
-            f"ignored: {quoted_list(inferred.ignored)}\ngive the kinds of some of them in a schema file, data.schema="
-        )
+        ignored = f"ignored: {quoted_list(inferred.ignored)}\nset the kinds of some in a schema file, data.schema=FILE"
         why = ignored if inferred.ignored else "it is the only one"
         raise UserError(f"no column is left to learn {quoted_list(targets)} from; {why}")
 
