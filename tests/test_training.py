@@ -818,7 +818,7 @@ def trained(config, folder):
     ("settings", "message"),
     [
         (("distill.teacher=fnn/mpl.breast_cancer",), "nearest: fnn/mlp.breast_cancer"),
-        (("distill.teacher=cnn/small.mnist5k",), "has other inputs"),
+        (("distill.teacher=cnn/small.mnist5k",), "not image 1 x 28 x 28"),
         (("distill.teacher=fnn/mlp.breast_cancer", "distill.weight=2.0"), "at most 1"),
     ],
 )

@@ -132,6 +132,14 @@ class DataSpec:
         return {**axes, **cardinalities, "n_outputs": self.n_outputs, "per_step": None in self.target.shape}
 
     @property
+    def input_shapes(self) -> str:
+        """The shapes of the inputs as text, such as "image 3 x 32 x 32"; an axis that varies is "any"."""
+        shapes = {
+            name: ("any" if size is None else str(size) for size in one.shape) for name, one in self.inputs.items()
+        }
+        return ", ".join(" ".join((name, " x ".join(shape))).rstrip() for name, shape in shapes.items())
+
+    @property
     def column_names(self) -> list[str]:
         """The columns' headings."""
         return [column.name for column in self.columns]

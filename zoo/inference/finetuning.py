@@ -47,11 +47,10 @@ def copy_weights(model: Model, spec: DataSpec, trained: Predictor, name: str) ->
 
 def _other_network(trained: Predictor, name: str, different: list[str]) -> UserError:
     card = trained.card["model"]
-    sizes = ", ".join(f"{what} {' x '.join(map(str, one.shape))}" for what, one in trained.spec.inputs.items())
     settings = " ".join(f"model.{key}={value}" for key, value in card.items() if key != "name")
     return UserError(
         f"finetune={name} is another network, or has other sizes; they differ in {', '.join(different[:5])}\n"
-        f"it is model={card['name']} {settings}\nfor {sizes}"
+        f"it is model={card['name']} {settings}\nfor {trained.spec.input_shapes}"
     )
 
 

@@ -171,7 +171,7 @@ def warn_about_seen_samples(name: str, splits: Sequence[Split]) -> bool:
 def check_compatible(spec: DataSpec, data: DataSpec) -> None:
     """Raise UserError unless `data` has the inputs and classes that a model with `spec` was trained on."""
     for what, ours, theirs in (
-        ("inputs", *({name: one.shape for name, one in some.inputs.items()} for some in (spec, data))),
+        ("inputs", spec.input_shapes, data.input_shapes),
         ("columns", spec.column_names, data.column_names),
         ("inputs", *(_without_width(some.inputs) for some in (spec, data))),
         ("columns", spec.columns, data.columns),
@@ -181,7 +181,7 @@ def check_compatible(spec: DataSpec, data: DataSpec) -> None:
     ):
         if ours != theirs:
             raise UserError(
-                f"{data.name} has other {what} than {spec.name}, on which the model was trained:\n{theirs}\nnot {ours}"
+                f"{data.name} has other {what} than {spec.name}, on which the model was trained:\n{theirs}; not {ours}"
             )
 
 
