@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from zoo.data.formats.cell_options import CellOptions
 from zoo.data.formats.dialect import Dialect, detect_dialect
 from zoo.data.formats.text_encoding import undecodable
 from zoo.data.registry import FORMATS
-from zoo.data.sources.packed import BLOCK_BYTES, check_unpacked_size, open_unpacked
+from zoo.data.sources.packed import BLOCK_BYTES, PROGRESS_BYTES, check_unpacked_size, open_unpacked, packed_suffix
 
 T = TypeVar("T")
 
@@ -89,8 +90,23 @@ def _read(path: Path, dialect: Dialect, cells: CellOptions) -> pa.Table:
 
 
 def _parse(path: Path, dialect: Dialect, cells: CellOptions, columns: Sequence[str] = ()) -> pa.Table:
-    with open_unpacked(path) as file:
+    with _open_for_arrow(path) as file:
         return parse_file(file, dialect, cells, columns)
+
+
+@contextlib.contextmanager
+def _open_for_arrow(path: Path) -> Iterator[Any]:
+    """Open a file and unpack it; one that is neither packed nor large by Arrow, not Python.
+
+    Arrow's threads may release a Python file only while the interpreter exits, which aborts a process that ends soon
+    after the file was read, such as one with a mistake in its command: 4 of 100 (pyarrow 26).
+    """
+    if packed_suffix(path) or path.stat().st_size >= PROGRESS_BYTES:
+        with open_unpacked(path) as file:
+            yield file
+    else:
+        with pa.OSFile(os.fsencode(path), "rb") as file:
+            yield file
 
 
 def parse_file(file: IO[bytes], dialect: Dialect, cells: CellOptions, columns: Sequence[str] = ()) -> pa.Table:
@@ -178,7 +194,7 @@ def text_blocks(
     read, parse, convert = _options(dialect, missing, on_ragged, block_size)
     convert.column_types = dict.fromkeys(dialect.headings, pa.dictionary(pa.int32(), pa.binary()))
     convert.include_columns = columns
-    with open_unpacked(path) as file, pa.csv.open_csv(file, read, parse, convert) as reader:
+    with _open_for_arrow(path) as file, pa.csv.open_csv(file, read, parse, convert) as reader:
         yield reader
 
 
