@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, a line an epoch elsewhere."""
+"""A progress bar on a terminal, one line per epoch elsewhere."""
 
 import sys
 import time
@@ -12,7 +12,7 @@ from zoo.engine.history import epoch_metrics
 
 
 class Progress(Callback):
-    """On a terminal one bar for the whole training, with loss, score and time left; elsewhere a line an epoch.
+    """On a terminal one bar for the whole training, with loss, score and time left; elsewhere one line per epoch.
 
     Args:
         seconds: between two refreshes of the bar, each of which waits for the device once.

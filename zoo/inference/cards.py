@@ -27,7 +27,7 @@ HALVED_TOLERANCE = 1e-3  # largest relative change of the validation loss by 16-
 
 
 def release(name: str, runs: Path, *, as_ensemble: bool = False) -> Path:
-    """Build the pretrained file `name` from the finished runs in a folder, one a seed, and write its card.
+    """Build the pretrained file `name` from the finished runs in a folder, one per seed, and write its card.
 
     The file is the run with the lowest validation loss; the card's metrics are over all runs. Weights are stored in 16
     bits if the validation loss does not change.

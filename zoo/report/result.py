@@ -43,7 +43,7 @@ class Result(Mapping[str, Any]):
 
     @cached_property
     def history(self) -> "pd.DataFrame":
-        """Losses, metrics and the learning rate of each epoch: a row an epoch, as metrics.csv has them."""
+        """Losses, metrics and the learning rate of each epoch: one row per epoch, as metrics.csv has them."""
         import pandas as pd
 
         return pd.read_csv(Run(self.path).history)
@@ -64,7 +64,7 @@ class Result(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         if not self.metrics:
-            return f"the result in {self.path} is the first process's"
+            return f"only the first process has the result in {self.path}"
         return metrics_table(self.metrics, self.path)
 
     def _repr_html_(self) -> str:
