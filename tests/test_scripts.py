@@ -262,5 +262,3 @@ def test_a_model_and_a_data_set_are_added_by_two_files_each(script, tmp_path):
     forgotten = script("evaluate", f"weights={tmp_path / 'run'}")
     assert forgotten.code == 2 and "model 'fnn/toy' is not in the zoo" in forgotten.err
     assert "zoo_path=FOLDER" in forgotten.err
-    mistaken = script("train", own, "model=fnn/toyy", "data=circle")
-    assert "nearest: fnn/toy" in mistaken.err
