@@ -11,7 +11,7 @@ def main(words: Sequence[str] | None = None) -> None:
     """Run the command; `words` are those of its command line, by default the process's."""
     arguments = parser(__name__, __doc__)
     arguments.add_argument("words", nargs="*", help="a kind, and a pattern of shell wildcards, such as 'cnn/*'")
-    arguments.add_argument("--zoo-path", help="a folder of your own with models/ and data/")
+    arguments.add_argument("--zoo-path", help="a folder of your own, see zoo.add_path")
     parsed = arguments.parse_args(words)
     options = [word for word in parsed.words if "=" in word]
     with exit_codes():

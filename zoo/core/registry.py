@@ -1,10 +1,11 @@
 """The registry of everything that is chosen by name: maps names to classes or functions."""
 
+import functools
 import importlib
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -14,9 +15,10 @@ from zoo.core.errors import UserError, unknown_name
 T = TypeVar("T")
 PACKAGE = Path(__file__).parent.parent
 ENTRY = re.compile(r'^@?([A-Z][A-Z_0-9]*)\.register\("([^"\n]+)"\)', re.MULTILINE)
-PATTERNS = ("*.py", "*/*.py", "*/*/*.py")  # where entries of a folder are searched
+USER_PATTERNS = ("*.py", "*/*.py", "*/*/*.py")  # where entries of a user's folder are searched
+Entries = dict[tuple[str, str], Path]  # files of entries, by registry and name
 
-_added: dict[tuple[str, str], Path] = {}  # files of users' entries, by registry and name
+_added: Entries = {}  # those of users
 
 
 class Registry(Generic[T]):
@@ -29,14 +31,11 @@ class Registry(Generic[T]):
     Args:
         kind: what messages call an entry, such as "model".
         variable: name of the registry in those lines, such as "MODELS".
-        folder: whose files hold the zoo's entries; None if these register when they are imported.
     """
 
-    def __init__(self, kind: str, variable: str, folder: Path | None = None):
+    def __init__(self, kind: str, variable: str):
         self.kind, self.variable = kind, variable
         self._entries: dict[str, T] = {}
-        entries = entries_in(folder) if folder else ()
-        self._files = {name: path for (registry, name), path in entries if registry == variable}
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator that registers a class or function as `name`. A duplicate raises UserError."""
@@ -51,8 +50,7 @@ class Registry(Generic[T]):
 
     def get(self, name: str) -> T:
         """The entry called `name`. An unknown name raises UserError with the nearest ones."""
-        files = self._all_files()
-        if name not in self._entries and name in files:
+        if name not in self._entries and name in (files := self._files()):
             _import(files[name])
         if name not in self._entries:
             raise unknown_name(self.kind, name, self.names())
@@ -60,25 +58,31 @@ class Registry(Generic[T]):
 
     def path(self, name: str) -> Path:
         """The file of the entry called `name`, without importing it. An unknown name raises UserError."""
-        files = self._all_files()
+        files = self._files()
         if name not in files:
             raise unknown_name(self.kind, name, self.names())
         return files[name]
 
     def names(self, pattern: str = "*") -> list[str]:
         """The names that match a shell pattern, sorted."""
-        return sorted(name for name in {*self._all_files(), *self._entries} if fnmatch(name, pattern))
+        return sorted(name for name in {*self._files(), *self._entries} if fnmatch(name, pattern))
 
-    def _all_files(self) -> dict[str, Path]:
+    def _files(self) -> dict[str, Path]:
         """The files of the zoo's and of users' entries, by name."""
-        return self._files | {name: path for (registry, name), path in _added.items() if registry == self.variable}
+        entries = {**_package_entries(), **_added}
+        return {name: path for (variable, name), path in entries.items() if variable == self.variable}
 
 
-def entries_in(folder: Path) -> Iterator[tuple[tuple[str, str], Path]]:
-    """Yield the entries in a folder's files: (variable of the registry, name), and the file."""
-    for path in sorted(path for pattern in PATTERNS for path in folder.glob(pattern)):
-        for match in ENTRY.finditer(path.read_text(encoding="utf-8")):
-            yield (match[1], match[2]), path
+@functools.cache
+def _package_entries() -> Entries:
+    """The entries of the zoo."""
+    return dict(_entries_in(PACKAGE.rglob("*.py")))
+
+
+def _entries_in(paths: Iterable[Path]) -> list[tuple[tuple[str, str], Path]]:
+    """The entries in some files: (variable of the registry, name), and the file."""
+    texts = [(path, path.read_text(encoding="utf-8")) for path in sorted(paths)]
+    return [((match[1], match[2]), path) for path, text in texts for match in ENTRY.finditer(text)]
 
 
 def add_entries(folder: Path) -> int:
@@ -88,10 +92,10 @@ def add_entries(folder: Path) -> int:
         UserError: when a name is taken, or a file is not text.
     """
     try:
-        entries = list(entries_in(folder))
+        entries = _entries_in(path for pattern in USER_PATTERNS for path in folder.glob(pattern))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"zoo_path={folder} has a file that cannot be read: {error}") from error
-    taken = {**dict(entries_in(PACKAGE)), **_added}
+    taken = {**_package_entries(), **_added}
     for (variable, name), path in entries:
         other = taken.setdefault((variable, name), path)
         if other != path:

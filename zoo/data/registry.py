@@ -17,27 +17,26 @@ if TYPE_CHECKING:
     from zoo.data.formats.cell_options import CellOptions
     from zoo.data.splits import Batch, Split, Splits
 
-FOLDER = Path(__file__).parent
 # By the name of a data set: its splits.
-DATA: "Registry[Callable[..., Splits]]" = Registry("data", "DATA", FOLDER)
+DATA: "Registry[Callable[..., Splits]]" = Registry("data", "DATA")
 # By the name of an input: turns raw input into a batch, see `zoo.data.readers`.
-READERS: "Registry[Callable[[DataSpec, Any], tuple[Batch, bool]]]" = Registry("kind of input", "READERS", FOLDER)
+READERS: "Registry[Callable[[DataSpec, Any], tuple[Batch, bool]]]" = Registry("kind of input", "READERS")
 # By the name of an input: reads what can be read of a file; returns the batch and a mask of these samples among all in
 # the file, or None for all, and reports the others.
 PARTIAL_READERS: "Registry[Callable[[DataSpec, Path], tuple[Batch, np.ndarray | None]]]" = Registry(
-    "reader of files in part", "PARTIAL_READERS", FOLDER
+    "reader of files in part", "PARTIAL_READERS"
 )
 # By the name of a data set that reads a user's file: the labelled samples of another such file, given a trained
 # model's spec and the data section of a config.
 LABELLED_READERS: "Registry[Callable[[DataSpec, Mapping[str, Any]], Split]]" = Registry(
-    "reader of labelled samples", "LABELLED_READERS", FOLDER
+    "reader of labelled samples", "LABELLED_READERS"
 )
 # By the suffix of a file: reads a table.
-FORMATS: "Registry[Callable[[Path, CellOptions], pa.Table]]" = Registry("file format", "FORMATS", FOLDER)
+FORMATS: "Registry[Callable[[Path, CellOptions], pa.Table]]" = Registry("file format", "FORMATS")
 # By the suffix of a file: reads a table larger than memory in blocks of rows of one schema; the first may be
 # empty. Large temporary files go to the folder it is given. A format without an entry is read whole.
 BLOCKS: "Registry[Callable[[Path, CellOptions, Path], Iterator[pa.Table]]]" = Registry(
-    "file format read in blocks", "BLOCKS", FOLDER
+    "file format read in blocks", "BLOCKS"
 )
 
 

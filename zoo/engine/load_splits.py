@@ -47,8 +47,8 @@ class TrainingSplits:
 
     def fingerprints(self) -> Mapping[str, Any]:
         """Return the fingerprints of the splits, for the card."""
-        some_left_out = any(len(self.hashes[earlier_hashes_key(name)]) for name in HELD_OUT)
-        return fingerprints(split_hashes(self.splits) if some_left_out else self.hashes)
+        is_reduced = any(len(self.hashes[earlier_hashes_key(name)]) for name in HELD_OUT)
+        return fingerprints(split_hashes(self.splits) if is_reduced else self.hashes)
 
 
 def load_splits(run: Run, config: TrainingConfig, checkpoint: Path | None) -> TrainingSplits:
@@ -66,7 +66,7 @@ def load_splits(run: Run, config: TrainingConfig, checkpoint: Path | None) -> Tr
     hashes, seen = split_hashes(splits), dict.fromkeys(HELD_OUT, np.empty(0, np.uint64))
     if checkpoint is not None:
         seen |= _seen(run, config, splits, hashes, checkpoint)
-    earlier = {earlier_hashes_key(name): some for name, some in seen.items()}
+    earlier = {earlier_hashes_key(name): values for name, values in seen.items()}
     return TrainingSplits(remove_seen(splits, seen), {**hashes, **earlier})
 
 
@@ -80,7 +80,7 @@ def _seen(run: Run, config: TrainingConfig, splits: Splits, hashes: SplitHashes,
         _allow(config, checkpoint, changes)
         check_compatible(DataSpec.from_json(saved["hyper_parameters"]["spec"]), splits.spec)
     if not (changes and are_checkpoints):  # then the splits among them are of this data already
-        before = {name: some for name, some in before.items() if name not in SPLIT_ORDER}
+        before = {name: values for name, values in before.items() if name not in SPLIT_ORDER}
     return {name: seen_hashes(before, name) for name in HELD_OUT} if changes or are_checkpoints else {}
 
 

@@ -5,7 +5,6 @@ trains without it, to the same bits.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Self
 
 import lightning as L
@@ -31,7 +30,7 @@ from zoo.optim.schedules import create_schedule
 from zoo.optim.sharpness import perturbed
 from zoo.tasks import create_task
 
-MODULES: Registry[type["ZooModule"]] = Registry("family", "MODULES", Path(__file__).parent)
+MODULES: Registry[type["ZooModule"]] = Registry("family", "MODULES")
 
 
 class ZooModule(L.LightningModule):

@@ -1,7 +1,6 @@
 """Architectures by name, `family/architecture`, one file each."""
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.core.errors import UserError, unknown_name
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from zoo.models.layers import Network
     from zoo.models.model import Model
 
-MODELS: "Registry[type[Network]]" = Registry("model", "MODELS", Path(__file__).parent)
+MODELS: "Registry[type[Network]]" = Registry("model", "MODELS")
 
 _OPTIONAL_SIZES: dict[str, Any] = {"n_numeric": 0, "n_channels": 0, "cardinalities": ()}  # where an input is absent
 

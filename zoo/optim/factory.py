@@ -4,7 +4,6 @@ To add your own, write it below `@OPTIMIZERS.register("name")` in a folder of `z
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +14,7 @@ from zoo.core.errors import UserError
 from zoo.core.registry import Registry
 from zoo.optim.muon import CombinedOptimizer, Muon
 
-OPTIMIZERS: Registry[Callable[..., Optimizer]] = Registry("optimiser", "OPTIMIZERS", Path(__file__).parent)
+OPTIMIZERS: Registry[Callable[..., Optimizer]] = Registry("optimiser", "OPTIMIZERS")
 
 NOT_STACKED = ("muon",)  # optimisers that tell weights from biases by their number of axes
 

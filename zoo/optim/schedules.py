@@ -6,7 +6,6 @@ To add your own, write it below `@SCHEDULES.register("name")` in a folder of `zo
 import inspect
 import math
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 from torch.optim import Optimizer
@@ -15,7 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from zoo.core.errors import UserError, unknown_name
 from zoo.core.registry import Registry
 
-SCHEDULES: Registry[Callable[..., float]] = Registry("schedule", "SCHEDULES", Path(__file__).parent)
+SCHEDULES: Registry[Callable[..., float]] = Registry("schedule", "SCHEDULES")
 
 
 def create_schedule(optimizer: Optimizer, n_steps: int, *, name: str, warmup: float, **options: Any) -> LambdaLR:

@@ -5,7 +5,6 @@ A task is one file in this folder, or in your own (`zoo.add_path`), with a class
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from zoo.tasks.page import Page
 
-TASKS: Registry[type["Task"]] = Registry("task", "TASKS", Path(__file__).parent)
+TASKS: Registry[type["Task"]] = Registry("task", "TASKS")
 Scale = Callable[[Tensor], Tensor]
 SAMPLE = "sample"  # the first column of a table of answers
 

@@ -7,7 +7,6 @@ and the user's `@METRICS.register("family/mine")`, a function of the spec that g
 import inspect
 import re
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.core.errors import UserError, unknown_name
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from zoo.tasks.base import Task
 
-METRICS: "Registry[Callable[[DataSpec], Metric]]" = Registry("metric", "METRICS", Path(__file__).parent)
+METRICS: "Registry[Callable[[DataSpec], Metric]]" = Registry("metric", "METRICS")
 NOT_NUMBERS = re.compile(".*Curve|ROC|ConfusionMatrix|StatScores")  # classes that compute more than one number
 
 

@@ -9,7 +9,6 @@ A loss is a function of a model's outputs and the targets, both on the network's
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch.nn.functional as F
@@ -19,7 +18,7 @@ from zoo.core.errors import unknown_name
 from zoo.core.registry import Registry
 from zoo.core.spec import IGNORE_INDEX
 
-LOSSES: Registry[Any] = Registry("loss", "LOSSES", Path(__file__).parent)
+LOSSES: Registry[Any] = Registry("loss", "LOSSES")
 
 LOSSES.register("regression/mse")(F.mse_loss)
 LOSSES.register("regression/mae")(F.l1_loss)
