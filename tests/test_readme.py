@@ -12,9 +12,7 @@ from helpers.commands import ROOT
 
 from zoo.cli.main import main
 
-BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
-FILE = re.compile(r"# (\S+\.(?:py|yaml))\n")
-
+BLOCK = re.compile(r"(?:^`(\S+)`:\n\n)?^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)  # with the name of its file
 
 PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
 
@@ -25,13 +23,12 @@ def test_every_block_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "scripts").symlink_to(ROOT / "scripts")
     names = {}  # the Python blocks share their names
-    for language, text in BLOCK.findall((ROOT / page).read_text()):
+    for path, language, text in BLOCK.findall((ROOT / page).read_text()):
         if "pip install" in text:
             continue
-        path = FILE.match(text)
         if path:
-            (tmp_path / path[1]).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / path[1]).write_text(text.removeprefix(path[0]))
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_text(text)
         elif language == "python":
             exec(compile(text, page, "exec"), names)
         elif language == "bash":
