@@ -2,6 +2,8 @@
 
 import collections
 import contextlib
+import csv
+import io
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +20,8 @@ from zoo.data.columns.arrow import exceeds_int64, is_text, to_array
 from zoo.data.columns.codes import code_columns
 from zoo.data.columns.missing_marks import MISSING_CELLS, with_spaces
 from zoo.data.columns.numbers import decimal_comma_to_point
-from zoo.data.formats.cell_options import CellOptions
-from zoo.data.formats.dialect import Dialect, detect_dialect
+from zoo.data.formats.cell_options import DEFAULT_CELLS, CellOptions
+from zoo.data.formats.dialect import Dialect, detect_dialect, first_text_rows
 from zoo.data.formats.text_encoding import undecodable
 from zoo.data.registry import FORMATS
 from zoo.data.sources.packed import BLOCK_BYTES, PROGRESS_BYTES, check_unpacked_size, open_unpacked, packed_suffix
@@ -47,6 +49,15 @@ def read_as_text(path: Path, encoding: str | None = None) -> pa.Table:
         return table
 
     return parse_in_dialect(path, encoding, read)
+
+
+def read_first_rows(path: Path, encoding: str | None = None) -> pa.Table:
+    """Read the rows in the beginning of a file; types are those of these rows alone."""
+    dialect = detect_dialect(path, encoding)
+    content = io.StringIO()
+    csv.writer(content, delimiter=dialect.delimiter, lineterminator="\n").writerows(first_text_rows(path, dialect))
+    plain = dialect._replace(encoding="utf8", skip=0)
+    return with_decimal_points(parse_file(io.BytesIO(content.getvalue().encode()), plain, DEFAULT_CELLS), plain)
 
 
 def parse_in_dialect(path: Path, encoding: str | None, parse: Callable[[Dialect], T]) -> T:

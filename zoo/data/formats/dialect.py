@@ -87,6 +87,15 @@ def no_rows(path: Path, headings: Sequence[str]) -> UserError:
     return UserError(f"{path} has headings, but no rows: {', '.join(headings[:5])}")
 
 
+def first_text_rows(path: Path, dialect: Dialect) -> list[list[str]]:
+    """Parse the whole rows below the headings in the beginning of a file, those as wide as the headings."""
+    sample, whole = _read_beginning(path)
+    _, text = decode_sample(sample, dialect.encoding, dialect.encoding == "utf8")
+    below = "".join(io.StringIO(text, newline="").readlines()[dialect.skip :])
+    rows = [row.values for row in _parse_rows(below, dialect.delimiter)]
+    return [row for row in (rows if whole else rows[:-1]) if len(row) == len(dialect.headings)]
+
+
 def find_text_row(path: Path, encoding: str | None, name: str) -> int | None:
     """Find the first row near the top that has a value, as a spreadsheet counts it."""
     dialect = detect_dialect(path, encoding)

@@ -1,7 +1,9 @@
 """Files of tables, of any format: read them, and name their rows in messages."""
 
+import contextlib
 import functools
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +14,7 @@ from zoo.data.columns.arrow import check_unique_headings
 from zoo.data.columns.cell_errors import Place
 from zoo.data.columns.missing_marks import MISSING_MARKS, marks_to_null
 from zoo.data.formats.cell_options import DEFAULT_CELLS, CellOptions
-from zoo.data.formats.delimited import raw_cell, read_delimited
+from zoo.data.formats.delimited import raw_cell, read_delimited, read_first_rows
 from zoo.data.formats.dialect import detect_dialect, find_text_row, no_rows
 from zoo.data.formats.table_cache import map_table, write_blocks
 from zoo.data.formats.text_encoding import check_encoding, undecodable
@@ -39,15 +41,44 @@ def read_table(path: Path, cells: CellOptions = DEFAULT_CELLS, *, cache: Path | 
     """
     check_path(path)
     check_encoding(cells.encoding)
-    try:
+    with _refused_if_damaged(path, cells.encoding):
         if cache is None:
             table = marks_to_null(FORMATS.get(_format_of(path))(path, cells), cells.missing)
         else:
             table = map_table(cached(cache, functools.partial(_write_to_cache, path, cells)))
+    return _checked(path, table)
+
+
+def read_beginning(path: Path, encoding: str | None = None, n: int = 1000) -> pa.Table:
+    """Read at most `n` rows of the beginning of a table, by which its columns are recognised. Raises as `read_table`.
+
+    Args:
+        path: of the file, as for `read_table`.
+        encoding: of a text file that is not UTF-8; None is Windows-1252.
+        n: rows.
+    """
+    check_path(path)
+    check_encoding(encoding)
+    with _refused_if_damaged(path, encoding), tempfile.TemporaryDirectory() as folder:
+        if is_text_file(path):
+            return _checked(path, read_first_rows(path, encoding)).slice(0, n)
+        with contextlib.closing(_blocks(path, CellOptions(encoding=encoding), Path(folder))) as blocks:
+            return _checked(path, next((block for block in blocks if len(block)), pa.table({}))).slice(0, n)
+
+
+@contextlib.contextmanager
+def _refused_if_damaged(path: Path, encoding: str | None) -> Iterator[None]:
+    """Raise UserError where a file cannot be read as a table."""
+    try:
+        yield
     except UnicodeDecodeError as error:
-        raise undecodable(path, cells.encoding) from error
+        raise undecodable(path, encoding) from error
     except (pa.ArrowException, OSError, ValueError, *UNPACK_ERRORS) as error:
         raise UserError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from error
+
+
+def _checked(path: Path, table: pa.Table) -> pa.Table:
+    """The table with clean headings. UserError where they are not unique, or there are no rows."""
     names = [clean_heading(name) for name in table.column_names]
     check_unique_headings(names, str(path))
     if not table.num_rows:
@@ -65,11 +96,12 @@ def _write_to_cache(path: Path, cells: CellOptions, file: Path) -> None:
     write_blocks(file, _blocks(path, cells, file.parent), cells.missing)
 
 
-def _blocks(path: Path, cells: CellOptions, folder: Path) -> Iterator[pa.Table]:
+def _blocks(path: Path, cells: CellOptions, folder: Path) -> Generator[pa.Table, None, None]:
     name = _format_of(path)
     if name in BLOCKS.names():
-        return BLOCKS.get(name)(path, cells, folder)
-    return iter([FORMATS.get(name)(path, cells)])
+        yield from BLOCKS.get(name)(path, cells, folder)
+    else:
+        yield FORMATS.get(name)(path, cells)
 
 
 def is_text_file(path: Path) -> bool:

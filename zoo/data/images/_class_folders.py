@@ -12,11 +12,10 @@ from zoo.data.folders import (
     list_folders,
     report_other_files,
     report_skipped_links,
-    suffix,
     visible_entries,
     walk_files,
 )
-from zoo.data.images._decode import EXTENSIONS
+from zoo.data.images.suffixes import is_image_name
 
 KIND = "images, such as .jpg or .png"
 
@@ -41,11 +40,6 @@ class ImageListing(NamedTuple):
 def list_images(folder: Path) -> list[Path]:
     """List the image files in a folder and its subfolders, sorted, except hidden ones."""
     return [path for path in list_files(folder) if is_image_name(path.name)]
-
-
-def is_image_name(path: str) -> bool:
-    """Whether a file has the suffix of an image format."""
-    return suffix(path) in EXTENSIONS
 
 
 def list_class_folders(root: Path) -> ImageListing:

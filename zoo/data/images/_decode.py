@@ -16,13 +16,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from zoo.core.errors import UserError
 from zoo.data.images._drawings import DrawingStyle, match_style
 from zoo.data.images._file_types import describe_file
+from zoo.data.images.suffixes import FORMATS
 
 Shape = tuple[int, int, int]  # channels (1 or 3), height, width
 
-# The only formats that are opened, whatever a file is called: some of PIL's others run external programs.
-FORMATS = ("PNG", "JPEG", "MPO", "BMP", "GIF", "WEBP", "TIFF", "PPM", "TGA", "JPEG2000", "AVIF", "HEIF")
-EXTENSIONS = {extension for extension, name in Image.registered_extensions().items() if name in FORMATS}
-EXTENSIONS |= {".heic", ".heif", ".hif"}  # listed even without a decoder, so that a message says what they are
 READABLE = [name for name in FORMATS if name in Image.OPEN]
 ORIENTATION = 0x0112  # the EXIF tag
 

@@ -14,7 +14,8 @@ from zoo.data.folders import SPLIT_NAMES, walk_files
 from zoo.data.formats.delimited import read_as_text
 from zoo.data.formats.table_file import is_text_file, read_table
 from zoo.data.formats.text_encoding import check_encoding, undecodable
-from zoo.data.images._class_folders import ImageListing, check_none, is_image_name
+from zoo.data.images._class_folders import ImageListing, check_none
+from zoo.data.images.suffixes import is_image_name
 
 PATH_HEADINGS = (  # in lower case, as are those of labels
     *("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "image_name", "img"),

@@ -29,10 +29,7 @@ def read_headerless(path: Path, reading: Mapping[str, Any]) -> pa.Table | None:
     """
     if reading.get("headings") or ".parquet" in path.name.lower():
         return None
-    first, second = _first_lines(path)
-    delimiter = next((candidate for candidate in DELIMITERS if candidate in first), None)
-    decimal_point = "," if delimiter != "," and "," in first else "."
-    cells, below = (_split(line, delimiter, decimal_point) for line in (first, second))
+    delimiter, decimal_point, cells, below = _first_cells(path)
     if reading.get("headings") is None and not _are_values(cells, below):
         return None
     with open_unpacked(path) as file:
@@ -68,9 +65,20 @@ def is_monotonic(numbers: np.ndarray) -> bool:
     return len(steps) > 0 and bool((steps > 0).all() or (steps < 0).all())
 
 
-def _first_lines(path: Path) -> list[str]:
+def is_headerless(path: Path) -> bool:
+    """Whether the first line of a text file holds values, as `read_headerless` detects it."""
+    _, _, cells, below = _first_cells(path)
+    return _are_values(cells, below)
+
+
+def _first_cells(path: Path) -> tuple[str | None, str, list[str], list[str]]:
+    """The delimiter and decimal point of a text file, and the cells of its first two lines."""
     with open_unpacked(path) as file:
-        return [file.readline().decode("utf-8-sig", "replace").strip("\r\n ") for _ in range(2)]
+        first, second = (file.readline().decode("utf-8-sig", "replace").strip("\r\n ") for _ in range(2))
+    delimiter = next((candidate for candidate in DELIMITERS if candidate in first), None)
+    decimal_point = "," if delimiter != "," and "," in first else "."
+    cells, below = (_split(line, delimiter, decimal_point) for line in (first, second))
+    return delimiter, decimal_point, cells, below
 
 
 def _split(line: str, delimiter: str | None, decimal_point: str) -> list[str]:
