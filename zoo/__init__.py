@@ -10,6 +10,7 @@ from zoo.inference.pretrained import list_pretrained, load
 from zoo.models import create_model, list_models
 
 if TYPE_CHECKING:
+    from zoo.fit_data import fit
     from zoo.inference.evaluation import evaluate
     from zoo.inference.predictor import Predictor
     from zoo.report.result import Result
@@ -26,6 +27,7 @@ __all__ = [
     "config",
     "create_model",
     "evaluate",
+    "fit",
     "list_data",
     "list_models",
     "list_pretrained",
@@ -39,6 +41,7 @@ _HEAVY = {
     "Result": "zoo.report.result",
     "config": "zoo.settings",
     "evaluate": "zoo.inference.evaluation",
+    "fit": "zoo.fit_data",
     "train": "zoo.training",
     "train_seeds": "zoo.training",
 }

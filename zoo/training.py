@@ -62,7 +62,7 @@ def train(
         InterruptedTraining: on a signal; `resume="auto"` continues.
     """
     checked = replace(_check(config), seeds=None)
-    training = Training(checked, _run_folder(checked, run_dir), callbacks, loggers)
+    training = Training(checked, new_run(checked, run_dir), callbacks, loggers)
     run = training.run
     with run.claim(checked.plain()) as checkpoint, _restored_threads():
         if run.metrics.exists():
@@ -96,7 +96,7 @@ def train_seeds(
     checked = _check(config)
     if checked.seeds is None:
         raise UserError("train_seeds takes several seeds: seeds=[0,1,2]; train takes one")
-    training = Training(checked, _run_folder(checked, run_dir), callbacks, loggers)
+    training = Training(checked, new_run(checked, run_dir), callbacks, loggers)
     whole, runs = training.run, [Run(training.run.folder / f"seed={seed}") for seed in checked.seeds]
     with whole.claim(checked.plain()) as checkpoint, _restored_threads():
         if all(run.metrics.exists() for run in runs):
@@ -117,7 +117,7 @@ def _check(config: Config) -> TrainingConfig:
     return checked
 
 
-def _run_folder(config: TrainingConfig, run_dir: str | Path | None) -> Run:
+def new_run(config: TrainingConfig, run_dir: str | Path | None = None) -> Run:
     """Return the run folder: a new one, named by model, data and time, where none is given."""
     if run_dir is None:
         now = datetime.datetime.now()

@@ -74,16 +74,21 @@ def list_data(pattern: str = "*") -> list[str]:
     return DATA.names(pattern)
 
 
-def load_data(name: str, /, **options: Any) -> "Splits":
+def load_data(name: Any, /, **options: Any) -> "Splits":
     """Load the training, validation and test split of a data set, with their spec.
 
     Args:
-        name: of the data set, see `list_data`.
+        name: of the data set, see `list_data`; or data of your own, as `zoo.fit` takes them: a path, a DataFrame,
+            arrays, with `target=`.
         options: of the data set; those left out keep their defaults.
 
     Raises:
         UserError: for an unknown name or option, or when the files are neither there nor can be downloaded.
     """
+    if not isinstance(name, str):
+        from zoo.data.given import load_given
+
+        return load_given(name, **options)
     load = DATA.get(name)
     known = inspect.signature(load).parameters
     for option in options:

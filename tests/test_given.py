@@ -1,0 +1,107 @@
+"""Data given in Python: `zoo.fit`, `zoo.load_data` and `predict` take what people have in memory."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import zoo
+from zoo.core.errors import UserError
+from zoo.data.given import given_data
+
+N = 60
+RNG = np.random.default_rng(0)
+FRAME = pd.DataFrame({"area": RNG.normal(70, 20, N), "place": RNG.choice(["north", "south"], N)})
+FRAME["price"] = 3 * FRAME["area"] + 20 * (FRAME["place"] == "north")
+LABELS = ["ab"[i % 2] for i in range(N)]
+PIXELS = RNG.integers(0, 256, (N, 8, 8, 3), np.uint8)
+SEQUENCES = [RNG.normal(i % 2, 1, (5 + i % 4, 2)) for i in range(N)]
+TEXTS = [f"{'fine' if i % 2 else 'dull'} number {i}" for i in range(N)]
+HOURS = pd.date_range("2024-01-01", periods=400, freq="h")
+SERIES = pd.Series(np.sin(np.arange(400) / 3), HOURS, name="load")
+
+
+def as_arrow(frame):
+    import pyarrow as pa
+
+    return pa.Table.from_pandas(frame)  # has to_pandas, as a DataFrame of polars does
+
+
+TABLES = [FRAME, FRAME.to_dict("list"), FRAME.to_dict("records"), as_arrow(FRAME)]
+
+
+@pytest.mark.parametrize("data", TABLES, ids=["frame", "columns", "dicts", "arrow"])
+def test_a_table_in_any_form_gives_the_splits_of_its_file(data, tmp_path):
+    FRAME.to_parquet(tmp_path / "table.parquet")
+    expected = zoo.load_data("csv", path=str(tmp_path / "table.parquet"), target="price")
+    splits = zoo.load_data(data, target="price")
+    assert splits.spec == expected.spec
+    assert all((splits.train.columns[name] == values).all() for name, values in expected.train.columns.items())
+
+
+SAMPLES = {
+    "rows": (RNG.normal(size=(N, 3)), LABELS, "numeric", (3,)),
+    "images": (PIXELS, LABELS, "image", (3, 28, 28)),
+    "grey images": (PIXELS[..., 0], LABELS, "image", (1, 28, 28)),
+    "PIL images": ([Image.fromarray(image) for image in PIXELS], LABELS, "image", (3, 28, 28)),
+    "sequences": (SEQUENCES, LABELS, "sequence", (None, 2)),
+    "sequences of one channel": ([values[:, 0] for values in SEQUENCES], LABELS, "sequence", (None, 1)),
+    "equally long sequences": (RNG.normal(size=(N, 6, 2)), np.arange(N) % 2, "sequence", (None, 2)),
+    "texts": (TEXTS, pd.Series(LABELS, name="opinion"), "tokens", (None,)),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples_with_labels_are_read_as_what_they_are(name):
+    samples, labels, kind, shape = SAMPLES[name]
+    splits = zoo.load_data((samples, labels))
+    assert splits.spec.inputs[kind].shape == shape
+    assert splits.spec.class_names in (["a", "b"], ["0", "1"])
+    assert len(splits.train) + len(splits.val) + len(splits.test) == N
+
+
+def test_dates_in_the_index_order_a_series():
+    frame = pd.DataFrame({"load": SERIES, "heat": -SERIES})
+    for data, names in ((SERIES, ["load"]), (frame, ["load", "heat"]), (SERIES.to_period(), ["load"])):
+        splits = zoo.load_data(data, look_back=24, horizon=6)
+        assert (splits.spec.task, list(splits.spec.column_names)) == ("forecasting", names)
+        assert splits.spec.reading["date_column"] == "date"
+
+
+def test_a_family_decides_how_arrays_and_tables_are_read():
+    assert given_data(RNG.normal(size=(N, 9)), LABELS).name == "csv"
+    assert given_data(RNG.normal(size=(N, 9)), LABELS, "rnn").name == "sequences"
+    assert given_data(pd.DataFrame({"text": TEXTS, "label": LABELS}), "label", "rnn").name == "texts"
+    assert given_data([str(i) for i in range(N)], LABELS, "cnn").name == "imagefolder"
+
+
+REFUSED = {
+    "it has no labels": (SEQUENCES, None),
+    "say what to predict: target=<heading>, of 'area', 'place', 'price'": (FRAME, None),
+    "no column 'prise'; the nearest: price": (FRAME, "prise"),
+    "got 60 samples and 2 labels": (SEQUENCES, ["a", "b"]),
+    "it is empty": (pd.DataFrame(), "price"),
+    "images are uint8, 0 to 255; got float64": (PIXELS / 255, LABELS),
+    "with the same channels; these are": ([*SEQUENCES[1:], np.zeros((5, 3))], LABELS),
+    "'price' is a column of the table and the labels": (FRAME, FRAME["price"]),
+    "names a column, and these data have none": (SEQUENCES, "label"),
+    "this int is not taken": (7, None),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_other_data_are_refused_with_what_is_taken(message, tmp_path):
+    with pytest.raises(UserError, match=message) as error:
+        zoo.fit(*REFUSED[message], run_dir=tmp_path / "run")
+    assert len(str(error.value).splitlines()) <= 3
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_fit_leaves_a_run_that_resumes_and_evaluates(tmp_path):
+    result = zoo.fit(FRAME, "price", "fnn", "trainer.max_epochs=1", run_dir=tmp_path / "run", width=8)
+    assert {"val", "test"} <= set(result.metrics) and len(result.history) == 1
+    assert zoo.inference.evaluation.evaluate_weights(result.path)["test"] == result["test"]
+    again = zoo.fit(FRAME, "price", "fnn", "trainer.max_epochs=1", "resume=auto", run_dir=tmp_path / "run", width=8)
+    assert again.metrics == result.metrics
+    with pytest.raises(UserError, match="holds other data"):
+        zoo.fit(FRAME[:50], "price", "fnn", "resume=auto", run_dir=tmp_path / "run")

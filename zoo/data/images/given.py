@@ -1,0 +1,54 @@
+"""Images given in Python, as arrays, PIL images or paths, as files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from zoo.core.errors import UserError
+
+CHANNELS = (1, 3, 4)
+
+
+def is_images(values: Sequence[Any], family: str | None) -> bool:
+    """Whether all samples are images: PIL images, uint8 arrays of two or three axes, or paths; for a convolutional
+    network also other arrays of whole numbers from 0 to 255."""
+    if all(isinstance(value, Image.Image | Path) for value in values):
+        return True
+    if all(isinstance(value, str) for value in values):
+        return family == "cnn"
+    if not all(np.ndim(value) in (2, 3) for value in values):
+        return False
+    arrays = [np.asarray(value) for value in values]
+    if all(array.dtype == np.uint8 for array in arrays):
+        return True
+    if arrays[0].ndim == 3:
+        raise UserError(f"images are uint8, 0 to 255; got {arrays[0].dtype}: (255 * X).astype('uint8'), from 0 to 1")
+    return family == "cnn" and all(array.dtype.kind in "iu" and 0 <= array.min() <= array.max() < 256
+                                   for array in arrays)  # fmt: skip
+
+
+def write_images(values: Sequence[Any], folder: Path) -> list[str]:
+    """Write images to a folder as PNG, which loses nothing; return the path of each, of a file its own."""
+    width = len(str(len(values)))
+    return [_write(value, folder, f"{number:0{width}}.png") for number, value in enumerate(values, 1)]
+
+
+def _write(value: Any, folder: Path, name: str) -> str:
+    if isinstance(value, str | Path):
+        return str(Path(value).expanduser().absolute())
+    image = value if isinstance(value, Image.Image) else Image.fromarray(_channels_last(np.asarray(value)))
+    (image.convert("RGB") if image.mode in ("CMYK", "YCbCr", "LAB", "HSV") else image).save(folder / name)
+    return name
+
+
+def _channels_last(array: np.ndarray) -> np.ndarray:
+    """An image as uint8 (height, width) or (height, width, channels)."""
+    array = array.astype(np.uint8)
+    if array.ndim == 3 and array.shape[2] not in CHANNELS and array.shape[0] in CHANNELS:
+        array = np.moveaxis(array, 0, 2)
+    if array.ndim == 3 and array.shape[2] not in CHANNELS:
+        raise UserError(f"an image is (height, width) or (height, width, channels); got {array.shape}")
+    return array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array
