@@ -75,6 +75,17 @@ def test_a_family_decides_how_arrays_and_tables_are_read():
     assert given_data([str(i) for i in range(N)], LABELS, "cnn").name == "imagefolder"
 
 
+def test_the_path_of_a_file_is_read_as_what_the_file_holds(tmp_path):
+    FRAME.to_csv(tmp_path / "flats.csv", index=False)
+    SERIES.to_frame().to_csv(tmp_path / "power.csv")
+    for path in (tmp_path / "flats.csv", str(tmp_path / "flats.csv")):
+        given = given_data(path, "price")
+        assert (given.name, given.save(tmp_path / "data")) == ("csv", {"path": str(path), "target": "price"})
+    assert given_data(tmp_path / "power.csv", None, "rnn").name == "series"
+    with pytest.raises(UserError, match=r"'flat.csv'; the nearest: flats.csv"):
+        zoo.fit(tmp_path / "flat.csv", "price")
+
+
 REFUSED = {
     "it has no labels": (SEQUENCES, None),
     "say what to predict: target=<heading>, of 'area', 'place', 'price'": (FRAME, None),

@@ -1,4 +1,4 @@
-"""Train on data given in Python: a DataFrame, arrays or lists."""
+"""Train on data given in Python: a path, a DataFrame, arrays or lists."""
 
 import contextlib
 import shutil
@@ -9,13 +9,12 @@ from typing import Any
 from zoo.core.checkpoint_file import checkpoints
 from zoo.core.errors import UserError
 from zoo.core.run_folder import Run
+from zoo.data.detection import default_family
 from zoo.data.given import given_data
 from zoo.report.result import Result
 from zoo.settings import config as zoo_config
 from zoo.settings.training_config import TrainingConfig
 from zoo.training import new_run, train
-
-FAMILIES = {"csv": "fnn", "imagefolder": "cnn"}  # the default family of a data set; rnn for all others
 
 
 def fit(
@@ -32,7 +31,8 @@ def fit(
     the run can be resumed and evaluated like any other.
 
     Args:
-        data: a table: a DataFrame, a dict of columns, a list of dicts, or an array (n, n_columns) with labels;
+        data: the path of a file or folder, str or Path; or
+            a table: a DataFrame, a dict of columns, a list of dicts, or an array (n, n_columns) with labels;
             images with labels: uint8 arrays (n, height, width[, channels]), or lists of arrays, PIL images or paths;
             sequences with labels: an array (n, time, n_channels), or a list of arrays (time, n_channels) or (time,);
             texts with labels: a list of str;
@@ -48,10 +48,10 @@ def fit(
     Raises:
         UserError: for data of another kind, and as `zoo.config` and `zoo.train` do.
     """
-    given = given_data(data, target, None if model is None else model.partition("/")[0])
+    given = given_data(data, target, model)
     words = [word for word in settings if word.startswith("data=")] or [f"data={given.name}"]
     words += [word for word in settings if word not in words]
-    config = zoo_config(model or FAMILIES.get(given.name, "rnn"), *words, **choices)
+    config = zoo_config(model or default_family(given.name) or "fnn", *words, **choices)
     run = new_run(TrainingConfig.of(config), run_dir)
     with _removed_if_refused(run):
         options = given.save(_data_folder(run))
