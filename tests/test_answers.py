@@ -11,11 +11,11 @@ import torch
 import zoo
 from zoo.core.atomic_files import check_output_path
 from zoo.core.errors import UserError
+from zoo.core.formatting import format_column, format_number
 from zoo.core.spec import Column, DataSpec, Input
 from zoo.data.splits import NamedBatch
 from zoo.inference.predict_files import predict_file
 from zoo.inference.predictor import Predictor
-from zoo.report.text import format_column, format_number
 from zoo.tasks import create_task
 
 N = 40
@@ -174,9 +174,9 @@ def test_columns_of_forecasts_never_collide():
     assert table == {"step": [1], "forecast of step": [1.0], "x": [2.0]}
 
 
-def test_large_numbers_are_shown_with_enough_digits_to_distinguish_them():
-    assert format_column([30000001.294, 30000004.5]) == ["30000001.29", "30000004.5"]
-    assert format_column([30000001.294]) == ["30000001.294"]
-    assert format_column([210340.94, 205152.77, 0.5]) == ["210341", "205153", "0.5"]
-    assert format_column([0.123456, 1e-9, "x"]) == ["0.1235", "1e-09", "x"]
+def test_numbers_of_a_column_align_distinguish_values_and_have_no_exponents():
+    assert format_column([30000001.294, 30000004.5]) == ["30,000,001.294", "30,000,004.500"]
+    assert format_column([1250000.4, 98000.7, ""]) == ["1,250,000", "98,001", ""]
+    assert format_column([0.123456, 1e-9, "x"]) == ["0.1235", "0.0000", "x"]
+    assert format_column([3e15, 2.0]) == ["3e+15", "2"] and format_column([]) == []
     assert format_number(30000001.294, 5.0) == "30,000,001.294" and format_number(30000001.294) == "30,000,001"

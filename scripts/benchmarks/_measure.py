@@ -31,7 +31,7 @@ class Measure:
     @property
     def row(self) -> dict[str, Any]:
         """The medians, their ratio, and the range of ours, as plain values."""
-        from zoo.report.text import format_number
+        from zoo.core.formatting import format_number
 
         ours, reference = statistics.median(self.ours), statistics.median(self.reference)
         sign = ">=" if self.unit.endswith("/s") else "<="
@@ -48,7 +48,7 @@ class Measure:
     @property
     def cells(self) -> list[str]:
         """The row as text."""
-        from zoo.report.text import format_number
+        from zoo.core.formatting import format_number
 
         return [format_number(value) if isinstance(value, float) else value or "" for value in self.row.values()]
 

@@ -45,8 +45,9 @@ def _continued(predictor: "Predictor", text: str, config: dict[str, Any]) -> str
 
 def _predict(predictor: "Predictor", config: dict[str, Any]) -> None:
     from zoo.core.atomic_files import check_output_path
+    from zoo.core.formatting import format_column
     from zoo.inference.predict_files import predict_file
-    from zoo.report.text import format_column, text_table
+    from zoo.report.text import text_table
 
     output = None if config["output"] is None else Path(config["output"])
     if output is not None:

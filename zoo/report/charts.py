@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from zoo.report.text import format_column
+from zoo.core.formatting import format_column
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

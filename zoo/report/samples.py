@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from zoo.core.formatting import format_number
 from zoo.core.registry import Registry
 from zoo.data.splits import Batch, Splits, batches
 from zoo.inference.explanation import convolutions, heat_of_batch, overlay_heat, to_pictures
 from zoo.inference.predictor import Predictor
 from zoo.models.preprocess import Moments
 from zoo.report.charts import sparkline
-from zoo.report.text import format_number
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Subset
 
+from zoo.core.formatting import format_number
 from zoo.data.splits import Splits, batches
 from zoo.inference.explanation import convolutions, filter_pictures, filters
 from zoo.inference.predictor import Predictor
 from zoo.report import charts
 from zoo.report.samples import SAMPLES, embedded
-from zoo.report.text import format_number
 
 N_FILTERS = 64  # of a first layer, at most
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from zoo.core.atomic_files import write_text
+from zoo.core.formatting import format_number
 from zoo.core.run_folder import finished_runs, flat
 from zoo.core.safe_csv import write_csv
-from zoo.report.text import Values, format_number, text_table
+from zoo.report.text import Values, text_table
 
 FAILED = "failed.json"
 NOT_COMPARED = {"seed", "run_dir", "resume", "zoo_path"}  # config keys that do not distinguish groups of jobs

@@ -1,34 +1,15 @@
 """Metrics and tables as plain text, for a terminal."""
 
-import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo.core.console import printable
+from zoo.core.formatting import format_number
 
 Values = Mapping[str, Any]
 ONE_LINE = str.maketrans({"\n": "\\n", "\t": "\\t"})
-
-
-def format_number(value: float | None, spread: float = 1000.0) -> str:
-    """Format a number with four significant digits, or as many decimals as show four digits of `spread` if it is at
-    least 1,000; None, NaN and infinity are a dash."""
-    if value is None or not math.isfinite(value):
-        return "-"
-    decimals = 3 - math.floor(math.log10(max(spread, 1e-3))) if spread < 1000 else 0
-    return f"{value:,.{decimals}f}" if abs(value) >= 1000 else f"{value:#.4g}"
-
-
-def format_column(values: Sequence[Any]) -> list[str]:
-    """Format the values of a column: floats with four significant digits; more for whole parts below a billion, or if
-    large ones would look alike."""
-    numbers = [value for value in values if isinstance(value, float) and math.isfinite(value)] or [0.0]
-    largest, spread = max(map(abs, numbers)), max(numbers) - min(numbers)
-    digits = 4 + max(0, int(math.log10(largest / (spread or 1.0)))) if largest > 1 else 4
-    digits = max(digits, int(math.log10(largest)) + 1) if 1 < largest < 1e9 else digits
-    return [f"{value:.{digits}g}" if isinstance(value, float) else str(value) for value in values]
 
 
 def metric_rows(metrics: Values) -> list[tuple[str, ...]]:
