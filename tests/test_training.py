@@ -7,6 +7,7 @@ import json
 import math
 import os
 import signal
+import time
 from types import SimpleNamespace
 
 import lightning as L
@@ -26,6 +27,7 @@ from zoo.data.splits import Splits
 from zoo.engine.checkpoint_io import SafeCheckpointIO
 from zoo.engine.distillation import Distillation
 from zoo.engine.families import ZooModule, create_module
+from zoo.engine.history import History
 from zoo.engine.resources import batch_work, fit_machine
 from zoo.inference.evaluation import evaluate_weights
 from zoo.inference.finetuning import copy_weights
@@ -865,3 +867,20 @@ def test_the_work_of_a_batch_counts_every_forward_pass(config, more, expected):
     image = {"image": torch.zeros(1, 1, 28, 28, dtype=torch.uint8)}
     each = (multiply_adds(model, **image) for model in (module.model, zoo.load("cnn/fast.mnist").model))
     assert batch_work(module, ZooDataModule(splits, batch_size=64)) == 64 * expected(*each)
+
+
+def test_without_a_terminal_lines_tell_the_epoch_of_how_many_and_the_time_left(config, tmp_path, capsys):
+    settings = config("model=fnn", "trainer.max_epochs=24", "trainer.limit_train_batches=1")
+    result = zoo.train(settings, tmp_path, start=time.perf_counter() - 100)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
+    assert lines[0].startswith("epoch 1/24  loss ") and lines[0].endswith(" left") and "  val accuracy " in lines[0]
+    assert len(lines) < 24 and lines[-1].startswith("epoch 24/24 ") and not lines[-1].endswith(" left")
+    assert result["seconds"]["total"] > 100 > result["seconds"]["fit"]
+
+
+def test_the_seconds_of_a_training_that_returns_to_its_best_epoch_go_on(tmp_path):
+    history = History(tmp_path / "metrics.csv")
+    for before in (40.0, 10.0):  # a resume, and a checkpoint to return to
+        history.load_state_dict({"rows": [], "seconds": {"training": before, "epoch": 0.0}})
+        history.on_fit_start(None, None)
+    assert history.resumed == 40 and 40 < history.seconds < 45

@@ -43,6 +43,7 @@ def train(
     run_dir: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
     loggers: Sequence[Logger] = (),
+    start: float | None = None,
 ) -> Result:
     """Train a model as `config` says and leave everything in `run_dir`.
 
@@ -52,6 +53,7 @@ def train(
         run_dir: the run folder, made if it does not exist; None takes runs/<model>.<data>/<time>.
         callbacks: further Lightning callbacks, beside those every training has.
         loggers: Lightning loggers, beside the run folder's own metrics.csv.
+        start: when the total of seconds begins, by `time.perf_counter`, such as where a command began; None: now.
 
     Returns:
         The metrics, the history, the predictor and the path of the run folder.
@@ -61,6 +63,7 @@ def train(
         DivergedError: when the loss became NaN or infinite.
         InterruptedTraining: on a signal; `resume="auto"` continues.
     """
+    start = time.perf_counter() if start is None else start
     checked = replace(_check(config), seeds=None)
     training = Training(checked, new_run(checked, run_dir), callbacks, loggers)
     run = training.run
@@ -68,7 +71,7 @@ def train(
         if run.metrics.exists():
             rank_zero_print(f"{run.folder} is finished already")
             return Result.of_run(run) if is_rank_zero() else Result(run.folder, {})
-        trained = _train(training, checkpoint)
+        trained = _train(training, checkpoint, start)
         return Result(run.folder, {} if trained is None else _release(trained, run, 0))
 
 
@@ -77,6 +80,7 @@ def train_seeds(
     run_dir: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
     loggers: Sequence[Logger] = (),
+    start: float | None = None,
 ) -> list[Result]:
     """Train a model for each of the config's `seeds`, all at once as one batched model, which takes small models hardly
     longer than one alone.
@@ -85,7 +89,7 @@ def train_seeds(
     is different. Each leaves its files in `run_dir`/seed=<seed>.
 
     Args:
-        config, run_dir, callbacks, loggers: as in `train`.
+        config, run_dir, callbacks, loggers, start: as in `train`.
 
     Returns:
         What `train` returns, for each seed.
@@ -93,6 +97,7 @@ def train_seeds(
     Raises:
         UserError: beside those of `train`, for recurrent networks, Muon, and several processes.
     """
+    start = time.perf_counter() if start is None else start
     checked = _check(config)
     if checked.seeds is None:
         raise UserError("train_seeds takes several seeds: seeds=[0,1,2]; train takes one")
@@ -102,7 +107,7 @@ def train_seeds(
         if all(run.metrics.exists() for run in runs):
             rank_zero_print(f"{whole.folder} is finished already")
             return [Result.of_run(run) for run in runs]
-        trained = _train(training, checkpoint)
+        trained = _train(training, checkpoint, start)
         assert trained is not None  # there is one process
         for run, seed in zip(runs, checked.seeds, strict=True):
             run.write_config(replace(checked, seed=seed, seeds=None).plain())
@@ -152,9 +157,8 @@ class Trained:
     start: float
 
 
-def _train(training: Training, checkpoint: Path | None) -> Trained | None:
+def _train(training: Training, checkpoint: Path | None, start: float) -> Trained | None:
     """Load the data and fit the models; None in processes other than the first."""
-    start = time.perf_counter()
     data = load_splits(training.run, training.config, checkpoint)
     config = fill_auto(training.config, len(data.splits.train))  # type: ignore[arg-type]
     fitted = fit(replace(training, config=config), data, checkpoint)
@@ -177,13 +181,18 @@ def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
         "val": val,
         "test": test,
         "epoch": fitted.epochs[index],
-        "seconds": {"fit": round(fitted.seconds, 3), "total": round(time.perf_counter() - trained.start, 3)},
+        "seconds": {"fit": round(fitted.seconds, 3), "total": _seconds_since(trained.start)},
         **_peak_memory(fitted.trainer.strategy.root_device),
         **{key: card[key] for key in ("n_parameters", "seed", "device", "precision", "hardware", "versions")},
     }
     write_report(run, _without_folders(config), splits, metrics, predictor, (outputs, targets))
+    metrics["seconds"]["total"] = _seconds_since(trained.start)  # with the report
     write_text(run.metrics, json.dumps(metrics, indent=1))  # last, as it marks the run as finished
     return metrics
+
+
+def _seconds_since(start: float) -> float:
+    return round(time.perf_counter() - start, 3)
 
 
 def _card(trained: Trained, config: TrainingConfig, model: Model) -> dict[str, Any]:

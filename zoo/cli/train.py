@@ -1,5 +1,6 @@
 """Train a model: zoo train model=<family[/architecture]> [data=...] [any.key=value]."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,11 +10,15 @@ from zoo.core.console import echo
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command; `words` are those of its command line, by default the process's."""
-    run_command("train", run, words)
+    start = iter([time.perf_counter()])  # a sweep's first job counts the imports too
+    run_command("train", lambda config, composed: run(config, composed, next(start, None)), words)
 
 
-def run(config: dict[str, Any], composed: Any) -> float | None:
-    """Train, print the metrics, and return the validation loss, which sweepers minimise."""
+def run(config: dict[str, Any], composed: Any, start: float | None = None) -> float | None:
+    """Train, print the metrics, and return the validation loss, which sweepers minimise.
+
+    `start` is as of `zoo.train`.
+    """
     from hydra.core.hydra_config import HydraConfig
     from hydra.utils import instantiate
 
@@ -26,10 +31,10 @@ def run(config: dict[str, Any], composed: Any) -> float | None:
         config.pop(section)
     config["run_dir"] = HydraConfig.get().runtime.output_dir
     if config["seeds"] is not None:
-        several = train_seeds(config, config["run_dir"], callbacks, loggers)
+        several = train_seeds(config, config["run_dir"], callbacks, loggers, start)
         echo(write_summary(config["run_dir"]))
         return sum(result["val"]["loss"] for result in several) / len(several)
-    result = train(config, config["run_dir"], callbacks, loggers)
+    result = train(config, config["run_dir"], callbacks, loggers, start)
     if not result.metrics:
         return None  # a process other than the first
     echo(result)

@@ -27,7 +27,7 @@ from zoo.engine.setting_errors import setting_error
 from zoo.engine.speed.best_of_each import BestOfEach
 from zoo.engine.speed.fit import Fit
 from zoo.engine.speed.tricks import speed_up
-from zoo.engine.trainer import create_trainer, describe_device
+from zoo.engine.trainer import create_trainer, describe_device, own_callbacks
 from zoo.settings.training_config import TrainingConfig
 
 ROLLBACKS = 10  # in a training, at most
@@ -76,8 +76,8 @@ def fit(training: Training, data: TrainingSplits, checkpoint: Path | None) -> Fi
         DivergedError: where the config has no rollback, or ten were in vain.
         UserError: for settings that do not fit the data or the checkpoint.
     """
-    module, trainer = _fit_with_rollbacks(training, data, checkpoint)
-    history = next(callback for callback in _callbacks(trainer) if isinstance(callback, History))
+    history = History(training.run.history)
+    module, trainer = _fit_with_rollbacks(training, data, checkpoint, history)
     seconds, before = history.seconds, history.resumed
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # only the first process continues
@@ -90,13 +90,13 @@ def fit(training: Training, data: TrainingSplits, checkpoint: Path | None) -> Fi
 
 
 def _fit_with_rollbacks(
-    training: Training, data: TrainingSplits, checkpoint: Path | None
+    training: Training, data: TrainingSplits, checkpoint: Path | None, history: History
 ) -> tuple[ZooModule, L.Trainer]:
     """Fit; where it diverges, and the config says so, start over from the best epoch with a lower learning rate."""
     diverged = 0
     while True:
         try:
-            return _fit_once(training, data, checkpoint, diverged)
+            return _fit_once(training, data, checkpoint, history, diverged)
         except DivergedError as error:
             if training.config.trainer["rollback"] is None or error.times == ROLLBACKS:
                 raise
@@ -105,10 +105,11 @@ def _fit_with_rollbacks(
             rank_zero_print(f"{line}; rolled back to it, learning rate lowered (time {diverged})")
             best = training.run.checkpoints / "best.ckpt"
             checkpoint = best if is_sound(best) else None
+            history.rows = []  # the checkpoint brings its own
 
 
 def _fit_once(
-    training: Training, data: TrainingSplits, checkpoint: Path | None, diverged: int
+    training: Training, data: TrainingSplits, checkpoint: Path | None, history: History, diverged: int
 ) -> tuple[ZooModule, L.Trainer]:
     config = training.config
     module = initial_module(config, data.splits)
@@ -117,7 +118,8 @@ def _fit_once(
     work = batch_work(module, batches)
     section = fit_machine(config.trainer, work)
     torch.set_num_threads(section["threads"])
-    trainer = create_trainer(training.run.folder, section, module, callbacks, training.loggers, diverged)
+    own = own_callbacks(training.run.checkpoints, section, module, history, diverged)
+    trainer = create_trainer(training.run.folder, section, module, [*own, *callbacks], training.loggers)
     rank_zero_print(_announcement(config, data, trainer))
     try:
         with speed_up(section.get("tricks", "all"), Fit(trainer, module, batches, callbacks, work)):

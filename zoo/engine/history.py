@@ -16,26 +16,35 @@ from zoo.core.atomic_files import write_text
 class History(Callback):
     """Writes one row an epoch to a CSV file; a resumed run continues its rows.
 
+    Where a training diverges and returns to its best epoch the clock goes on: one object serves all tries.
+
     Args:
         path: of the file.
 
     Attributes:
-        seconds: of the training so far, those before the checkpoint resumed from included.
-        resumed: seconds before the checkpoint resumed from.
+        seconds: of fitting so far, those before the checkpoint that this process resumed from included.
+        resumed: seconds before that checkpoint.
+        best_epoch: with the lowest validation loss, if any was validated.
     """
 
     def __init__(self, path: Path):
         self.path = path
         self.rows: list[dict[str, float]] = []
-        self.resumed = self._resumed_epoch = 0.0
-        self._start = self._epoch_start = time.perf_counter()
+        self.resumed = self._resumed_epoch = self._epoch_start = 0.0
+        self._start: float | None = None
 
     @property
     def seconds(self) -> float:
-        return time.perf_counter() - self._start + self.resumed
+        return self.resumed + (0.0 if self._start is None else time.perf_counter() - self._start)
+
+    @property
+    def best_epoch(self) -> int | None:
+        validated = [row for row in self.rows if "val/loss" in row]
+        return int(min(validated, key=lambda row: row["val/loss"])["epoch"]) if validated else None
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._start = time.perf_counter()
+        if self._start is None:
+            self._start = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._epoch_start, self._resumed_epoch = time.perf_counter() - self._resumed_epoch, 0.0
@@ -58,8 +67,9 @@ class History(Callback):
         return {"rows": self.rows, "seconds": {"training": self.seconds, "epoch": epoch}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        seconds = state_dict["seconds"]
-        self.rows, self.resumed, self._resumed_epoch = state_dict["rows"], seconds["training"], seconds["epoch"]
+        self.rows, self._resumed_epoch = state_dict["rows"], state_dict["seconds"]["epoch"]
+        if self._start is None:
+            self.resumed = state_dict["seconds"]["training"]
 
 
 def epoch_metrics(trainer: L.Trainer) -> dict[str, Tensor]:

@@ -1,67 +1,106 @@
 """A progress bar on a terminal, one line per epoch elsewhere."""
 
+import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, EarlyStopping, Timer
 
 from zoo.core.console import echo
-from zoo.engine.history import epoch_metrics
+from zoo.core.formatting import format_number, format_seconds
+from zoo.engine.history import History, epoch_metrics
+
+EVERY_LINE = 20  # epochs, from the first, of which each has a line
+WIDE = 100  # columns of a terminal that has room for a bar
 
 
 class Progress(Callback):
-    """On a terminal one bar for the whole training, with loss, score and time left; elsewhere one line per epoch.
+    """Prints the epoch of how many, the loss, the score, and the time gone and left: on a terminal as one line that
+    changes, elsewhere a line per epoch, of many short epochs one every few seconds.
 
     Args:
-        seconds: between two refreshes of the bar, each of which waits for the device once.
+        history: of the training; knows its epochs and seconds.
+        seconds: between two refreshes of a terminal's line, each of which waits for the device once.
+        line_seconds: at least, between two lines where there is no terminal, after the first twenty epochs.
     """
 
-    def __init__(self, seconds: float = 0.5):
-        self.seconds = seconds
+    def __init__(self, history: History, seconds: float = 0.5, line_seconds: float = 5.0):
+        self.history, self.seconds, self.line_seconds = history, seconds, line_seconds
         self._bar: Any = None
+        self._held = ""  # the line of an epoch that is not printed yet
+        self._n_lines = 0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not (trainer.is_global_zero and sys.stdout.isatty()):
-            return
-        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
-
-        self._bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-        )
-        self._bar.start()
         module: Any = pl_module
-        self._task = self._bar.add_task("epoch 1", total=module.n_updates)
-        self._refreshed, self._score = time.perf_counter(), ""
+        self._before = self._epochs = (
+            trainer.current_epoch + module.batches_done() % module.n_batches() / module.n_batches()
+        )
+        self._start = self._shown = time.perf_counter()
+        self._score = ""
+        if trainer.is_global_zero and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+            self._bar = _bar(trainer.max_epochs)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        module: Any = pl_module
-        if self._bar and time.perf_counter() - self._refreshed > self.seconds:
-            self._refresh(trainer, f"epoch {trainer.current_epoch + 1}  loss {module.mean_loss:.4f}{self._score}")
+        if self._bar and time.perf_counter() - self._shown > self.seconds:
+            module: Any = pl_module
+            self._epochs = trainer.current_epoch + (batch_idx + 1) / module.n_batches()
+            self._refresh(self._words(trainer, module.mean_loss))
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        values = epoch_metrics(trainer)
         module: Any = pl_module
-        score = module.task.score
-        self._score = f"  val {score} {float(values[f'val/{score}']):.4f}" if f"val/{score}" in values else ""
-        loss = float(values.get("train/loss", module.mean_loss))
-        line = f"epoch {trainer.current_epoch + 1}  loss {loss:.4f}{self._score}"
+        self._epochs = trainer.current_epoch + 1
+        values, score = epoch_metrics(trainer), module.task.score
+        value = values.get(f"val/{score}")
+        self._score = "" if value is None else f"val {score} {format_number(float(value))}"
+        words = self._words(trainer, float(values.get("train/loss", module.mean_loss)))
         if self._bar:
-            self._refresh(trainer, line)
+            self._refresh(words)
         elif trainer.is_global_zero:
-            echo(line, flush=True)
+            self._held = "  ".join(filter(None, words))
+            if self._n_lines < EVERY_LINE or time.perf_counter() - self._shown > self.line_seconds:
+                self._print_held()
 
-    def _refresh(self, trainer: L.Trainer, line: str) -> None:
-        self._bar.update(self._task, completed=trainer.global_step, description=line)
-        self._refreshed = time.perf_counter()
+    def _print_held(self) -> None:
+        if self._held:
+            echo(self._held, flush=True)
+            self._held, self._shown = "", time.perf_counter()
+            self._n_lines += 1
+
+    def _words(self, trainer: L.Trainer, loss: float) -> list[str]:
+        """The parts of a line: the epoch, the loss, the score, and the time."""
+        return [self._epoch(trainer), f"loss {format_number(loss)}", self._score, self._time(trainer)]
+
+    def _epoch(self, trainer: L.Trainer) -> str:
+        """The epoch, of how many or, where the length is not known, beside the best so far."""
+        epoch = f"epoch {trainer.current_epoch + 1}"
+        if not may_stop_early(trainer):
+            return f"{epoch}/{trainer.max_epochs}"
+        best = self.history.best_epoch
+        return epoch + (f" (best {best})" if best else "")
+
+    def _time(self, trainer: Any) -> str:
+        """The time gone, and left or, where the length is not known, at most."""
+        gone = time.perf_counter() - self._start
+        left = gone * (trainer.max_epochs - self._epochs) / (self._epochs - self._before)
+        limit = next((one.time_remaining() or 0.0 for one in trainer.callbacks if isinstance(one, Timer)), None)
+        if may_stop_early(trainer):
+            most = gone + (left if limit is None else limit)
+            return f"{format_seconds(gone)} of at most {format_seconds(most)}"
+        left = left if limit is None else min(left, limit)
+        return f"{format_seconds(gone)}" + f", {format_seconds(left)} left" * (left > 0)
+
+    def _refresh(self, words: Sequence[str]) -> None:
+        line = fit_width(words, self._bar.console.width)
+        self._bar.update(self._bar.task_ids[0], completed=self._epochs, description=line)
+        self._shown = time.perf_counter()
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._print_held()
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         if self._bar:
@@ -69,4 +108,35 @@ class Progress(Callback):
             self._bar = None
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        self._print_held()
         self.teardown(trainer, pl_module, "fit")
+
+
+def may_stop_early(trainer: Any) -> bool:
+    """Whether a training may stop before its last epoch because the model no longer improves."""
+    return any(isinstance(callback, EarlyStopping) for callback in trainer.callbacks)
+
+
+def fit_width(words: Sequence[str], width: int) -> str:
+    """Join the parts of a line; where they are too wide the loss is left out, then the score.
+
+    >>> fit_width(["epoch 1/9", "loss 0.5", "val f1 0.9", "3 s, 24 s left"], 40)
+    'epoch 1/9  val f1 0.9  3 s, 24 s left'
+    """
+    epoch, loss, score, time = words
+    choices = ([epoch, loss, score, time], [epoch, score, time], [epoch, time])
+    lines = ["  ".join(filter(None, choice)) for choice in choices]
+    return next((line for line in lines if len(line) <= width), lines[-1])
+
+
+def _bar(n_epochs: int | None) -> Any:
+    """Start rich's display of one line, with a bar where there is room."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = Console()
+    columns = [TextColumn("{task.description}", markup=False)]
+    bar = Progress(*columns, *[BarColumn(20)] * (console.width >= WIDE), console=console)
+    bar.start()
+    bar.add_task("epoch 1", total=n_epochs)
+    return bar

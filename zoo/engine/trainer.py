@@ -85,7 +85,6 @@ def create_trainer(
     module: ZooModule,
     callbacks: Sequence[Callback],
     loggers: Sequence[Logger],
-    diverged: int = 0,
 ) -> L.Trainer:
     """Create the Trainer for one training, and prepare the module for it.
 
@@ -93,9 +92,8 @@ def create_trainer(
         folder: the run folder.
         section: the config's trainer section, checked, with every "auto" that is not Lightning's resolved.
         module: to train.
-        callbacks: the user's, beside those that every training has.
+        callbacks: `own_callbacks`, and the user's.
         loggers: beside the run folder's own metrics.csv.
-        diverged: how often this training has diverged so far.
     """
     _prepare_module(module, section)
     _ignore_handled_warnings()
@@ -103,7 +101,7 @@ def create_trainer(
         trainer = L.Trainer(
             **{key: value for key, value in section.items() if key not in (*OWN_KEYS, "strategy")},
             strategy=Sharded() if module.sharded else section["strategy"],
-            callbacks=[*_own_callbacks(folder, section, module, diverged), *callbacks],
+            callbacks=list(callbacks),
             logger=list(loggers) or False,
             plugins=[SafeCheckpointIO()],
             default_root_dir=folder,
@@ -128,12 +126,21 @@ def _prepare_module(module: ZooModule, section: Config) -> None:
         module.model.network.compile(mode=section["compile"])
 
 
-def _own_callbacks(folder: Path, section: Config, module: ZooModule, diverged: int) -> list[Callback]:
-    """The callbacks that every training has."""
-    checkpoints, divergence = folder / "checkpoints", Divergence(section["rollback"] or 1.0, diverged)
+def own_callbacks(
+    checkpoints: Path, section: Config, module: ZooModule, history: History, diverged: int
+) -> list[Callback]:
+    """Create the callbacks that every training has.
+
+    Args:
+        checkpoints: their folder.
+        section, module: as of `create_trainer`.
+        history: of this training, also of what it did before it diverged.
+        diverged: how often that happened so far.
+    """
+    divergence = Divergence(section["rollback"] or 1.0, diverged)
     return [
-        History(folder / "metrics.csv"),
-        Progress(),
+        history,
+        Progress(history),
         *[BestOfEach()] * (module.n_models > 1 and section["keep"] == "best"),
         divergence,
         RestoreSettings(divergence),
