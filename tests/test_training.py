@@ -8,6 +8,7 @@ import math
 import os
 import signal
 import time
+import warnings
 from types import SimpleNamespace
 
 import lightning as L
@@ -21,6 +22,7 @@ import zoo
 from zoo.core import registry
 from zoo.core.checkpoint_file import newest
 from zoo.core.errors import UserError
+from zoo.core.library_warnings import ignore_library_warnings
 from zoo.core.spec import DataSpec, Input
 from zoo.data.module import ZooDataModule
 from zoo.data.splits import Splits
@@ -870,9 +872,11 @@ def test_the_work_of_a_batch_counts_every_forward_pass(config, more, expected):
 
 
 def test_without_a_terminal_lines_tell_the_epoch_of_how_many_and_the_time_left(config, tmp_path, capsys):
-    settings = config("model=fnn", "trainer.max_epochs=24", "trainer.limit_train_batches=1")
-    result = zoo.train(settings, tmp_path, start=time.perf_counter() - 100)
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
+    short = ("trainer.max_epochs=24", "trainer.limit_train_batches=1", "trainer=cpu", "trainer.precision=16-mixed")
+    result = zoo.train(config("model=fnn", *short), tmp_path, start=time.perf_counter() - 100)
+    out = capsys.readouterr().out
+    assert "trainer.precision=16-mixed needs a GPU; training with bf16-mixed" in out
+    lines = [line for line in out.splitlines() if line.startswith("epoch ")]
     assert lines[0].startswith("epoch 1/24  loss ") and lines[0].endswith(" left") and "  val accuracy " in lines[0]
     assert len(lines) < 24 and lines[-1].startswith("epoch 24/24 ") and not lines[-1].endswith(" left")
     assert result["seconds"]["total"] > 100 > result["seconds"]["fit"]
@@ -884,3 +888,12 @@ def test_the_seconds_of_a_training_that_returns_to_its_best_epoch_go_on(tmp_path
         history.load_state_dict({"rows": [], "seconds": {"training": before, "epoch": 0.0}})
         history.on_fit_start(None, None)
     assert history.resumed == 40 and 40 < history.seconds < 45
+
+
+def test_warnings_of_libraries_that_are_no_concern_are_ignored_and_others_shown():
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.resetwarnings()
+        ignore_library_warnings()
+        warnings.warn("No positive samples in targets, true positive value should be meaningless", stacklevel=1)
+        warnings.warn("this column of mine has no positive samples", stacklevel=1)
+    assert [str(warning.message) for warning in shown] == ["this column of mine has no positive samples"]

@@ -10,6 +10,7 @@ from typing import Any
 
 from zoo.core.atomic_files import TEMPORARY_SUFFIX
 from zoo.core.extras import install_command
+from zoo.core.library_warnings import ignore_library_warnings
 
 BATCH_SIZE, ACCUMULATE = "data.batch_size", "trainer.accumulate_grad_batches"
 OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|unable to allocate", re.IGNORECASE)
@@ -17,7 +18,9 @@ OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|unable to alloc
 
 @contextlib.contextmanager
 def exit_codes(config_name: str | None = None, overrides: Sequence[str] = (), config: Any = None) -> Iterator[None]:
-    """End the process with an exit code and at most five lines for each error that `outcome` knows."""
+    """End the process with an exit code and at most five lines for each error that `outcome` knows, without the
+    libraries' warnings that are no concern."""
+    ignore_library_warnings()
     try:
         yield
     except BrokenPipeError:  # the reader of the output, such as head, has ended

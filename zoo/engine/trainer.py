@@ -1,8 +1,6 @@
 """Create Lightning's Trainer: settings checked, safe saving, the zoo's callbacks."""
 
 import inspect
-import logging
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,8 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from zoo.core.errors import UserError, unknown_name
+from zoo.core.library_warnings import ignore_library_warnings
+from zoo.core.rank_zero import rank_zero_print
 from zoo.engine.checkpoint_io import SafeCheckpointIO
 from zoo.engine.checkpointing import Best, Saving
 from zoo.engine.divergence import Divergence
@@ -30,15 +30,6 @@ Config = Mapping[str, Any]
 # keys of the trainer section that Lightning's Trainer does not take
 NEEDED_KEYS = ("accumulate_grad_batches", "compile", "threads", "keep", "save_every", "n_checkpoints", "rollback")
 OWN_KEYS = (*NEEDED_KEYS, "tricks")
-HANDLED_WARNINGS = (
-    ".*does not have many workers.*",  # data in memory needs none
-    ".*dataloader is not resumable.*",  # ours resumes
-    ".*Checkpoint directory .* exists.*",
-    ".*recommended to use .*sync_dist.*",  # metrics are reduced before they are logged
-    ".*could not find the monitored key.*",  # an epoch may be without validation
-    ".*LeafSpec.*is deprecated.*",
-    ".*overrides the configure_model.*",
-)
 COUNTS = ("accumulate_grad_batches", "n_checkpoints", "check_val_every_n_epoch")
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune")
 
@@ -96,7 +87,7 @@ def create_trainer(
         loggers: beside the run folder's own metrics.csv.
     """
     _prepare_module(module, section)
-    _ignore_handled_warnings()
+    ignore_library_warnings()
     try:
         trainer = L.Trainer(
             **{key: value for key, value in section.items() if key not in (*OWN_KEYS, "strategy")},
@@ -157,20 +148,14 @@ def _check_combinations(trainer: L.Trainer, module: ZooModule, section: Config) 
         raise UserError("trainer.rollback is for one process; take trainer.devices=1 or trainer.rollback=null")
     if module.n_models > 1 and trainer.world_size > 1:
         raise UserError("several seeds are trained at once in one process; take trainer.devices=1, or -m seed=0,1")
+    if str(section["precision"]) in ("16", "16-mixed") and trainer.precision == "bf16-mixed":
+        rank_zero_print(f"trainer.precision={section['precision']} needs a GPU; training with {trainer.precision}")
     every = trainer.val_check_interval  # a number of batches, or a share of an epoch's if it is a float
     if isinstance(every, int) and every % module.accumulate:
         raise UserError(
             "validation follows an update: trainer.val_check_interval is a multiple of "
             f"trainer.accumulate_grad_batches={module.accumulate}; got {every}"
         )
-
-
-def _ignore_handled_warnings() -> None:
-    """Suppress the warnings of Lightning that are handled here, and its notices."""
-    for message in HANDLED_WARNINGS:
-        warnings.filterwarnings("ignore", message)
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def describe_device(trainer: L.Trainer) -> str:
