@@ -8,6 +8,8 @@ from PIL import Image
 import zoo
 from zoo.core.errors import UserError
 from zoo.data.given import given_data
+from zoo.data.splits import batches, each_value_once
+from zoo.inference.predictor import Predictor
 
 N = 60
 RNG = np.random.default_rng(0)
@@ -116,3 +118,78 @@ def test_a_fit_leaves_a_run_that_resumes_and_evaluates(tmp_path):
     assert again.metrics == result.metrics
     with pytest.raises(UserError, match="holds other data"):
         zoo.fit(FRAME[:50], "price", "fnn", "resume=auto", run_dir=tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def untrained():
+    """A predictor of an untrained model on given data."""
+
+    def build(data, model, **options):
+        splits = zoo.load_data(data, **options)
+        network = zoo.create_model(model, splits.spec)
+        network.fit(each_value_once(splits.train), batches(splits.train))
+        return Predictor(network, splits.spec, {"model": {"name": model}})
+
+    return build
+
+
+def answers(predictor, *forms):
+    """The answers to several forms of the same input."""
+    return [np.array(predictor.predict(raw)).tolist() for raw in forms]
+
+
+def all_equal(values):
+    return all(value == values[0] for value in values)
+
+
+def test_rows_are_predicted_in_any_form(untrained, tmp_path):
+    predictor, rows = untrained(FRAME, "fnn/perceptron", target="price"), FRAME[["area", "place"]][:3]
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    lists = rows.to_numpy().tolist()
+    several = [rows, rows.to_dict("list"), rows.to_dict("records"), as_arrow(rows), lists, rows.to_numpy()]
+    assert all_equal(answers(predictor, *several, tmp_path / "rows.csv", str(tmp_path / "rows.csv")))
+    assert all_equal(answers(predictor, rows.iloc[0], dict(rows.iloc[0]), lists[0]))
+
+
+def test_images_are_predicted_in_any_form(untrained, tmp_path):
+    predictor, image = untrained((PIXELS, LABELS), "cnn/tiny"), PIXELS[0]
+    Image.fromarray(image).save(tmp_path / "photo.png")
+    path = str(tmp_path / "photo.png")
+    single = [image, image.transpose(2, 0, 1), image.astype(int), image.tolist(), Image.fromarray(image), path]
+    assert all_equal(answers(predictor, *single))
+    assert all_equal(
+        answers(predictor, np.stack([image] * 2), [image, path], [Image.fromarray(image), image], [path] * 2)
+    )
+
+
+def test_sequences_and_series_are_predicted_in_any_form(untrained, tmp_path):
+    one = [values[:, 0] for values in SEQUENCES]
+    predictor = untrained((one, LABELS), "rnn/gru")
+    assert all_equal(answers(predictor, one[0], one[0].tolist(), one[0][:, None], pd.Series(one[0])))
+    assert all_equal(answers(predictor, one[:2], [one[0].tolist(), one[1][:, None]]))
+    predictor = untrained(SERIES, "rnn/gru", look_back=24, horizon=6)
+    SERIES.to_frame().to_csv(tmp_path / "load.csv")
+    frame, path = SERIES.to_frame(), str(tmp_path / "load.csv")
+    assert all_equal(
+        answers(predictor, SERIES, frame, frame.reset_index(), SERIES.to_numpy(), SERIES.tolist()[-24:], path)
+    )
+
+
+def test_texts_are_predicted_in_any_form(untrained):
+    predictor, texts = untrained((TEXTS, LABELS), "rnn/gru"), TEXTS[:2]
+    frame = pd.DataFrame({"number": [1, 2], "text": texts})
+    assert all_equal(answers(predictor, texts, pd.Series(texts), np.array(texts), frame, frame.to_dict("list")))
+    with pytest.raises(UserError, match="no column of texts 'text'"):
+        predictor.predict({"a": texts, "b": texts})
+
+
+@pytest.mark.parametrize("raw", [7, None, [], [1, "a"], object()])
+def test_what_is_no_input_is_refused_with_what_is_taken(raw, untrained):
+    for data, model, what in (
+        ((FRAME[["area", "price"]].to_numpy(), LABELS), "fnn/perceptron", "rows are a dict"),
+        ((PIXELS, LABELS), "cnn/tiny", "images are files"),
+        ((SEQUENCES, LABELS), "rnn/gru", r"a sequence here is \(time, 2\)|there are no sequences"),
+        ((TEXTS, LABELS), "rnn/gru", "texts are a str"),
+    ):
+        with pytest.raises(UserError, match=what):
+            untrained(data, model).predict(raw)

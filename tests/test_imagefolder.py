@@ -505,8 +505,10 @@ def test_raw_images_are_converted_to_the_models_shape(tmp_path, cache):
     assert batch["image"].shape == (9, 3, 32, 32) and not alone
     batch, _ = read_raw(spec, [picture((1, 2, 3), 0, (90, 50)).convert("L"), red])
     assert batch["image"].shape == (2, 3, 32, 32)
-    with pytest.raises(UserError, match="an image here is 3 x 32 x 32"):
-        read_raw(spec, np.zeros((32, 30, 3), np.uint8))
+    pixels = np.array(Image.open(red))
+    assert torch.equal(read_raw(spec, pixels)[0]["image"][0], wanted)
+    with pytest.raises(UserError, match=r"an image is \(height, width\) or"):
+        read_raw(spec, np.zeros((2, 32, 30, 5), np.uint8))
     with pytest.raises(UserError, match="there are no images in"):
         read_raw(spec, tmp_path / "cache")
     with pytest.raises(UserError, match=r"none.png: No such file"):

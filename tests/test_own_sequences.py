@@ -128,7 +128,7 @@ def test_a_trained_model_reads_arrays_whatever_their_labels_are_called(tmp_path)
     splits = zoo.load_data("sequences", path=str(tmp_path / "own.npz"))
     spec = replace(splits.spec, reading={"target": "mood"})
     assert len(read_raw(spec, tmp_path / "own.npz")[0]["sequence"]) == 40
-    with pytest.raises(UserError, match=r"at least one step; sequence 0 is \(1\)"):
+    with pytest.raises(UserError, match=r"at least one step; sequence 0 is \(7\)"):
         read_raw(spec, np.zeros(7))
 
 

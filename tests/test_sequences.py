@@ -331,7 +331,8 @@ def test_raw_arrays_are_padded_and_their_gaps_filled():
         (np.ones((3, 5)), r"sequence 0 is \(3 x 5\)"),
         (np.full((3, 2), np.nan), "sequence 0 has none"),
         (np.full((3, 2), np.inf), "sequence 0 has infinity"),
-        ("words", "arrays of numbers"),
+        ("words", "no file 'words'"),
+        ({"words": 2}, "an array, a list of them, or the path of a file"),
     ],
 )
 def test_bad_raw_arrays_are_refused(raw, message):
@@ -358,8 +359,14 @@ def test_raw_texts_are_encoded_and_empty_ones_refused(tmp_path):
     spec = spec_of({"tokens": tokens, "lengths": Input(dtype="int64")}, reading={"alphabet": "abc"})
     batch, single = read_raw(spec, write(tmp_path / "a.txt", "ab\ncxc\n"))
     assert not single and batch["tokens"].tolist() == [[1, 2, 0], [3, 0, 3]] and batch["lengths"].tolist() == [2, 3]
-    for raw in ("", [], ["a", ""], [3], 3):
-        with pytest.raises(UserError, match="at least one character"):
+    for raw, message in (
+        ("", "at least one"),
+        ([], "a list of"),
+        (["a", ""], "in text 1"),
+        ([3], "texts are a str"),
+        (3, "a str"),
+    ):
+        with pytest.raises(UserError, match=message):
             read_raw(spec, raw)
     assert read_raw(spec, write(tmp_path / "b.txt", b"a\xffb"))[0]["tokens"].tolist() == [[1, 0, 2]]  # Windows-1252
     with pytest.raises(UserError, match="not a text"):

@@ -432,7 +432,7 @@ def test_a_model_is_evaluated_on_the_rows_of_another_file(frame, config, tmp_pat
     rows.assign(sold=None).to_csv(new, index=False)
     with pytest.raises(UserError, match="has a value of 'sold'"):
         evaluate_weights(tmp_path / "run", data={"name": "csv", "path": str(new)})
-    with pytest.raises(UserError, match="equally long columns"):
+    with pytest.raises(UserError, match="of the same length"):
         zoo.load(tmp_path / "run").predict({"city": ["Ulm"], "rooms": [1, 2], "size": [1.0]})
     with pytest.raises(UserError, match="say which table"):
         evaluate_weights(tmp_path / "run", data={"name": "csv", "path": None})

@@ -39,14 +39,15 @@ class Predictor:
         """Predict one raw sample, or several.
 
         Args:
-            raw: by the model's input:
-                image: uint8 array (height, width), (channels, height, width) or (height, width, channels), or several
-                with one more axis in front; or PIL images or files, one or a list, of any size.
-                numeric, categorical: a DataFrame, a dict by column name or a list of them; if all columns are numbers,
-                also an array (n_numeric,) or (n, n_numeric).
-                sequence: array (time, n_channels), or a list of arrays of any lengths.
-                tokens: a str, or a list of them.
-                A pathlib.Path is read as a file of that kind; of a series to forecast, its last steps.
+            raw: by the model's input, one sample or several:
+                image: files (a path, of a folder too), PIL images, or arrays (height, width), (height, width, channels)
+                or (channels, height, width) of 0 to 255; one or a list, of any size; or an array with one more axis in
+                front.
+                numeric, categorical: a DataFrame, a dict by column name or a list of them; values (n_columns,) or
+                (n, n_columns) in the order of the columns; or the path of a table.
+                sequence: array (time, n_channels), or (time,) of one channel, or a list of arrays of any lengths; a
+                DataFrame where training read a table; or a path. Of a series to forecast, the last steps are read.
+                tokens: a str, or a list of them; a DataFrame with a column of texts; or a pathlib.Path.
 
         Returns:
             A class name, or a number in the target's units; a list of them for several samples.

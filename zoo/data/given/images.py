@@ -8,8 +8,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.core.errors import UserError
-
-CHANNELS = (1, 3, 4)
+from zoo.data.images.arrays import to_image
 
 
 def is_images(values: Sequence[Any], family: str | None) -> bool:
@@ -19,6 +18,14 @@ def is_images(values: Sequence[Any], family: str | None) -> bool:
         return True
     if all(isinstance(value, str) for value in values):
         return family == "cnn"
+    if not all(np.ndim(value) in (2, 3) for value in values):
+        return False
+    arrays = [np.asarray(value) for value in values]
+    if all(array.dtype == np.uint8 for array in arrays):
+        return True
+    if arrays[0].ndim == 3:
+        to_image(arrays[0])  # refuses what no image is
+    return family == "cnn"
     if not all(np.ndim(value) in (2, 3) for value in values):
         return False
     arrays = [np.asarray(value) for value in values]
@@ -39,16 +46,6 @@ def write_images(values: Sequence[Any], folder: Path) -> list[str]:
 def _write(value: Any, folder: Path, name: str) -> str:
     if isinstance(value, str | Path):
         return str(Path(value).expanduser().absolute())
-    image = value if isinstance(value, Image.Image) else Image.fromarray(_channels_last(np.asarray(value)))
+    image = value if isinstance(value, Image.Image) else to_image(value)
     (image.convert("RGB") if image.mode in ("CMYK", "YCbCr", "LAB", "HSV") else image).save(folder / name)
     return name
-
-
-def _channels_last(array: np.ndarray) -> np.ndarray:
-    """An image as uint8 (height, width) or (height, width, channels)."""
-    array = array.astype(np.uint8)
-    if array.ndim == 3 and array.shape[2] not in CHANNELS and array.shape[0] in CHANNELS:
-        array = np.moveaxis(array, 0, 2)
-    if array.ndim == 3 and array.shape[2] not in CHANNELS:
-        raise UserError(f"an image is (height, width) or (height, width, channels); got {array.shape}")
-    return array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array

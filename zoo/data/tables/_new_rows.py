@@ -24,6 +24,7 @@ from zoo.data.formats.cell_options import CellOptions
 from zoo.data.formats.table_cache import cache_files
 from zoo.data.formats.table_file import place_in, read_table
 from zoo.data.options import clean_heading
+from zoo.data.raw_input import as_frame, describe
 from zoo.data.registry import LABELLED_READERS, PARTIAL_READERS, READERS
 from zoo.data.splits import Batch, Split, report_unread
 from zoo.data.tables._build import TableEncoder
@@ -38,15 +39,16 @@ def read_new_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     Args:
         spec: names the columns. They may come in any order, with others among them.
         raw: a dict by column name, of values or of lists; a list of such dicts; a DataFrame, or a Series that is one
-            row; an array (n_columns,) or (n, n_columns) if all columns are numbers; or the path of a file.
+            row; values (n_columns,) or (n, n_columns) in the order of the columns; or the path of a file.
     """
-    if isinstance(raw, Path):
+    if isinstance(raw, str | Path):
+        raw = Path(raw).expanduser()
         return _encode(spec, _read(spec, raw)[0], place_in(raw, spec.reading.get("encoding"))), False
     try:
         frame, single = _to_frame(spec, raw)
     except (TypeError, ValueError, RuntimeError) as error:
-        what = "a dict of values or of equally long columns, a DataFrame or an array of numbers"
-        raise UserError(f"rows are {what}: {error}") from error
+        raise UserError(f"{error}\nrows are a dict, a list of dicts, a DataFrame or the path of a table with "
+                        f"{quoted_list(spec.column_names)}; or values in this order") from error  # fmt: skip
     names = [clean_heading(name) for name in frame.columns]
     _check_columns(spec.column_names, names, "the input")
     table = to_table(frame.loc[:, [name in spec.column_names for name in names]])
@@ -121,25 +123,20 @@ def _check_columns(names: Sequence[str], given: Sequence[str], where: str) -> No
 
 def _to_frame(spec: DataSpec, raw: Any) -> tuple[pd.DataFrame, bool]:
     """Convert rows in memory to a DataFrame; also return whether it was a single row."""
-    if isinstance(raw, pd.DataFrame):
-        return raw, False
     if isinstance(raw, pd.Series | Mapping):
         values = {name: np.asarray(value) if isinstance(value, Tensor) else value for name, value in raw.items()}
         single = all(np.ndim(value) == 0 for value in values.values())
         return pd.DataFrame([values] if single else values), single
-    if isinstance(raw, Sequence) and raw and all(isinstance(row, Mapping) for row in raw):
-        return pd.DataFrame(list(raw)), False
-    return _array_to_frame(spec, raw)
+    frame = as_frame(raw)
+    return _values_to_frame(spec, raw) if frame is None else (frame, False)
 
 
-def _array_to_frame(spec: DataSpec, raw: Any) -> tuple[pd.DataFrame, bool]:
+def _values_to_frame(spec: DataSpec, raw: Any) -> tuple[pd.DataFrame, bool]:
     names = spec.column_names
-    if any(column.kind not in ("numeric", "boolean") for column in spec.columns):
-        raise UserError("rows with text or dates are given by name: as a dict, a DataFrame or a file; columns: "
-                        f"{quoted_list(names)}")  # fmt: skip
-    rows = np.asarray(raw, dtype=np.float64)
+    are_numbers = all(column.kind in ("numeric", "boolean") for column in spec.columns)
+    rows = np.asarray(raw, dtype=np.float64 if are_numbers else object)
     single = rows.ndim == 1
     rows = rows[None] if single else rows
-    if rows.ndim != 2 or rows.shape[1] != len(names) or not len(rows):
-        raise UserError(f"a row here has {len(names)} numbers; got an array of shape {rows.shape}")
+    if rows.ndim != 2 or rows.shape[1] != len(names) or not len(rows) or isinstance(rows[0, 0], Mapping):
+        raise ValueError(f"a row has {len(names)} values; got {describe(raw)}")
     return pd.DataFrame(rows, columns=names), single

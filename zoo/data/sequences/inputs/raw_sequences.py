@@ -1,16 +1,19 @@
 """Readers of raw sequences: arrays and files that a trained model answers."""
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
 from zoo.data.columns.drift import FAR_OUTSIDE
 from zoo.data.folders import suffix
+from zoo.data.raw_input import as_frame, as_paths, describe
 from zoo.data.registry import PARTIAL_READERS, READERS
 from zoo.data.sequences.files.arrays import load_arrays
 from zoo.data.sequences.files.formats import read_file
@@ -36,10 +39,14 @@ def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
 
     Args:
         spec: says how many channels there are, and how files were read in training.
-        raw: an array (time, n_channels), or (n_channels, time) where training read those, or several; or a path, or
-            several, of the kinds that `data=sequences` reads. Recordings come as files only.
+        raw: an array (time, n_channels), or (n_channels, time) where training read those, or (time,) of one channel, or
+            several; of a series to forecast, its last steps are read. Or a path, or several, of the kinds that
+            `data=sequences` reads; or such a table in memory. Recordings come as files only.
     """
     ids: Mapping[str, list[str]] = {}
+    raw = as_paths(raw)
+    if (table := _table_of(spec, raw)) is not None:
+        return _read_as_file(spec, table)
     if isinstance(raw, Path) and "date_column" in spec.reading:
         raw, ids = last_windows(spec, raw)
         raw = raw if ids else raw[0]
@@ -82,7 +89,7 @@ def last_windows(spec: DataSpec, path: Path) -> tuple[list[np.ndarray], dict[str
     return windows, {name: [one[place] for one in ids] for place, name in enumerate(columns)}
 
 
-def _fill_from_past(series: Sequence[np.ndarray], look_back: int, path: Path) -> list[np.ndarray]:
+def _fill_from_past(series: Sequence[np.ndarray], look_back: int, path: Path | str) -> list[np.ndarray]:
     """The last windows of series with each gap filled with the last value before it, even one before the window."""
     windows = [carry_forward(values)[-look_back:] for values in series]
     n_gaps = sum(int(np.isnan(values[-look_back:]).sum()) for values in series)
@@ -110,18 +117,53 @@ def _read_files(spec: DataSpec, paths: Sequence[Path], single: bool) -> RawSeque
 
 
 def _read_arrays(spec: DataSpec, raw: Any) -> RawSequences:
-    single = not isinstance(raw, Sequence) and np.ndim(raw) == 2
+    n_channels, n_steps = spec.inputs["sequence"].shape[1] or 1, spec.inputs["sequence"].shape[0]
     try:
-        values = [np.atleast_1d(np.asarray(array, dtype=np.float64)) for array in ([raw] if single else raw)]
+        arrays, single = _split(raw, n_channels)
+        values = [np.atleast_1d(np.asarray(array, dtype=np.float64)) for array in arrays]
     except (TypeError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"sequences are arrays of numbers (time, n_channels), or files (pathlib.Path): {error}"
-        ) from error
+        taken = f"a sequence here is (time, {n_channels}): an array, a list of them, or the path of a file"
+        raise UserError(f"{taken}; got {describe(raw)}") from error
+    values = [array[:, None] if array.ndim == 1 and n_channels == 1 else array for array in values]
     if spec.reading.get("channels_first"):
         values = [array.T for array in values]
     if "lengths" in spec.inputs:
         values = strip_padding(values, "this input")
+    if "date_column" in spec.reading:
+        long = [array.ndim == 2 and len(array) > (n_steps or 0) for array in values]
+        values = _fill_from_past(values, n_steps or 0, "this input") if all(long) else values
     return RawSequences(values, [f"sequence {index}" for index in range(len(values))], single)
+
+
+def _split(raw: Any, n_channels: int) -> tuple[Sequence[Any], bool]:
+    """The sequences in `raw`, and whether it is a single one: (time, n_channels), or (time,) of one channel."""
+    if isinstance(raw, list | tuple):
+        axes = {np.ndim(one) for one in raw}
+        is_one = axes == {0} or (axes == {1} and n_channels > 1)
+        return ([raw] if is_one else raw), is_one
+    array = np.asarray(raw, dtype=np.float64)
+    is_one = array.ndim == 1 or (array.ndim == 2 and (n_channels > 1 or array.shape[1] == 1))
+    return ([array] if is_one else list(array)), is_one
+
+
+def _table_of(spec: DataSpec, raw: Any) -> pd.DataFrame | pd.Series | None:
+    """A table in memory that is read as a file of it is: of a series, or of sequences if training read a table."""
+    if "date_column" in spec.reading and isinstance(raw, pd.Series):
+        return raw.rename(str(raw.name or spec.column_names[0]))
+    return None if {"layout", "date_column"}.isdisjoint(spec.reading) else as_frame(raw)
+
+
+def _read_as_file(spec: DataSpec, table: pd.DataFrame | pd.Series) -> tuple[Batch, bool]:
+    """Read a table in memory as the file that it would be."""
+    from zoo.data.given.frames import TABLE, given_series
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, TABLE)
+        given_series(table).save(path.parent / "data")
+        try:
+            return read_sequences(spec, path.parent / "data" / TABLE)
+        except UserError as error:
+            raise UserError(str(error).replace(f"{path.parent / 'data' / TABLE}", "this table")) from error
 
 
 def _report_far_values(spec: DataSpec, values: Sequence[np.ndarray], places: Sequence[str]) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from zoo.core.console import echo
-from zoo.core.errors import UserError
+from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import DataSpec
+from zoo.data.raw_input import as_frame, describe
 from zoo.data.registry import PARTIAL_READERS, READERS
 from zoo.data.sequences.files.samples import list_places
 from zoo.data.sequences.files.text_files import read_text, read_text_samples
@@ -23,21 +25,33 @@ def read_texts(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
 
     Args:
         spec: holds the alphabet; characters outside it count as unknown.
-        raw: a text, a list of texts, or the path of a file: of one long text for a model whose texts have no lengths,
-            else as `read_text_samples` takes it.
+        raw: a text, a list of texts, a table with a column of them, or the path of a file: of one long text for a model
+            whose texts have no lengths, else as `read_text_samples` takes it.
     """
     is_stream, single = "lengths" not in spec.inputs, isinstance(raw, str)
+    if (frame := as_frame(raw)) is not None:
+        raw = _texts_of(frame, spec)
     if isinstance(raw, Path):
         raw = read_text(raw) if is_stream else read_text_samples(raw, spec.reading, labelled=False).values
-    texts = list(raw) if isinstance(raw, Iterable) and not isinstance(raw, str) else [raw]
-    empty = [str(index) for index, text in enumerate(texts) if not isinstance(text, str) or not text]
-    if empty or not texts:
-        raise UserError(f"a text has at least one character; there is none in text {', '.join(empty[:5]) or 'at all'}")
+    texts = list(raw) if isinstance(raw, Iterable) and not isinstance(raw, str | bytes) else [raw]
+    if not texts or not all(isinstance(text, str) for text in texts):
+        taken = "texts are a str, a list of them, a table with a column of them, or the pathlib.Path of a file"
+        raise UserError(f"{taken}; got {describe(raw)}")
+    if empty := [str(index) for index, text in enumerate(texts) if not text]:
+        raise UserError(f"a text has at least one character; there is none in text {', '.join(empty[:5])}")
     if is_stream and len({len(text) for text in texts}) > 1:
         raise UserError("texts that a model continues are equally long, or given one at a time")
     batch = text_batch(spec, texts)
     _report_unknown_characters(batch, [f"text {index}" for index in range(len(texts))])
     return batch, single
+
+
+def _texts_of(frame: pd.DataFrame, spec: DataSpec) -> list[Any]:
+    """The texts in the column that training read them from, or in the only one."""
+    name, names = spec.reading.get("text"), list(map(str, frame.columns))
+    if name not in names and len(names) > 1:
+        raise unknown_name("column of texts", name or "text", names)
+    return frame.iloc[:, names.index(name) if name in names else 0].tolist()
 
 
 @PARTIAL_READERS.register("tokens")
