@@ -193,3 +193,33 @@ def test_what_is_no_input_is_refused_with_what_is_taken(raw, untrained):
     ):
         with pytest.raises(UserError, match=what):
             untrained(data, model).predict(raw)
+
+
+def test_the_public_functions_name_what_they_take():
+    spec = zoo.load_data("wine").spec
+    for mistake, message in (
+        (lambda: zoo.evaluate("fnn/mlp.breast_cancer", "tst"), "no split 'tst'"),
+        (lambda: zoo.evaluate("fnn/mlp.breast_cancer", 5), "a split is train, val or test"),
+        (lambda: zoo.evaluate(5), "evaluate takes what zoo.load returns"),
+        (lambda: zoo.create_model("fnn/mlp", "wine"), "a spec is that of a data set"),
+        (lambda: zoo.list_models(spec="wine"), "a spec is that of a data set"),
+        (lambda: zoo.config("fnn", 5), "settings are text"),
+        (lambda: zoo.config("fnn", data="win"), "no data 'win'; the nearest: wine"),
+        (lambda: zoo.config("fnn", data="wine", wid=3), "no setting of model fnn/mlp 'wid'"),
+    ):
+        with pytest.raises(UserError, match=message):
+            mistake()
+    assert zoo.config("fnn", data="wine", seed=3, width=8) == zoo.config("fnn", "data=wine", "seed=3", "model.width=8")
+    assert zoo.evaluate("fnn/mlp.breast_cancer", "val")[0]["accuracy"] > 0.9 and len(spec.class_names) == 3
+
+
+def test_a_setting_that_the_model_brings_is_left_out_where_the_task_lacks_it(capsys):
+    from zoo.engine.task_settings import drop_foreign_settings
+    from zoo.settings.training_config import TrainingConfig
+
+    spec = zoo.load_data("diabetes").spec
+    brought = TrainingConfig.of(zoo.config("cnn"))
+    assert drop_foreign_settings(brought, spec).task["label_smoothing"] is None
+    assert "left out: task.label_smoothing=0.1 of cnn/small, which regression does not have" in capsys.readouterr().out
+    given = TrainingConfig.of(zoo.config("cnn", "task.label_smoothing=0.3"))
+    assert drop_foreign_settings(given, spec).task["label_smoothing"] == 0.3  # refused where the task is created

@@ -25,6 +25,7 @@ from zoo.data.fingerprints import write_hashes
 from zoo.engine.fitting import Fitted, Training, fit
 from zoo.engine.load_splits import TrainingSplits, load_splits
 from zoo.engine.resources import fill_auto
+from zoo.engine.task_settings import drop_foreign_settings
 from zoo.engine.trainer import check_trainer, describe_device
 from zoo.inference.evaluation import evaluate
 from zoo.inference.pretrained import list_pretrained, load
@@ -160,7 +161,8 @@ class Trained:
 def _train(training: Training, checkpoint: Path | None, start: float) -> Trained | None:
     """Load the data and fit the models; None in processes other than the first."""
     data = load_splits(training.run, training.config, checkpoint)
-    config = fill_auto(training.config, len(data.splits.train))  # type: ignore[arg-type]
+    config = drop_foreign_settings(training.config, data.splits.spec)
+    config = fill_auto(config, len(data.splits.train))  # type: ignore[arg-type]
     fitted = fit(replace(training, config=config), data, checkpoint)
     return None if fitted is None else Trained(config, data, fitted, start - fitted.seconds_before)
 

@@ -22,20 +22,28 @@ from zoo.inference.test_time_augmentation import VIEWS, Views
 
 
 def evaluate(
-    predictor: Predictor, split: Split, n_returned: int | None = None, views: Views | None = None
+    predictor: Predictor | str | Path,
+    split: Split | str = "test",
+    n_returned: int | None = None,
+    views: Views | None = None,
 ) -> tuple[dict[str, float], Tensor, Tensor]:
     """Measure a model on a split, in float32; targets in float64 are measured in that.
 
     Args:
-        predictor: of the model.
-        split: read in order; a text is one stream, whose state is carried from start to end.
+        predictor: of the model, or what `zoo.load` takes.
+        split: "train", "val" or "test" of the data that the model was trained on, or a split of `zoo.load_data`. Read
+            in order; a text is one stream, whose state is carried from start to end.
         n_returned: number of samples whose outputs to return; None for all.
         views: variants of images, over which outputs (logits, for classes) are averaged.
 
     Returns:
         The task's loss (on the scale it is trained on) and metrics by name; the outputs in the target's units, and the
         targets, of the first `n_returned` samples.
+
+    Raises:
+        UserError: for weights that `zoo.load` refuses, and for anything but a split.
     """
+    predictor, split = _loaded(predictor, split)
     task, preprocess = predictor.task, predictor.model.preprocess
     metrics = task.metrics().to(predictor.device)
     total, n, state = torch.zeros((), dtype=torch.float64), 0.0, None
@@ -56,6 +64,22 @@ def evaluate(
         targets.append(target[:left].cpu())
     values: dict[str, Tensor] = {"loss": total / n, **metrics.compute()}
     return {name: float(value) for name, value in values.items()}, torch.cat(outputs), torch.cat(targets)
+
+
+def _loaded(predictor: Any, split: Any) -> tuple[Predictor, Split]:
+    """A predictor and a split, by their names or as they are."""
+    name = str(predictor)
+    predictor = load(predictor) if isinstance(predictor, str | Path) else predictor
+    if not isinstance(predictor, Predictor):
+        raise UserError(f"evaluate takes what zoo.load returns, or a name or path that it takes; got {name}")
+    if isinstance(split, str):
+        _check_split(split)
+        split = samples_to_measure(predictor, name, None, split)[1]
+    if not hasattr(split, "__getitem__") or not hasattr(split, "__len__") or not len(split):
+        raise UserError(
+            f"a split is train, val or test, or that of zoo.load_data, as data.test; got {type(split).__name__}"
+        )
+    return predictor, split
 
 
 def _mean_over_views(predictor: Predictor, batch: Batch, views: Views) -> Tensor:
@@ -120,14 +144,18 @@ def _check_arguments(
     """Check the arguments of `evaluate_weights` and return the folder to write to."""
     if weights is None:
         raise UserError(f"say which weights: a run folder, a file, or one of {', '.join(list_pretrained())}")
-    if split not in SPLIT_ORDER:
-        raise unknown_name("split", split, SPLIT_ORDER)
+    _check_split(split)
     if tta is not None and tta not in VIEWS:
         raise unknown_name("test-time augmentation", tta, VIEWS)
     folder = None if run_dir is None else Path(run_dir).expanduser()
     if folder is not None and Run(folder).config.exists():
         raise UserError(f"run_dir={run_dir} holds a training, whose metrics would be lost; give another run_dir")
     return folder
+
+
+def _check_split(split: str) -> None:
+    if split not in SPLIT_ORDER:
+        raise unknown_name("split", split, SPLIT_ORDER)
 
 
 def evaluate_held_out(path: Path, origin: Path | None = None) -> dict[str, dict[str, float]]:

@@ -18,6 +18,7 @@ _OPTIONAL_SIZES: dict[str, Any] = {"n_numeric": 0, "n_channels": 0, "cardinaliti
 
 def list_models(pattern: str = "*", *, spec: DataSpec | None = None) -> list[str]:
     """List the architectures that match a shell pattern, such as "cnn/*", and that fit the data of `spec`, if given."""
+    _check_spec(spec)
     return [name for name in MODELS.names(pattern) if spec is None or not _misfit(name, spec)]
 
 
@@ -37,6 +38,7 @@ def create_model(name: str, spec: DataSpec, **kwargs: Any) -> "Model":
     """
     from zoo.models.model import Model
 
+    _check_spec(spec)
     check_fit(name, spec)
     network = MODELS.get(name)
     sizes = {size: spec.sizes.get(size, _OPTIONAL_SIZES.get(size)) for size in network.required_sizes()}
@@ -50,6 +52,11 @@ def create_model(name: str, spec: DataSpec, **kwargs: Any) -> "Model":
         return Model(spec, network(**sizes, **kwargs))
     except ValueError as error:
         raise UserError(f"model {name} on data {spec.name}: {error}") from error
+
+
+def _check_spec(spec: Any) -> None:
+    if not isinstance(spec, DataSpec | None):
+        raise UserError(f"a spec is that of a data set, zoo.load_data(...).spec; got {type(spec).__name__}")
 
 
 def check_fit(name: str, spec: DataSpec) -> None:

@@ -20,7 +20,7 @@ def config(*words: str, **choices: Any) -> dict[str, Any]:
 
     Args:
         words: a model's name, and settings as on the command line.
-        choices: keywords of the model.
+        choices: keywords of the model, and settings such as `data="csv"` or `seed=1`.
 
     Raises:
         UserError: for a name, a setting or a keyword that does not exist, with the nearest; and a value of another type
@@ -29,6 +29,9 @@ def config(*words: str, **choices: Any) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     composed = compose(*words)
+    outside = {name for name in choices if name in composed and name not in composed.model}
+    if outside:
+        composed = compose(*words, *(f"{name}={choices.pop(name)}" for name in sorted(outside)))
     sections = [str(key) for key in composed if key not in ("callbacks", "logger", "run_dir")]
     settings: Any = OmegaConf.to_container(OmegaConf.masked_copy(composed, sections), resolve=True)
     model = settings["model"]
@@ -41,6 +44,8 @@ def config(*words: str, **choices: Any) -> dict[str, Any]:
 
 def compose(*words: str) -> "DictConfig":
     """Return what Hydra makes of a model's name and settings as on the command line. Raises UserError as `config`."""
+    if wrong := [word for word in words if not isinstance(word, str)]:
+        raise UserError(f'settings are text, such as "data.fold=1"; got {wrong[0]!r}')
     overrides = [read_word(word if "=" in word or word.startswith("~") else f"model={word}") for word in words]
     try:
         composed = compose_file("train", overrides)

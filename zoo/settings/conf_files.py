@@ -4,7 +4,9 @@ import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from zoo.core.safe_yaml import read_yaml
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -45,6 +47,16 @@ def options(group: str, overrides: Sequence[str] = ()) -> list[str]:
     folders = [folder / group for folder in (CONF, *own_conf(overrides))]
     paths = [(path, folder) for folder in folders for path in folder.rglob("*.yaml")]
     return sorted(path.relative_to(folder).with_suffix("").as_posix() for path, folder in paths)
+
+
+def settings_with_model(model: str, section: str, zoo_path: str | None = None) -> list[tuple[str, Any]]:
+    """Return the settings of a section that the file of a model, or a recipe of its family, brings."""
+    own = [] if zoo_path is None else own_conf([f"zoo_path={zoo_path}"])
+    family = model.partition("/")[0]
+    files = [file for folder in (CONF, *own)
+             for file in (folder / "model" / f"{model}.yaml", *folder.glob(f"experiment/{family}/*.yaml"))]  # fmt: skip
+    contents = [read_yaml(file) for file in files if file.is_file()]
+    return [entry for content in contents for entry in content.get(section, {}).items()]
 
 
 def sections() -> list[str]:
