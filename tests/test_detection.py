@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from zoo.core.errors import UserError
-from zoo.data.detection import data_settings, default_family, detect_data
+from zoo.data.detection import data_settings, detect_data
+from zoo.data.registry import default_family
 
 DAYS = pd.date_range("2024-01-01", periods=60, freq="D")
 RNG = np.random.default_rng(0)

@@ -29,15 +29,11 @@ def test_a_choice_can_be_distinguished_from_a_value(word, answer):
     assert hydra_private.names_a_choice(hydra_private.parse_override(word)) is answer
 
 
-def test_flags_are_parsed_by_hydras_parser():
-    """An unknown flag is refused in one line, and flags may be anywhere."""
-
-    def refuse(message):
-        raise ValueError(message)
-
-    assert hydra_private.parse_flags(["-m", "seed=0,1"], refuse).multirun
-    with pytest.raises(ValueError, match="--foo"):
-        hydra_private.parse_flags(["--foo"], refuse)
+def test_the_flags_of_a_command_line_are_hydras():
+    """Commands tell flags from words by them, and a sweep by -m."""
+    flags = hydra_private.flags()
+    assert not flags["-m"] and not flags["--help"] and flags["--cfg"]
+    assert hydra_private.is_sweep(["-m"]) and not hydra_private.is_sweep([])
 
 
 def test_a_command_takes_arguments_other_than_sys_argv(monkeypatch, tmp_path):

@@ -98,7 +98,7 @@ def test_the_installed_command_takes_a_users_model_and_settings(command, tmp_pat
 
 @pytest.mark.slow
 def test_the_installed_command_lists_and_explains_itself(command, tmp_path):
-    assert "zoo train model=" in command("--help", cwd=tmp_path)
+    assert "zoo train " in command("--help", cwd=tmp_path)
     assert "python" not in command("train", "--help", cwd=tmp_path)
     listed = command("list", cwd=tmp_path)
     assert "cnn/small" in listed and "fnn/mlp.breast_cancer" in listed

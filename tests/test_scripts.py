@@ -10,7 +10,9 @@ from helpers.commands import ROOT, in_this_process
 from helpers.own_code import MODEL
 
 import zoo
-from zoo.cli.config_command import read_words
+from zoo.cli.config_command import read_overrides
+from zoo.cli.list import listing
+from zoo.core.errors import UserError
 from zoo.inference.reproduction import Comparison
 
 pytestmark = pytest.mark.slow
@@ -44,7 +46,7 @@ def test_a_sweep_is_named_by_the_settings_that_differ_wherever_its_flag_stands(s
 
 def excluded(words):
     """Return the settings that a sweep's folders omit from their names, and whether they are numbered."""
-    _, overrides = read_words(words)
+    _, overrides = read_overrides(words, "train", lambda _: {})
     (keys,) = [word.partition("=")[2] for word in overrides if "exclude_keys" in word] or [""]
     return set(re.findall(r"'([\w.]+)'", keys)), any("job.num" in word for word in overrides)
 
@@ -116,7 +118,7 @@ def test_mistakes_in_predict_get_one_message(arguments, message, runs, tmp_path,
 
 
 def test_every_data_set_is_listed_with_its_facts(script):
-    done = script("list", "data")
+    done = script("list", "data", env={"COLUMNS": "500"})
     assert done.code == 0, done.err
     lines = {line.split()[0]: line for line in done.out.splitlines()}
     assert set(zoo.list_data()) <= set(lines)
@@ -202,8 +204,17 @@ def test_list_filters_by_pattern(script):
     assert done.code == 0
     assert "cnn/resnet" in done.out
     assert "rnn/lstm" not in done.out
-    mistaken = script("list", "modles")
-    assert mistaken.code == 2 and "nearest: models" in mistaken.err
+
+
+def test_a_list_fits_the_terminal_and_a_pattern_matches_something(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, listing(["data"]).splitlines())) == 80
+    for words, message in [
+        (["modles"], "nearest: models"),
+        (["data", "mnits*"], "data set 'mnits\\*'; the nearest: mnist"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            listing(words)
 
 
 def test_generated_pages_are_up_to_date(script):

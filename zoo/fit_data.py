@@ -9,8 +9,8 @@ from typing import Any
 from zoo.core.checkpoint_file import checkpoints
 from zoo.core.errors import UserError
 from zoo.core.run_folder import Run
-from zoo.data.detection import default_family
 from zoo.data.given import given_data
+from zoo.data.registry import default_family
 from zoo.report.result import Result
 from zoo.settings import config as zoo_config
 from zoo.settings.training_config import TrainingConfig

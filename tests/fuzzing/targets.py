@@ -234,11 +234,12 @@ def text(folder: Path) -> Target:
 def overrides(folder: Path) -> Target:
     """A command line of `zoo train`, up to the start of its work."""
     from zoo.cli.config_command import run_command
+    from zoo.cli.data_words import training_settings
     from zoo.core.errors import UserError
 
     def run(arguments: Sequence[str]) -> None:
         try:
-            run_command("train", lambda *_: None, arguments)
+            run_command("train", lambda *_: None, training_settings, arguments)
         except SystemExit as end:
             if end.code == 1:  # not a user's mistake
                 raise AssertionError("exit 1") from end

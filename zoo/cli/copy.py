@@ -1,7 +1,10 @@
-"""Copy a settings file to edit it: zoo copy model/fnn/mlp [model/fnn/mine] [zoo_path=own].
+"""Copy a settings file to edit it: zoo copy NAME [NEW] [zoo_path=own].
 
-The file goes to the conf/ folder of `zoo_path`, by default own; `zoo copy model/fnn/mlp model/fnn/mine` gives it
-another name, by which `zoo train zoo_path=own model=fnn/mine` then takes it.
+The file of conf/ goes to the conf/ folder of `zoo_path`, by default own; a second name renames it.
+
+  zoo copy model/fnn/mlp
+  zoo copy model/fnn/mlp model/fnn/mine
+  zoo train fnn/mine zoo_path=own
 """
 
 import shutil
@@ -9,21 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.cli.errors import exit_codes
-from zoo.cli.options import parser, read_options
+from zoo.cli.options import read_command
 from zoo.core.console import echo
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command; `words` are those of its command line, by default the process's."""
-    arguments = parser(__name__, __doc__)
-    arguments.add_argument(
-        "words", nargs="+", metavar="SECTION/NAME", help="SECTION/NAME, a new SECTION/NAME, zoo_path=FOLDER"
-    )
-    parsed = arguments.parse_args(words)
-    names = [word for word in parsed.words if "=" not in word]
     with exit_codes():
-        options = read_options([word for word in parsed.words if "=" in word], {"zoo_path": Path})
-        echo(f"wrote {copy(names[0], names[-1], options.get('zoo_path', Path('own')))}")
+        read = read_command("copy", words, {"name": str, "new": str}, {"zoo_path": Path})
+        echo(f"wrote {copy(read['name'], read.get('new', read['name']), read.get('zoo_path', Path('own')))}")
 
 
 def copy(name: str, new: str, folder: Path) -> Path:

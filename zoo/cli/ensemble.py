@@ -1,31 +1,30 @@
 """Put several trained models into one file that answers with their mean: zoo ensemble RUNS OUTPUT [zoo_path=...].
 
-RUNS is a folder with finished runs of one model on one data set, such as
-`zoo train model=fnn seeds=[0,1,2,3,4] run_dir=RUNS` or `-m ... seed=0,1,2` leaves.
+RUNS is a folder with finished runs of one model on one data set, such as `zoo train fnn seeds=[0,1,2,3,4] run_dir=RUNS`
+or `-m ... seed=0,1,2` leaves. zoo_path= is the folder of your own code, if the models are yours.
+
+  zoo ensemble runs/five five.safetensors
+  zoo evaluate five.safetensors
+  zoo predict five.safetensors new.csv answers.csv
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.cli.errors import exit_codes
-from zoo.cli.options import parser, read_options
+from zoo.cli.options import read_command
 from zoo.core.console import echo
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command; `words` are those of its command line, by default the process's."""
-    arguments = parser(__name__, __doc__)
-    arguments.add_argument("runs", type=Path)
-    arguments.add_argument("output", type=Path, help="such as ensemble.safetensors")
-    arguments.add_argument("settings", nargs="*", default=[], help="zoo_path=FOLDER, for models of your own")
-    parsed = arguments.parse_args(words)
     with exit_codes():
-        own = read_options(parsed.settings, {"zoo_path": str}).get("zoo_path")
-        if own:
+        read = read_command("ensemble", words, {"runs": Path, "output": Path}, {"zoo_path": str}, n=2)
+        if "zoo_path" in read:
             import zoo
 
-            zoo.add_path(own)
-        run(parsed.runs, parsed.output)
+            zoo.add_path(read["zoo_path"])
+        run(read["runs"], read["output"])
 
 
 def run(runs: Path, output: Path) -> None:

@@ -1,15 +1,24 @@
-"""Measure a trained model: zoo evaluate weights=<pretrained name|run folder|file> [data=...]."""
+"""Measure a trained model: zoo evaluate WEIGHTS [DATA] [train|val|test] [key=value ...].
+
+WEIGHTS is a run folder, a pretrained file's name or the path of a model.safetensors; DATA a data set's name or a file
+or folder of your own; by default the data that the model was trained on.
+
+  zoo evaluate runs/first
+  zoo evaluate runs/first sold_since.csv
+  zoo evaluate cnn/small.mnist5k val
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 from zoo.cli.config_command import run_command
+from zoo.cli.data_words import evaluation_settings
 from zoo.core.console import echo
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command; `words` are those of its command line, by default the process's."""
-    run_command("evaluate", run, words)
+    run_command("evaluate", run, evaluation_settings, words)
 
 
 def run(config: dict[str, Any], _: Any) -> None:

@@ -1,13 +1,15 @@
 """The command `zoo`: choose a command by its name and run it."""
 
-import ast
 import importlib
 import sys
-from pathlib import Path
 
 from zoo.core.console import echo
 
 COMMANDS = ("train", "evaluate", "predict", "list", "ensemble", "reproduce", "copy")
+EXAMPLES = """\
+  zoo train table.csv price run_dir=runs/first
+  zoo predict runs/first new.csv answers.csv
+  zoo predict cnn/small.mnist photo.jpg"""
 
 
 def main() -> None:
@@ -29,15 +31,8 @@ def main() -> None:
 
 
 def usage() -> str:
-    """Return a line for each command: the first of its file."""
-    lines = [_first_line(Path(__file__).with_name(f"{name}.py")) for name in COMMANDS]
-    width = max(len(what) for what, _ in lines)
-    rows = [f"  {what:<{width}}  {how}" for what, how in lines]
-    return "\n".join([*rows, "", "zoo COMMAND --help says more of each."])
+    """Return a line for each command: the beginning of its file."""
+    from zoo.cli.help import docstring
 
-
-def _first_line(path: Path) -> tuple[str, str]:
-    """Return a command's description and usage, from its docstring, without importing it."""
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    what, _, how = text.splitlines()[0].partition(": ")
-    return what, how.removesuffix(".")
+    rows = [f"  zoo {name:<10} {docstring(name).partition(': ')[0]}" for name in COMMANDS]
+    return "\n".join([*rows, "", "zoo COMMAND --help explains its words and settings.", "", EXAMPLES])

@@ -1,22 +1,50 @@
-"""Predict for files of your own: zoo predict weights=<pretrained name|run folder|file> input=<file|folder>."""
+"""Predict for files of your own: zoo predict WEIGHTS INPUT [OUTPUT] [key=value ...].
+
+WEIGHTS is a run folder, a pretrained file's name or the path of a model.safetensors.
+
+  zoo predict cnn/small.mnist photo.jpg
+  zoo predict runs/first new.csv answers.csv
+  zoo predict runs/poems "Shall I" n=100
+"""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.cli.command_words import Words, fill
 from zoo.cli.config_command import run_command
 from zoo.core.console import echo
 
 if TYPE_CHECKING:
     from zoo.inference.predictor import Predictor
 
+SLOTS = ("weights", "input", "output")
 N_SHOWN = 10
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command; `words` are those of its command line, by default the process's."""
-    run_command("predict", run, words)
+    run_command("predict", run, prediction_settings, words)
+
+
+def prediction_settings(words: Words) -> dict[str, Any]:
+    """Return the settings that the bare words of `zoo predict` stand for: the weights, the input and the output.
+
+    Raises:
+        UserError: for several inputs, and where a word without a key names a file that is there already as the output.
+    """
+    from zoo.core.errors import UserError
+
+    if len(words.bare) > len(SLOTS):
+        raise UserError(f"zoo predict takes one input; got {', '.join(words.bare[1:6])}\n"
+                        "several images or recordings go in a folder, which is one input")  # fmt: skip
+    settings = fill("predict", SLOTS, words)
+    output = settings.get("output")
+    if output is not None and os.path.exists(output):
+        raise UserError(f"zoo predict takes one input, and a third word is the file of the answers; {output} is there "
+                        f"already: output={output} writes over it")  # fmt: skip
+    return settings
 
 
 def run(config: dict[str, Any], _: Any) -> None:

@@ -7,6 +7,10 @@ run_dir=  for the runs; by default runs/reproduce/NAME. The same command resumes
 Exits with 0 where the mean of every metric is as close to the card's as its standard deviation and the numbers of runs
 lead to in 99 of 100 cases (within 1 %, of a loss 5 %, where the card has one run or no deviation), and with 1 else.
 Where the file is an ensemble, the metrics of an ensemble of the runs are compared too.
+
+  zoo reproduce fnn/mlp.breast_cancer
+  zoo reproduce cnn/small.mnist5k seed=0,1
+  zoo reproduce cnn/lenet5.mnist seed=all run_dir=runs/lenet5
 """
 
 import sys
@@ -15,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.cli.errors import exit_codes
-from zoo.cli.options import parser, read_options
+from zoo.cli.options import read_command
 from zoo.cli.train import main as train
 from zoo.core.console import echo
 
@@ -24,32 +28,25 @@ FILE = "ensemble.safetensors"
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command; `words` are those of its command line, by default the process's."""
-    arguments = parser(__name__, __doc__)
-    arguments.add_argument("name", help="of a pretrained file, such as fnn/mlp.breast_cancer")
-    arguments.add_argument("settings", nargs="*", default=[], help="key=value")
-    parsed = arguments.parse_args(words)
     with exit_codes():
-        sys.exit(0 if reproduce(parsed.name, parsed.settings) else 1)
+        read = read_command("reproduce", words, {"name": str}, {"seed": str, "run_dir": str})
+        sys.exit(0 if reproduce(**read) else 1)
 
 
-def reproduce(name: str, words: Sequence[str]) -> bool:
+def reproduce(name: str, seed: str | None = None, run_dir: str | None = None) -> bool:
     """Train, print the comparison, and return whether every metric agrees with the card."""
     from zoo.inference.pretrained import is_ensemble, load_card
     from zoo.inference.reproduction import compare, compare_ensemble, compare_weights, finished_metrics
 
     card = load_card(name)
-    options = {
-        "seed": "all" if is_ensemble(card) else str(card["file"]["seed"]),
-        "run_dir": f"runs/reproduce/{name}",
-        **read_options(words, {"seed": str, "run_dir": str}),
-    }
-    seeds = _seeds(options["seed"], card["seeds"])
-    runs = finished_metrics(_trained(name, seeds, options["run_dir"]), seeds)
+    run_dir = run_dir or f"runs/reproduce/{name}"
+    seeds = _seeds(seed or ("all" if is_ensemble(card) else str(card["file"]["seed"])), card["seeds"])
+    runs = finished_metrics(_trained(name, seeds, run_dir), seeds)
     compared = compare(card, [metrics for _, metrics in runs])
     echo(_table(compared, len(runs)))
     if is_ensemble(card) and len(runs) > 1:
-        together = compare_ensemble(card, [run for run, _ in runs], Path(options["run_dir"]) / FILE)
-        echo(f"together, in {options['run_dir']}/{FILE}:\n{_table(together, 1)}")
+        together = compare_ensemble(card, [run for run, _ in runs], Path(run_dir) / FILE)
+        echo(f"together, in {run_dir}/{FILE}:\n{_table(together, 1)}")
         compared += together
     for run, metrics in runs:
         if metrics["seed"] == card["file"].get("seed"):

@@ -1,17 +1,27 @@
-"""Train a model: zoo train model=<family[/architecture]> [data=...] [any.key=value]."""
+"""Train a model: zoo train [MODEL] [DATA] [COLUMN] [key=value ...].
+
+MODEL is a family (fnn, cnn, rnn) or an architecture such as cnn/resnet, DATA a data set's name or a file or folder of
+your own, and COLUMN the column of a table to predict. Where no model is named, the data choose its family. -m trains
+with each of several values, such as seed=0,1,2.
+
+  zoo train table.csv price
+  zoo train cnn/resnet photos/ trainer.max_epochs=20 run_dir=runs/photos
+  zoo train -m fnn,fnn/perceptron wine seed=0,1,2
+"""
 
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from zoo.cli.config_command import run_command
+from zoo.cli.data_words import training_settings
 from zoo.core.console import echo
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command; `words` are those of its command line, by default the process's."""
     start = iter([time.perf_counter()])  # a sweep's first job counts the imports too
-    run_command("train", lambda config, composed: run(config, composed, next(start, None)), words)
+    run_command("train", lambda config, composed: run(config, composed, next(start, None)), training_settings, words)
 
 
 def run(config: dict[str, Any], composed: Any, start: float | None = None) -> float | None:

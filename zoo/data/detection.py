@@ -1,7 +1,9 @@
 """Detect which data set reads a user's file or folder, by what is in it."""
 
+import contextlib
 import os
 from collections import Counter
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,8 @@ from zoo.data.columns.text import as_text
 from zoo.data.folders import existing_path, suffix, walk_files
 from zoo.data.formats.table_file import is_text_file, read_beginning
 from zoo.data.images.suffixes import is_image_name
-from zoo.data.options import match_heading
-from zoo.data.registry import DATA, FORMATS
+from zoo.data.options import as_strings, match_headings
+from zoo.data.registry import FORMATS
 from zoo.data.sequences.files.formats import ARRAYS
 from zoo.data.sequences.files.headerless import is_headerless
 from zoo.data.sequences.files.row_table import step_columns
@@ -25,7 +27,7 @@ from zoo.data.sequences.files.step_table import named_column
 from zoo.data.sequences.files.time_columns import find_times
 from zoo.data.sources.packed import inner_suffix
 
-FAMILIES = {"tables": "fnn", "images": "cnn", "sequences": "rnn"}  # by the folder of a data set's file
+Target = str | Sequence[str] | None
 N_FILES = 10_000  # of a folder that are looked at
 FEW = 20  # different values of a column; one with more may hold texts
 MOST = 0.8  # share of a table's characters, or columns, that tell what it holds
@@ -35,9 +37,7 @@ TAKEN = (
 )
 
 
-def detect_data(
-    path: str | Path, model: str | None = None, target: str | None = None, encoding: str | None = None
-) -> str:
+def detect_data(path: str | Path, model: str | None = None, target: Target = None, encoding: str | None = None) -> str:
     """Return the name of the data set that reads a file or folder: csv, imagefolder, sequences, series, texts or text.
 
     The suffix and the contents decide. Of a table, which may be several of these, the model and the target decide too:
@@ -46,14 +46,14 @@ def detect_data(
     Args:
         path: of the file or folder.
         model: the name of a model, such as "rnn" or "cnn/resnet"; None where the data choose it.
-        target: the column to predict, if one is named.
+        target: the column to predict, or several, if any is named.
         encoding: of a text file that is not UTF-8; None is Windows-1252.
 
     Raises:
         UserError: for a path that does not exist or holds no data to train on, with what is taken; a target that is no
             column; and a table of which nothing tells what to predict.
     """
-    found, family = existing_path(path, "path"), (model or "").partition("/")[0]
+    found, family, targets = existing_path(path, "path"), (model or "").partition("/")[0], as_strings(target or None)
     if found.is_dir():
         return _detect_folder(found)
     kind = inner_suffix(found)
@@ -61,35 +61,41 @@ def detect_data(
         return "sequences"
     if kind in SOUNDS or is_image_name(kind and f"one{kind}"):
         raise UserError(f"{found} is one file; a training takes {TAKEN}")
-    if kind == ".txt" and family != "fnn" and target is None:
+    if kind == ".txt" and family != "fnn" and not targets:
         return "text"
-    if kind not in FORMATS.names() and kind and target is None:
+    if kind not in FORMATS.names() and kind and not targets:
         raise UserError(f"a training takes {TAKEN}; got {found}")
-    return _detect_table(found, read_beginning(found, encoding), family, target)
+    return _detect_table(found, read_beginning(found, encoding), family, targets)
 
 
 def data_settings(
-    path: str | Path, model: str | None = None, target: str | None = None, encoding: str | None = None
+    path: str | Path, model: str | None = None, target: Target = None, encoding: str | None = None
 ) -> dict[str, Any]:
     """Return the settings of a config that read a file or folder, such as `{"data": "csv", "data.path": "a.csv"}`.
 
     Takes and raises what `detect_data` does.
     """
-    name = detect_data(path, model, target, encoding)
-    option = "labels" if name == "imagefolder" and Path(path).expanduser().is_file() else "path"
-    settings: dict[str, Any] = {"data": name, f"data.{option}": str(path)}
-    if target is not None:
-        settings["data.columns" if name == "series" else "data.target"] = [target] if name == "series" else target
-    return settings
+    return settings_of(detect_data(path, model, target, encoding), path, target)
 
 
-def default_family(data: str) -> str | None:
-    """Return the family of models for a data set, by the folder of its file; None for one of a user's own.
+def settings_of(name: str, path: str | Path, target: Target = None) -> dict[str, Any]:
+    """Return the settings by which a data set reads a file or folder and predicts a column, or several."""
+    is_label_table = name == "imagefolder" and Path(path).expanduser().is_file()
+    settings: dict[str, Any] = {"data": name, f"data.{'labels' if is_label_table else 'path'}": str(path)}
+    targets = as_strings(target or None)
+    if name == "series" and targets:
+        return settings | {"data.columns": targets}
+    return settings | ({"data.target": targets if len(targets) > 1 else targets[0]} if targets else {})
 
-    >>> default_family("csv")
-    'fnn'
-    """
-    return FAMILIES.get(DATA.path(data).parent.name)
+
+def column_names(path: str | Path, encoding: str | None = None) -> list[str]:
+    """Return the headings of the table in a file; none for what is no table."""
+    found = existing_path(path, "path")
+    if found.is_dir() or inner_suffix(found) not in (*FORMATS.names(), ""):
+        return []
+    with contextlib.suppress(*[UserError] * (inner_suffix(found) == ".txt")):
+        return read_beginning(found, encoding).column_names
+    return []
 
 
 def _detect_folder(folder: Path) -> str:
@@ -114,22 +120,24 @@ def _kind_of_file(name: str) -> str | None:
 # -- tables
 
 
-def _detect_table(path: Path, table: pa.Table, family: str, target: str | None) -> str:
-    if target is not None and (target := match_heading(target, table.column_names)) not in table.column_names:
-        raise unknown_name(f"column in {path}", target, table.column_names)
-    label = target or named_column(table, None, "target", False)
+def _detect_table(path: Path, table: pa.Table, family: str, targets: Sequence[str]) -> str:
+    targets = match_headings(targets, table.column_names)
+    for name in targets:
+        if name not in table.column_names:
+            raise unknown_name(f"column in {path}", name, table.column_names)
+    label = next(iter(targets), None) or named_column(table, None, "target", False)
     if _names_images(table):
         return "imagefolder"
     if family == "fnn":
         return "csv"
     if _holds_texts(table, label):
         return "texts"
-    if family == "" and target is not None:
+    if family == "" and targets:
         return "csv"
     if family == "cnn" or (_holds_sequences(path, table, label) and (family or label)):
         return "sequences"
     times, _ = find_times(table, [], str)
-    if family == "rnn" and (target is None or (times and is_number(to_array(table[target]).type))):
+    if family == "rnn" and all(times and is_number(to_array(table[name]).type) for name in targets):
         return "series"
     if family == "rnn":
         return "sequences"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from zoo.data.formats.cell_options import CellOptions
     from zoo.data.splits import Batch, Split, Splits
 
+FAMILIES = {"tables": "fnn", "images": "cnn", "sequences": "rnn"}  # by the folder of a data set's file
 # By the name of a data set: its splits.
 DATA: "Registry[Callable[..., Splits]]" = Registry("data", "DATA")
 # By the name of an input: turns raw input into a batch, see `zoo.data.readers`.
@@ -67,6 +68,15 @@ def facts(name: str) -> Facts | None:
         if ast.unparse(call.func) == "Facts":
             return Facts(**{str(entry.arg): ast.literal_eval(entry.value) for entry in call.keywords})
     return None
+
+
+def default_family(name: str) -> str | None:
+    """Return the family of models for a data set, by the folder of its file; None for one of a user's own.
+
+    >>> default_family("csv")
+    'fnn'
+    """
+    return FAMILIES.get(DATA.path(name).parent.name)
 
 
 def list_data(pattern: str = "*") -> list[str]:

@@ -15,14 +15,29 @@ INSTALLED = Path(__file__).parents[1] / "conf"
 CONF = INSTALLED if INSTALLED.is_dir() else INSTALLED.parents[1] / "conf"  # a checkout has it beside the package
 
 
-def compose_file(config_name: str, overrides: Sequence[str]) -> "DictConfig":
-    """Return conf/`config_name`.yaml with Hydra's `overrides`; `zoo_path=` adds the user's conf/."""
+def compose_file(config_name: str, overrides: Sequence[str], **options: bool) -> "DictConfig":
+    """Return conf/`config_name`.yaml with Hydra's `overrides`; `zoo_path=` adds the user's conf/.
+
+    `options` are those of Hydra's compose.
+    """
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
     in_command = GlobalHydra.instance().is_initialized()  # then Hydra searches conf/ already
     with contextlib.nullcontext() if in_command else initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose(config_name, [*overrides, *search_path(overrides)])
+        return compose(config_name, [*overrides, *search_path(overrides)], **options)
+
+
+def compose_with_choices(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, str | None]]:
+    """Return what `compose_file` does as plain values, and the file that each section has, such as {"data": "csv"}."""
+    from omegaconf import OmegaConf
+
+    composed = compose_file(config_name, overrides, return_hydra_config=True)
+    choices = dict(composed.hydra.runtime.choices)
+    plain: Any = OmegaConf.to_container(
+        OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"]), resolve=True
+    )
+    return plain, {section: choices.get(section) for section in sections() if section in choices}
 
 
 def search_path(overrides: Sequence[str]) -> list[str]:

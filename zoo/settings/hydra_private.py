@@ -7,7 +7,7 @@ zoo's goes with it.
 import argparse
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -34,11 +34,14 @@ def values_as_text(override: "Override") -> Iterable[str]:
     return override.sweep_string_iterator() if override.is_discrete_sweep() else [str(override.input_line)]
 
 
-def parse_flags(words: Sequence[str], refuse: Callable[[str], NoReturn]) -> argparse.Namespace:
-    """Parse a command line's flags and overrides as Hydra does; `refuse` is called with the fault of a wrong one."""
-    parser = _flags_parser()
-    parser.error = refuse  # type: ignore[method-assign, assignment]
-    return parser.parse_args(words)
+def flags() -> dict[str, bool]:
+    """The flags of a command line, such as -m, and whether each takes a value."""
+    return {flag: action.nargs != 0 for action in _flags_parser()._actions for flag in action.option_strings}
+
+
+def is_sweep(words: Sequence[str]) -> bool:
+    """Whether the flags among words ask for a sweep."""
+    return bool(_flags_parser().parse_args(words).multirun)
 
 
 def run(task: Callable[[Any], Any], config_path: str, config_name: str, words: Sequence[str]) -> None:

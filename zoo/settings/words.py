@@ -29,7 +29,7 @@ def read_word(word: str) -> str:
     try:
         parsed = parse_override(override)
     except HydraException:  # such as a path beyond ASCII
-        return override if value[:1] in ("[", "{", "'", '"') else f"{key}={_quoted(value)}"
+        return override if value[:1] in ("[", "{", "'", '"') else f"{key}={quoted(value)}"
     section = key.lstrip("+~")
     if section in sections() and not names_a_choice(parsed):
         raise UserError(f"{section} is a name, such as {options(section)[0]}; got {value or 'nothing'}")
@@ -46,9 +46,10 @@ def _as_meant(key: str, value: str) -> str:
     as Hydra would merge the empty mapping into the data set's own."""
     override = f"{key}={value}"
     if key.lstrip("+").rpartition(".")[2] in PATH_KEYS and LITERAL.fullmatch(value):
-        return f"{key}={_quoted(value)}"
+        return f"{key}={quoted(value)}"
     return "data.augment=null" if EMPTY_AUGMENT.fullmatch(override) else override
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """Quote a text for Hydra."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
