@@ -16,6 +16,7 @@ from zoo.core.spec import Column, DataSpec, Input
 from zoo.data.splits import NamedBatch
 from zoo.inference.predict_files import predict_file
 from zoo.inference.predictor import Predictor
+from zoo.report.answers import answers_table
 from zoo.tasks import create_task
 
 N = 40
@@ -165,6 +166,14 @@ def test_empty_texts_are_named_and_the_others_predicted(tmp_path, capsys):
     _, rows = predict_file(predictor, tmp_path / "new.txt")
     assert [row[0] for row in rows] == [0, 1, 2] and rows[1][1:] == ["", "", ""] and rows[2][1] in "ab"
     assert "not answered: 1 of 3 texts\n  no text in line 2" in capsys.readouterr().out
+
+
+def test_answers_of_many_classes_show_the_three_most_likely_and_fit_the_terminal():
+    rows = [["photo.jpg", "cat", 0.1, 0.7, 0.15, 0.05], ["broken.jpg", *[""] * 5]]
+    table = answers_table(["sample", "prediction", *"abcd"], rows, ["ant", "cat", "dog", "emu"], None).splitlines()
+    assert table[1].split() == ["photo.jpg", "cat", "cat", "(0.700)", "dog", "(0.150)", "ant", "(0.100)"]
+    narrow = answers_table(["sample", "prediction", *"abcd"], rows, ["ant", "cat", "dog", "emu"], 40).splitlines()
+    assert max(map(len, narrow[:-1])) <= 40 and narrow[-1] == "2 more columns; output=FILE.csv writes all"
 
 
 def test_columns_of_forecasts_never_collide():

@@ -8,6 +8,7 @@ import torch
 import zoo
 from zoo.core.errors import UserError
 from zoo.data.readers import read_labelled, read_raw
+from zoo.data.sequences.files.next_times import next_times, write_times, written_form
 from zoo.data.splits import each_value_once
 from zoo.inference.predict_files import predict_file
 from zoo.inference.predictor import Predictor
@@ -223,12 +224,41 @@ def test_each_series_of_a_table_is_forecast_with_its_ids(tmp_path, capsys):
     short = frame[-3:].assign(shop="new")
     pd.concat([frame, short]).to_csv(tmp_path / "new.csv", index=False)
     header, rows = predict_file(model, tmp_path / "new.csv")
-    assert header == ["sample", "shop", "unique_id", "step", "y"]
-    assert [row[1:4] for row in rows[2:5]] == [["x", "a", 3], ["x", "b", 1], ["x", "b", 2]]
+    assert header == ["sample", "shop", "unique_id", "ds", "step", "y"]
+    assert [[*row[1:3], row[4]] for row in rows[2:5]] == [["x", "a", 3], ["x", "b", 1], ["x", "b", 2]]
     assert len(rows) == 4 * 3
     assert "left out, with fewer than 6 steps: 1 series" in capsys.readouterr().out
     alone = model.predict(panel("B")[["y"]].to_numpy()[-6:])
-    assert [row[4] for row in rows[:3]] == pytest.approx([step[0] for step in alone])
+    assert [row[5] for row in rows[:3]] == pytest.approx([step[0] for step in alone])
+
+
+NEXT = {
+    "seconds since 1970": [1707177600, 1707181200, 1707184800],
+    "dd.mm.yyyy": ["06.02.2024 00:00", "06.02.2024 01:00", "06.02.2024 02:00"],
+    "a date and a clock": ["2024-02-06 00:00", "2024-02-06 01:00", "2024-02-06 02:00"],
+    "2020-03": ["2010-01", "2010-02", "2010-03"],
+    "202003": ["201001", "201002", "201003"],
+    "Q1 2020": ["Q1 2020", "Q2 2020", "Q3 2020"],
+    "2020-W05": ["2022-W17", "2022-W18", "2022-W19"],
+    "clocks of a day": ["20:00:00", "20:10:00", "20:20:00"],
+    "seconds of a measurement": [12.0, 12.1, 12.2],
+}
+
+
+@pytest.mark.parametrize("form", NEXT)
+def test_a_forecast_has_the_times_that_follow_as_the_file_writes_them(form, tmp_path):
+    spec = load(tmp_path, FORMS[form]).spec
+    batch, _ = read_raw(spec, tmp_path / "own.csv")
+    (times,) = batch.names.values()
+    assert times == [NEXT[form]]
+
+
+def test_times_follow_the_calendar_or_else_the_median_step():
+    working_days = pd.date_range("2024-02-01", periods=N, freq="B")  # the last is a Wednesday
+    assert write_times(next_times(working_days, 3), None) == ["2024-07-18", "2024-07-19", "2024-07-22"]
+    irregular = pd.DatetimeIndex(["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-09"])
+    assert write_times(next_times(irregular, 2), None) == ["2024-01-10", "2024-01-11"]
+    assert written_form("2024-02-05T23:00:00+02:00", pd.Timestamp("2024-02-05 21:00"), "ISO8601").endswith("Z")
 
 
 def test_a_repeated_time_is_named_with_its_row(tmp_path):
@@ -253,7 +283,7 @@ def test_an_id_column_named_like_a_forecast_keeps_its_name(tmp_path):
     frame = panel().rename(columns={"unique_id": "y", "y": "step"})
     model = predictor(load(tmp_path, frame, series_id="y"))
     header, rows = predict_file(model, tmp_path / "own.csv")
-    assert header == ["sample", "y", "step", "forecast of step"]
+    assert header == ["sample", "y", "ds", "step", "forecast of step"]
     assert [row[1] for row in rows] == ["A"] * 3 + ["B"] * 3
 
 

@@ -73,17 +73,17 @@ def _continued(predictor: "Predictor", text: str, config: dict[str, Any]) -> str
 
 def _predict(predictor: "Predictor", config: dict[str, Any]) -> None:
     from zoo.core.atomic_files import check_output_path
-    from zoo.core.formatting import format_column
+    from zoo.core.console import terminal_width
     from zoo.inference.predict_files import predict_file
-    from zoo.report.text import text_table
+    from zoo.report.answers import answers_table
 
     output = None if config["output"] is None else Path(config["output"])
     if output is not None:
         weights = Path(config["weights"])
         check_output_path(output, [weights, weights / "model.safetensors"])
     header, rows = predict_file(predictor, Path(config["input"]), output)
-    shown = [format_column(column) for column in zip(*rows[:N_SHOWN], strict=True)]
-    echo(text_table(header, list(zip(*shown, strict=True))))
+    class_names = predictor.spec.class_names if predictor.task.has_classes else []
+    echo(answers_table(header, rows[:N_SHOWN], class_names, terminal_width()))
     if output is not None:
         echo(f"wrote {sum(row[-1] != '' for row in rows):,} answers to {output}")
     elif len(rows) > N_SHOWN:

@@ -3,6 +3,8 @@
 import builtins
 import contextlib
 import re
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -20,6 +22,11 @@ def printable(text: str) -> str:
     'a\\\\x1b[2J'
     """
     return CONTROL_CHARACTERS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def terminal_width() -> int | None:
+    """The columns of the terminal that output goes to; None where it goes elsewhere, such as to a file."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
 
 Batch = dict[str, Tensor]
+Names = Mapping[str, Sequence[str | list[str]]]
 READ_VALUES = 2**25  # values of a batch that is only read, not trained on
 
 
@@ -22,10 +23,11 @@ class NamedBatch(Batch):
 
     Args:
         values: the tensors.
-        names: the samples' names (n,) by heading; several headings if a name has several parts.
+        names: the samples' names (n,) by heading; several headings if a name has several parts. A name may be a list of
+            names, one for each row that the answer has in a table, such as the times of a forecast.
     """
 
-    def __init__(self, values: Batch, names: Mapping[str, list[str]]):
+    def __init__(self, values: Batch, names: Names):
         super().__init__(values)
         self.names = names
 

@@ -45,7 +45,10 @@ def _predict_samples(predictor: Predictor, path: Path) -> Table:
     predicted = zip(*columns.values(), strict=True)
     empty = [""] * len(columns)
     rows = predicted if readable is None else (next(predicted) if is_read else empty for is_read in readable)
-    return [SAMPLE, *columns], [[number, *row] for number, row in enumerate(rows)]
+    table = [[number, *row] for number, row in enumerate(rows)]
+    if len(table) == 1:
+        table[0][0] = path.name  # such as of an image
+    return [SAMPLE, *columns], table
 
 
 def _predict_folder(predictor: Predictor, folder: Path) -> Table:

@@ -115,7 +115,10 @@ class Predictor:
         predictions = self.task.tabulate(self.outputs(batch))
         rows_per_sample = len(next(iter(predictions.values()))) // len(next(iter(batch.values())))
         names = batch.names if isinstance(batch, NamedBatch) else {}
-        columns = [[name for name in column for _ in range(rows_per_sample)] for column in names.values()]
+        columns = [
+            [one for name in column for one in (name if isinstance(name, list) else [name] * rows_per_sample)]
+            for column in names.values()
+        ]
         table = beside(predictions, "input", list(names), columns)
         return {heading: column for heading, column in table.items() if heading not in predictions} | predictions
 

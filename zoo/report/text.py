@@ -63,3 +63,18 @@ def text_table(header: Sequence[str], rows: Iterable[Sequence[str]], n_left: int
         ).rstrip()
         for line in lines
     )
+
+
+def fit_columns(columns: Sequence[Sequence[str]], width: int | None) -> tuple[list[Sequence[str]], str]:
+    """The first columns of a table that fit a terminal's width, and a line that says how many are left out.
+
+    Args:
+        columns: each with its heading.
+        width: None takes all.
+    """
+    sizes = [max(12 * (i == 0), *(len(printable(cell)) for cell in column)) + 2 for i, column in enumerate(columns)]
+    n = len(columns)
+    while width is not None and n > 1 and sum(sizes[:n]) - 2 > width:
+        n -= 1
+    left = len(columns) - n
+    return list(columns[:n]), f"\n{left} more column{'s' * (left > 1)}; output=FILE.csv writes all" * (left > 0)

@@ -18,6 +18,7 @@ from zoo.data.formats.pandas_index import drop_index, untimed_index
 from zoo.data.formats.table_file import place_in, read_table
 from zoo.data.options import as_strings, match_headings
 from zoo.data.sequences.files.id_columns import find_ids, series_ids
+from zoo.data.sequences.files.next_times import written_form
 from zoo.data.sequences.files.regular_steps import regular_series
 from zoo.data.sequences.files.samples import cell_reading
 from zoo.data.sequences.files.time_columns import find_times
@@ -32,11 +33,15 @@ class Series:
         frames: the channels of each series in the order of time, float64 with NaN where missing; times are the index.
         ids: of each series, one for each column of ids; None where the table is one series.
         reading: options with which later files are read: the columns of times and of ids, and the form of dates.
+        time: the heading of the times, "time" where several columns make one; None where the table has no times.
+        time_form: in which the file writes times, see `written_form`.
     """
 
     frames: list[pd.DataFrame]
     ids: list[tuple[str, ...]] | None
     reading: dict[str, Any]
+    time: str | None
+    time_form: str | None
 
 
 @dataclass(frozen=True)
@@ -88,12 +93,15 @@ def read_series(
     frame = pd.DataFrame({name: _channel(table, name) for name in table.channels}, index=times.values)
     date_column = table.times[0] if len(table.times) == 1 else table.times or None
     options = {"date_column": date_column, "date_form": times.form}
+    time = table.times[0] if len(table.times) == 1 else "time" if table.times else None
+    cell = table.rows[table.times[0]][-1].as_py() if len(table.times) == 1 and len(frame) else None
+    time_form = None if cell is None else written_form(cell, times.values[-1], times.form)
     if not table.ids:
-        return Series(_in_order([frame], table), None, options)
+        return Series(_in_order([frame], table), None, options, time, time_form)
     rows = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
     selected = _select(path, ids, as_strings(reading.get("only")))
     frames = _in_order([frame.iloc[rows[code]] for code in selected], table)
-    return Series(frames, [ids[code] for code in selected], {**options, "series_id": table.ids})
+    return Series(frames, [ids[code] for code in selected], {**options, "series_id": table.ids}, time, time_form)
 
 
 def _open_table(path: Path, reading: Mapping[str, Any], columns: Sequence[str] | None, new: bool) -> _Table:

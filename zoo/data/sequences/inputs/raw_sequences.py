@@ -1,7 +1,7 @@
 """Readers of raw sequences: arrays and files that a trained model answers."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,11 +17,12 @@ from zoo.data.raw_input import as_frame, as_paths, describe
 from zoo.data.registry import PARTIAL_READERS, READERS
 from zoo.data.sequences.files.arrays import load_arrays
 from zoo.data.sequences.files.formats import read_file
+from zoo.data.sequences.files.next_times import next_times, write_times
 from zoo.data.sequences.files.samples import list_places, strip_padding
 from zoo.data.sequences.files.series_table import read_series
 from zoo.data.sequences.inputs.gaps import carry_forward
 from zoo.data.sequences.inputs.padding import sequence_batch
-from zoo.data.splits import Batch, NamedBatch, report_unread
+from zoo.data.splits import Batch, NamedBatch, Names, report_unread
 
 
 class RawSequences(NamedTuple):
@@ -43,16 +44,16 @@ def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
             several; of a series to forecast, its last steps are read. Or a path, or several, of the kinds that
             `data=sequences` reads; or such a table in memory. Recordings come as files only.
     """
-    ids: Mapping[str, list[str]] = {}
+    names: Names = {}
     raw = as_paths(raw)
     if (table := _table_of(spec, raw)) is not None:
         return _read_as_file(spec, table)
     if isinstance(raw, Path) and "date_column" in spec.reading:
-        raw, ids = last_windows(spec, raw)
-        raw = raw if ids else raw[0]
+        raw, ids, times = last_windows(spec, raw)
+        raw, names = raw if ids else raw[0], {**ids, **times}
     values, places, single = _read_raw(spec, raw)
     _report_far_values(spec, values, places)
-    return NamedBatch(sequence_batch(spec, values, places), ids), single
+    return NamedBatch(sequence_batch(spec, values, places), names), single
 
 
 @PARTIAL_READERS.register("sequence")
@@ -69,11 +70,12 @@ def read_valid_sequences(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray 
     return sequence_batch(spec, values, places), ~bad
 
 
-def last_windows(spec: DataSpec, path: Path) -> tuple[list[np.ndarray], dict[str, list[str]]]:
+def last_windows(spec: DataSpec, path: Path) -> tuple[list[np.ndarray], dict[str, list[str]], Names]:
     """Read the last steps (look_back, n_channels) of each series of a file, to forecast from them.
 
     Returns:
-        The windows, with gaps filled from the past; and the series' ids by column, none where the file is one series.
+        The windows, with gaps filled from the past; the series' ids by column, none where the file is one series; and
+        the times of each forecast by the heading of the times, none where the file has none.
     """
     series = read_series(path, {**spec.reading, "only": None}, spec.column_names, new=True)
     look_back = spec.inputs["sequence"].shape[0] or 0
@@ -86,7 +88,14 @@ def last_windows(spec: DataSpec, path: Path) -> tuple[list[np.ndarray], dict[str
     windows = _fill_from_past([series.frames[number].to_numpy(np.float64) for number in long], look_back, path)
     ids = [series.ids[number] for number in long] if series.ids else []
     columns = series.reading.get("series_id", [])
-    return windows, {name: [one[place] for one in ids] for place, name in enumerate(columns)}
+    horizon = spec.target.shape[0] or 0
+    ends = [next_times(series.frames[number].index, horizon) for number in long]
+    times = (
+        {}
+        if series.time is None
+        else {series.time: [write_times(end, series.time_form) or [""] * horizon for end in ends]}
+    )
+    return windows, {name: [one[place] for one in ids] for place, name in enumerate(columns)}, times
 
 
 def _fill_from_past(series: Sequence[np.ndarray], look_back: int, path: Path | str) -> list[np.ndarray]:
