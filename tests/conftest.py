@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers.commands import ROOT, Result, run_script
+from helpers.commands import ROOT, Result, run_script, without_baselines
 from helpers.trainings import SHORT
 
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -21,10 +21,10 @@ def script() -> Callable[..., Result]:
 
 @pytest.fixture(scope="session")
 def config() -> Callable[..., dict]:
-    """`zoo.config`."""
+    """`zoo.config` without baselines, which most tests need not wait for."""
     import zoo
 
-    return zoo.config
+    return lambda *words, **choices: zoo.config(*without_baselines(words), **choices)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """One training, from a plain config to a run folder with a weights file, its metrics and a report."""
 
 import contextlib
+import copy
 import datetime
 import json
 import platform
@@ -15,6 +16,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
+from zoo.baselines.measuring import Measure, Measured, compare, measure_baselines
 from zoo.core.atomic_files import write_text
 from zoo.core.config_paths import base_name, map_paths
 from zoo.core.errors import UserError
@@ -22,6 +24,7 @@ from zoo.core.rank_zero import is_rank_zero, rank_zero_print
 from zoo.core.run_folder import Run
 from zoo.core.system import hardware
 from zoo.data.fingerprints import write_hashes
+from zoo.data.splits import Splits
 from zoo.engine.fitting import Fitted, Training, fit
 from zoo.engine.load_splits import TrainingSplits, load_splits
 from zoo.engine.resources import fill_auto
@@ -34,6 +37,8 @@ from zoo.models.model import Model
 from zoo.report.page import write_report
 from zoo.report.result import Result
 from zoo.settings.training_config import TrainingConfig
+from zoo.tasks import create_task, trained_task
+from zoo.tasks.scores import BlockScores
 
 Config = Mapping[str, Any]
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy", "scikit-learn")
@@ -149,12 +154,14 @@ class Trained:
         config: with every number that depends on the data.
         data: that it learned from and is measured on.
         fitted: the models.
+        baselines: on the same data, by name.
         start: of the whole training, by `time.perf_counter`; earlier by what was trained before a resume.
     """
 
     config: TrainingConfig
     data: TrainingSplits
     fitted: Fitted
+    baselines: Mapping[str, Measured]
     start: float
 
 
@@ -164,7 +171,18 @@ def _train(training: Training, checkpoint: Path | None, start: float) -> Trained
     config = drop_foreign_settings(training.config, data.splits.spec)
     config = fill_auto(config, len(data.splits.train))  # type: ignore[arg-type]
     fitted = fit(replace(training, config=config), data, checkpoint)
-    return None if fitted is None else Trained(config, data, fitted, start - fitted.seconds_before)
+    if fitted is None:
+        return None
+    return Trained(config, data, fitted, _baselines(config, data.splits, fitted), start - fitted.seconds_before)
+
+
+def _baselines(config: TrainingConfig, splits: Splits, fitted: Fitted) -> Mapping[str, Measured]:
+    """Fit and measure the baselines of the data, unless the config leaves them out."""
+    if not config.baseline:
+        return {}
+    task = trained_task(splits.spec, {"config": {"task": config.task}})
+    scale = copy.deepcopy(fitted.module.model_of(0).preprocess).cpu().scale_target
+    return measure_baselines(splits, create_task(splits.spec, **config.task), Measure(splits, task, scale))
 
 
 def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
@@ -175,13 +193,17 @@ def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
     card = _card(trained, config, model)
     save_weights(run.weights, model, card)
     predictor = load(run.weights).to(fitted.trainer.strategy.root_device)
-    val, _, _ = evaluate(predictor, splits.val, n_returned=0)
-    test, outputs, targets = evaluate(predictor, splits.test, n_returned=predictor.task.n_reported)
+    task = predictor.task
+    blocks = BlockScores(task, predictor.model.preprocess.scale_target, len(splits.val), predictor.device)  # type: ignore[arg-type]
+    val, _, _ = evaluate(predictor, splits.val, n_returned=0, blocks=blocks)
+    test, outputs, targets = evaluate(predictor, splits.test, n_returned=task.n_reported)
     card |= {"metrics": {"val": val, "test": test}}
     save_weights(run.weights, model, card)
     metrics = {
         "val": val,
         "test": test,
+        "score": task.score,
+        "baselines": compare(trained.baselines, task, val, blocks.values),
         "epoch": fitted.epochs[index],
         "seconds": {"fit": round(fitted.seconds, 3), "total": _seconds_since(trained.start)},
         **_peak_memory(fitted.trainer.strategy.root_device),

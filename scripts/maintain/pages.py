@@ -39,6 +39,7 @@ ROOMS = {
     "zoo/models": "networks, pure `torch.nn`, one file per architecture",
     "zoo/data": "data sets, file readers, splits, the data module",
     "zoo/tasks": "loss, metrics, predictions and report of each task, one file each",
+    "zoo/baselines": "naive answers and quick references, which a model is measured beside",
     "zoo/optim": "optimisers, schedules, weight averaging",
     "zoo/inference": "weights files, prediction, evaluation, explanation",
     "zoo/engine": "the three LightningModules and their Trainer",

@@ -18,7 +18,8 @@ class Result:
 
 
 def run_script(name: str, *arguments: str, cwd: Path = ROOT, env: dict[str, str] | None = None) -> Result:
-    """Run scripts/<name>.py in a separate process."""
+    """Run scripts/<name>.py in a separate process; a training without baselines."""
+    arguments = without_baselines(arguments) if name == "train" else arguments
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *arguments],
         cwd=cwd,
@@ -30,8 +31,15 @@ def run_script(name: str, *arguments: str, cwd: Path = ROOT, env: dict[str, str]
     return Result(done.returncode, done.stdout, done.stderr)
 
 
+def without_baselines(words):
+    """Words of a training without baselines, unless they say so themselves."""
+    silent = any(word.startswith(("baseline=", "-")) for word in words)
+    return [*words] if silent else [*words, "baseline=false"]
+
+
 def in_this_process(name, arguments, monkeypatch):
-    """Run scripts/<name>.py to its end, and return its exit code."""
+    """Run scripts/<name>.py to its end, and return its exit code; a training without baselines."""
+    arguments = without_baselines(arguments) if name == "train" else arguments
     monkeypatch.syspath_prepend(ROOT / "scripts")
     monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
     try:

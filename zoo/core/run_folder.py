@@ -20,7 +20,7 @@ from zoo.core.safe_yaml import read_yaml, to_yaml
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # errors of a file system without locks
 # settings that do not change what is learned
 MAY_DIFFER = {
-    *("run_dir", "resume", "zoo_path", "data.num_workers"),
+    *("run_dir", "resume", "zoo_path", "baseline", "data.num_workers"),
     *("trainer.save_every", "trainer.n_checkpoints", "trainer.tricks"),
 }
 

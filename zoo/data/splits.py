@@ -111,11 +111,14 @@ def batches(split: Split, batch_size: int | None = None) -> Iterator[Batch]:
     n = len(split)  # type: ignore[arg-type]
     batch_size = batch_size or read_batch_size(split[0])
     for start in range(0, n, batch_size):
-        index = range(start, min(start + batch_size, n))
-        if hasattr(split, "__getitems__"):
-            yield collate(split.__getitems__(index))
-        else:
-            yield collate([split[i] for i in index])
+        yield read(split, range(start, min(start + batch_size, n)))
+
+
+def read(split: Split, index: Sequence[int]) -> Batch:
+    """Read the samples of `index` as one batch."""
+    if hasattr(split, "__getitems__"):
+        return collate(split.__getitems__(index))
+    return collate([split[i] for i in index])
 
 
 def each_value_once(split: Split) -> Iterator[Batch]:

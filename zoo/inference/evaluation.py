@@ -19,6 +19,7 @@ from zoo.inference.held_out import samples_to_measure
 from zoo.inference.predictor import Predictor
 from zoo.inference.pretrained import list_pretrained, load
 from zoo.inference.test_time_augmentation import VIEWS, Views
+from zoo.tasks.scores import BlockScores, Scores
 
 
 def evaluate(
@@ -26,6 +27,7 @@ def evaluate(
     split: Split | str = "test",
     n_returned: int | None = None,
     views: Views | None = None,
+    blocks: BlockScores | None = None,
 ) -> tuple[dict[str, float], Tensor, Tensor]:
     """Measure a model on a split, in float32; targets in float64 are measured in that.
 
@@ -35,6 +37,7 @@ def evaluate(
             in order; a text is one stream, whose state is carried from start to end.
         n_returned: number of samples whose outputs to return; None for all.
         views: variants of images, over which outputs (logits, for classes) are averaged.
+        blocks: to measure the score in blocks of the split too.
 
     Returns:
         The task's loss (on the scale it is trained on) and metrics by name; the outputs in the target's units, and the
@@ -44,9 +47,7 @@ def evaluate(
         UserError: for weights that `zoo.load` refuses, and for anything but a split.
     """
     predictor, split = _loaded(predictor, split)
-    task, preprocess = predictor.task, predictor.model.preprocess
-    metrics = task.metrics().to(predictor.device)
-    total, n, state = torch.zeros((), dtype=torch.float64), 0.0, None
+    scores, state = Scores(predictor.task, predictor.model.preprocess.scale_target, predictor.device), None
     outputs: list[Tensor] = []
     targets: list[Tensor] = []
     for batch in batches(split):
@@ -55,26 +56,24 @@ def evaluate(
         else:
             output = _mean_over_views(predictor, batch, views)
         target = batch["target"].to(predictor.device)
-        task.measure(metrics, output, target, preprocess.scale_target)
-        count = float(task.count(target))
-        total += task.loss(preprocess.scale_target(output), preprocess.scale_target(target)).cpu() * count
-        n += count
+        scores.update(output, target)
+        if blocks is not None:
+            blocks.update(output, target)
         left = len(target) if n_returned is None else max(n_returned - sum(map(len, targets)), 0)
         outputs.append(output[:left].cpu())
         targets.append(target[:left].cpu())
-    values: dict[str, Tensor] = {"loss": total / n, **metrics.compute()}
-    return {name: float(value) for name, value in values.items()}, torch.cat(outputs), torch.cat(targets)
+    return scores.compute(), torch.cat(outputs), torch.cat(targets)
 
 
 def _loaded(predictor: Any, split: Any) -> tuple[Predictor, Split]:
     """A predictor and a split, by their names or as they are."""
-    name = str(predictor)
+    given = predictor
     predictor = load(predictor) if isinstance(predictor, str | Path) else predictor
     if not isinstance(predictor, Predictor):
-        raise UserError(f"evaluate takes what zoo.load returns, or a name or path that it takes; got {name}")
+        raise UserError(f"evaluate takes what zoo.load returns, or a name or path that it takes; got {given}")
     if isinstance(split, str):
         _check_split(split)
-        split = samples_to_measure(predictor, name, None, split)[1]
+        split = samples_to_measure(predictor, str(given), None, split)[1]
     if not hasattr(split, "__getitem__") or not hasattr(split, "__len__") or not len(split):
         raise UserError(
             f"a split is train, val or test, or that of zoo.load_data, as data.test; got {type(split).__name__}"

@@ -19,7 +19,7 @@ from zoo.data.splits import Splits
 from zoo.inference.predictor import Predictor
 from zoo.report.charts import Points, curves, table
 from zoo.report.sections import Sections, first_layer
-from zoo.report.text import metric_rows, run_facts
+from zoo.report.text import baseline_rows, metric_rows, run_facts
 from zoo.tasks import Task
 
 Values = Mapping[str, Any]
@@ -81,6 +81,7 @@ def write_report(
     task.report(test_split, *tested)
     sections = (
         _results(splits, metrics, task),
+        _baselines(metrics, task),
         _learning(_history(run.history), task.score, metrics["epoch"]),
         str(test_split),
         first_layer(predictor),
@@ -102,6 +103,18 @@ def _results(splits: Splits, metrics: Values, task: Task) -> str:
     return f"""<h2>Results</h2>
 <p>The test split was read once, after training: quote its column.</p>
 {table((*header, ""), [(*row, task.meaning(row[0])) for row in rows])}<dl>{listed}</dl>"""
+
+
+def _baselines(metrics: Values, task: Task) -> str:
+    """The model beside the baselines; "" without any."""
+    rows = baseline_rows(metrics)
+    if not rows:
+        return ""
+    naive = " or ".join(name for name, facts in metrics["baselines"].items() if facts["naive"])
+    better = "higher" if task.score_mode == "max" else "lower"
+    return f"""<h2>Beside it</h2>
+<p>What costs nothing ({escape(naive)}), and quick references with their usual settings, fitted to the training split
+and measured like the model. Of {escape(task.score)}, {better} is better.</p>{table(rows[0], rows[1:])}"""
 
 
 def _history(path: Path) -> dict[str, Points]:

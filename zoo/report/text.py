@@ -19,6 +19,20 @@ def metric_rows(metrics: Values) -> list[tuple[str, ...]]:
     return [("", *splits), *((name, *(format_number(metrics[split].get(name)) for split in splits)) for name in names)]
 
 
+def baseline_rows(metrics: Values) -> list[tuple[str, ...]]:
+    """A header and a row for the model and for each baseline: the score on each split, and the seconds that it took;
+    nothing where there are no baselines."""
+    if not metrics.get("baselines"):
+        return []
+    splits, score = [split for split in ("val", "test") if split in metrics], metrics["score"]
+    rows = {"this model": {**metrics, "seconds": metrics["seconds"].get("fit")}}
+    for name, facts in metrics["baselines"].items():
+        rows[f"{name}, from {facts['part']}" if "part" in facts else name] = facts
+    cells = [(name, *(format_number(row[split][score]) for split in splits)) for name, row in rows.items()]
+    seconds = ["" if row["seconds"] is None else f"{row['seconds']:,.1f}" for row in rows.values()]
+    return [(score, *splits, "seconds"), *((*row, last) for row, last in zip(cells, seconds, strict=True))]
+
+
 def run_facts(metrics: Values) -> dict[str, str]:
     """Facts about a run beside its metrics, by name: parameters, seconds, device, ..."""
     known = {
@@ -41,7 +55,7 @@ def metrics_table(metrics: Values, run_dir: str | Path | None) -> str:
         metrics: content of metrics.json.
         run_dir: the folder it was written to, if any.
     """
-    header, *rows = metric_rows(metrics)
+    tables = [text_table(table[0], table[1:]) for table in (metric_rows(metrics), baseline_rows(metrics)) if table]
     lines = [
         textwrap.fill(fact, 98, initial_indent=f"{name:<12}", subsequent_indent=" " * 12, break_long_words=False)
         for name, fact in run_facts(metrics).items()
@@ -49,7 +63,7 @@ def metrics_table(metrics: Values, run_dir: str | Path | None) -> str:
     names = ("report.html", "model.safetensors", "metrics.json")
     files = [Path(run_dir, name) for name in names] if run_dir is not None else []
     written = [f"{'' if i else 'files':<12}{path}" for i, path in enumerate(filter(Path.exists, files))]
-    return "\n".join([text_table(header, rows), *lines, *written])
+    return "\n".join(["\n\n".join(tables), "", *lines, *written])
 
 
 def text_table(header: Sequence[str], rows: Iterable[Sequence[str]], n_left: int = 1) -> str:

@@ -40,6 +40,7 @@ class TrainingConfig:
         resume: the checkpoint to resume from: "auto", "changed" or a path.
         finetune: a pretrained file's name or path to start from.
         distill: what to learn from a teacher.
+        baseline: whether to measure the data's baselines too.
         zoo_path: a folder of user code, already added by `zoo.add_path`.
     """
 
@@ -54,6 +55,7 @@ class TrainingConfig:
     resume: str | None = None
     finetune: str | None = None
     distill: Distill = field(default_factory=Distill)
+    baseline: bool = True
     zoo_path: str | None = None
 
     @classmethod

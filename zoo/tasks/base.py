@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TASKS: Registry[type["Task"]] = Registry("task", "TASKS")
 Scale = Callable[[Tensor], Tensor]
+Answer = Callable[[Mapping[str, Tensor]], Tensor]  # gives the outputs for a batch
 SAMPLE = "sample"  # the first column of a table of answers
 
 
@@ -157,6 +158,15 @@ class Task:
         named = {reported_name(more): more for more in self.extra_metrics} | {more: more for more in self.extra_metrics}
         return self.meanings.get(name) or (meaning(self, named[name]) if name in named else "")
 
+    def naive(self, train: Mapping[str, Tensor]) -> dict[str, Answer]:
+        """What anybody would answer without a model, by name, such as the majority class: the baselines that a model
+        has to beat.
+
+        Args:
+            train: samples of the training split, inputs and "target", on the CPU.
+        """
+        return {}
+
     # -- answers
 
     def decode(self, output: Tensor) -> list[Any]:
@@ -191,6 +201,11 @@ class Task:
             output: of the first `n_reported` test samples, on the CPU.
             target: of the same samples, as the data set gives them.
         """
+
+
+def always(output: Tensor) -> Answer:
+    """The answer that is the same for every sample: an output without the batch axis."""
+    return lambda batch: output.expand(len(batch["target"]), *output.shape)
 
 
 def beside(

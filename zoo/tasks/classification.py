@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from zoo.tasks.page import Page
 
-from zoo.tasks.base import TASKS, Task, beside
+from zoo.tasks.base import TASKS, Answer, Task, always, beside
 from zoo.tasks.columns import Fit, TargetColumn, Targets
 from zoo.tasks.losses import find_loss
 
@@ -168,6 +168,10 @@ class Classification(Task):
         """Probabilities (batch, n_classes) and classes (batch,)."""
         return output.float().softmax(1), target
 
+    def naive(self, train: Mapping[str, Tensor]) -> dict[str, Answer]:
+        """The majority class: each class with its share of the training samples."""
+        return {"majority class": always(log_shares(train["target"], self.spec.n_outputs))}
+
     def decode(self, output: Tensor) -> list[Any]:
         """The likeliest class's name for each row of logits."""
         return [self.spec.class_names[index] for index in output.argmax(1).tolist()]
@@ -230,6 +234,12 @@ def single_column(columns: Sequence[TargetColumn], task: str) -> TargetColumn:
 def log_mean_softmax(outputs: Tensor) -> Tensor:
     """Logarithms of mean probabilities (..., n_classes), from logits (n_models, ..., n_classes)."""
     return outputs.float().log_softmax(-1).logsumexp(0) - math.log(len(outputs))
+
+
+def log_shares(target: Tensor, n_classes: int) -> Tensor:
+    """Logarithms of the shares (n_classes,) of the classes in a target; one more sample of each keeps them finite."""
+    counts = 1.0 + torch.bincount(target, minlength=n_classes)
+    return (counts / counts.sum()).log()
 
 
 def check_smoothing(label_smoothing: float) -> None:

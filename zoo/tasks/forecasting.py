@@ -11,11 +11,13 @@ if TYPE_CHECKING:
 
     from zoo.tasks.page import Page
 
-from zoo.tasks.base import TASKS, Scale, beside
+from zoo.tasks.base import TASKS, Answer, Scale, beside
 from zoo.tasks.values import Values
 
 N_WINDOWS = 4  # forecasts drawn in a report
 N_CHANNELS = 2  # of each window drawn, the last ones
+N_SEASON = 1000  # training windows to find a season in
+SEASONAL = 0.9  # a season has at most this share of the squared error of repeating the last value
 
 
 @TASKS.register("forecasting")
@@ -63,6 +65,17 @@ class Forecasting(Values):
             "mae": MeanAbsoluteError(),
         }
 
+    def naive(self, train: Mapping[str, Tensor]) -> dict[str, Answer]:
+        """The last value; and the last season, where the training windows have one."""
+        season = find_season(train["sequence"][-N_SEASON:], train["target"][-N_SEASON:])
+        answers = {"last value": 1} | ({f"season of {season} steps": season} if season > 1 else {})
+        mean, horizon = train["target"].double().nanmean((0, 1)).to(train["target"].dtype), train["target"].shape[1]
+
+        def repeating(period: int) -> Answer:
+            return lambda batch: _filled(repeat(batch["sequence"], period, horizon), mean)
+
+        return {name: repeating(period) for name, period in answers.items()}
+
     def decode(self, output: Tensor) -> list[Any]:
         """For each window a list of its steps, each a list of the channels' values."""
         return output.tolist()
@@ -96,3 +109,33 @@ class Forecasting(Values):
             *(page.forecast(names[c], *(part[i, :, c] for part in (seen, target, output)))
               for i in windows for c in channels),
         )  # fmt: skip
+
+
+def repeat(sequence: Tensor, period: int, horizon: int) -> Tensor:
+    """Repeat the last `period` steps of sequences (n, look_back, n_channels) over the `horizon`, (n, horizon, ...)."""
+    return sequence[:, sequence.shape[1] - period + torch.arange(horizon) % period]
+
+
+def find_season(sequence: Tensor, target: Tensor) -> int:
+    """The period whose repetition has the smallest squared error, of those that windows hold; 1, the last value, where
+    none is clearly better.
+
+    Args:
+        sequence: windows (n, look_back, n_channels).
+        target: what followed (n, horizon, n_channels), NaN where it was not measured.
+    """
+    variance = target.double().square().nanmean((0, 1)) - target.double().nanmean((0, 1)).square()
+    weight = 1 / variance.clamp(min=torch.finfo(torch.float32).tiny)
+
+    def error(period: int) -> float:
+        squares = (repeat(sequence, period, target.shape[1]) - target).double().square()
+        return float((squares.nanmean((0, 1)) * weight).nanmean())
+
+    errors = [error(period) for period in range(1, sequence.shape[1] + 1)]
+    best = min(range(len(errors)), key=errors.__getitem__)
+    return best + 1 if errors[best] < SEASONAL * errors[0] else 1
+
+
+def _filled(values: Tensor, mean: Tensor) -> Tensor:
+    """Values (..., n_channels) with the mean of each channel where they are NaN."""
+    return torch.where(values.isnan(), mean.nan_to_num(), values)

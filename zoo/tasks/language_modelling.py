@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from zoo.tasks.page import Page
 
-from zoo.tasks.base import TASKS, Scale, Task
-from zoo.tasks.classification import log_mean_softmax
+from zoo.tasks.base import TASKS, Answer, Scale, Task
+from zoo.tasks.classification import log_mean_softmax, log_shares
 from zoo.tasks.losses import find_loss
 
 
@@ -71,6 +71,11 @@ class LanguageModelling(Task):
     def metric_input(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Probabilities (n, n_tokens) and tokens (n,)."""
         return output.float().softmax(1), target
+
+    def naive(self, train: Mapping[str, Tensor]) -> dict[str, Answer]:
+        """Each token with its share of the training text, whatever came before."""
+        shares = log_shares(train["target"][train["target"] != IGNORE_INDEX], self.spec.n_outputs)
+        return {"frequency of each character": lambda batch: shares.expand(*batch["target"].shape, -1)}
 
     def decode(self, output: Tensor) -> list[Any]:
         """The likeliest token after the end of each text."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from zoo.tasks.page import Page
 
-from zoo.tasks.base import TASKS, Task, beside
+from zoo.tasks.base import TASKS, Answer, Task, always, beside
 from zoo.tasks.classification import check_smoothing, weight_per_class
 from zoo.tasks.columns import Fit, TargetColumn, Targets
 from zoo.tasks.library import adapted
@@ -183,6 +183,15 @@ class MultiLabel(Task):
     def _answered(self, output: Tensor) -> Tensor:
         """Whether each label is answered, (batch, n_labels)."""
         return output >= self._offsets(output)
+
+    def naive(self, train: Mapping[str, Tensor]) -> dict[str, Answer]:
+        """The most frequent set of labels; each label's logit is that of its share of the training samples, moved to
+        its threshold where that is on the other side."""
+        sets, counts = train["target"].unique(dim=0, return_counts=True)
+        has, shares = sets[counts.argmax()] > 0.5, train["target"].mean(0).clamp(1e-6, 1 - 1e-6)
+        edges = self._offsets(shares)
+        logits = torch.where(has, shares.logit().maximum(edges + 1e-3), shares.logit().minimum(edges - 1e-3))
+        return {"most frequent labels": always(logits)}
 
     def decode(self, output: Tensor) -> list[Any]:
         """A list of labels for each row of logits."""

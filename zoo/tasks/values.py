@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.core.spec import DataSpec
@@ -10,7 +11,7 @@ from zoo.core.spec import DataSpec
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
 
-from zoo.tasks.base import Scale, Task
+from zoo.tasks.base import Answer, Scale, Task, always
 from zoo.tasks.losses import find_loss
 
 
@@ -39,6 +40,13 @@ class Values(Task):
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """The chosen error of outputs and targets of one shape, both standardised."""
         return self._loss(output.float(), target)
+
+    def naive(self, train: Mapping[str, Tensor]) -> dict[str, Answer]:
+        """The mean of the training targets; their median where absolute errors are lowered."""
+        target = train["target"]
+        if self._loss is F.l1_loss:
+            return {"median": always(target.nanmedian(0).values)}
+        return {"mean": always(target.double().nanmean(0).to(target.dtype))}
 
     def measure(self, metrics: "MetricCollection", output: Tensor, target: Tensor, scale: Scale) -> None:
         """Update each metric with the arguments that it names: values in the target's units, or standardised ones."""
