@@ -5,7 +5,7 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, WeightAveraging
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
@@ -18,7 +18,33 @@ class MovingAverage(WeightAveraging):
     """
 
     def __init__(self, decay: float, device: torch.device):
-        super().__init__(device=device, multi_avg_fn=get_ema_multi_avg_fn(decay))
+        self._average = get_ema_multi_avg_fn(decay)
+        super().__init__(device=device, multi_avg_fn=self._average)
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Create the average."""
+        super().setup(trainer, pl_module, stage)
+        if stage == "fit":
+            self._average_model.update_parameters = self._update  # type: ignore[union-attr, method-assign]
+
+    def _update(self, model: nn.Module) -> None:
+        """Do what `AveragedModel.update_parameters` does. That asks the device for the number of updates so far, and so
+        waits for all work under way."""
+        average: Any = self._average_model
+        pairs = list(zip(_values(average.module), _values(model), strict=True))
+        if self._latest_update_step == 0:
+            for own, new in pairs:
+                own.copy_(new)
+        else:
+            for floating in (True, False):
+                alike = [pair for pair in pairs if pair[0].is_floating_point() == floating]
+                if alike:
+                    self._average(*map(list, zip(*alike, strict=True)), 0)
+        average.n_averaged += 1
+
+
+def _values(model: nn.Module) -> list[Tensor]:
+    return [value.detach() for value in (*model.parameters(), *model.buffers())]
 
 
 class Lookahead(Callback):
