@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+import shutil
 import signal
 import time
 import warnings
@@ -15,7 +16,7 @@ import lightning as L
 import pytest
 import torch
 import yaml
-from helpers.commands import ROOT
+from helpers.commands import ROOT, in_this_process
 from helpers.trainings import SHORT
 
 import zoo
@@ -897,3 +898,41 @@ def test_warnings_of_libraries_that_are_no_concern_are_ignored_and_others_shown(
         warnings.warn("No positive samples in targets, true positive value should be meaningless", stacklevel=1)
         warnings.warn("this column of mine has no positive samples", stacklevel=1)
     assert [str(warning.message) for warning in shown] == ["this column of mine has no positive samples"]
+
+
+def test_a_run_folder_alone_resumes_and_answers(config, tmp_path, capsys, monkeypatch):
+    """An interrupted run answers from its best epoch; resuming it takes its config.yaml, and gives the whole run."""
+    from lightning.pytorch.callbacks import Callback
+
+    from zoo.core.errors import InterruptedTraining
+
+    class Stop(Callback):
+        def on_train_epoch_end(self, trainer, *args):
+            if trainer.current_epoch == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    settings = config("fnn", "data=wine", "trainer.max_epochs=3", "optim.lr=0.002", width=16)
+    with pytest.raises(InterruptedTraining):
+        zoo.train(settings, tmp_path / "run", callbacks=[Stop()])
+    predictor = zoo.load(tmp_path / "run")
+    assert f"{tmp_path / 'run'} is not finished: answers from its best epoch, 2 of 3" in capsys.readouterr().out
+    assert predictor.predict(zoo.load_data("wine").test.columns["numeric"][0].numpy()) in predictor.spec.class_names
+    assert zoo.evaluate(str(tmp_path / "run"), "val")[0]["loss"] < 2
+    shutil.copytree(tmp_path / "run", tmp_path / "python")
+    words = (f"run_dir={tmp_path / 'run'}", "resume=auto")
+    assert in_this_process("train", [*words, "optim.lr=0.1"], monkeypatch) == 2
+    assert "optim.lr: 0.002 before, 0.1 now" in capsys.readouterr().err
+    assert in_this_process("train", [*words, "trainer.save_every=30"], monkeypatch) == 0
+    assert zoo.train(run_dir=tmp_path / "python")["test"] == zoo.train(run_dir=tmp_path / "run")["test"]
+    with pytest.raises(UserError, match="holds no run to resume"):
+        zoo.train(run_dir=tmp_path / "none")
+
+
+def test_early_stopping_is_not_lost_in_a_resume(config, tmp_path):
+    from zoo.engine.early_stopping import EarlyStopping
+
+    settings = config("fnn", "data=wine", "trainer.max_epochs=1", "resume=auto")
+    zoo.train(settings, tmp_path, callbacks=[EarlyStopping()])
+    (tmp_path / "metrics.json").unlink()
+    with pytest.raises(UserError, match="had the callback EarlyStopping; name it again"):
+        zoo.train(settings, tmp_path)

@@ -36,6 +36,7 @@ from zoo.inference.weights_file import save_weights
 from zoo.models.model import Model
 from zoo.report.page import write_report
 from zoo.report.result import Result
+from zoo.settings.resumption import resumed_config
 from zoo.settings.training_config import TrainingConfig
 from zoo.tasks import create_task, trained_task
 from zoo.tasks.scores import BlockScores
@@ -45,7 +46,7 @@ VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy", "scikit
 
 
 def train(
-    config: Config,
+    config: Config | None = None,
     run_dir: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
     loggers: Sequence[Logger] = (),
@@ -55,7 +56,7 @@ def train(
 
     Args:
         config: what `zoo.config` gives: plain values with the sections model, data, optim and trainer; and task, seed,
-            resume, finetune and distill where they are not the defaults.
+            resume, finetune and distill where they are not the defaults; None resumes the run in `run_dir`.
         run_dir: the run folder, made if it does not exist; None takes runs/<model>.<data>/<time>.
         callbacks: further Lightning callbacks, beside those every training has.
         loggers: Lightning loggers, beside the run folder's own metrics.csv.
@@ -70,7 +71,7 @@ def train(
         InterruptedTraining: on a signal; `resume="auto"` continues.
     """
     start = time.perf_counter() if start is None else start
-    checked = replace(_check(config), seeds=None)
+    checked = replace(_check(config, run_dir), seeds=None)
     training = Training(checked, new_run(checked, run_dir), callbacks, loggers)
     run = training.run
     with run.claim(checked.plain()) as checkpoint, _restored_threads():
@@ -82,7 +83,7 @@ def train(
 
 
 def train_seeds(
-    config: Config,
+    config: Config | None = None,
     run_dir: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
     loggers: Sequence[Logger] = (),
@@ -104,7 +105,7 @@ def train_seeds(
         UserError: beside those of `train`, for recurrent networks, Muon, and several processes.
     """
     start = time.perf_counter() if start is None else start
-    checked = _check(config)
+    checked = _check(config, run_dir)
     if checked.seeds is None:
         raise UserError("train_seeds takes several seeds: seeds=[0,1,2]; train takes one")
     training = Training(checked, new_run(checked, run_dir), callbacks, loggers)
@@ -122,8 +123,10 @@ def train_seeds(
         return [Result(run.folder, _release(trained, run, index)) for index, run in enumerate(runs)]
 
 
-def _check(config: Config) -> TrainingConfig:
-    checked = TrainingConfig.of(config)
+def _check(config: Config | None, run_dir: str | Path | None) -> TrainingConfig:
+    if config is None and run_dir is not None:
+        config = resumed_config(run_dir)
+    checked = TrainingConfig.of(config)  # type: ignore[arg-type]
     check_trainer(checked.trainer)
     return checked
 

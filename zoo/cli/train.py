@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from zoo.cli.command_words import Words
 from zoo.cli.config_command import run_command
 from zoo.cli.data_words import training_settings
 from zoo.core.console import echo
@@ -21,7 +22,31 @@ from zoo.core.console import echo
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command; `words` are those of its command line, by default the process's."""
     start = iter([time.perf_counter()])  # a sweep's first job counts the imports too
-    run_command("train", lambda config, composed: run(config, composed, next(start, None)), training_settings, words)
+    resumed: list[str] = []  # the settings beside those of the run that is resumed by its folder alone
+
+    def meaning(words: Words) -> dict[str, Any]:
+        settings = training_settings(words)
+        of_run = _settings_of_run({**words.given(), **settings})
+        resumed.extend(words.settings if of_run else ())
+        return {**of_run, **settings}
+
+    def start_run(config: dict[str, Any], composed: Any) -> float | None:
+        if resumed:
+            from zoo.settings.resumption import resumed_config
+
+            config |= resumed_config(config["run_dir"], config, resumed)
+        return run(config, composed, next(start, None))
+
+    run_command("train", start_run, meaning, words)
+
+
+def _settings_of_run(given: dict[str, Any]) -> dict[str, str]:
+    """The choice of model and data of the run to resume, where the command makes none."""
+    if not {"run_dir", "resume"} <= set(given) or {"model", "experiment"} & set(given):
+        return {}
+    from zoo.settings.resumption import settings_of_run
+
+    return settings_of_run(given)
 
 
 def run(config: dict[str, Any], composed: Any, start: float | None = None) -> float | None:

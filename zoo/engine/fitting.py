@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from zoo.core.checkpoint_file import is_sound
-from zoo.core.errors import DivergedError
+from zoo.core.errors import DivergedError, UserError
 from zoo.core.rank_zero import rank_zero_print
 from zoo.core.run_folder import Run
 from zoo.data.module import ZooDataModule, loader_options
@@ -120,6 +120,8 @@ def _fit_once(
     torch.set_num_threads(section["threads"])
     own = own_callbacks(training.run.checkpoints, section, module, history, diverged)
     trainer = create_trainer(training.run.folder, section, module, [*own, *callbacks], training.loggers)
+    if checkpoint is not None and config.resume != "changed":
+        _check_callbacks(trainer, checkpoint)
     rank_zero_print(_announcement(config, data, trainer))
     try:
         with speed_up(section.get("tricks", "all"), Fit(trainer, module, batches, callbacks, work)):
@@ -132,6 +134,17 @@ def _fit_once(
             raise
         raise known from error
     return module, trainer
+
+
+def _check_callbacks(trainer: L.Trainer, checkpoint: Path) -> None:
+    """Raise UserError where a callback has a state in the checkpoint and is not there now, such as early stopping."""
+    saved = SafeCheckpointIO().load_checkpoint(checkpoint).get("callbacks", {})
+    lost = {key.partition("{")[0] for key in saved} - {type(callback).__name__ for callback in _callbacks(trainer)}
+    if lost:
+        raise UserError(
+            f"this training had the callback {', '.join(sorted(lost))}; name it again, such as "
+            "callbacks=early_stopping, or continue without it by resume=changed"
+        )
 
 
 def _announcement(config: TrainingConfig, data: TrainingSplits, trainer: L.Trainer) -> str:

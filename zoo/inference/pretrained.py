@@ -58,12 +58,14 @@ def load(name_or_path: str | Path) -> "Predictor":
     """Load a trained model, ready to predict from raw input.
 
     Args:
-        name_or_path: a name of `list_pretrained`, a run folder, or the path of its `model.safetensors`.
+        name_or_path: a name of `list_pretrained`, a run folder, or the path of its `model.safetensors`. A run that was
+            interrupted answers from its best epoch so far, and says so.
 
     Raises:
         UserError: when there is no such name or file, or the file is damaged, of another kind, or of a newer format.
     """
     from zoo.inference.predictor import Predictor
+    from zoo.inference.unfinished import load_unfinished
 
     name = str(name_or_path)
     if name in list_pretrained():
@@ -72,6 +74,8 @@ def load(name_or_path: str | Path) -> "Predictor":
         if hashlib.sha256(read_bytes(path)).hexdigest() != card["sha256"]:
             raise UserError(f"{path} is not the published file: its sha256 is not the card's; install the zoo again")
     elif (path := Path(name).expanduser()).exists() or name.endswith(".safetensors"):
+        if unfinished := load_unfinished(path):
+            return unfinished
         card, path = {}, _weights_in(path) if path.is_dir() else path
     else:
         raise unknown_name("file or pretrained file", name, list_pretrained())

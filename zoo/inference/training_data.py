@@ -34,11 +34,11 @@ def data_name(section: Mapping[str, Any]) -> str:
 
 
 def run_of(weights: str) -> Run | None:
-    """The finished run that a weights file is in, if it is in one."""
+    """The run that a weights file is in, or that has checkpoints to answer from, if there is one."""
     path = Path(weights).expanduser()
     run = Run(path if path.is_dir() else path.parent)
-    is_finished = run.config.exists() and run.metrics.exists()
-    return run if is_finished and weights not in list_pretrained() else None
+    is_run = run.config.exists() and (run.metrics.exists() or run.samples.exists())
+    return run if is_run and weights not in list_pretrained() else None
 
 
 def locate_training_data(card: Mapping[str, Any], run: Run | None, weights: str) -> dict[str, Any]:

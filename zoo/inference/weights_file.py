@@ -49,12 +49,24 @@ def save_weights(path: Path, model: "Trained", card: Mapping[str, Any], *, halve
 
 def load_weights(path: Path) -> tuple["Trained", "DataSpec", dict[str, Any]]:
     """Load the model or ensemble in a weights file, its data's spec, and its card. Raises UserError as `load` does."""
+    tensors, header = read_tensors(path)
+    model, spec = build_model(tensors, header, path)
+    return model, spec, header
+
+
+def build_model(tensors: Mapping[str, "Tensor"], header: Mapping[str, Any], path: Path) -> tuple["Trained", "DataSpec"]:
+    """Build the model or ensemble that a card describes, with its weights, and its data's spec.
+
+    Args:
+        tensors: of the model.
+        header: the card.
+        path: of the file, for messages.
+    """
     from zoo.core.spec import DataSpec
     from zoo.models import MODELS, create_model
     from zoo.models.ensemble import Ensemble
     from zoo.tasks import TASKS, create_task
 
-    tensors, header = read_tensors(path)
     try:
         spec = DataSpec.from_json(header["spec"])
         _check_known(MODELS, header["model"]["name"])
@@ -68,7 +80,7 @@ def load_weights(path: Path) -> tuple["Trained", "DataSpec", dict[str, Any]]:
     except Exception as error:  # any arguments, in any constructor
         raise UserError(f"{path} has options that its model does not take: {type(error).__name__}: {error}") from error
     _load_state(model, tensors, path)
-    return model, spec, header
+    return model, spec
 
 
 def _check_known(registry: "Registry[Any]", name: str) -> None:
