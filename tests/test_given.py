@@ -94,7 +94,7 @@ REFUSED = {
     "no column 'prise'; the nearest: price": (FRAME, "prise"),
     "got 60 samples and 2 labels": (SEQUENCES, ["a", "b"]),
     "it is empty": (pd.DataFrame(), "price"),
-    "images are uint8, 0 to 255; got float64": (PIXELS / 255, LABELS),
+    "pixels are whole numbers from 0 to 255; got float64": (PIXELS / 255, LABELS),
     "with the same channels; these are": ([*SEQUENCES[1:], np.zeros((5, 3))], LABELS),
     "'price' is a column of the table and the labels": (FRAME, FRAME["price"]),
     "names a column, and these data have none": (SEQUENCES, "label"),

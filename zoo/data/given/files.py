@@ -56,12 +56,9 @@ class Given:
 
 def given_file(path: Path, target: Any, model: str | None) -> Given:
     """A file or folder of the user's."""
-    first = target[0] if isinstance(target, list | tuple) and target else target
-    settings = data_settings(path.absolute(), model, None if first is None else str(first))
+    settings = data_settings(path.absolute(), model, target)
     options = {key.removeprefix("data."): value for key, value in settings.items() if key != "data"}
     option = "labels" if "labels" in options else "path"
-    if "target" in options:
-        options["target"] = target
     return Given(settings["data"], options.pop(option), options, None, option)
 
 

@@ -28,7 +28,7 @@ def given_frame(data: Any, target: Any, model: str | None) -> Given:
     if target is None and isinstance(frame.index, DATES):
         return given_series(frame)
     target = str(target) if np.isscalar(target) else target
-    if target is not None and not _are_headings(target):
+    if target is not None and not _are_headings(target, len(frame)):
         frame, target = _with_labels(frame, target)
     if frame.index.name is not None:
         echo(f"the index '{frame.index.name}' is no column; frame.reset_index() makes it one")
@@ -55,15 +55,16 @@ def _data_set_of(frame: pd.DataFrame, target: str | list[str] | None, model: str
     with tempfile.TemporaryDirectory() as folder:
         table_writer(frame[:N_ROWS])(Path(folder))
         try:
-            return detect_data(Path(folder, TABLE), model, next(iter(targets), None))
+            return detect_data(Path(folder, TABLE), model, targets)
         except UserError:
             if targets:
                 raise
             raise UserError(f"say what to predict: target=<heading>, of {quoted_list(names)}") from None
 
 
-def _are_headings(target: Any) -> bool:
-    several = isinstance(target, list | tuple) and 0 < len(target) < 50
+def _are_headings(target: Any, n: int) -> bool:
+    """Whether it is a heading or several, rather than the labels of `n` rows."""
+    several = isinstance(target, list | tuple) and 0 < len(target) != n
     return isinstance(target, str) or (several and all(isinstance(name, str) for name in target))
 
 
