@@ -105,7 +105,7 @@ def test_the_installed_command_lists_and_explains_itself(command, tmp_path):
     assert command("--version", cwd=tmp_path).strip() == zoo.__version__
 
 
-@pytest.mark.parametrize("words", [["list"], ["--help"], ["copy", "--help"], ["list", "data", "w*"]])
+@pytest.mark.parametrize("words", [["list"], ["--help"], ["copy", "--help"], ["list", "data", "w*"], ["runs", "runs"]])
 def test_help_and_lists_start_without_torch(words):
     lines = [
         "import contextlib, sys",

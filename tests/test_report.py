@@ -10,14 +10,17 @@ from types import SimpleNamespace
 import pytest
 import torch
 import yaml
+from filelock import FileLock
 
 import zoo
+from zoo.core.run_listing import find_runs, record_failure
 from zoo.core.spec import Column, DataSpec, Input
 from zoo.data.splits import Splits, TensorSplit
 from zoo.inference.evaluation import evaluate
 from zoo.inference.explanation import filters
 from zoo.inference.predictor import Predictor
 from zoo.report.page import write_report
+from zoo.report.runs import runs_table
 from zoo.report.sweep import write_summary
 from zoo.report.text import metrics_table
 
@@ -239,13 +242,28 @@ def test_summary_groups_by_model_over_seeds(tmp_path):
     (tmp_path / "unfinished").mkdir()
     text, rows = summary_of(tmp_path)
     assert list(rows[0]) == ["model.name", "data.name", "split", "metric", "n", "mean", "std"]
-    tests = {row["model.name"]: row for row in rows if (row["split"], row["metric"]) == ("test", "accuracy")}
-    assert tests["cnn/small"]["n"] == "3"
-    assert float(tests["cnn/small"]["mean"]) == pytest.approx(0.8)
-    assert float(tests["cnn/small"]["std"]) == pytest.approx(0.1)
-    assert (tests["rnn/gru"]["n"], tests["rnn/gru"]["std"]) == ("1", "")
+    measured = {row["model.name"]: row for row in rows if row["metric"] == "accuracy"}
+    assert measured["cnn/small"]["n"] == "3"
+    assert float(measured["cnn/small"]["mean"]) == pytest.approx(0.8)
+    assert float(measured["cnn/small"]["std"]) == pytest.approx(0.1)
+    assert (measured["rnn/gru"]["n"], measured["rnn/gru"]["std"]) == ("1", "")
     assert "0.8000 ± 0.1" in text
-    assert "0.5000 ± -" in text
+    assert "0.5000\n" in text
+
+
+def test_a_choice_of_settings_is_made_by_validation_and_leaves_the_test_split_out(tmp_path):
+    for index, (lr, accuracy) in enumerate([(0.1, 0.6), (0.2, 0.9), (0.2, 0.7), (0.3, 0.5)]):
+        job(tmp_path / f"lr={lr},seed={index}", accuracy, lr=lr)
+    text, rows = summary_of(tmp_path)
+    assert {row["split"] for row in rows} == {"val"}
+    assert [line.split()[0] for line in text.splitlines()[2:5]] == ["0.2", "0.1", "0.3"]
+    assert "best by validation: optim.lr=0.2, val loss 0.2000 (mean of 2)" in text
+    assert f"zoo evaluate {tmp_path / 'lr=0.2,seed=1'}" in text
+    for loss in ("focal", "cross_entropy"):
+        job(tmp_path / "losses" / loss, 0.9)
+        with open(tmp_path / "losses" / loss / "config.yaml", "a") as file:
+            file.write(f"task: {{loss: {loss}}}\n")
+    assert "cannot be compared" in write_summary(tmp_path / "losses")
 
 
 def test_summary_shows_every_key_that_varies_within_a_model(tmp_path):
@@ -262,6 +280,7 @@ def test_summary_of_seeds_alone_names_model_and_data(tmp_path):
         job(tmp_path / f"seed={seed}", 0.5)
     text, rows = summary_of(tmp_path)
     assert (rows[0]["model.name"], rows[0]["data.name"], rows[0]["n"]) == ("cnn/small", "mnist5k", "2")
+    assert {row["split"] for row in rows} == {"val", "test"} and "best" not in text
     assert write_summary(tmp_path) == text
 
 
@@ -281,3 +300,28 @@ def test_each_output_of_a_regression_has_its_chart(tmp_path):
     )
     text = report(tmp_path, predictor_of("fnn/mlp", splits), splits, y + 1, y)
     assert len(re.findall(r'aria-label="predicted against true class, output \d"', text)) == 3
+
+
+def test_runs_are_listed_by_validation_with_their_state(tmp_path):
+    job(tmp_path / "good", 0.9, lr=0.1)
+    job(tmp_path / "deep" / "poor", 0.5, lr=0.2)
+    states = {"interrupted": "0.5", "diverged": "nan"}
+    for name, loss in states.items():
+        job(tmp_path / name, 0.5, lr=0.3)
+        (tmp_path / name / "metrics.json").unlink()
+        (tmp_path / name / "metrics.csv").write_text(f"epoch,train/loss,val/loss\n1,0.5,0.7\n2,{loss},\n")
+    job(tmp_path / "pruned", 0.5)
+    (tmp_path / "pruned" / "metrics.json").unlink()
+    record_failure(tmp_path / "pruned", 0, 0, "pruned after epoch 2")
+    with FileLock(tmp_path / "running" / "checkpoints" / ".lock"):
+        (tmp_path / "running" / "config.yaml").write_text("model: {name: fnn/mlp}\n")
+        runs = find_runs(tmp_path)
+    found = {run.folder.name: (run.state, run.epochs, run.loss) for run in runs}
+    assert found["good"] == ("finished", 0, pytest.approx(0.1))
+    assert found["interrupted"] == ("interrupted", 2, 0.7)
+    assert [found[name][0] for name in ("diverged", "pruned", "running")] == ["diverged", "pruned", "running"]
+    lines = runs_table(runs, tmp_path, None).splitlines()
+    assert lines[0].split()[-1] == "run" and {"optim.lr", "accuracy", "state"} <= set(lines[0].split())
+    names = [line.split()[-1] for line in lines]
+    assert names.index("good") < names.index("deep/poor") < names.index("interrupted")
+    assert all(len(line) <= 70 for line in runs_table(runs, tmp_path, 70).splitlines())

@@ -11,7 +11,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import OmegaConf
 
 from zoo.cli.errors import end, outcome
-from zoo.core.console import echo
+from zoo.core.console import echo, terminal_width
 from zoo.settings.hydra_private import error_of_job
 
 
@@ -25,7 +25,7 @@ class Summary(Callback):
     def on_multirun_start(self, config: Any, **_: Any) -> None:
         """Forget the failures of the last time."""
         from zoo.core.rank_zero import is_rank_zero
-        from zoo.report.sweep import FAILED
+        from zoo.core.run_listing import FAILED
 
         for path in Path(config.hydra.sweep.dir).rglob(FAILED) if is_rank_zero() else ():
             path.unlink()
@@ -34,7 +34,7 @@ class Summary(Callback):
         """Print and note a failure; a signal ends the whole sweep."""
         from zoo.core.errors import InterruptedTraining
         from zoo.core.rank_zero import is_rank_zero
-        from zoo.report.sweep import record_failure
+        from zoo.core.run_listing import record_failure
 
         if job_return.status is not JobStatus.FAILED or OmegaConf.is_missing(config.hydra.job, "num"):
             return  # all is well, or this is no sweep, and the error ends the command
@@ -56,7 +56,7 @@ class Summary(Callback):
         from zoo.report.sweep import exit_code, write_summary
 
         if is_rank_zero():
-            echo(write_summary(config.hydra.sweep.dir), flush=True)
+            echo(write_summary(config.hydra.sweep.dir, terminal_width()), flush=True)
             code = exit_code(config.hydra.sweep.dir)
             if code:
                 sys.exit(code)

@@ -16,7 +16,7 @@ from typing import Any
 from zoo.cli.command_words import Words
 from zoo.cli.config_command import run_command
 from zoo.cli.data_words import training_settings
-from zoo.core.console import echo
+from zoo.core.console import echo, terminal_width
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -55,8 +55,10 @@ def run(config: dict[str, Any], composed: Any, start: float | None = None) -> fl
     `start` is as of `zoo.train`.
     """
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
     from hydra.utils import instantiate
 
+    from zoo.core.formatting import format_number
     from zoo.report.sweep import write_summary
     from zoo.training import train, train_seeds
 
@@ -67,10 +69,11 @@ def run(config: dict[str, Any], composed: Any, start: float | None = None) -> fl
     config["run_dir"] = HydraConfig.get().runtime.output_dir
     if config["seeds"] is not None:
         several = train_seeds(config, config["run_dir"], callbacks, loggers, start)
-        echo(write_summary(config["run_dir"]))
+        echo(write_summary(config["run_dir"], terminal_width()))
         return sum(result["val"]["loss"] for result in several) / len(several)
     result = train(config, config["run_dir"], callbacks, loggers, start)
     if not result.metrics:
         return None  # a process other than the first
-    echo(result)
+    is_job = HydraConfig.get().mode is RunMode.MULTIRUN  # whose test metrics are no ground to choose it
+    echo(f"val loss {format_number(result['val']['loss'])}  {result.path}" if is_job else result)
     return result["val"]["loss"]

@@ -2,6 +2,7 @@
 
 import builtins
 import contextlib
+import os
 import re
 import shutil
 import sys
@@ -11,6 +12,8 @@ from contextvars import ContextVar
 from typing import Any
 
 CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+ASCII = str.maketrans({"\u00b1": "+-", "\u2026": ".", "\u00d7": "x"})
 
 _pending: ContextVar[Counter[str] | None] = ContextVar("pending", default=None)  # lines of a `merge_repeats`
 
@@ -22,6 +25,15 @@ def printable(text: str) -> str:
     'a\\\\x1b[2J'
     """
     return CONTROL_CHARACTERS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def _encodable(text: str) -> str:
+    """The text as the terminal can show it: without the zoo's own characters beyond ASCII in the locale C, and with
+    escapes for characters that the output's encoding lacks."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    if (os.environ.get("LC_ALL") or os.environ.get("LANG")) in ("C", "POSIX") or "utf" not in encoding.lower():
+        text = text.translate(ASCII)
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def terminal_width() -> int | None:
@@ -44,7 +56,7 @@ def merge_repeats() -> Iterator[None]:
 
 def echo(*values: object, **options: Any) -> None:
     """The builtin `print` with `printable` text."""
-    texts = [printable(str(value)) for value in values]
+    texts = [_encodable(printable(str(value))) for value in values]
     pending = _pending.get()
     if pending is None or options:
         builtins.print(*texts, **options)  # noqa: T201

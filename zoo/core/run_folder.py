@@ -15,6 +15,7 @@ from zoo.core.config_paths import absolute_if_exists, map_paths, relocated
 from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.rank_zero import is_rank_zero
+from zoo.core.run_listing import flat
 from zoo.core.safe_yaml import read_yaml, to_yaml
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # errors of a file system without locks
@@ -81,7 +82,7 @@ class Run:
         Raises:
             UserError: when another training holds it, or it cannot be written.
         """
-        lock = FileLock(self.checkpoints / ".lock", timeout=0)
+        lock = FileLock(self.checkpoints / ".lock", timeout=0.2)  # `zoo runs` holds it for a moment
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             lock.acquire()
@@ -180,12 +181,3 @@ def finished_runs(folder: Path) -> list[Run]:
     """List the finished trainings in a folder and in all below it."""
     runs = [Run(path.parent) for path in sorted(folder.rglob("metrics.json"))]
     return [run for run in runs if run.config.exists()]  # an evaluation leaves none
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The values of nested mappings by dotted keys; an empty mapping is a value."""
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value

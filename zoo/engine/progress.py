@@ -14,7 +14,8 @@ from zoo.core.formatting import format_number, format_seconds
 from zoo.engine.history import History, epoch_metrics
 
 EVERY_LINE = 20  # epochs, from the first, of which each has a line
-WIDE = 100  # columns of a terminal that has room for a bar
+BAR = 20  # characters of the bar
+WIDE = 100  # columns of a terminal that has room for it
 
 
 class Progress(Callback):
@@ -41,7 +42,7 @@ class Progress(Callback):
         self._start = self._shown = time.perf_counter()
         self._score = ""
         if trainer.is_global_zero and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
-            self._bar = _bar(trainer.max_epochs)
+            self._bar = _terminal_line()
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -49,7 +50,7 @@ class Progress(Callback):
         if self._bar and time.perf_counter() - self._shown > self.seconds:
             module: Any = pl_module
             self._epochs = trainer.current_epoch + (batch_idx + 1) / module.n_batches()
-            self._refresh(self._words(trainer, module.mean_loss))
+            self._refresh(trainer, self._words(trainer, module.mean_loss))
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         module: Any = pl_module
@@ -59,7 +60,7 @@ class Progress(Callback):
         self._score = "" if value is None else f"val {score} {format_number(float(value))}"
         words = self._words(trainer, float(values.get("train/loss", module.mean_loss)))
         if self._bar:
-            self._refresh(words)
+            self._refresh(trainer, words)
         elif trainer.is_global_zero:
             self._held = "  ".join(filter(None, words))
             if self._n_lines < EVERY_LINE or time.perf_counter() - self._shown > self.line_seconds:
@@ -94,9 +95,11 @@ class Progress(Callback):
         left = left if limit is None else min(left, limit)
         return f"{format_seconds(gone)}" + f", {format_seconds(left)} left" * (left > 0)
 
-    def _refresh(self, words: Sequence[str]) -> None:
-        line = fit_width(words, self._bar.console.width)
-        self._bar.update(self._bar.task_ids[0], completed=self._epochs, description=line)
+    def _refresh(self, trainer: Any, words: Sequence[str]) -> None:
+        width = self._bar.console.width
+        done = round(BAR * self._epochs / trainer.max_epochs)
+        bar = f"  [{'#' * done}{'-' * (BAR - done)}]" if width >= WIDE else ""
+        self._bar.update(self._bar.task_ids[0], description=fit_width(words, width) + bar)
         self._shown = time.perf_counter()
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -129,14 +132,11 @@ def fit_width(words: Sequence[str], width: int) -> str:
     return next((line for line in lines if len(line) <= width), lines[-1])
 
 
-def _bar(n_epochs: int | None) -> Any:
-    """Start rich's display of one line, with a bar where there is room."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
+def _terminal_line() -> Any:
+    """Start rich's display of one line that changes."""
+    from rich.progress import Progress, TextColumn
 
-    console = Console()
-    columns = [TextColumn("{task.description}", markup=False)]
-    bar = Progress(*columns, *[BarColumn(20)] * (console.width >= WIDE), console=console)
-    bar.start()
-    bar.add_task("epoch 1", total=n_epochs)
-    return bar
+    line = Progress(TextColumn("{task.description}", markup=False))
+    line.start()
+    line.add_task("epoch 1")
+    return line

@@ -25,9 +25,10 @@ def answers_table(
         header = (*header[:-n], *MOST_LIKELY)
         rows = [(*row[:-n], *_most_likely(row[-n:], class_names)) for row in rows]
     columns = [format_column(column) for column in zip(*rows, strict=True)]
-    shown, note = fit_columns([[name, *column] for name, column in zip(header, columns, strict=True)], width)
+    shown, n_more = fit_columns([[name, *column] for name, column in zip(header, columns, strict=True)], width)
     top, *lines = zip(*shown, strict=True)
     n_left = 1 if n <= len(MOST_LIKELY) else len(shown)
+    note = f"\n{n_more} more column{'s' * (n_more > 1)}; output=FILE.csv writes all" * (n_more > 0)
     return text_table(top, lines, n_left=n_left) + note
 
 

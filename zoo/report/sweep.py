@@ -1,59 +1,53 @@
-"""Summary of a sweep: mean and standard deviation over seeds, and failed jobs."""
+"""Summary of a sweep: its settings by validation loss, mean and standard deviation over seeds, and failed jobs."""
 
 import json
 import math
+import shlex
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from zoo.core.atomic_files import write_text
 from zoo.core.formatting import format_number
-from zoo.core.run_folder import finished_runs, flat
+from zoo.core.run_listing import FAILED, ListedRun, differing_settings, find_runs, values_at
 from zoo.core.safe_csv import write_csv
-from zoo.report.text import Values, text_table
+from zoo.report.runs import comparable
+from zoo.report.text import Values, fit_columns, text_table
 
-FAILED = "failed.json"
-NOT_COMPARED = {"seed", "run_dir", "resume", "zoo_path"}  # config keys that do not distinguish groups of jobs
+Group = Sequence[ListedRun]  # jobs that differ in the seed alone
 
 
-def write_summary(sweep_dir: str | Path) -> str:
+def write_summary(sweep_dir: str | Path, width: int | None = None) -> str:
     """Write `sweep_dir`/summary.csv, with the metrics of finished jobs averaged over seeds.
 
     Jobs that differ only in the seed are a group. The file has a line for each group, split and metric, with the mean
-    and the sample standard deviation over the group's `n` jobs.
-
-    Returns:
-        Text for a terminal: a line of test metrics for each group, and a line for each failed job.
-    """
-    failures = [f"failed: {job['name']}: {job['message'].splitlines()[0]}" for job in _failed(Path(sweep_dir))]
-    jobs = list(_jobs(Path(sweep_dir)))
-    if not jobs:
-        return "\n".join([f"no finished job in {sweep_dir}", *failures])
-    axes = _axes([config for config, _ in jobs]) or ["model.name", "data.name"]
-    groups: dict[tuple[str, ...], list[Values]] = {}
-    for config, metrics in jobs:
-        groups.setdefault(_at(config, axes), []).append(metrics)
-    lines = [
-        (*group, split, name, len(values), *_moments(values))
-        for group, members in groups.items()
-        for split in ("val", "test")
-        for name, values in _values_by_metric(members, split).items()
-    ]
-    path = Path(sweep_dir) / "summary.csv"
-    write_csv(path, [(*axes, "split", "metric", "n", "mean", "std"), *lines])
-    return "\n".join([_summary_table(axes, groups), str(path), *failures])
-
-
-def record_failure(folder: Path, number: int, code: int, message: str) -> None:
-    """Record in a job's folder why it failed, for the summary.
+    and the sample standard deviation over the group's `n` jobs. Several groups are a choice, which validation decides:
+    of them the metrics of the test split are left out. Several seeds are none.
 
     Args:
-        folder: of the job.
-        number: of the job in its sweep.
-        code: the exit code of a job of its own.
-        message: of the error.
+        sweep_dir: the folder of the jobs.
+        width: of the terminal.
+
+    Returns:
+        Text for a terminal: a line of metrics for each group, the best one, and a line for each failed job.
     """
-    write_text(folder / FAILED, json.dumps({"number": number, "code": code, "message": message}))
+    folder = Path(sweep_dir)
+    failures = [f"failed: {job['name']}: {job['message'].splitlines()[0]}" for job in _failed(folder)]
+    jobs = [run for run in find_runs(folder) if run.metrics]
+    if not jobs:
+        return "\n".join([f"no finished job in {sweep_dir}", *failures])
+    axes = differing_settings([job.config for job in jobs])
+    groups = _groups(jobs, axes)
+    is_choice, shown = len(groups) > 1, axes or ["model.name", "data.name"]
+    lines = [
+        (*values_at(members[0].config, shown), split, name, len(values), *_moments(values))
+        for members in groups
+        for split in (("val",) if is_choice else ("val", "test"))
+        for name, values in _values_by_metric(members, split).items()
+    ]
+    path = folder / "summary.csv"
+    write_csv(path, [(*shown, "split", "metric", "n", "mean", "std"), *lines])
+    table = _choice_table(shown, groups, width) if is_choice else _seeds_table(groups[0])
+    return "\n".join([table, *(_best(groups, axes) if is_choice else []), str(path), *failures])
 
 
 def exit_code(sweep_dir: str | Path) -> int:
@@ -68,58 +62,74 @@ def _failed(folder: Path) -> list[Values]:
     return sorted(found, key=lambda job: job["number"])
 
 
-def _jobs(folder: Path) -> Iterator[tuple[dict[str, str], Values]]:
-    """The flat config and the metrics of each finished job in `folder`."""
-    for run in finished_runs(folder):
-        config = flat(run.read_config())
-        yield {key: str(value) for key, value in config}, json.loads(run.metrics.read_text())
+def _groups(jobs: Sequence[ListedRun], axes: Sequence[str]) -> list[Group]:
+    """The jobs by their settings, the groups in the order of data set and mean validation loss."""
+    groups: dict[tuple[str, ...], list[ListedRun]] = {}
+    for job in jobs:
+        groups.setdefault(values_at(job.config, axes), []).append(job)
+    return sorted(groups.values(), key=lambda group: (group[0].data, statistics.mean(job.loss for job in group)))
 
 
-def _axes(configs: Sequence[Mapping[str, str]]) -> list[str]:
-    """Config keys that distinguish the jobs: model and data, other names, then the rest; without keys whose values
-    follow from earlier ones."""
-    keys = [key for key in {key: None for config in configs for key in config} if key not in NOT_COMPARED]
-    first = ("model.name", "data.name")
-    axes: list[str] = []
-    for rank in (first, [key for key in keys if key.endswith(".name")], keys):
-        axes += [key for key in rank if _varies(configs, key, axes)]
-    return axes
+def _best(groups: Sequence[Group], axes: Sequence[str]) -> list[str]:
+    """Name the best group of each data set, and how to see its test metrics; or say why losses do not decide."""
+    if not comparable(axes):
+        return ["losses of different task and distill settings cannot be compared; choose by another validation metric"]
+    best: dict[str, Group] = {}
+    for group in groups:
+        best.setdefault(group[0].data, group)
+    return [line for group in best.values() for line in best_lines(group, axes)]
 
 
-def _varies(configs: Sequence[Mapping[str, str]], key: str, axes: Sequence[str]) -> bool:
-    """Whether `key` differs among jobs that are equal in `axes`."""
-    return len({_at(config, [*axes, key]) for config in configs}) > len({_at(config, axes) for config in configs})
+def best_lines(group: Group, axes: Sequence[str]) -> list[str]:
+    """Name the best of several settings, and how to see its test metrics; of several seeds the best job's."""
+    settings = " ".join(f"{axis}={group[0].config.get(axis, '')}" for axis in axes)
+    loss = format_number(statistics.mean(job.loss for job in group))
+    mean = f"mean of {len(group)}" if len(group) > 1 else ""
+    folder = shlex.quote(str(min(group, key=lambda job: job.loss).folder))
+    return [
+        f"best by validation: {settings}, val loss {loss}" + f" ({mean})" * bool(mean),
+        f"once you have chosen, its test metrics: zoo evaluate {folder}",
+    ]
 
 
-def _at(config: Mapping[str, str], axes: Sequence[str]) -> tuple[str, ...]:
-    return tuple(config.get(axis, "") for axis in axes)
+def _choice_table(axes: Sequence[str], groups: Sequence[Group], width: int | None) -> str:
+    values = [_values_by_metric(group, "val") for group in groups]
+    names = list({name: None for group in values for name in group})
+    columns = [
+        *([axis, *(group[0].config.get(axis, "") for group in groups)] for axis in axes),
+        ["n", *(str(len(group)) for group in groups)],
+        *([name, *(_mean_and_deviation(group.get(name, [])) for group in values)] for name in names),
+    ]
+    shown, n_more = fit_columns(columns, width, at_least=len(axes) + 2)
+    header, *rows = zip(*shown, strict=True)
+    more = f", {n_more} more in summary.csv" * (n_more > 0)
+    several = ", mean ± standard deviation of n jobs" * any(len(group) > 1 for group in groups)
+    return f"validation split{several}{more}\n" + text_table(header, rows, n_left=len(axes))
 
 
-def _values_by_metric(members: Sequence[Values], split: str) -> dict[str, list[float]]:
+def _seeds_table(jobs: Group) -> str:
+    """The metrics of both splits, as several seeds of one setting are no choice."""
+    splits = {split: _values_by_metric(jobs, split) for split in ("val", "test")}
+    rows = [
+        (name, *(_mean_and_deviation(values.get(name, [])) for values in splits.values())) for name in splits["test"]
+    ]
+    seeds = f"mean ± standard deviation of {len(jobs)} seeds\n" if len(jobs) > 1 else ""
+    return seeds + text_table(("", *splits), rows)
+
+
+def _values_by_metric(jobs: Group, split: str) -> dict[str, list[float]]:
     """The finite values of each metric over the jobs of a group."""
-    names = {name: None for metrics in members for name in metrics[split]}
-    values = {name: [metrics[split].get(name, math.nan) for metrics in members] for name in names}
+    metrics: list[Mapping[str, float]] = [job.metrics[split] for job in jobs if job.metrics]
+    values = {name: [one.get(name, math.nan) for one in metrics] for one in metrics for name in one}
     finite = {name: [value for value in column if math.isfinite(value)] for name, column in values.items()}
     return {name: column for name, column in finite.items() if column}
-
-
-def _summary_table(axes: Sequence[str], groups: Mapping[tuple[str, ...], Sequence[Values]]) -> str:
-    tests = {group: _values_by_metric(members, "test") for group, members in groups.items()}
-    names = list({name: None for test in tests.values() for name in test})
-    rows = [
-        (*group, str(len(groups[group])), *(_mean_and_deviation(test.get(name, [])) for name in names))
-        for group, test in tests.items()
-    ]
-    return "test split, mean ± standard deviation of n jobs\n" + text_table(
-        (*axes, "n", *names), rows, n_left=len(axes)
-    )
 
 
 def _mean_and_deviation(values: Sequence[float]) -> str:
     if not values:
         return "-"
     mean, deviation = _moments(values)
-    return f"{format_number(mean)} ± {'-' if deviation is None else f'{deviation:.2g}'}"
+    return format_number(mean) + ("" if deviation is None else f" ± {deviation:.2g}")
 
 
 def _moments(values: Sequence[float]) -> tuple[float, float | None]:

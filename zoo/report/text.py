@@ -66,29 +66,32 @@ def metrics_table(metrics: Values, run_dir: str | Path | None) -> str:
     return "\n".join(["\n\n".join(tables), "", *lines, *written])
 
 
-def text_table(header: Sequence[str], rows: Iterable[Sequence[str]], n_left: int = 1) -> str:
-    """Align cells in columns: the first `n_left` to the left, the others to the right. Line breaks are escaped."""
+def text_table(header: Sequence[str], rows: Iterable[Sequence[str]], n_left: int = 1, last_left: bool = False) -> str:
+    """Align cells in columns: the first `n_left`, and the last one with `last_left`, to the left, the others to the
+    right. Line breaks are escaped."""
     lines = [[printable(cell).translate(ONE_LINE) for cell in line] for line in (header, *rows)]
-    widths = [max(12 * (i == 0), *map(len, column)) for i, column in enumerate(zip(*lines, strict=True))]
+    widths = [max(12 * (i == 0 and n_left > 0), *map(len, column)) for i, column in enumerate(zip(*lines, strict=True))]
+    last = len(widths) - 1 if last_left else len(widths)
     return "\n".join(
         "  ".join(
-            cell.ljust(width) if i < n_left else cell.rjust(width)
+            cell.ljust(width) if i < n_left or i == last else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
     )
 
 
-def fit_columns(columns: Sequence[Sequence[str]], width: int | None) -> tuple[list[Sequence[str]], str]:
-    """The first columns of a table that fit a terminal's width, and a line that says how many are left out.
+def fit_columns(
+    columns: Sequence[Sequence[str]], width: int | None, at_least: int = 2
+) -> tuple[Sequence[Sequence[str]], int]:
+    """The first columns of a table that fit a width, and how many others there are.
 
     Args:
         columns: each with its heading.
         width: None takes all.
+        at_least: so many columns, also where they do not fit.
     """
-    sizes = [max(12 * (i == 0), *(len(printable(cell)) for cell in column)) + 2 for i, column in enumerate(columns)]
-    n = len(columns)
-    while width is not None and n > 1 and sum(sizes[:n]) - 2 > width:
+    n, sizes = len(columns), [max(len(printable(cell)) for cell in column) + 2 for column in columns]
+    while width is not None and n > at_least and sum(sizes[:n]) - 2 > width:
         n -= 1
-    left = len(columns) - n
-    return list(columns[:n]), f"\n{left} more column{'s' * (left > 1)}; output=FILE.csv writes all" * (left > 0)
+    return columns[:n], len(columns) - n
