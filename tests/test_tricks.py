@@ -19,7 +19,7 @@ from zoo.engine._lightning import NVML_CHECK
 from zoo.engine.module import ZooModule
 from zoo.engine.speed.malloc import malloc
 from zoo.engine.speed.step_groups import StepGroups
-from zoo.engine.speed.tricks import TRICKS
+from zoo.engine.speed.tricks import ALL
 
 SETTINGS = {
     "fnn": ("model=fnn", "trainer.max_epochs=2", "data.batch_size=8", "model.dropout=0.2", "optim.ema=0.9",
@@ -71,7 +71,7 @@ def plain(config, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-@pytest.mark.parametrize("trick", [*TRICKS, "all"])
+@pytest.mark.parametrize("trick", [*ALL, "all"])
 def test_a_trick_changes_no_bit_of_a_training(config, plain, tmp_path, name, trick):
     tricks = "all" if trick == "all" else f"[{trick}]"
     zoo.train(config(*SETTINGS[name], "trainer=cpu", f"trainer.tricks={tricks}"), tmp_path / "run")

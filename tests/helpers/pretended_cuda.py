@@ -72,13 +72,15 @@ class Gpu:
         ambient: whether tensors that torch itself makes, for the call under way, are on the GPU.
         random: the state of its generator.
         recording: of a CUDA graph that is being captured.
+        replays: of CUDA graphs.
     """
 
     def __init__(self) -> None:
         self.waits: Counter[str] = Counter()
         self.may_wait, self.ambient, self.checks = True, False, False
         self.random = torch.Generator().manual_seed(1).get_state()
-        self.recording: Any = None
+        self.recording: Recording | None = None
+        self.replays = 0
 
     def wait(self, what: str) -> None:
         if self.checks:
@@ -187,15 +189,15 @@ class Operations(TorchDispatchMode):
             self._check(func, args, tensors)
         draws = torch.Tag.nondeterministic_seeded in func.tags and kwargs.get("generator") is None
         recording = self.gpu.recording
-        if recording is not None:
-            recording.before(func, args, kwargs)
+        if recording is not None:  # batch_norm writes too, whatever its schema says
+            recording.keep(tensors)
         with self.gpu.its_random_numbers() if draws else contextlib.nullcontext():
             result = func(*args, **kwargs)
         if func.overloadpacket is not aten.copy_:
             for tensor in tensors_in(result):
                 put(tensor, True)
         if recording is not None:
-            recording.after(func, args, kwargs, result, draws)
+            recording.add(func, args, kwargs, result, draws)
         return result
 
     def _check(self, func: Any, args: Any, tensors: list[Tensor]) -> None:
@@ -219,6 +221,68 @@ def _is_written(tensor: Tensor, func: Any, args: Any) -> bool:
 
 def _arguments(func: Any) -> set[str]:
     return {argument.name for argument in func._schema.arguments}
+
+
+class Recording:
+    """The operations of a CUDA graph. What they wrote while it was captured is undone at its end, as a real capture
+    computes nothing."""
+
+    def __init__(self) -> None:
+        self.operations: list[tuple[Any, ...]] = []
+        self.own: set[int] = set()  # storages of its results
+        self.before: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def keep(self, tensors: list[Tensor]) -> None:
+        for tensor in tensors:
+            storage = tensor.untyped_storage()._cdata
+            if storage not in self.own and storage not in self.before:
+                self.before[storage] = tensor, tensor.clone()
+
+    def add(self, func: Any, args: Any, kwargs: Any, result: Any, draws: bool) -> None:
+        given = {tensor.untyped_storage()._cdata for tensor in tensors_in(args, kwargs)}
+        made = {tensor.untyped_storage()._cdata for tensor in tensors_in(result)} - given
+        self.own |= made
+        if made or func._schema.is_mutable:  # else it is a view
+            self.operations.append((func, args, kwargs, result, draws))
+
+    def undo(self) -> None:
+        for tensor, value in self.before.values():
+            tensor.copy_(value)
+
+
+class Graph:
+    """A CUDA graph that repeats recorded operations on the same memory."""
+
+    def __init__(self, gpu: Gpu):
+        self.gpu, self.operations = gpu, []
+
+    @contextlib.contextmanager
+    def captured(self) -> Iterator[None]:
+        random, self.gpu.recording = self.gpu.random, Recording()
+        try:
+            yield
+        finally:
+            recording, self.gpu.recording, self.gpu.random = self.gpu.recording, None, random
+        with torch.no_grad():
+            recording.undo()
+        self.operations = recording.operations
+
+    def replay(self) -> None:
+        self.gpu.replays += 1
+        with torch.no_grad(), torch._C._DisableAutocast():
+            for func, args, kwargs, result, draws in self.operations:
+                with self.gpu.its_random_numbers() if draws else contextlib.nullcontext():
+                    again = func(*args, **kwargs)
+                for old, new in zip(tensors_in(result), tensors_in(again), strict=True):
+                    if old.untyped_storage()._cdata != new.untyped_storage()._cdata:
+                        old.copy_(new)
+
+
+class Stream:
+    """A stream that does everything at once."""
+
+    def wait_stream(self, other: "Stream") -> None:
+        pass
 
 
 class Generator(torch.Generator):
@@ -264,6 +328,11 @@ def pretended_cuda() -> Iterator[Gpu]:
         "get_device_capability": lambda _=None: (9, 0),
         "get_device_properties": lambda _=None: SimpleNamespace(major=9, minor=0, name="pretended GPU"),
         "is_current_stream_capturing": lambda: gpu.recording is not None,
+        "CUDAGraph": lambda: Graph(gpu),
+        "graph": lambda graph, **_: graph.captured(),
+        "Stream": Stream,
+        "stream": lambda _: contextlib.nullcontext(),
+        "current_stream": lambda _=None: Stream(),
         "is_bf16_supported": lambda including_emulation=True: True,
         "mem_get_info": lambda _=None: (2**30, 2**30),
         "max_memory_allocated": lambda _=None: 0,
