@@ -197,7 +197,7 @@ class Operations(TorchDispatchMode):
             for tensor in tensors_in(result):
                 put(tensor, True)
         if recording is not None:
-            recording.add(func, args, kwargs, result, draws)
+            recording.add(func, args, kwargs, result)
         return result
 
     def _check(self, func: Any, args: Any, tensors: list[Tensor]) -> None:
@@ -238,12 +238,12 @@ class Recording:
             if storage not in self.own and storage not in self.before:
                 self.before[storage] = tensor, tensor.clone()
 
-    def add(self, func: Any, args: Any, kwargs: Any, result: Any, draws: bool) -> None:
+    def add(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         given = {tensor.untyped_storage()._cdata for tensor in tensors_in(args, kwargs)}
         made = {tensor.untyped_storage()._cdata for tensor in tensors_in(result)} - given
         self.own |= made
         if made or func._schema.is_mutable:  # else it is a view
-            self.operations.append((func, args, kwargs, result, draws))
+            self.operations.append((func, args, kwargs, result))
 
     def undo(self) -> None:
         for tensor, value in self.before.values():
@@ -270,10 +270,8 @@ class Graph:
     def replay(self) -> None:
         self.gpu.replays += 1
         with torch.no_grad(), torch._C._DisableAutocast():
-            for func, args, kwargs, result, draws in self.operations:
-                with self.gpu.its_random_numbers() if draws else contextlib.nullcontext():
-                    again = func(*args, **kwargs)
-                for old, new in zip(tensors_in(result), tensors_in(again), strict=True):
+            for func, args, kwargs, result in self.operations:
+                for old, new in zip(tensors_in(result), tensors_in(func(*args, **kwargs)), strict=True):
                     if old.untyped_storage()._cdata != new.untyped_storage()._cdata:
                         old.copy_(new)
 
