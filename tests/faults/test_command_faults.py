@@ -13,6 +13,7 @@ import pytest
 from helpers.commands import ROOT, in_this_process
 
 import zoo
+from zoo.core.errors import UserError
 from zoo.data.sources.cache import cache_folder
 from zoo.engine.families import ZooModule
 
@@ -94,6 +95,28 @@ def test_fault_21_a_mistake_ends_in_a_few_lines(script, tmp_path, monkeypatch, c
     assert len(err.strip().splitlines()) <= 5
     assert "Traceback" not in err
     assert MISTAKES[arguments] in err
+    assert not list(tmp_path.iterdir())  # no run folder either
+
+
+def test_fault_21_a_refused_training_leaves_a_folder_as_it_was(tmp_path, monkeypatch):
+    """Where data turn out unreadable late, a new run folder and its parents go again; what was there before stays."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("".join(["x,y\n", *(f"{k},{k % 2}\n" for k in range(60))]))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "notes.txt").touch()
+    before = sorted(tmp_path.rglob("*"))
+    stop = ["callbacks=early_stopping", "callbacks.early_stopping.monitor=z"]
+    for late in (
+        ["run_dir=new/run", *stop],
+        ["run_dir=kept", "data.ignore=[z]"],
+        ["run_dir=empty", "data.test_share=2"],
+    ):
+        assert in_this_process("train", ["fnn", "rows.csv", "y", "trainer=cpu", *late], monkeypatch) == 2
+        assert sorted(tmp_path.rglob("*")) == before
+    with pytest.raises(UserError, match="no column"):
+        zoo.train(zoo.config("fnn", "data=csv", "data.path=rows.csv", "data.target=z"), tmp_path / "new" / "run")
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.long

@@ -51,11 +51,14 @@ def _task(config_name: str, run: Run) -> Callable[[Any], float | None]:
         from hydra.types import RunMode
         from omegaconf import OmegaConf
 
+        from zoo.cli.job_folder import new_folders
+        from zoo.core.new_folders import removed_if_empty
         from zoo.settings.types import check_types
 
         hydra = HydraConfig.get()
         alone = hydra.mode is RunMode.RUN
-        with exit_codes(config=config) if alone else contextlib.nullcontext():  # a sweep's jobs end in zoo.cli.sweep
+        # a sweep's jobs end in zoo.cli.sweep
+        with exit_codes(config=config) if alone else contextlib.nullcontext(), removed_if_empty(new_folders):
             check_types(config_name, hydra.overrides.task, config)
             if config.get("zoo_path"):
                 import zoo

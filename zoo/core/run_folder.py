@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,14 @@ from zoo.core.atomic_files import write_text
 from zoo.core.checkpoint_file import checkpoints, is_sound, newest, tidy
 from zoo.core.config_paths import absolute_if_exists, map_paths, relocated
 from zoo.core.console import echo
-from zoo.core.errors import UserError
+from zoo.core.errors import DivergedError, InterruptedTraining, LostProcessError, UserError
+from zoo.core.new_folders import missing_folders, removed_if_empty
 from zoo.core.rank_zero import is_rank_zero
 from zoo.core.run_listing import flat
 from zoo.core.safe_yaml import read_yaml, to_yaml
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # errors of a file system without locks
+ENDINGS = (DivergedError, InterruptedTraining, LostProcessError)  # of trainings that were not refused
 # settings that do not change what is learned
 MAY_DIFFER = {
     *("run_dir", "resume", "zoo_path", "baseline", "data.num_workers"),
@@ -70,7 +73,8 @@ class Run:
         if not is_rank_zero():
             yield self._checkpoint(config["resume"])
             return
-        with self._locked(), self._restored_if_refused():
+        new, before = missing_folders(self.checkpoints), self._contents()
+        with removed_if_empty(new), self._locked(), self._restored_if_refused(before):
             self._prepare(config)
             yield self._checkpoint(config["resume"])
 
@@ -99,17 +103,25 @@ class Run:
             lock.release()
 
     @contextlib.contextmanager
-    def _restored_if_refused(self) -> Iterator[None]:
-        """Restore the config and the metrics in the folder when a training is refused before its first checkpoint."""
+    def _restored_if_refused(self, contents: set[Path]) -> Iterator[None]:
+        """Restore the folder when a training is refused before its first checkpoint: what it wrote goes, and its config
+        and metrics are those of before. `contents` is what was in it."""
         files, paths = checkpoints(self.checkpoints), [self.config, *self._all_metrics()]
         before = {path: path.read_text() for path in paths if path.exists()}
         try:
             yield
-        except UserError:
-            if checkpoints(self.checkpoints) == files:
+        except Exception as error:
+            if checkpoints(self.checkpoints) == files and not isinstance(error, ENDINGS):
+                written = self._contents() if not contents else {self.checkpoints, self.config, self.history}
+                for path in written - contents:
+                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
                 for path, text in before.items():
                     write_text(path, text)
             raise
+
+    def _contents(self) -> set[Path]:
+        """The files and folders in it."""
+        return set(self.folder.iterdir()) if self.folder.is_dir() else set()
 
     def _all_metrics(self) -> list[Path]:
         """metrics.json of the training, and of each of several seeds."""
