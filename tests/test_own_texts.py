@@ -319,6 +319,27 @@ def test_another_text_is_evaluated_whole(tmp_path, capsys):
     assert "".join(letters[split.columns["target"].flatten()[:26]]) == ("one ?o?r " * 3)[1:]
 
 
+def test_a_list_is_split_by_shuffled_entries_and_other_texts_are_not(tmp_path, capsys):
+    names = [f"{first}{rest}" for first in "ABCDEFGHIJ" for rest in ("nna", "ertram", "ertram", "o la Cruz")]
+    write(tmp_path / "names.txt", "\n".join(names))
+
+    def test_entries(**options):
+        splits = zoo.load_data("text", path=str(tmp_path / "names.txt"), n_steps=400, test_share=0.3, **options)
+        letters = np.array(["?", *splits.spec.reading["alphabet"]])
+        return ["".join(letters[part.columns["tokens"][0]]).split("\n")[1:-1] for part in (splits.train, splits.test)]
+
+    train, test = test_entries()
+    assert "one entry a line, shuffled" in capsys.readouterr().out
+    assert not set(train) & set(test), "copies of an entry are in one split"
+    assert test_entries(split_seed=1)[1] != test
+    assert not {name[0] for name in test_entries(split="order")[1]} & set("ABCDEFG")
+    with pytest.raises(UserError, match=r"'line'.*lines"):
+        test_entries(split="line")
+    write(tmp_path / "poem.txt", "the owl and the pussycat went to sea\n" * 20)
+    zoo.load_data("text", path=str(tmp_path / "poem.txt"))
+    assert "poem.txt: one entry a line" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("columns", [["label", "review"], ["review", "label"]])
 def test_a_quote_that_swallows_rows_is_refused(tmp_path, columns):
     frame = reviews()

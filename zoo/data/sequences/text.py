@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from zoo.core.console import echo
-from zoo.core.errors import UserError
+from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import DataSpec
 from zoo.data import DATA, Facts
 from zoo.data.formats.text_encoding import check_encoding
@@ -16,6 +18,8 @@ from zoo.data.sequences.inputs.tokens import UNKNOWN, encode_text
 from zoo.data.sequences.splits.text_stream import stream_windows, text_splits
 from zoo.data.splits import Split, Splits
 
+SPLITS = ("order", "lines")
+MAX_WORDS = 3  # of a line in a list, such as one of names
 FACTS = Facts(
     task="language_modelling",
     rows="85 / 5 / 10 % of the characters",
@@ -33,8 +37,12 @@ def text(
     n_steps: int = 128,
     val_share: float = 0.05,
     test_share: float = 0.1,
+    split: str | None = None,
+    split_seed: int = 0,
 ) -> Splits:
     """Load windows of `n_steps` characters of a text; its end is the test split, the part before that validation.
+
+    A list, such as one of names, is often sorted, so that its end is unlike its beginning: its lines are shuffled.
 
     Args:
         path: of a text file, or of a folder whose .txt files are read one after the other.
@@ -42,11 +50,19 @@ def text(
         n_steps: characters of a training window.
         val_share: share of the characters.
         test_share: share of the characters.
+        split: "order" keeps the text in order; "lines" shuffles its lines, and copies of a line are in one split; None
+            shuffles the lines of a list.
+        split_seed: of the shuffle.
     """
     file = _check_path(path)
     check_shares(val_share, test_share)
     check_encoding(encoding)
+    if split not in (*SPLITS, None):
+        raise unknown_name("data.split", split, SPLITS)
     characters = read_text(file, encoding)
+    if split == "lines" or (split is None and is_list(characters)):
+        characters = shuffle_lines(characters, split_seed)
+        echo(f"{file}: one entry a line, shuffled before the split; data.split=order keeps their order")
     middle, start = (round(len(characters) * share) for share in (1 - val_share - test_share, 1 - test_share))
     alphabet = "".join(sorted(set(characters[:middle])))
     stream = encode_text(alphabet, characters)
@@ -54,6 +70,19 @@ def text(
         echo(f"{file}: {unseen:,} characters after the training split do not occur in it, and count as one unknown")
     streams = stream[:middle], stream[middle:start], stream[start:]
     return text_splits(file.stem, alphabet, streams, n_steps, licence=FACTS.licence, source=file.name)
+
+
+def is_list(text: str) -> bool:
+    """Whether nearly every line is an entry of a few words, such as a name."""
+    lengths = [len(line.split()) for line in text.splitlines()]
+    return sum(0 < n <= MAX_WORDS for n in lengths) >= 0.95 * len(lengths) > 1
+
+
+def shuffle_lines(text: str, seed: int) -> str:
+    """Shuffle the lines of a text, with the copies of a line beside each other."""
+    lines, counts = np.unique(np.array(text.splitlines(), object), return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(lines))
+    return "\n".join(np.repeat(lines[order], counts[order])) + "\n"
 
 
 @LABELLED_READERS.register("text")
