@@ -5,7 +5,6 @@ import html
 import json
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,6 +12,7 @@ import yaml
 from filelock import FileLock
 
 import zoo
+from zoo.core.run_folder import Run
 from zoo.core.run_listing import find_runs, record_failure
 from zoo.core.spec import Column, DataSpec, Input
 from zoo.data.splits import Splits, TensorSplit
@@ -28,9 +28,9 @@ HISTORY = "epoch,step,lr,train/loss,val/loss,val/accuracy,val/rmse,seconds\n"
 ROWS = ["1,10,0.1,2.0,,,,0.5\n", "2,20,0.05,1.0,1.5,0.5,60.0,0.5\n", "3,30,0.0,0.5,1.2,0.75,50.0,0.5\n"]
 
 
-def run_folder(folder: Path, rows: list[str] = ROWS) -> SimpleNamespace:
+def run_folder(folder: Path, rows: list[str] = ROWS) -> Run:
     (folder / "metrics.csv").write_text(HISTORY + "".join(rows))
-    return SimpleNamespace(folder=folder, history=folder / "metrics.csv", report=folder / "report.html")
+    return Run(folder)
 
 
 def metrics_of(val: dict, test: dict) -> dict:

@@ -36,6 +36,7 @@ from zoo.inference.weights_file import save_weights
 from zoo.models.model import Model
 from zoo.report.page import write_report
 from zoo.report.result import Result
+from zoo.report.verdict import verdict
 from zoo.settings.resumption import resumed_config
 from zoo.settings.training_config import TrainingConfig
 from zoo.tasks import create_task, trained_task
@@ -206,12 +207,13 @@ def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
         "val": val,
         "test": test,
         "score": task.score,
-        "baselines": compare(trained.baselines, task, val, blocks.values),
+        "baselines": compare(trained.baselines, task, val, blocks.blocks),
         "epoch": fitted.epochs[index],
         "seconds": {"fit": round(fitted.seconds, 3), "total": _seconds_since(trained.start)},
         **_peak_memory(fitted.trainer.strategy.root_device),
         **{key: card[key] for key in ("n_parameters", "seed", "device", "precision", "hardware", "versions")},
     }
+    metrics["verdict"] = verdict(metrics, run.read_history(), config.plain())
     write_report(run, _without_folders(config), splits, metrics, predictor, (outputs, targets))
     metrics["seconds"]["total"] = _seconds_since(trained.start)  # with the report
     write_text(run.metrics, json.dumps(metrics, indent=1))  # last, as it marks the run as finished

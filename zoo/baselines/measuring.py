@@ -29,11 +29,11 @@ class Measured:
     Attributes:
         facts: what metrics.json says of it: "val" and "test" by metric, seconds to fit and measure it, whether it is
             the task's naive answer, and which part of the training split it was fitted to if not all.
-        blocks: its score in blocks of the validation split.
+        blocks: its loss and score in blocks of the validation split.
     """
 
     facts: Mapping[str, Any]
-    blocks: Sequence[float]
+    blocks: Sequence[Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Measure:
         if not math.isfinite(val[self.task.score]):
             raise ValueError(f"its {self.task.score} is {val[self.task.score]}")
         seconds = round(time.perf_counter() - start, 3)
-        return Measured({"val": val, "test": test, "seconds": seconds, **facts}, blocks.values)
+        return Measured({"val": val, "test": test, "seconds": seconds, **facts}, blocks.blocks)
 
     def _values(self, answer: Answer, split: Split, blocks: BlockScores | None = None) -> dict[str, float]:
         scores = Scores(self.task, self.scale)
@@ -94,23 +94,24 @@ def measure_baselines(splits: Splits, task: Task, measure: Measure) -> dict[str,
 
 
 def compare(
-    baselines: Mapping[str, Measured], task: Task, val: Mapping[str, float], blocks: Sequence[float]
+    baselines: Mapping[str, Measured], task: Task, val: Mapping[str, float], blocks: Sequence[Mapping[str, float]]
 ) -> dict[str, dict[str, Any]]:
-    """What metrics.json says of baselines beside a model: their facts, by how much the model's score is better on the
-    validation split, and the standard error of that, None for a single sample.
+    """What metrics.json says of baselines beside a model: their facts, by how much the loss and the score of the model
+    are better on the validation split, and the standard error of each difference, None for a single sample.
 
     Args:
         baselines: on the model's data.
         task: of the model.
         val: its loss and metrics on the validation split.
-        blocks: its score in blocks of that.
+        blocks: its loss and score in blocks of that.
     """
-    sign = 1 if task.score_mode == "max" else -1
+    signs = {"loss": -1, task.score: 1 if task.score_mode == "max" else -1}
     compared = {}
     for name, baseline in baselines.items():
-        better = sign * (val[task.score] - baseline.facts["val"][task.score])
-        differences = [ours - theirs for ours, theirs in zip(blocks, baseline.blocks, strict=True)]
-        compared[name] = {**baseline.facts, "better_by": better, "standard_error": _standard_error(differences)}
+        better = {key: sign * (val[key] - baseline.facts["val"][key]) for key, sign in signs.items()}
+        pairs = [*zip(blocks, baseline.blocks, strict=True)]
+        errors = {key: _standard_error([ours[key] - theirs[key] for ours, theirs in pairs]) for key in signs}
+        compared[name] = {**baseline.facts, "better_by": better, "standard_error": errors}
     return compared
 
 

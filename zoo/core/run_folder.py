@@ -1,7 +1,9 @@
 """The run folder: its files, its lock, and the checkpoint to resume from."""
 
 import contextlib
+import csv
 import errno
+import math
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -62,6 +64,17 @@ class Run:
     @property
     def report(self) -> Path:
         return self.folder / "report.html"
+
+    def read_history(self) -> dict[str, list[tuple[float, float]]]:
+        """Read each column of metrics.csv as points (epoch, value), without missing values."""
+        with open(self.history, newline="") as file:
+            rows = list(csv.DictReader(file))
+        return {
+            name: [
+                (float(row["epoch"]), float(row[name])) for row in rows if row[name] and math.isfinite(float(row[name]))
+            ]
+            for name in rows[0]
+        }
 
     @contextlib.contextmanager
     def claim(self, config: Mapping[str, Any]) -> Iterator[Path | None]:

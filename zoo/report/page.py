@@ -1,12 +1,9 @@
 """report.html: results, learning curves and mistakes of a training, on one page that needs no network."""
 
-import csv
 import inspect
-import math
 import shlex
 from collections.abc import Mapping
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -82,7 +79,7 @@ def write_report(
     sections = (
         _results(splits, metrics, task),
         _baselines(metrics, task),
-        _learning(_history(run.history), task.score, metrics["epoch"]),
+        _learning(run.read_history(), task.score, metrics["epoch"]),
         str(test_split),
         first_layer(predictor),
         _usage(config, splits, task),
@@ -101,6 +98,7 @@ def _results(splits: Splits, metrics: Values, task: Task) -> str:
     }
     listed = "".join(f"<dt>{name}<dd>{escape(fact)}" for name, fact in known.items())
     return f"""<h2>Results</h2>
+<p>{escape(metrics.get("verdict", ""))}</p>
 <p>The test split was read once, after training: quote its column.</p>
 {table((*header, ""), [(*row, task.meaning(row[0])) for row in rows])}<dl>{listed}</dl>"""
 
@@ -115,16 +113,6 @@ def _baselines(metrics: Values, task: Task) -> str:
     return f"""<h2>Beside it</h2>
 <p>What costs nothing ({escape(naive)}), and quick references with their usual settings, fitted to the training split
 and measured like the model. Of {escape(task.score)}, {better} is better.</p>{table(rows[0], rows[1:])}"""
-
-
-def _history(path: Path) -> dict[str, Points]:
-    """Each column of metrics.csv as points (epoch, value), without missing values."""
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {
-        name: [(float(row["epoch"]), float(row[name])) for row in rows if row[name] and math.isfinite(float(row[name]))]
-        for name in rows[0]
-    }
 
 
 def _learning(history: Mapping[str, Points], score: str, epoch: int) -> str:

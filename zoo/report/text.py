@@ -56,14 +56,16 @@ def metrics_table(metrics: Values, run_dir: str | Path | None) -> str:
         run_dir: the folder it was written to, if any.
     """
     tables = [text_table(table[0], table[1:]) for table in (metric_rows(metrics), baseline_rows(metrics)) if table]
-    lines = [
-        textwrap.fill(fact, 98, initial_indent=f"{name:<12}", subsequent_indent=" " * 12, break_long_words=False)
-        for name, fact in run_facts(metrics).items()
-    ]
+    lines = [_fact(*one) for one in run_facts(metrics).items()]
     names = ("report.html", "model.safetensors", "metrics.json")
     files = [Path(run_dir, name) for name in names] if run_dir is not None else []
     written = [f"{'' if i else 'files':<12}{path}" for i, path in enumerate(filter(Path.exists, files))]
-    return "\n".join(["\n\n".join(tables), "", *lines, *written])
+    verdict = [_fact("verdict", metrics["verdict"])] if metrics.get("verdict") else []
+    return "\n".join(["\n\n".join(tables), "", *lines, *written, *verdict])
+
+
+def _fact(name: str, fact: str) -> str:
+    return textwrap.fill(fact, 98, initial_indent=f"{name:<12}", subsequent_indent=" " * 12, break_long_words=False)
 
 
 def text_table(header: Sequence[str], rows: Iterable[Sequence[str]], n_left: int = 1, last_left: bool = False) -> str:

@@ -1,4 +1,6 @@
-"""The loss and the metrics of a task over the batches of a split, and how much its score varies within the split."""
+"""The loss and the metrics of a task over the batches of a split, and how much they vary within the split."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -15,10 +17,22 @@ class Scores:
         task: whose they are.
         scale: standardises values in the target's units.
         device: of the outputs.
+        names: of the metrics; None takes all.
     """
 
-    def __init__(self, task: Task, scale: Scale, device: torch.device | str = "cpu"):
-        self.task, self.scale, self.metrics = task, scale, task.metrics().to(device)
+    def __init__(
+        self, task: Task, scale: Scale, device: torch.device | str = "cpu", names: Sequence[str] | None = None
+    ):
+        from zoo.tasks.metrics import collect
+
+        metrics = task.metrics()
+        self.metrics = (metrics if names is None else collect({name: metrics[name] for name in names})).to(device)
+        self.task, self.scale = task, scale
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        self.metrics.reset()
         self._total, self._n = torch.zeros((), dtype=torch.float64), 0.0
 
     def update(self, output: Tensor, target: Tensor) -> None:
@@ -35,8 +49,8 @@ class Scores:
 
 
 class BlockScores:
-    """The score of a task in each of some blocks of consecutive samples, `values`: of two models on one split, the
-    differences between these tell how sure the difference of their scores is.
+    """The loss and the score of a task in each of some blocks of consecutive samples, `blocks`: of two models on one
+    split, the differences between these tell how sure the difference of their scores is.
 
     Args:
         task, scale, device: as of `Scores`.
@@ -44,26 +58,23 @@ class BlockScores:
     """
 
     def __init__(self, task: Task, scale: Scale, n: int, device: torch.device | str = "cpu"):
-        from zoo.tasks.metrics import collect
-
-        self.task, self.scale, self.values = task, scale, list[float]()
-        self._metric = collect({task.score: task.metrics()[task.score]}).to(device)
+        self.blocks: list[dict[str, float]] = []
+        self._scores = Scores(task, scale, device, [task.score])
         self._sizes = [len(block) for block in torch.arange(n).tensor_split(min(n, N_BLOCKS))]
-        self._left = self._sizes[0]  # samples of the block that are still to come
+        self._left = self._sizes.pop(0)  # samples of the block that are still to come
 
     def update(self, output: Tensor, target: Tensor) -> None:
         """Add the split's next batch of outputs and targets."""
         start = 0
         while start < len(target):
             part = slice(start, start + self._left)
-            self.task.measure(self._metric, output[part], target[part], self.scale)
+            self._scores.update(output[part], target[part])
             self._left -= len(target[part])
             start += len(target[part])
             if not self._left:
                 self._end_block()
 
     def _end_block(self) -> None:
-        self.values.append(float(self._metric.compute()[self.task.score]))
-        self._metric.reset()
-        n = len(self.values)
-        self._left = self._sizes[n] if n < len(self._sizes) else 0
+        self.blocks.append(self._scores.compute())
+        self._scores.reset()
+        self._left = self._sizes.pop(0) if self._sizes else 0

@@ -1,0 +1,118 @@
+"""The verdict on a training, in one sentence: whether it beats the baselines, how it ended, and what to try."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from zoo.core.formatting import format_number
+
+Values = Mapping[str, Any]
+Points = Sequence[tuple[float, float]]  # epochs and values
+NOISE = 2.0  # standard errors within which two scores count as equal
+LATE, FALL = 0.2, 0.01  # still improving: in this last share of the epochs the loss fell by more than this share,
+LEAST_FALL = 0.001  # and by more than this share of the first epoch's
+EARLY, RISE = 0.6, 0.05  # overfitted: after this first share of the epochs it rose by more than this share
+N_TRIED = 2  # settings to try, at most
+
+
+def verdict(metrics: Values, history: Mapping[str, Points], config: Values) -> str:
+    """Judge a training by its validation split; the test split has no say.
+
+    Args:
+        metrics: the content of metrics.json.
+        history: the columns of metrics.csv.
+        config: of the training, whose settings are what can be tried.
+    """
+    losses = history.get("val/loss", ())
+    improving = metrics.get("stopped") != "validation" and still_improving(losses)
+    overfitted = None if improving else overfitted_since(losses, history.get("train/loss", ()))
+    standing, is_good = _standing(metrics)
+    ending = _ending(metrics, improving, overfitted)
+    if not standing and not ending:
+        ending = f"validation loss was lowest at epoch {metrics['epoch']} of {len(losses)}"
+    longer = [_longer(metrics, 2 * int(losses[-1][0]))] if improving else []
+    better = [*_better(metrics, config, overfitted)] if overfitted or not is_good else []
+    advice = " or ".join([*longer, *better][:N_TRIED])
+    sentence = "; ".join(filter(None, (standing, ending, advice and f"try {advice}")))
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def still_improving(losses: Points) -> bool:
+    """Whether the lowest validation loss came late, and was well below what came before."""
+    n_late = max(1, round(LATE * len(losses)))
+    before, late = ([loss for _, loss in part] for part in (losses[:-n_late], losses[-n_late:]))
+    return bool(before) and min(before) - min(late) > max(FALL * abs(min(before)), LEAST_FALL * abs(before[0]))
+
+
+def overfitted_since(losses: Points, train: Points) -> int | None:
+    """The epoch of the lowest validation loss, if that came early and rose since while the training loss fell."""
+    if len(losses) < 3:
+        return None
+    (best, lowest), last = min(losses, key=lambda point: point[1]), losses[-1][0]
+    end, learned = sorted(loss for _, loss in losses[-3:])[1], dict(train)
+    fell = learned.get(last, 0.0) < learned.get(best, 0.0)
+    return int(best) if best <= EARLY * last and end - lowest > RISE * abs(lowest) and fell else None
+
+
+def _standing(metrics: Values) -> tuple[str, bool]:
+    """How the model's score compares with the best naive answer and the best reference, and whether that is good."""
+    score = metrics["score"]
+    naive, reference = (_best_baseline(metrics, is_naive) for is_naive in (True, False))
+    if naive and not any(_lead(naive[1], key) > 0 for key in (score, "loss")):
+        return _compared("no better than", *naive, metrics), False
+    if reference and _lead(reference[1], score, -1) > 0:
+        return _compared("behind", *reference, metrics), False
+    if reference and not _lead(reference[1], score) > 0:
+        return _compared("about as good as", *reference, metrics), True
+    rival = reference or naive
+    return (_compared("better than", *rival, metrics), True) if rival else ("", True)
+
+
+def _best_baseline(metrics: Values, is_naive: bool) -> tuple[str, Values] | None:
+    """The name and the facts of the baseline, naive or not, that the model's score is least ahead of."""
+    found = [one for one in metrics.get("baselines", {}).items() if one[1]["naive"] == is_naive]
+    return min(found, key=lambda one: one[1]["better_by"][metrics["score"]], default=None)
+
+
+def _lead(facts: Values, key: str, sign: int = 1) -> float:
+    """By how much a model is better than a baseline, or worse where `sign` is -1, beyond what may be chance."""
+    error = facts["standard_error"][key]
+    return sign * facts["better_by"][key] - (math.inf if error is None else NOISE * error)
+
+
+def _compared(how: str, name: str, facts: Values, metrics: Values) -> str:
+    score = metrics["score"]
+    ours, theirs = (format_number(one["val"][score]) for one in (metrics, facts))
+    return f"{how} {'the ' * facts['naive']}{name} (validation {score} {ours} against {theirs})"
+
+
+def _ending(metrics: Values, improving: bool, overfitted: int | None) -> str:
+    if improving:
+        return "validation loss was still falling at the end"
+    if overfitted is None:
+        return ""
+    kept = "" if metrics["epoch"] == overfitted else f", and epoch {metrics['epoch']} was kept"
+    return f"overfitted since epoch {overfitted}{kept}"
+
+
+def _longer(metrics: Values, n_epochs: int) -> str:
+    """The setting of a training twice as long."""
+    seconds = 2 * metrics["seconds"]["fit"]
+    if metrics.get("stopped") != "budget":
+        return f"trainer.max_epochs={n_epochs}"
+    return f"budget={round(seconds / 60)}min" if seconds > 90 else f"budget={max(1, round(seconds))}s"
+
+
+def _better(metrics: Values, config: Values, overfitted: int | None) -> Iterator[str]:
+    """Settings that may help, the likeliest first."""
+    model, lr = config["model"], config["optim"].get("lr")
+    if overfitted and metrics["epoch"] != overfitted:
+        yield "trainer.keep=best"
+    if overfitted and model.get("dropout", 1.0) < 0.5:
+        yield f"model.dropout={model['dropout'] + 0.2:.1f}"
+    if overfitted:
+        yield "more data"
+    elif isinstance(model.get("width"), int):
+        yield f"model.width={2 * model['width']}"
+    if lr is not None:
+        yield f"another optim.lr than {lr:g}"
