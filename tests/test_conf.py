@@ -54,7 +54,7 @@ def test_optim_keys_are_arguments_of_the_optimiser(name):
     section = zoo.config("fnn", f"optim={name}")["optim"]
     options = set(section) - {"name", "weight_decay", "bias_lr", "schedule", *OPTIONAL}
     assert options <= set(inspect.signature(OPTIMIZERS.get(section["name"])).parameters)
-    assert section["schedule"]["name"] in SCHEDULES.names()
+    assert section["schedule"]["name"] in [*SCHEDULES.names(), "auto"]
 
 
 def test_the_data_of_the_command_line_wins_in_either_order(config):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import lightning as L
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch import nn
 
 from zoo.core import _torch
@@ -77,7 +77,7 @@ def fit(folder, epochs, *callbacks, ckpt_path=None, kind=Module):
 def fitted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fitted")
     watch, best = Watch(folder), ModelCheckpoint(folder, "best", monitor="val/loss", enable_version_counter=False)
-    trainer, module = fit(folder, 2, watch, best, EarlyStopping("val/loss", patience=5))
+    trainer, module = fit(folder, 2, watch, best)
     return SimpleNamespace(folder=folder, watch=watch, trainer=trainer, module=module, best=best)
 
 
@@ -137,20 +137,6 @@ def test_a_model_checkpoint_resumes_with_its_file_elsewhere(fitted, tmp_path):
     moved.load_state_dict(_lightning.moved_best(state, str(tmp_path), str(tmp_path / "best.ckpt")))
     assert (moved.best_model_path, moved.kth_best_model_path) == (str(tmp_path / "best.ckpt"),) * 2
     assert moved.best_k_models == {str(tmp_path / "best.ckpt"): fitted.best.best_model_score}
-
-
-def test_early_stopping_reports_that_it_stopped(tmp_path):
-    stopping = EarlyStopping("val/loss", patience=1, mode="max")
-    trainer, _ = fit(tmp_path, 9, stopping)
-    assert trainer.current_epoch < 9
-    assert _lightning.stopped_early(stopping), changed("EarlyStopping.wait_count", "a killed, stopped training")
-    assert not _lightning.stopped_early(EarlyStopping("val/loss", patience=0))
-
-
-def test_early_stopping_may_be_set_up_twice():
-    stopping = EarlyStopping("val/loss", mode="min", min_delta=0.1)
-    EarlyStopping.__init__(stopping, "val/accuracy", mode="max", min_delta=0.1)
-    assert (stopping.mode, stopping.monitor, stopping.min_delta, stopping.wait_count) == ("max", "val/accuracy", 0.1, 0)
 
 
 def test_lightning_makes_an_iterator_before_it_resumes_and_uses_it_after(fitted, tmp_path):

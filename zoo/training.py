@@ -38,7 +38,7 @@ from zoo.report.page import write_report
 from zoo.report.result import Result
 from zoo.report.verdict import verdict
 from zoo.settings.resumption import resumed_config
-from zoo.settings.training_config import TrainingConfig
+from zoo.settings.training_config import TrainingConfig, fill_from
 from zoo.tasks import create_task, trained_task
 from zoo.tasks.scores import BlockScores
 
@@ -73,11 +73,11 @@ def train(
     """
     start = time.perf_counter() if start is None else start
     checked = replace(_check(config, run_dir), seeds=None)
-    training = Training(checked, new_run(checked, run_dir), callbacks, loggers)
+    training = _training(checked, run_dir, callbacks, loggers)
     run = training.run
-    with run.claim(checked.plain()) as checkpoint, _restored_threads():
+    with run.claim(training.config.plain()) as checkpoint, _restored_threads():
         if run.metrics.exists():
-            rank_zero_print(f"{run.folder} is finished already")
+            rank_zero_print(_finished(run, run.folder))
             return Result.of_run(run) if is_rank_zero() else Result(run.folder, {})
         trained = _train(training, checkpoint, start)
         return Result(run.folder, {} if trained is None else _release(trained, run, 0))
@@ -109,16 +109,16 @@ def train_seeds(
     checked = _check(config, run_dir)
     if checked.seeds is None:
         raise UserError("train_seeds takes several seeds: seeds=[0,1,2]; train takes one")
-    training = Training(checked, new_run(checked, run_dir), callbacks, loggers)
+    training = _training(checked, run_dir, callbacks, loggers)
     whole, runs = training.run, [Run(training.run.folder / f"seed={seed}") for seed in checked.seeds]
-    with whole.claim(checked.plain()) as checkpoint, _restored_threads():
+    with whole.claim(training.config.plain()) as checkpoint, _restored_threads():
         if all(run.metrics.exists() for run in runs):
-            rank_zero_print(f"{whole.folder} is finished already")
+            rank_zero_print(_finished(runs[0], whole.folder))
             return [Result.of_run(run) for run in runs]
         trained = _train(training, checkpoint, start)
         assert trained is not None  # there is one process
         for run, seed in zip(runs, checked.seeds, strict=True):
-            run.write_config(replace(checked, seed=seed, seeds=None).plain())
+            run.write_config({**whole.read_config(), "seed": seed, "seeds": None})
             write_text(run.history, whole.history.read_text())  # the mean over all models
             write_hashes(run.samples, trained.data.hashes)
         return [Result(run.folder, _release(trained, run, index)) for index, run in enumerate(runs)]
@@ -130,6 +130,24 @@ def _check(config: Config | None, run_dir: str | Path | None) -> TrainingConfig:
     checked = TrainingConfig.of(config)  # type: ignore[arg-type]
     check_trainer(checked.trainer)
     return checked
+
+
+def _training(
+    config: TrainingConfig, run_dir: str | Path | None, callbacks: Sequence[Callback], loggers: Sequence[Logger]
+) -> Training:
+    """Put a training together; one that resumes keeps what "auto" stood for at its start."""
+    run = new_run(config, run_dir)
+    if config.resume is not None and run.config.exists():
+        filled = fill_from(config.plain(), run.read_config())
+        config = TrainingConfig.of({**filled, "resume": config.resume})
+    return Training(config, run, callbacks, loggers)
+
+
+def _finished(run: Run, folder: Path) -> str:
+    """Say that the training in a folder is finished, and how it could have lasted longer."""
+    stopped = json.loads(run.metrics.read_text()).get("stopped")
+    more = f", as its budget was used up; for more, start from it: budget=10min finetune={folder} and another run_dir"
+    return f"{folder} is finished already" + more * (stopped == "budget")
 
 
 def new_run(config: TrainingConfig, run_dir: str | Path | None = None) -> Run:
@@ -192,7 +210,8 @@ def _baselines(config: TrainingConfig, splits: Splits, fitted: Fitted) -> Mappin
 def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
     """Write the weights file of one model, and from that, as a user loads it, its metrics and report."""
     fitted, splits = trained.fitted, trained.data.splits
-    config = replace(trained.config, seed=trained.config.all_seeds[index], seeds=None)
+    chosen = fill_from(trained.config.plain(), run.read_config())  # by the machine
+    config = TrainingConfig.of({**chosen, "seed": trained.config.all_seeds[index], "seeds": None})
     model = fitted.module.model_of(index)
     card = _card(trained, config, model)
     save_weights(run.weights, model, card)
@@ -209,6 +228,7 @@ def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
         "score": task.score,
         "baselines": compare(trained.baselines, task, val, blocks.blocks),
         "epoch": fitted.epochs[index],
+        "stopped": fitted.stopped,
         "seconds": {"fit": round(fitted.seconds, 3), "total": _seconds_since(trained.start)},
         **_peak_memory(fitted.trainer.strategy.root_device),
         **{key: card[key] for key in ("n_parameters", "seed", "device", "precision", "hardware", "versions")},

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from zoo.data.module import ZooDataModule, loader_options
 from zoo.data.splits import Splits, TensorSplit, each_value_once
 from zoo.engine.families import ZooModule, create_module
-from zoo.engine.resources import batch_work, fit_machine
+from zoo.engine.resources import batch_work, fill_auto, fit_machine
+from zoo.settings.training_config import TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Case:
 
 def create_case(name: str, config: dict[str, Any], splits: Splits, by_hand: Callable[[], nn.Module]) -> Case:
     """Create a case with the precision and threads that the zoo chooses for it."""
+    config = fill_auto(TrainingConfig.of(config), len(splits.train)).plain()  # type: ignore[arg-type]
     case = Case(name, config, splits, by_hand)
     trainer = fit_machine(config["trainer"], batch_work(zoo_module(case), zoo_data(case)))
     return replace(case, config={**config, "trainer": trainer})

@@ -45,7 +45,8 @@ MISTAKES = {
     "model=fnn optim.schedule.name=step +optim.schedule.gamma=x": "optim.schedule.name=step",
     "model=fnn +trainer.gradient_clip_val=1": "optim.clip=1",
     "model=fnn trainer.check_val_every_n_epoch=0": "whole number from 1",
-    "model=fnn callbacks=early_stopping callbacks.early_stopping.monitor=val/acuracy": "val/accuracy",
+    "model=fnn budget=5": "a time above 0 with its unit",
+    "model=fnn +trainer.max_time=00:00:01:00": "budget=90s",
     "model=cnn data.augment.warp.rotate=7.5 optim.ema=3": "optim.ema",  # rotations take any number of degrees
     "model=fnn optim.lr=null": "optim.lr is a number",
     "model=fnn optim.schedule=null": "optim.schedule.name=cosine",
@@ -106,7 +107,7 @@ def test_fault_21_a_refused_training_leaves_a_folder_as_it_was(tmp_path, monkeyp
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "notes.txt").touch()
     before = sorted(tmp_path.rglob("*"))
-    stop = ["callbacks=early_stopping", "callbacks.early_stopping.monitor=z"]
+    stop = ["+trainer.val_check_interval=99999"]
     for late in (
         ["run_dir=new/run", *stop],
         ["run_dir=kept", "data.ignore=[z]"],

@@ -53,7 +53,7 @@ def test_fault_01_half_written_files_of_seeds_are_removed(config, tmp_path):
 
 def test_fault_01_early_stopping_survives_a_kill(tmp_path):
     """A training that stopped early does not continue after a kill that follows its last save."""
-    config = {**config_of("fnn", "callbacks.early_stopping.patience=1", "optim.lr=0.3"), "seed": 1}
+    config = {**config_of("fnn", "trainer.patience=1", "optim.lr=0.3"), "seed": 1}
     assert attempt(config, tmp_path / "whole") == 0
     assert attempt(config, tmp_path / "parts") == 0
     (tmp_path / "parts" / "metrics.json").unlink()

@@ -20,7 +20,14 @@ _CHOICES = (  # TRAINED is replaced by a run folder of the same model and data
     *("+data.augment.noise={name: numeric, std: 0.1}", "+data.augment.noise={name: sequence, std: 0.1}"),
     *("+data.augment.mixup.alpha=0.2", "+data.augment.cutmix.p=0.5", "+data.augment.resize={start: 6, epochs: 1}"),
     *("trainer.max_epochs=3", "trainer.check_val_every_n_epoch=2", "trainer.accumulate_grad_batches=2"),
-    *("trainer.keep=last", "trainer.rollback=0.5", "trainer.precision=bf16-mixed", "trainer.deterministic=true"),
+    *(
+        "trainer.keep=last",
+        "trainer.patience=1",
+        "budget=2s",
+        "trainer.rollback=0.5",
+        "trainer.precision=bf16-mixed",
+        "trainer.deterministic=true",
+    ),
     *("trainer.limit_val_batches=1", "trainer.n_checkpoints=1", "model.width=4", "model.depth=1", "model.dropout=0.5"),
 )
 

@@ -33,7 +33,7 @@ EVERYTHING = (
     "optim.ema=0.9",
     "optim.lookahead=3",
     "optim.schedule={name: cosine, warmup: 0.1}",
-    "callbacks=early_stopping",
+    "trainer.patience=10",
 )
 OF_THE_RUN = ("seconds", "dirpath", "best_model_path", "kth_best_model_path", "last_model_path", "best_k_models")
 FAMILIES = {

@@ -26,7 +26,7 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # errors of a file sy
 ENDINGS = (DivergedError, InterruptedTraining, LostProcessError)  # of trainings that were not refused
 # settings that do not change what is learned
 MAY_DIFFER = {
-    *("run_dir", "resume", "zoo_path", "baseline", "data.num_workers"),
+    *("run_dir", "resume", "zoo_path", "baseline", "budget", "data.num_workers"),
     *("trainer.save_every", "trainer.n_checkpoints", "trainer.tricks"),
 }
 
@@ -198,7 +198,7 @@ class Run:
         best = self.checkpoints / "best.ckpt"
         chosen = best if keep == "best" and is_sound(best) else newest(self.checkpoints)
         if chosen is None:
-            raise UserError(f"no epoch was trained in {self.folder}; raise trainer.max_epochs or trainer.max_time")
+            raise UserError(f"no epoch was trained in {self.folder}; raise trainer.max_epochs or budget")
         return chosen
 
 

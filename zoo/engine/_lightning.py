@@ -10,7 +10,6 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.fabric.strategies.launchers import subprocess_script
-from lightning.pytorch.callbacks import EarlyStopping
 
 Checkpoint = dict[str, Any]
 
@@ -53,12 +52,6 @@ def count_more_batches(trainer: L.Trainer, n: int) -> None:
     loop._batches_that_stepped += n
     for name in ("ready", "started", "processed", "completed"):
         setattr(loop.batch_progress.total, name, getattr(loop.batch_progress.total, name) + n)
-
-
-def stopped_early(callback: EarlyStopping) -> bool:
-    """Whether early stopping had ended the training. Promise: one that was killed after it had stopped early does not
-    go on."""
-    return callback.wait_count >= max(callback.patience, 1)
 
 
 # -- what a checkpoint restores

@@ -9,12 +9,12 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
 from zoo.core.checkpoint_file import checkpoints, is_sound
 from zoo.core.errors import InterruptedTraining
 from zoo.core.system import STOP_SIGNALS
-from zoo.engine._lightning import moved_best, stopped_early
+from zoo.engine._lightning import moved_best
 from zoo.engine.checkpoint_io import SafeCheckpointIO
 
 
@@ -58,8 +58,6 @@ class Saving(Checkpoint):
         self._saved = time.monotonic()
         if threading.current_thread() is threading.main_thread():  # only it may set handlers
             self._handlers = {number: signal.signal(number, self._catch) for number in STOP_SIGNALS}
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        trainer.should_stop = any(isinstance(one, EarlyStopping) and stopped_early(one) for one in callbacks)
 
     def _catch(self, number: int, frame: FrameType | None) -> None:
         self._caught = number

@@ -4,11 +4,11 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
 
 from zoo.core.run_folder import Run
 from zoo.data.fingerprints import SplitHashes, describe_changes, fingerprints, write_hashes
 from zoo.engine.checkpoint_io import SafeCheckpointIO
+from zoo.engine.early_stopping import EarlyStopping
 from zoo.engine.speed.best_of_each import BestOfEach
 
 
@@ -34,7 +34,7 @@ class DataGuard(Callback):
         if not describe_changes(checkpoint.get("data", {}), self._fingerprints):
             return
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        scoring = ModelCheckpoint | LightningEarlyStopping | BestOfEach
+        scoring = ModelCheckpoint | EarlyStopping | BestOfEach
         scored = {callback.state_key for callback in callbacks if isinstance(callback, scoring)}
         checkpoint["callbacks"] = {key: state for key, state in checkpoint["callbacks"].items() if key not in scored}
         best = self.run.checkpoints / "best.ckpt"

@@ -1,42 +1,135 @@
-"""Early stopping on any metric of the task."""
+"""End a training when validation stops improving or its time is used up, with a falling learning rate."""
 
+import math
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
+import torch
+from lightning.pytorch.callbacks import Callback
 
-from zoo.core.errors import UserError
+from zoo.engine.history import History, epoch_metrics
+from zoo.engine.updates import n_updates_done, updates_of_an_epoch
+from zoo.optim.schedules import COOLDOWN
+
+PER_EPOCH_SO_FAR = COOLDOWN / (1 - COOLDOWN)  # epochs of the cooldown
 
 
-class EarlyStopping(LightningEarlyStopping):
-    """Lightning's, which stops when a metric no longer improves; each metric says whether lower or higher is better.
+@dataclass(frozen=True)
+class End:
+    """Where a training ends that is not to last for all of `trainer.max_epochs`.
 
-    Args:
-        monitor: "val/loss", "train/loss", or a metric of the task, such as "val/accuracy".
-        mode: "min" or "max", for a metric that another callback logs; None asks the metric.
-        options: Lightning's own, such as `patience`.
+    Attributes:
+        begin: of the cooldown, in epochs.
+        end: in epochs.
+        reason: "validation" or "budget".
     """
 
-    def __init__(self, monitor: str = "val/loss", mode: str | None = None, **options: Any):
-        super().__init__(monitor, mode=mode or "min", **options)
-        self._mode, self._options = mode, options
+    begin: float
+    end: float
+    reason: str
 
-    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        if self._mode is None:
-            super().__init__(self.monitor, mode=self._better(pl_module), **self._options)
-        super().setup(trainer, pl_module, stage)
 
-    def _better(self, module: Any) -> str:
-        """The mode of the monitored metric.
+class EarlyStopping(Callback):
+    """Ends a training early, by a cooldown in which the schedule runs through its last quarter. It begins when the
+    validation loss has not improved for `patience` epochs, or when the rest of the budget is just enough for it.
 
-        Raises:
-            UserError: for a metric that the training does not log.
-        """
-        higher = {f"val/{name}": metric.higher_is_better for name, metric in module.val_metrics.items()}
-        higher |= {"train/loss": False, "val/loss": False}
-        if higher.get(self.monitor) is None:
-            raise UserError(
-                f"early stopping monitors one of {', '.join(sorted(higher))}; got {self.monitor}\n"
-                "for another that a callback logs, callbacks.early_stopping.mode= says what is better, min or max"
-            )
-        return "max" if higher[self.monitor] else "min"
+    The end that was chosen is part of each checkpoint, so that a resumed training keeps to it.
+
+    Args:
+        history: knows the seconds of the training so far.
+        patience: epochs; None for no end by validation.
+        budget: seconds; None for no limit.
+
+    Attributes:
+        end: where the training ends; None while that is trainer.max_epochs.
+    """
+
+    def __init__(self, history: History, patience: int | None, budget: float | None):
+        self.history, self.patience, self.budget = history, patience, budget
+        self.end: End | None = None
+        self.lowest, self.best_epoch = math.inf, 0
+
+    @property
+    def stopped(self) -> str:
+        """What ended the training: validation, budget or epochs."""
+        return self.end.reason if self.end else "epochs"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether validation may still end the training."""
+        return bool(self.patience) and self.end is None
+
+    def n_epochs(self, trainer: L.Trainer) -> float:
+        """Epochs of the whole training, at most."""
+        assert trainer.max_epochs is not None
+        return self.end.end if self.end else trainer.max_epochs
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Keep to the end that a checkpoint brings."""
+        if self.end:
+            pl_module.progress.end_early(*self._updates(self.end, pl_module))
+            trainer.should_stop = n_updates_done(pl_module) >= pl_module.n_updates
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *_: Any) -> None:
+        """Begin the cooldown if the budget needs it, and stop at its end."""
+        if not pl_module.updated:
+            return
+        if self.budget and not self.end and self._seconds(trainer) >= (1 - COOLDOWN) * self.budget:
+            self._end_in(self._affordable(trainer, pl_module), "budget", pl_module)
+        if self.end and _n_done(pl_module) >= pl_module.n_updates:
+            trainer.should_stop = True
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Begin the cooldown where the validation loss has not improved for long enough."""
+        loss = epoch_metrics(trainer).get("val/loss")
+        if loss is None:
+            return
+        epoch = trainer.current_epoch + 1
+        if float(loss) < self.lowest:
+            self.lowest, self.best_epoch = float(loss), epoch
+        if self.patience and not self.end and epoch - self.best_epoch >= self.patience:
+            n_epochs = math.ceil(PER_EPOCH_SO_FAR * epoch)
+            self._end_in(min(n_epochs, self._affordable(trainer, pl_module)), "validation", pl_module)
+
+    def _seconds(self, trainer: L.Trainer) -> float:
+        """Seconds of fitting so far; the same in all processes."""
+        if trainer.world_size == 1:
+            return self.history.seconds
+        seconds = torch.tensor(self.history.seconds, device=trainer.strategy.root_device)
+        return float(trainer.strategy.reduce(seconds, reduce_op="max"))
+
+    def _affordable(self, trainer: L.Trainer, module: Any) -> float:
+        """Epochs that the rest of the budget is enough for, at the speed so far."""
+        if self.budget is None:
+            return math.inf
+        seconds = self._seconds(trainer)
+        return max(self.budget - seconds, 0) / seconds * _n_done(module) / updates_of_an_epoch(module)
+
+    def _end_in(self, n_epochs: float, reason: str, module: Any) -> None:
+        """Begin the cooldown of `n_epochs`, unless the training ends as soon without."""
+        begin = _n_done(module) / updates_of_an_epoch(module)
+        end = End(begin, begin + n_epochs, reason)
+        first, last = self._updates(end, module)
+        if last < module.n_updates:
+            self.end = end
+            module.progress.end_early(first, last)
+
+    def _updates(self, end: End, module: Any) -> tuple[int, int]:
+        """The updates that are done at the begin and at the end of the cooldown: at least one apart."""
+        begin, last = (round(epochs * updates_of_an_epoch(module)) for epochs in (end.begin, end.end))
+        return begin, max(last, begin + 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The end that was chosen, and the lowest validation loss."""
+        return {"end": self.end and asdict(self.end), "lowest": self.lowest, "best_epoch": self.best_epoch}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.end = End(**state_dict["end"]) if state_dict["end"] else None
+        self.lowest, self.best_epoch = state_dict["lowest"], state_dict["best_epoch"]
+
+
+def _n_done(module: Any) -> int:
+    """Updates that are done, within an epoch and at its end."""
+    return module.lr_schedulers().last_epoch

@@ -1,8 +1,9 @@
 """Fit the models of a training: from a checkpoint, if there is one, and back to the best epoch where it diverges."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -11,11 +12,13 @@ from lightning.pytorch.loggers import Logger
 
 from zoo.core.checkpoint_file import is_sound
 from zoo.core.errors import DivergedError, UserError
-from zoo.core.rank_zero import rank_zero_print
+from zoo.core.formatting import format_seconds
+from zoo.core.rank_zero import is_rank_zero, rank_zero_print
 from zoo.core.run_folder import Run
 from zoo.data.module import ZooDataModule, loader_options
 from zoo.engine.checkpoint_io import SafeCheckpointIO
 from zoo.engine.data_guard import DataGuard
+from zoo.engine.early_stopping import EarlyStopping
 from zoo.engine.families import create_module
 from zoo.engine.history import History
 from zoo.engine.initial_module import initial_module
@@ -28,7 +31,7 @@ from zoo.engine.speed.best_of_each import BestOfEach
 from zoo.engine.speed.fit import Fit
 from zoo.engine.speed.tricks import speed_up
 from zoo.engine.trainer import create_trainer, describe_device, own_callbacks
-from zoo.settings.training_config import TrainingConfig
+from zoo.settings.training_config import TrainingConfig, fill_from
 
 ROLLBACKS = 10  # in a training, at most
 
@@ -58,6 +61,7 @@ class Fitted:
         module: with the weights to release.
         trainer: that fitted it.
         epochs: whose weights they are, for each model.
+        stopped: what ended the training: validation, budget or epochs.
         seconds: of fitting, those before a resume too.
         seconds_before: of the whole training before a resume.
     """
@@ -65,6 +69,7 @@ class Fitted:
     module: ZooModule
     trainer: L.Trainer
     epochs: Sequence[int]
+    stopped: str
     seconds: float
     seconds_before: float
 
@@ -86,7 +91,7 @@ def fit(training: Training, data: TrainingSplits, checkpoint: Path | None) -> Fi
     if module.sharded:
         module = create_module(**module.hparams)  # whole, to take a checkpoint's weights
     epochs = _take_weights(module, trainer, training)
-    return Fitted(module, trainer, epochs, seconds, before)
+    return Fitted(module, trainer, epochs, _find(trainer, EarlyStopping).stopped, seconds, before)
 
 
 def _fit_with_rollbacks(
@@ -118,7 +123,11 @@ def _fit_once(
     work = batch_work(module, batches)
     section = fit_machine(config.trainer, work)
     torch.set_num_threads(section["threads"])
-    own = own_callbacks(training.run.checkpoints, section, module, history, diverged)
+    if is_rank_zero():
+        chosen = replace(config, trainer=section).plain()
+        training.run.write_config(fill_from(training.run.read_config(), chosen))
+    ending = EarlyStopping(history, section.get("patience"), config.budget_seconds)
+    own = own_callbacks(training.run.checkpoints, section, module, history, ending, diverged)
     trainer = create_trainer(training.run.folder, section, module, [*own, *callbacks], training.loggers)
     if checkpoint is not None and config.resume != "changed":
         _check_callbacks(trainer, checkpoint)
@@ -137,13 +146,14 @@ def _fit_once(
 
 
 def _check_callbacks(trainer: L.Trainer, checkpoint: Path) -> None:
-    """Raise UserError where a callback has a state in the checkpoint and is not there now, such as early stopping."""
+    """Raise UserError where a callback of the user's has a state in the checkpoint and is not there now."""
     saved = SafeCheckpointIO().load_checkpoint(checkpoint).get("callbacks", {})
-    lost = {key.partition("{")[0] for key in saved} - {type(callback).__name__ for callback in _callbacks(trainer)}
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    lost = {key.partition("{")[0] for key in saved} - {type(callback).__name__ for callback in callbacks}
     if lost:
         raise UserError(
-            f"this training had the callback {', '.join(sorted(lost))}; name it again, such as "
-            "callbacks=early_stopping, or continue without it by resume=changed"
+            f"this training had the callback {', '.join(sorted(lost))}; name it again under callbacks, or continue "
+            "without it by resume=changed"
         )
 
 
@@ -151,13 +161,22 @@ def _announcement(config: TrainingConfig, data: TrainingSplits, trainer: L.Train
     seeds = ", ".join(map(str, config.all_seeds))
     return (
         f"training {config.model['name']} on {data.splits.spec.name}, {describe_device(trainer)}, "
-        f"seed{'s' * (len(config.all_seeds) > 1)} {seeds}"
+        f"seed{'s' * (len(config.all_seeds) > 1)} {seeds}{_length(config)}"
     )
+
+
+def _length(config: TrainingConfig) -> str:
+    """How long a training lasts, in words; empty where that is a number of epochs."""
+    budget, n = config.budget_seconds, config.trainer["max_epochs"]
+    limit = f", at most {format_seconds(budget)} (budget=10min for more)" if budget else ""
+    if config.trainer.get("patience"):
+        return "\ntrains until validation stops improving" + (limit or f", at most {n} epochs")
+    return limit and f"\ntrains for {n} epochs{limit}"
 
 
 def _take_weights(module: ZooModule, trainer: L.Trainer, training: Training) -> Sequence[int]:
     """Load the weights to release into the module, and return the epoch that they are of, for each model."""
-    best = next((callback for callback in _callbacks(trainer) if isinstance(callback, BestOfEach)), None)
+    best = _find(trainer, BestOfEach)
     path = training.run.chosen("last" if best else training.config.trainer["keep"])
     chosen = SafeCheckpointIO().load_checkpoint(path, map_location="cpu")
     state = module.state_dict()  # with the versions of layers, which an average of weights lacks
@@ -169,5 +188,7 @@ def _take_weights(module: ZooModule, trainer: L.Trainer, training: Training) -> 
     return best.epochs
 
 
-def _callbacks(trainer: L.Trainer) -> list[Callback]:
-    return trainer.callbacks  # type: ignore[attr-defined]
+def _find(trainer: L.Trainer, kind: type[Callback]) -> Any:
+    """The trainer's callback of a kind, or None."""
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return next((callback for callback in callbacks if isinstance(callback, kind)), None)

@@ -26,7 +26,7 @@ from zoo.models.model import Model
 from zoo.optim.averaging import Lookahead, MovingAverage
 from zoo.optim.factory import OPTIONAL, complete_optim, create_optimizer
 from zoo.optim.muon import CombinedOptimizer
-from zoo.optim.schedules import create_schedule
+from zoo.optim.schedules import Progress, create_schedule
 from zoo.optim.sharpness import perturbed
 from zoo.tasks import create_task
 
@@ -48,6 +48,7 @@ class ZooModule(L.LightningModule):
         accumulate: batches whose gradients make an update.
         sharded: whether each process holds a part of the weights.
         updated: whether the last batch ended with an update.
+        progress: the share of the training that is done at each update.
     """
 
     n_models = 1
@@ -165,8 +166,8 @@ class ZooModule(L.LightningModule):
 
     @property
     def n_updates(self) -> int:
-        """Updates in the whole training."""
-        return n_updates(self)
+        """Updates in the whole training; fewer once it is to end early."""
+        return self.progress.n_steps
 
     def n_batches(self) -> int:
         """Batches of an epoch, those that `trainer.limit_train_batches` leaves."""
@@ -237,7 +238,8 @@ class ZooModule(L.LightningModule):
         optimizer = create_optimizer(self.model, **{k: v for k, v in self.optim.items() if k not in others})
         if self.sharded and isinstance(optimizer, CombinedOptimizer):
             raise UserError("trainer=fsdp keeps the states of one optimiser, and optim=muon is two; use optim=adamw")
-        schedule = create_schedule(optimizer, self.n_updates, **self.optim["schedule"])
+        self.progress = Progress(n_updates(self))
+        schedule = create_schedule(optimizer, self.progress, **self.optim["schedule"])
         self.group_options = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 

@@ -1,5 +1,6 @@
 """A progress bar on a terminal, one line per epoch elsewhere."""
 
+import math
 import os
 import sys
 import time
@@ -7,10 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import Callback, EarlyStopping, Timer
+from lightning.pytorch.callbacks import Callback
 
 from zoo.core.console import echo
 from zoo.core.formatting import format_number, format_seconds
+from zoo.engine.early_stopping import EarlyStopping
 from zoo.engine.history import History, epoch_metrics
 
 EVERY_LINE = 20  # epochs, from the first, of which each has a line
@@ -24,12 +26,13 @@ class Progress(Callback):
 
     Args:
         history: of the training; knows its epochs and seconds.
+        ending: knows where the training ends.
         seconds: between two refreshes of a terminal's line, each of which waits for the device once.
         line_seconds: at least, between two lines where there is no terminal, after the first twenty epochs.
     """
 
-    def __init__(self, history: History, seconds: float = 0.5, line_seconds: float = 5.0):
-        self.history, self.seconds, self.line_seconds = history, seconds, line_seconds
+    def __init__(self, history: History, ending: EarlyStopping, seconds: float = 0.5, line_seconds: float = 5.0):
+        self.history, self.ending, self.seconds, self.line_seconds = history, ending, seconds, line_seconds
         self._bar: Any = None
         self._held = ""  # the line of an epoch that is not printed yet
         self._n_lines = 0
@@ -79,17 +82,18 @@ class Progress(Callback):
     def _epoch(self, trainer: L.Trainer) -> str:
         """The epoch, of how many or, where the length is not known, beside the best so far."""
         epoch = f"epoch {trainer.current_epoch + 1}"
-        if not may_stop_early(trainer):
-            return f"{epoch}/{trainer.max_epochs}"
+        if not self.ending.is_open:
+            return f"{epoch}/{math.ceil(self.ending.n_epochs(trainer))}"
         best = self.history.best_epoch
         return epoch + (f" (best {best})" if best else "")
 
     def _time(self, trainer: Any) -> str:
         """The time gone, and left or, where the length is not known, at most."""
         gone = time.perf_counter() - self._start
-        left = gone * (trainer.max_epochs - self._epochs) / (self._epochs - self._before)
-        limit = next((one.time_remaining() or 0.0 for one in trainer.callbacks if isinstance(one, Timer)), None)
-        if may_stop_early(trainer):
+        left = gone * max(self.ending.n_epochs(trainer) - self._epochs, 0) / (self._epochs - self._before)
+        budget = self.ending.budget
+        limit = None if budget is None else max(budget - self.history.seconds, 0)
+        if self.ending.is_open:
             most = gone + (left if limit is None else limit)
             return f"{format_seconds(gone)} of at most {format_seconds(most)}"
         left = left if limit is None else min(left, limit)
@@ -113,11 +117,6 @@ class Progress(Callback):
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         self._print_held()
         self.teardown(trainer, pl_module, "fit")
-
-
-def may_stop_early(trainer: Any) -> bool:
-    """Whether a training may stop before its last epoch because the model no longer improves."""
-    return any(isinstance(callback, EarlyStopping) for callback in trainer.callbacks)
 
 
 def fit_width(words: Sequence[str], width: int) -> str:

@@ -13,9 +13,11 @@ from zoo.data.splits import batches
 from zoo.engine._lightning import has_fast_bf16
 from zoo.engine.module import ZooModule
 from zoo.models.cost import multiply_adds
+from zoo.optim.factory import complete_optim
 from zoo.settings.training_config import TrainingConfig
 
 Config = Mapping[str, Any]
+BUDGET = "3min"
 # of a batch's forward pass:
 MULTIPLY_ADDS_FOR_THREADS = 6_000_000  # from here several threads are faster than one
 MULTIPLY_ADDS_FOR_BF16 = 20_000_000  # from here bfloat16 saves more than its conversions cost
@@ -24,20 +26,30 @@ MULTIPLY_ADDS_FOR_BF16 = 20_000_000  # from here bfloat16 saves more than its co
 def fill_auto(config: TrainingConfig, n: int) -> TrainingConfig:
     """Resolve the "auto" settings that depend on the number of training samples, `n`.
 
-    A batch is a thirtieth of the samples, from 16 to 256; a training has some 3,000 steps in 10 to 100 epochs; the
-    weight decay is 1,000 / n, from 0.01 to 3.
+    A batch is a thirtieth of the samples, from 16 to 256; the weight decay is 1,000 / n, from 0.01 to 3. Without a
+    number of epochs a training lasts until validation stops improving, within a budget; without patience, for some
+    3,000 steps in 10 to 100 epochs.
     """
+    data, trainer, optim = {**config.data}, {**config.trainer}, complete_optim(config.optim)
+    is_open = trainer["max_epochs"] == "auto" and trainer.get("patience") is not None
     batch_size = min(max(2 ** round(math.log2(n / 32)), 16), 256)
-    values = {
-        ("data", "batch_size"): batch_size,
-        ("trainer", "max_epochs"): min(max(math.ceil(3000 * batch_size / n), 10), 100),
-        ("optim", "weight_decay"): min(max(1000 / n, 0.01), 3.0),
-    }
-    filled: dict[str, Any] = {section: dict(getattr(config, section)) for section in ("data", "trainer", "optim")}
-    for (section, key), value in values.items():
-        if filled[section].get(key) == "auto":
-            filled[section][key] = value
-    return replace(config, **filled)
+    epochs = 3000 * batch_size / n
+    ten_times = min(max(math.ceil(10 * epochs), 10), 1000)
+    _fill(trainer, patience=min(max(math.ceil(epochs / 4), 5), 25) if is_open else None)
+    keeps_best = data.get("epochs") == "auto" or trainer.get("patience") is not None
+    _fill(trainer, max_epochs=ten_times if is_open else min(max(math.ceil(epochs), 10), 100))
+    _fill(trainer, keep="best" if keeps_best else "last")
+    _fill(data, batch_size=batch_size, epochs=trainer["max_epochs"])
+    optim["schedule"] = {**optim["schedule"]}
+    _fill(optim["schedule"], name="trapezoidal" if is_open else "one_cycle")
+    _fill(optim, weight_decay=min(max(1000 / n, 0.01), 3.0))
+    budget = (BUDGET if is_open else None) if config.budget == "auto" else config.budget
+    return replace(config, data=data, trainer=trainer, optim=optim, budget=budget)
+
+
+def _fill(section: dict[str, Any], **values: Any) -> None:
+    """Set each key of a section that is "auto"."""
+    section |= {key: value for key, value in values.items() if section.get(key) == "auto"}
 
 
 def batch_work(module: ZooModule, data: ZooDataModule) -> int:

@@ -34,7 +34,6 @@ SETTING_ERRORS = (
         "loading state_dict|loaded state dict",
         "{checkpoint} is of another model or optimiser; restore those settings, or give another run_dir",
     ),
-    SettingError("Early stopping conditioned", "{text}"),
     SettingError("`val_check_interval`", "trainer.val_check_interval is at most the batches of an epoch: {sentence}"),
     SettingError(
         "more than 1 value per channel",

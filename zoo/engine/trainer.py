@@ -17,6 +17,7 @@ from zoo.core.rank_zero import rank_zero_print
 from zoo.engine.checkpoint_io import SafeCheckpointIO
 from zoo.engine.checkpointing import Best, Saving
 from zoo.engine.divergence import Divergence
+from zoo.engine.early_stopping import EarlyStopping
 from zoo.engine.history import History
 from zoo.engine.module import ZooModule
 from zoo.engine.processes import watch_processes
@@ -29,7 +30,7 @@ from zoo.engine.speed.tricks import check_tricks
 Config = Mapping[str, Any]
 # keys of the trainer section that Lightning's Trainer does not take
 NEEDED_KEYS = ("accumulate_grad_batches", "compile", "threads", "keep", "save_every", "n_checkpoints", "rollback")
-OWN_KEYS = (*NEEDED_KEYS, "tricks")
+OWN_KEYS = (*NEEDED_KEYS, "tricks", "patience")
 COUNTS = ("accumulate_grad_batches", "n_checkpoints", "check_val_every_n_epoch")
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune")
 
@@ -45,10 +46,12 @@ def check_trainer(trainer: Config) -> None:
     lacking = [key for key in needed if key not in trainer]
     if lacking:
         raise UserError(f"the section trainer lacks {', '.join(lacking)}; zoo.config gives a config with all")
-    for key, choices in (("keep", ("best", "last")), ("compile", (None, *COMPILE_MODES))):
+    for key, choices in (("keep", ("auto", "best", "last")), ("compile", (None, *COMPILE_MODES))):
         if trainer[key] not in choices:
             raise unknown_name(f"choice of trainer.{key}", str(trainer[key]), map(str, choices))
     whole = {"threads": "auto", "max_epochs": "auto"} | dict.fromkeys(COUNTS)
+    if trainer.get("patience") is not None:
+        whole["patience"] = "auto"
     for key, other in whole.items():
         value = trainer[key]
         if value != other and not (isinstance(value, int) and value > 0):
@@ -61,6 +64,10 @@ def check_trainer(trainer: Config) -> None:
         )
     if trainer.get("gradient_clip_val") is not None:
         raise UserError(f"trainer.gradient_clip_val is optim.clip here: optim.clip={trainer['gradient_clip_val']}")
+    if trainer.get("max_time") is not None:
+        raise UserError(
+            f"trainer.max_time is budget here, such as budget=90s or budget=2min; got {trainer['max_time']}"
+        )
     rollback = trainer["rollback"]
     if rollback is not None and not (isinstance(rollback, float) and 0 < rollback < 1):
         raise UserError(f"trainer.rollback is a number between 0 and 1, such as 0.5, or null; got {rollback}")
@@ -118,7 +125,7 @@ def _prepare_module(module: ZooModule, section: Config) -> None:
 
 
 def own_callbacks(
-    checkpoints: Path, section: Config, module: ZooModule, history: History, diverged: int
+    checkpoints: Path, section: Config, module: ZooModule, history: History, ending: EarlyStopping, diverged: int
 ) -> list[Callback]:
     """Create the callbacks that every training has.
 
@@ -126,12 +133,14 @@ def own_callbacks(
         checkpoints: their folder.
         section, module: as of `create_trainer`.
         history: of this training, also of what it did before it diverged.
+        ending: decides where it ends.
         diverged: how often that happened so far.
     """
     divergence = Divergence(section["rollback"] or 1.0, diverged)
     return [
         history,
-        Progress(history),
+        ending,
+        Progress(history, ending),
         *[BestOfEach()] * (module.n_models > 1 and section["keep"] == "best"),
         divergence,
         RestoreSettings(divergence),

@@ -8,7 +8,7 @@ def n_updates(module: Any) -> int:
     """Updates in the whole training; loads the training data where Lightning has not yet."""
     trainer: Any = module.trainer
     trainer.estimated_stepping_batches  # noqa: B018, loads the data
-    n = trainer.max_epochs * _an_epoch(module)
+    n = trainer.max_epochs * updates_of_an_epoch(module)
     return n if trainer.max_steps == -1 else min(n, trainer.max_steps)
 
 
@@ -21,7 +21,7 @@ def n_updates_done(module: Any) -> int:
     if trainer.datamodule is None:
         return trainer.global_step
     of_this_epoch = module.batches_done() % module.n_batches()
-    return trainer.current_epoch * _an_epoch(module) + math.ceil(of_this_epoch / module.accumulate)
+    return trainer.current_epoch * updates_of_an_epoch(module) + math.ceil(of_this_epoch / module.accumulate)
 
 
 def place_in_epoch(n: int, n_batches: int) -> int:
@@ -30,5 +30,6 @@ def place_in_epoch(n: int, n_batches: int) -> int:
     return n % n_batches or min(n, n_batches)
 
 
-def _an_epoch(module: Any) -> int:
+def updates_of_an_epoch(module: Any) -> int:
+    """Updates in an epoch."""
     return math.ceil(module.n_batches() / module.accumulate)

@@ -15,15 +15,38 @@ from zoo.core.errors import UserError, unknown_name
 from zoo.core.registry import Registry
 
 SCHEDULES: Registry[Callable[..., float]] = Registry("schedule", "SCHEDULES")
+COOLDOWN = 0.25  # share of a training in which the learning rate falls, if its length is not known at the start
 
 
-def create_schedule(optimizer: Optimizer, n_steps: int, *, name: str, warmup: float, **options: Any) -> LambdaLR:
+class Progress:
+    """The share of a training that is done at each step, in (0, 1): the first and the last step both move.
+
+    Args:
+        n_steps: of the whole training.
+    """
+
+    def __init__(self, n_steps: int):
+        self.n_steps = n_steps
+        self.begin, self.share = 0, 0.0  # the share that is done at the step `begin`, from where it grows evenly
+
+    def __call__(self, step: int) -> float:
+        return self.share + (1 - self.share) * (step - self.begin + 1) / (self.n_steps - self.begin + 1)
+
+    def end_early(self, begin: int, end: int) -> None:
+        """Jump at the step `begin` to the cooldown, unless that has begun, so as to end after the step `end`."""
+        self.share = max(self(begin - 1), 1 - COOLDOWN)
+        self.begin, self.n_steps = begin, end
+
+
+def create_schedule(
+    optimizer: Optimizer, progress: Callable[[int], float], *, name: str, warmup: float, **options: Any
+) -> LambdaLR:
     """Schedule every learning rate of an optimiser by a factor that depends on the step.
 
     Args:
         optimizer: whose rates to schedule.
-        n_steps: steps of the whole training.
-        name: such as "constant", "cosine", "one_cycle" or "step".
+        progress: the share of the training that is done at a step.
+        name: such as "constant", "cosine", "one_cycle", "step" or "trapezoidal".
         warmup: share of the training in which the rate rises linearly from 0; none for a schedule that rises by itself.
         options: the schedule's own.
     """
@@ -38,10 +61,10 @@ def create_schedule(optimizer: Optimizer, n_steps: int, *, name: str, warmup: fl
         raise UserError(f"{name} rises by itself; use optim.schedule.warmup=0, or optim.schedule.name=cosine")
 
     def factor(step: int) -> float:
-        progress = (step + 1) / (n_steps + 1)  # in (0, 1): the first and the last step both move
-        if progress < warmup:
-            return progress / warmup
-        return schedule((progress - warmup) / (1 - warmup), **options)
+        share = progress(step)
+        if share < warmup:
+            return share / warmup
+        return schedule((share - warmup) / (1 - warmup), **options)
 
     try:
         return LambdaLR(optimizer, factor)
@@ -73,3 +96,11 @@ def one_cycle(progress: float, peak: float = 0.25) -> float:
 def step(progress: float, milestones: Iterable[float] = (0.5, 0.75), gamma: float = 0.1) -> float:
     """Multiply by `gamma` at each of the `milestones`, shares of the training."""
     return gamma ** sum(progress >= milestone for milestone in milestones)
+
+
+@SCHEDULES.register("trapezoidal")
+def trapezoidal(progress: float, cooldown: float = COOLDOWN) -> float:
+    """The same rate, then a line down to 0 in the last part of the training, the `cooldown` (arXiv 2405.18392)."""
+    if not 0 < cooldown <= 1:
+        raise UserError(f"optim.schedule.cooldown is a share of the training, above 0 and at most 1; got {cooldown}")
+    return max(min((1 - progress) / cooldown, 1), 0)

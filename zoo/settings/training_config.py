@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import Any
 
+from zoo.core.durations import parse_duration
 from zoo.core.errors import UserError, unknown_name
 from zoo.core.plugins import is_added
 
@@ -36,6 +37,8 @@ class TrainingConfig:
         model, data, optim, trainer, task: sections, each with plain values by keyword.
         seed: of the initial weights, the order of batches and what is random.
         seeds: several in place of one, trained at once.
+        budget: most time for fitting, such as "2min"; None for no limit; "auto" for one where validation decides the
+            length.
         run_dir: the run folder, as the config names it.
         resume: the checkpoint to resume from: "auto", "changed" or a path.
         finetune: a pretrained file's name or path to start from.
@@ -51,6 +54,7 @@ class TrainingConfig:
     task: Section = field(default_factory=dict)
     seed: int = 0
     seeds: tuple[int, ...] | None = None
+    budget: str | None = None
     run_dir: str | None = None
     resume: str | None = None
     finetune: str | None = None
@@ -73,6 +77,8 @@ class TrainingConfig:
         distill = config.get("distill", {})
         _check_names("setting of distill", distill, fields(Distill))
         _check_seeds(config.get("seed", 0), config.get("seeds"))
+        if config.get("budget") not in (None, "auto"):
+            parse_duration("budget", config["budget"])
         _check_is_added(config.get("zoo_path"))
         seeds = None if config.get("seeds") is None else tuple(config["seeds"])
         return cls(**{**config, "seeds": seeds, "distill": Distill(**distill)})
@@ -82,9 +88,29 @@ class TrainingConfig:
         """The seeds of the models that are trained."""
         return (self.seed,) if self.seeds is None else self.seeds
 
+    @property
+    def budget_seconds(self) -> float | None:
+        """Most seconds for fitting."""
+        return None if self.budget is None else parse_duration("budget", self.budget)
+
     def plain(self) -> dict[str, Any]:
         """Return the config as plain values, as config.yaml holds it."""
         return {**asdict(self), "seeds": None if self.seeds is None else list(self.seeds)}
+
+
+def fill_from(config: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in for each "auto" of a config what stands there in another.
+
+    >>> fill_from({"seed": 1, "trainer": {"threads": "auto"}}, {"seed": 0, "trainer": {"threads": 4}})
+    {'seed': 1, 'trainer': {'threads': 4}}
+    """
+    filled = dict(config)
+    for key, value in config.items():
+        if isinstance(value, Mapping) and isinstance(before.get(key), Mapping):
+            filled[key] = fill_from(value, before[key])
+        elif value == "auto" and key in before:
+            filled[key] = before[key]
+    return filled
 
 
 def _check_names(kind: str, given: Mapping[str, Any], known: tuple[Field[Any], ...]) -> None:
