@@ -296,10 +296,49 @@ def test_the_head_for_other_classes_is_new_even_if_their_number_is_the_same():
         assert copy_weights(zoo.create_model("cnn/lenet5", data), data, trained, "mnist") == left
 
 
+def test_a_file_to_start_from_brings_its_network_size_and_rate(config):
+    photos = ("data=imagefolder", "data.path=photos")
+    brought = config("finetune=cnn/resnet20.cifar10", *photos)
+    assert brought["model"] == {"name": "cnn/resnet", "depth": 20, "width": 16}
+    assert (brought["data"]["size"], brought["data"]["channels"]) == (32, 3)
+    assert brought["optim"]["lr"] < config("cnn/resnet", *photos)["optim"]["lr"] / 5
+    own = config("finetune=cnn/resnet20.cifar10", *photos, "data.size=40", "optim.lr=0.5", "trainer.max_epochs=7")
+    assert (own["data"]["size"], own["optim"]["lr"], own["trainer"]["max_epochs"]) == (40, 0.5, 7)
+    chosen = config("model=cnn/resnet", "finetune=cnn/resnet20.cifar10", *photos)
+    assert chosen == {**config("cnn/resnet", *photos), "finetune": "cnn/resnet20.cifar10"}
+    with pytest.raises(UserError, match=r"file 'cnn/resnet21.cifar10'; the nearest: cnn/resnet20"):
+        config("finetune=cnn/resnet21.cifar10", *photos)
+
+
+def test_a_new_head_is_fitted_on_the_features_of_the_trained_body():
+    from zoo.engine.new_head import fit_new_head
+
+    splits, predictor = zoo.load_data("mnist5k"), zoo.load("cnn/small.mnist5k")
+    few = splits.train.subset(range(200))
+    torch.nn.init.zeros_(predictor.model.network.head.weight)
+    assert fit_new_head(predictor.model, predictor.task, few)
+    assert zoo.evaluate(predictor, splits.val.subset(range(200)))[0]["accuracy"] > 0.97
+
+
+@pytest.mark.parametrize("kind", ["columns", "kinds or categories", "characters"])
+def test_weights_that_would_mean_something_else_are_refused(kind):
+    spec = zoo.load_data("wine").spec
+    first, *rest = spec.columns
+    ours = {
+        "columns": {"columns": [dataclasses.replace(first, name="acid"), *rest]},
+        "kinds or categories": {"columns": [dataclasses.replace(first, kind="boolean"), *rest]},
+        "characters": {"reading": {"alphabet": "abc"}},
+    }
+    data = dataclasses.replace(spec, **ours[kind])
+    trained = zoo.Predictor(zoo.create_model("fnn/mlp", spec), spec, card={"model": {"name": "fnn/mlp"}})
+    with pytest.raises(UserError, match=f"finetune=runs/wine was trained on other {kind}"):
+        copy_weights(zoo.create_model("fnn/mlp", data), data, trained, "runs/wine")
+
+
 def test_the_error_of_finetuning_names_the_model_and_inputs_of_the_file():
     spec = zoo.load_data("mnist5k").spec
     colours = dataclasses.replace(spec, inputs={"image": Input((3, 28, 28), "uint8", spec.inputs["image"].axes, 0)})
-    with pytest.raises(UserError, match=r"model=cnn/small model.width=16 model.activation=relu\nfor image 1 x 28 x 28"):
+    with pytest.raises(UserError, match=r"reads image 1 x 28 x 28; these data are image 3(.|\n)*model.width=16"):
         copy_weights(zoo.create_model("cnn/small", colours), colours, zoo.load("cnn/small.mnist5k"), "digits")
     with pytest.raises(UserError, match="ten is an ensemble"):
         copy_weights(zoo.create_model("cnn/fast", spec), spec, zoo.load("cnn/fast.mnist_ensemble"), "ten")

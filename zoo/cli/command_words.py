@@ -10,11 +10,9 @@ from typing import Any
 from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
 from zoo.core.rank_zero import is_rank_zero
-from zoo.settings.words import quoted
+from zoo.settings.words import as_override
 
 SETTING = re.compile(r"[+~]{0,2}[\w./@-]*[\w-]=|~")
-PLAIN = re.compile(r"[A-Za-z_./][\w./-]*(,[A-Za-z_./][\w./-]*)*")  # texts that Hydra reads as they are
-WORDS_OF_YAML = ("null", "true", "false", "nan", "inf")
 SAFE = re.compile(r"[\w./=,:@%+-]*")  # that a shell reads as it is
 Flags = Mapping[str, bool]  # whether each takes a value
 
@@ -97,19 +95,6 @@ def fill(command: str, slots: Sequence[str], words: Words) -> dict[str, Any]:
         takes = " ".join(slot.upper() for slot in slots)
         raise UserError(f"zoo {command} takes {takes}, and settings as key=value; got {words.bare[len(free)]!r} too")
     return dict(zip(free, words.bare, strict=False))
-
-
-def as_override(key: str, value: Any) -> str:
-    """Return an override of Hydra that sets a key to a text or a list of texts.
-
-    >>> as_override("data.target", "price"), as_override("input", "Shall I")
-    ('data.target=price', "input='Shall I'")
-    """
-    return f"{key}=[{','.join(map(_as_text, value))}]" if isinstance(value, list) else f"{key}={_as_text(value)}"
-
-
-def _as_text(value: str) -> str:
-    return value if PLAIN.fullmatch(value) and value.lower() not in WORDS_OF_YAML else quoted(value)
 
 
 def print_understood(settings: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from zoo.cli.command_words import Words, as_override, print_understood, read_words
+from zoo.cli.command_words import Words, print_understood, read_words
 from zoo.cli.errors import exit_codes
 from zoo.cli.help import settings_help
 from zoo.cli.sweep_folders import name_jobs
@@ -78,7 +78,7 @@ def read_overrides(words: Iterable[str], config_name: str, meaning: Meaning) -> 
     """
     from zoo.settings.hydra_private import flags, is_sweep
     from zoo.settings.mistakes import setting_names
-    from zoo.settings.words import read_word
+    from zoo.settings.words import as_override, read_word
 
     read = read_words(words, flags(), lambda: setting_names(config_name, []))
     understood = meaning(read)

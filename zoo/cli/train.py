@@ -28,7 +28,7 @@ def main(words: Sequence[str] | None = None) -> None:
         settings = training_settings(words)
         of_run = _settings_of_run({**words.given(), **settings})
         resumed.extend(words.settings if of_run else ())
-        return {**of_run, **settings}
+        return {**of_run, **_settings_of_finetuning({**words.given(), **settings}), **settings}
 
     def start_run(config: dict[str, Any], composed: Any) -> float | None:
         if resumed:
@@ -47,6 +47,15 @@ def _settings_of_run(given: dict[str, Any]) -> dict[str, str]:
     from zoo.settings.resumption import settings_of_run
 
     return settings_of_run(given)
+
+
+def _settings_of_finetuning(given: dict[str, Any]) -> dict[str, Any]:
+    """The settings that a trained file to start from brings."""
+    if "finetune" not in given:
+        return {}
+    from zoo.settings.finetuning import settings_of_finetuning
+
+    return settings_of_finetuning(given)
 
 
 def run(config: dict[str, Any], composed: Any, start: float | None = None) -> float | None:

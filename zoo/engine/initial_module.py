@@ -9,8 +9,9 @@ from zoo.data.splits import Splits, batches, each_value_once
 from zoo.engine.distillation import Distillation
 from zoo.engine.families import create_module
 from zoo.engine.module import ZooModule
+from zoo.engine.new_head import fit_new_head
 from zoo.engine.speed.stacked import stack
-from zoo.inference.finetuning import copy_weights
+from zoo.inference.finetuning import HEAD, copy_weights
 from zoo.inference.held_out import check_compatible, warn_about_leakage
 from zoo.inference.predictor import Predictor
 from zoo.inference.pretrained import load
@@ -38,7 +39,9 @@ def _seeded_module(seed: int, start: Predictor | None, config: TrainingConfig, s
     model.fit(each_value_once(splits.train), batches(splits.train))
     if start is not None:
         new = copy_weights(model, splits.spec, start, str(config.finetune))
-        rank_zero_print(f"weights from {config.finetune}" + (f", but new: {', '.join(new)}" if new else ""))
+        is_fitted = any(name.startswith(HEAD) for name in new) and fit_new_head(model, module.task, splits.train)
+        head = ", with a new head, fitted to the training split" if is_fitted else f", but new: {', '.join(new)}"
+        rank_zero_print(f"weights from {config.finetune}" + head * bool(new))
     return module
 
 

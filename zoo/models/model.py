@@ -41,12 +41,12 @@ class Model(nn.Module):
 
     def scaled(self, **inputs: Tensor) -> Tensor:
         """Compute outputs on the scale of the loss."""
-        return self._shaped(self.network(**self.preprocess(inputs)))
+        return self.shaped(self.network(**self.preprocess(inputs)))
 
     def carry(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
         """Compute what `scaled` does, and the state for the next batch of a stream; see `Network.carry`."""
         output, state = self.network.carry(state, **self.preprocess(inputs))
-        return self._shaped(output), state
+        return self.shaped(output), state
 
     def features(self, **inputs: Tensor) -> Tensor:
         """Compute the last hidden representation, (batch, d_features)."""
@@ -63,7 +63,8 @@ class Model(nn.Module):
             The output as if the sequence ended here, and the state for the next step.
         """
         output, state = self.network.step(state, **self.preprocess(inputs))
-        return self.preprocess.restore(self._shaped(output)), state
+        return self.preprocess.restore(self.shaped(output)), state
 
-    def _shaped(self, output: Tensor) -> Tensor:
+    def shaped(self, output: Tensor) -> Tensor:
+        """Bring the network's outputs (batch, n_outputs) to the target's shape where they are values."""
         return output if self._value_shape is None else output.view(len(output), *self._value_shape)  # type: ignore[arg-type]

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.core.errors import UserError, unknown_name
 from zoo.settings.conf_files import compose_file
+from zoo.settings.finetuning import settings_of_finetuning
 from zoo.settings.mistakes import explain
 from zoo.settings.types import check_type, check_types
-from zoo.settings.words import read_word
+from zoo.settings.words import as_override, read_word
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -47,6 +48,8 @@ def compose(*words: str) -> "DictConfig":
     if wrong := [word for word in words if not isinstance(word, str)]:
         raise UserError(f'settings are text, such as "data.fold=1"; got {wrong[0]!r}')
     overrides = [read_word(word if "=" in word or word.startswith("~") else f"model={word}") for word in words]
+    brought = settings_of_finetuning(dict(word.partition("=")[::2] for word in overrides))
+    overrides = [*(as_override(key, value) for key, value in brought.items()), *overrides]
     try:
         composed = compose_file("train", overrides)
         check_types("train", overrides, composed)

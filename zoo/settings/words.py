@@ -2,6 +2,7 @@
 
 import os
 import re
+from typing import Any
 
 from zoo.core.config_paths import PATH_SETTINGS
 from zoo.core.errors import UserError
@@ -10,6 +11,8 @@ from zoo.settings.hydra_private import names_a_choice, parse_override
 
 PATH_KEYS = (*PATH_SETTINGS, "run_dir", "weights", "input", "output")
 LITERAL = re.compile(r"[+-]?[.0-9][\w.+-]*|[+-]?inf|nan|true|false", re.IGNORECASE)  # no text, in Hydra's grammar
+PLAIN = re.compile(r"[A-Za-z_./][\w./-]*(,[A-Za-z_./][\w./-]*)*")  # texts that Hydra reads as they are
+WORDS_OF_YAML = ("null", "true", "false", "nan", "inf")
 EMPTY_AUGMENT = re.compile(r"data\.augment=\{\s*\}")
 
 
@@ -53,3 +56,19 @@ def _as_meant(key: str, value: str) -> str:
 def quoted(value: str) -> str:
     """Quote a text for Hydra."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def as_override(key: str, value: Any) -> str:
+    """Return an override of Hydra that sets a key to a plain value or a list of them.
+
+    >>> as_override("data.target", "price"), as_override("input", "Shall I"), as_override("data.size", [32, 40])
+    ('data.target=price', "input='Shall I'", 'data.size=[32,40]')
+    """
+    is_list = isinstance(value, list | tuple)
+    return f"{key}=[{','.join(map(_as_word, value))}]" if is_list else f"{key}={_as_word(value)}"
+
+
+def _as_word(value: Any) -> str:
+    if not isinstance(value, str):
+        return "null" if value is None else str(value).lower()  # a number, or true or false
+    return value if PLAIN.fullmatch(value) and value.lower() not in WORDS_OF_YAML else quoted(value)

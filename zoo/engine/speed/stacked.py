@@ -56,7 +56,7 @@ class Stacked(nn.Module):
         values = {name.replace("/", "."): value for name, value in self._values()}
         one = self._one[0].network.train(self.training)
         call = torch.vmap(lambda v, p: functional_call(one, v, (), p), in_dims=(0, axis), randomness="different")
-        return self._one[0]._shaped(call(values, prepared).flatten(0, 1))
+        return self._one[0].shaped(call(values, prepared).flatten(0, 1))
 
     def _values(self) -> list[tuple[str, Tensor]]:
         return [*self.network.named_parameters(), *self.network.named_buffers()]
