@@ -6,15 +6,13 @@ import runpy
 import subprocess
 import sys
 import tomllib
-from importlib.util import find_spec
 
 import pytest
-from helpers.commands import ROOT
+from helpers.commands import ROOT, in_this_process
 
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-OTHER_NAMES = {"hydra-optuna-sweeper": "hydra_plugins.hydra_optuna_sweeper"}
 HIDDEN = {  # the modules of each extra
-    extra: [OTHER_NAMES.get(name, name.replace("-", "_")) for name in re.findall(r"^[\w-]+", "\n".join(packages), re.M)]
+    extra: [name.replace("-", "_") for name in re.findall(r"^[\w-]+", "\n".join(packages), re.M)]
     for extra, packages in EXTRAS.items()
     if extra not in ("test", "dev")
 }
@@ -53,16 +51,12 @@ def test_fault_23_the_core_works_without_each_extra(config, tmp_path):
     assert {path.parent.name for path in tmp_path.glob("*/model.safetensors")} == set(HIDDEN)
 
 
-WITHOUT_SWEEPER = pytest.mark.skipif(find_spec("optuna") is not None, reason="Hydra has found it already")
-
-
 @pytest.mark.parametrize(
     ("choice", "extra"),
     [
         ("logger=tensorboard", "track"),
         ("logger=mlflow", "track"),
         ("logger=wandb", "track"),
-        pytest.param("hydra/sweeper=optuna", "sweep", marks=WITHOUT_SWEEPER),
     ],
 )
 def test_fault_23_the_message_names_the_extra(choice, extra, monkeypatch, capsys, tmp_path):
@@ -76,3 +70,11 @@ def test_fault_23_the_message_names_the_extra(choice, extra, monkeypatch, capsys
     reason, install = capsys.readouterr().err.splitlines()
     assert (end.value.code, install) == (2, f'pip install -e ".[{extra}]"')
     assert package in reason
+
+
+def test_fault_23_a_search_names_its_extra(monkeypatch, capsys):
+    """Without Optuna `zoo search` ends with exit code 2, the package's name and the extra to install."""
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    assert in_this_process("search", ["fnn", "model.width=8,16"], monkeypatch) == 2
+    reason, install = capsys.readouterr().err.splitlines()[-2:]
+    assert "optuna" in reason and install == 'pip install -e ".[sweep]"'

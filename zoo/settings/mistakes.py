@@ -36,7 +36,8 @@ def _missing(group: str, name: str, names: Sequence[str], overrides: Sequence[st
         return str(unknown_name(group, name, options(group, overrides)))
     kind, _, name = name.partition("/")  # such as hydra/launcher=joblib, a package of its own
     package = f"hydra-{name.split('_')[0]}-{kind}"
-    return f"no {kind} '{name}' is installed; there are: {', '.join(names)}\n{install_command(package)}"
+    fix = "zoo search tries settings with Optuna; zoo search --help" if kind == "sweeper" else install_command(package)
+    return f"no {kind} '{name}' is installed; there are: {', '.join(names)}\n{fix}"
 
 
 def _several_values(key: str, value: str) -> str:

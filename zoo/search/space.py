@@ -1,0 +1,123 @@
+"""The settings that a search varies, from words such as optim.lr=1e-4..1e-1 and model.width=32,64,128."""
+
+import itertools
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zoo.core.errors import UserError
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
+RANGE = re.compile(r"([\w.@/]+)=(?:(log|interval)\(([^,()]+),([^,()]+)\)|()([\d.e+-]+?)\.\.([\d.e+-]+))")
+LOGARITHMIC = 10.0  # times the lower limit, from where a range LOW..HIGH is on a logarithmic scale
+WHOLE = re.compile(r"[+-]?\d+")
+NOT_SEARCHED = ("task.", "distill.", "seed", "run_dir", "resume", "zoo_path")  # settings that make losses incomparable
+HOW = "optim.lr=1e-4..1e-1 model.dropout=0..0.5 model.width=32,64,128"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A setting and the values to choose from, as text."""
+
+    key: str
+    values: tuple[str, ...]
+
+    def suggest(self, trial: "Trial") -> str:
+        """Return a word for the next trial."""
+        return f"{self.key}={trial.suggest_categorical(self.key, self.values)}"
+
+    @property
+    def examples(self) -> list[str]:
+        """Words of the space, to check it by."""
+        return [f"{self.key}={value}" for value in self.values]
+
+
+@dataclass(frozen=True)
+class Range:
+    """A setting and the range of its numbers: whole ones where both limits are, on a logarithmic scale with `log`."""
+
+    key: str
+    low: float
+    high: float
+    log: bool
+    whole: bool
+
+    def suggest(self, trial: "Trial") -> str:
+        """Return a word for the next trial; other numbers than whole ones with four digits."""
+        if self.whole:
+            return f"{self.key}={trial.suggest_int(self.key, int(self.low), int(self.high), log=self.log)}"
+        return f"{self.key}={trial.suggest_float(self.key, self.low, self.high, log=self.log):.4g}"
+
+    @property
+    def examples(self) -> list[str]:
+        """Words of the space, to check it by."""
+        return [f"{self.key}={int(limit) if self.whole else limit}" for limit in (self.low, self.high)]
+
+
+Space = Sequence[Choice | Range]
+
+
+def divide(words: Sequence[str]) -> tuple[list[str], list[Choice | Range]]:
+    """Divide settings into those that all trials have, and those that the search varies.
+
+    Raises:
+        UserError: where nothing is varied; for a range that is none, and a setting that cannot be searched.
+    """
+    read = [(word, _read(word)) for word in words]
+    space = [varied for _, varied in read if varied is not None]
+    if not space:
+        raise UserError(f"say what to search, as ranges or values: {HOW}")
+    for varied in space:
+        if varied.key.startswith(NOT_SEARCHED):
+            raise UserError(
+                f"a search compares validation losses, which {varied.key} changes the meaning of, or leaves to chance; "
+                f"search other settings, such as {HOW}"
+            )
+    return [word for word, varied in read if varied is None], space
+
+
+def n_combinations(space: Space) -> float:
+    """How many combinations of values there are; infinite with a range."""
+    return math.prod(len(varied.values) if isinstance(varied, Choice) else math.inf for varied in space)
+
+
+def combinations(space: Space) -> list[dict[str, str]]:
+    """All combinations of the values of a space without ranges, by key."""
+    choices = [varied for varied in space if isinstance(varied, Choice)]
+    values = itertools.product(*(choice.values for choice in choices))
+    return [dict(zip((choice.key for choice in choices), row, strict=True)) for row in values]
+
+
+def _read(word: str) -> Choice | Range | None:
+    """The values that a word names; None for a single one."""
+    from hydra.errors import HydraException
+
+    from zoo.settings.hydra_private import parse_override, values_as_text
+
+    if found := RANGE.fullmatch(word.replace(" ", "")):
+        return _range(word, *(part for part in found.groups() if part is not None))
+    try:
+        override = parse_override(word)
+    except HydraException:
+        return None
+    if not override.is_sweep_override():
+        return None
+    if not override.is_discrete_sweep():
+        raise UserError(f"ranges are LOW..HIGH, and values a,b,c; got {word}")
+    return Choice(override.key_or_group, tuple(values_as_text(override)))
+
+
+def _range(word: str, key: str, kind: str, low: str, high: str) -> Range:
+    try:
+        limits = float(low), float(high)
+    except ValueError:
+        raise UserError(f"the limits of a range are numbers, such as {key}=1..10; got {word}") from None
+    if not limits[0] < limits[1] or (kind == "log" and limits[0] <= 0):
+        rule = "a range goes from a lower to a higher number" + ", both above 0" * (kind == "log")
+        raise UserError(f"{rule}; got {word}")
+    log = kind == "log" or (not kind and limits[1] >= LOGARITHMIC * limits[0] > 0)
+    return Range(key, *limits, log, bool(WHOLE.fullmatch(low) and WHOLE.fullmatch(high)))
