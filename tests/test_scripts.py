@@ -158,7 +158,7 @@ def test_a_setting_of_a_model_can_be_reset_to_null(script, tmp_path):
     optim = ("optim=nesterov_fast", "optim.lookahead=null")
     settings = ("model=cnn/fast", "model.width=8", "task.label_smoothing=null", *optim, "trainer=debug")
     done = script("train", *settings, f"run_dir={tmp_path / 'run'}")
-    assert done.code == 0, done.err
+    assert (done.code, done.err) == (0, "")
     config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
     assert config["task"]["label_smoothing"] is None and config["optim"]["lookahead"] is None
 

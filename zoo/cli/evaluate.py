@@ -13,6 +13,7 @@ from typing import Any
 
 from zoo.cli.config_command import run_command
 from zoo.cli.data_words import evaluation_settings
+from zoo.cli.quick_imports import quick_imports
 from zoo.core.console import echo
 
 
@@ -23,8 +24,9 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def run(config: dict[str, Any], _: Any) -> None:
     """Measure and print the metrics."""
-    from zoo.inference.evaluation import evaluate_weights
-    from zoo.report.text import metrics_table
+    with quick_imports():
+        from zoo.inference.evaluation import evaluate_weights
+        from zoo.report.text import metrics_table
 
     metrics = evaluate_weights(
         config["weights"],

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.cli.command_words import Words, fill
 from zoo.cli.config_command import run_command
+from zoo.cli.quick_imports import quick_imports
 from zoo.core.console import echo
 
 if TYPE_CHECKING:
@@ -49,9 +50,11 @@ def prediction_settings(words: Words) -> dict[str, Any]:
 
 def run(config: dict[str, Any], _: Any) -> None:
     """Print the predictions for the input, or write them to a file."""
-    import zoo
-    from zoo.core.errors import UserError
-    from zoo.inference.device import choose_device
+    with quick_imports():
+        import zoo
+        from zoo.core.errors import UserError
+        from zoo.inference.device import choose_device
+        from zoo.inference.predictor import Predictor  # noqa: F401, which zoo.load imports too
 
     if config["weights"] is None or config["input"] is None:
         raise UserError("say which weights and which input: weights=runs/first input=new.csv")

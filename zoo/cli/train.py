@@ -16,6 +16,7 @@ from typing import Any
 from zoo.cli.command_words import Words
 from zoo.cli.config_command import run_command
 from zoo.cli.data_words import training_settings
+from zoo.cli.quick_imports import quick_imports
 from zoo.core.console import echo, terminal_width
 
 
@@ -63,13 +64,14 @@ def run(config: dict[str, Any], composed: Any, start: float | None = None) -> fl
 
     `start` is as of `zoo.train`.
     """
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
-    from hydra.utils import instantiate
+    with quick_imports():
+        from hydra.core.hydra_config import HydraConfig
+        from hydra.types import RunMode
+        from hydra.utils import instantiate
 
-    from zoo.core.formatting import format_number
-    from zoo.report.sweep import write_summary
-    from zoo.training import train, train_seeds
+        from zoo.core.formatting import format_number
+        from zoo.report.sweep import write_summary
+        from zoo.training import train, train_seeds
 
     callbacks = list(instantiate(composed.callbacks).values())
     loggers = list(instantiate(composed.logger).values())
