@@ -111,10 +111,11 @@ def test_other_data_are_refused_with_what_is_taken(message, tmp_path):
 
 
 def test_a_fit_leaves_a_run_that_resumes_and_evaluates(tmp_path):
-    result = zoo.fit(FRAME, "price", "fnn", "trainer.max_epochs=1", run_dir=tmp_path / "run", width=8)
+    words = ("trainer.max_epochs=1", "baseline=false")
+    result = zoo.fit(FRAME, "price", "fnn", *words, run_dir=tmp_path / "run", width=8)
     assert {"val", "test"} <= set(result.metrics) and len(result.history) == 1
     assert zoo.inference.evaluation.evaluate_weights(result.path)["test"] == result["test"]
-    again = zoo.fit(FRAME, "price", "fnn", "trainer.max_epochs=1", "resume=auto", run_dir=tmp_path / "run", width=8)
+    again = zoo.fit(FRAME, "price", "fnn", *words, "resume=auto", run_dir=tmp_path / "run", width=8)
     assert again.metrics == result.metrics
     with pytest.raises(UserError, match="holds other data"):
         zoo.fit(FRAME[:50], "price", "fnn", "resume=auto", run_dir=tmp_path / "run")
@@ -193,6 +194,17 @@ def test_what_is_no_input_is_refused_with_what_is_taken(raw, untrained):
     ):
         with pytest.raises(UserError, match=what):
             untrained(data, model).predict(raw)
+
+
+def test_a_fit_starts_from_a_trained_file(tmp_path):
+    quick, start = ("trainer.max_epochs=1", "baseline=false"), str(tmp_path / "first")
+    zoo.fit(FRAME, "price", None, *quick, run_dir=start, width=8)
+    dear = FRAME.assign(dear=FRAME["price"] > 210).drop(columns="price")
+    again = zoo.fit(dear, "dear", None, *quick, run_dir=tmp_path / "again", finetune=start)
+    assert zoo.load(again.path).card["model"]["width"] == 8
+    with pytest.raises(UserError, match="was trained on other columns; 'size, place' here, 'area, place' there"):
+        zoo.fit(FRAME.rename(columns={"area": "size"}), "price", run_dir=tmp_path / "new" / "other", finetune=start)
+    assert not (tmp_path / "new").exists()
 
 
 def test_the_public_functions_name_what_they_take():

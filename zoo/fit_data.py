@@ -8,6 +8,7 @@ from typing import Any
 
 from zoo.core.checkpoint_file import checkpoints
 from zoo.core.errors import UserError
+from zoo.core.new_folders import missing_folders, removed_if_empty
 from zoo.core.run_folder import Run
 from zoo.data.given import given_data
 from zoo.data.registry import default_family
@@ -51,7 +52,9 @@ def fit(
     given = given_data(data, target, model)
     words = [word for word in settings if word.startswith("data=")] or [f"data={given.name}"]
     words += [word for word in settings if word not in words]
-    config = zoo_config(model or default_family(given.name) or "fnn", *words, **choices)
+    if model is None and not any(word.startswith("finetune=") for word in settings) and "finetune" not in choices:
+        model = default_family(given.name) or "fnn"
+    config = zoo_config(*([] if model is None else [model]), *words, **choices)
     run = new_run(TrainingConfig.of(config), run_dir)
     with _removed_if_refused(run):
         options = given.save(_data_folder(run))
@@ -69,11 +72,12 @@ def _data_folder(run: Run) -> Path:
 
 @contextlib.contextmanager
 def _removed_if_refused(run: Run) -> Iterator[None]:
-    """Remove a new run folder when its training is refused before the first checkpoint."""
+    """Remove a new run folder, with the data in it, when its training is refused before the first checkpoint."""
     is_new = not run.folder.exists()
-    try:
-        yield
-    except UserError:
-        if is_new and not checkpoints(run.checkpoints):
-            shutil.rmtree(run.folder, ignore_errors=True)
-        raise
+    with removed_if_empty(missing_folders(run.folder.parent)):
+        try:
+            yield
+        except UserError:
+            if is_new and not checkpoints(run.checkpoints):
+                shutil.rmtree(run.folder, ignore_errors=True)
+            raise

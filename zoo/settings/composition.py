@@ -29,6 +29,8 @@ def config(*words: str, **choices: Any) -> dict[str, Any]:
     """
     from omegaconf import OmegaConf
 
+    if "finetune" in choices:  # which brings a model
+        words = (*words, f"finetune={choices.pop('finetune')}")
     composed = compose(*words)
     outside = {name for name in choices if name in composed and name not in composed.model}
     if outside:
