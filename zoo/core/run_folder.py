@@ -19,16 +19,11 @@ from zoo.core.console import echo
 from zoo.core.errors import DivergedError, InterruptedTraining, LostProcessError, UserError
 from zoo.core.new_folders import missing_folders, removed_if_empty
 from zoo.core.rank_zero import is_rank_zero
-from zoo.core.run_listing import flat
+from zoo.core.run_listing import MAY_DIFFER, flat
 from zoo.core.safe_yaml import read_yaml, to_yaml
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # errors of a file system without locks
 ENDINGS = (DivergedError, InterruptedTraining, LostProcessError)  # of trainings that were not refused
-# settings that do not change what is learned
-MAY_DIFFER = {
-    *("run_dir", "resume", "zoo_path", "baseline", "budget", "data.num_workers"),
-    *("trainer.save_every", "trainer.n_checkpoints", "trainer.tricks"),
-}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,12 @@ from zoo.core.safe_yaml import read_yaml
 
 FAILED = "failed.json"
 STATES = {0: "pruned", 3: "diverged"}  # by the exit code in a job's record of failure; others failed
-NOT_COMPARED = ("seed", "run_dir", "resume", "zoo_path")  # settings that do not distinguish groups of runs
+# settings that a resumed run may change
+MAY_DIFFER = {
+    *("run_dir", "resume", "zoo_path", "baseline", "budget", "data.num_workers"),
+    *("trainer.save_every", "trainer.n_checkpoints", "trainer.tricks"),
+}
+NOT_COMPARED = MAY_DIFFER - {"budget"} | {"seed"}  # settings that do not distinguish groups of runs
 
 
 @dataclass(frozen=True)

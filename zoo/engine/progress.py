@@ -101,8 +101,8 @@ class Progress(Callback):
 
     def _refresh(self, trainer: Any, words: Sequence[str]) -> None:
         width = self._bar.console.width
-        done = round(BAR * self._epochs / trainer.max_epochs)
-        bar = f"  [{'#' * done}{'-' * (BAR - done)}]" if width >= WIDE else ""
+        done = min(BAR, round(BAR * self._epochs / self.ending.n_epochs(trainer)))
+        bar = "" if width < WIDE or self.ending.is_open else f"  [{'#' * done}{'-' * (BAR - done)}]"
         self._bar.update(self._bar.task_ids[0], description=fit_width(words, width) + bar)
         self._shown = time.perf_counter()
 

@@ -1,15 +1,18 @@
 """The runs of a folder as a table, the best of each data set first. Imports no torch."""
 
 import math
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from zoo.core.config_paths import base_name
 from zoo.core.formatting import format_number
 from zoo.core.run_listing import ListedRun, differing_settings
 from zoo.report.text import fit_columns, text_table
 
 LOSS_SETTINGS = ("task.", "distill.")  # sections that change what a loss means
+MOST_SETTINGS = 6  # shown, of those that differ
 LONG = 24  # columns of a folder's name that a terminal has room for; longer ones go on in the next line
 
 
@@ -22,26 +25,33 @@ def runs_table(runs: Sequence[ListedRun], folder: Path, width: int | None) -> st
         width: of the terminal; what differs, and when, are left out where there is no room.
     """
     names = [run.folder.relative_to(folder).as_posix() for run in runs]
-    axes = [axis for axis in differing_settings([run.config for run in runs]) if not _is_in(axis, names)]
+    differing = [axis for axis in differing_settings([run.config for run in runs]) if not _is_in(axis, names)]
+    axes = differing[:MOST_SETTINGS]
     scores = list(dict.fromkeys(score for run in runs if (score := _score(run))))
     columns = [
         ["val loss", *(format_number(run.loss) for run in runs)],
         *([score, *(format_number(run.val.get(score)) for run in runs)] for score in scores),
         ["epochs", *(str(run.epochs or "-") for run in runs)],
         ["state", *(run.state for run in runs)],
-        *([axis, *(run.config.get(axis, "-") for run in runs)] for axis in axes),
+        *([axis, *(_short(run.config.get(axis, "-")) for run in runs)] for axis in axes),
         ["when", *(f"{datetime.fromtimestamp(run.when):%Y-%m-%d %H:%M}" for run in runs)],
     ]
     room = None if width is None else width - min(max(map(len, names)), LONG) - 2
     shown, n_left = fit_columns(columns, room, at_least=1)
     header, *lines = zip(*shown, ["run", *names], strict=True)
-    note = f"\n{n_left} more column{'s' * (n_left > 1)} in a wider terminal" * (n_left > 0)
+    n_left += len(differing) - len(axes)
+    note = f"\n{n_left} more column{'s' * (n_left > 1)} left out" * (n_left > 0)
     return text_table(header, lines, n_left=0, last_left=True) + note
 
 
 def comparable(axes: Sequence[str]) -> bool:
     """Whether losses of runs that differ in the settings `axes` may be compared."""
     return not any(axis.startswith(LOSS_SETTINGS) for axis in axes)
+
+
+def _short(value: str) -> str:
+    """A value, of a path the name of its file."""
+    return base_name(value) if os.path.isabs(value) else value
 
 
 def _is_in(axis: str, names: Sequence[str]) -> bool:

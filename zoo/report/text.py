@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.core.console import printable
+from zoo.core.console import printable, terminal_width
 from zoo.core.formatting import format_number
 
 Values = Mapping[str, Any]
+WIDEST = 98  # columns of a line of facts
 ONE_LINE = str.maketrans({"\n": "\\n", "\t": "\\t"})
 
 
@@ -65,7 +66,8 @@ def metrics_table(metrics: Values, run_dir: str | Path | None) -> str:
 
 
 def _fact(name: str, fact: str) -> str:
-    return textwrap.fill(fact, 98, initial_indent=f"{name:<12}", subsequent_indent=" " * 12, break_long_words=False)
+    width = min(terminal_width() or WIDEST, WIDEST)
+    return textwrap.fill(fact, width, initial_indent=f"{name:<12}", subsequent_indent=" " * 12, break_long_words=False)
 
 
 def text_table(header: Sequence[str], rows: Iterable[Sequence[str]], n_left: int = 1, last_left: bool = False) -> str:
@@ -94,6 +96,7 @@ def fit_columns(
         at_least: so many columns, also where they do not fit.
     """
     n, sizes = len(columns), [max(len(printable(cell)) for cell in column) + 2 for column in columns]
+    sizes[0] = max(sizes[0], 14)  # as `text_table` has it
     while width is not None and n > at_least and sum(sizes[:n]) - 2 > width:
         n -= 1
     return columns[:n], len(columns) - n
