@@ -1,7 +1,7 @@
 """Measure the zoo on this machine: python scripts/benchmark.py SUITE [output=FILE.json] [docs=FOLDER].
 
-The suites are auto, cnn, data, engine, fnn, growth, latency, rnn, seeds and startup. Each prints the medians of several
-runs and of a reference; output= also saves the rows, docs= a page with a picture.
+The suites are auto, cnn, cuda, data, engine, fnn, growth, latency, rnn, seeds and startup. Each prints the medians of
+several runs and of a reference; output= also saves the rows, docs= a page with a picture.
 """
 
 import argparse

@@ -55,7 +55,9 @@ def ours(case: Case, clock: "Clock | None" = None) -> Times:
     module, data, clock = zoo_module(case), zoo_data(case), clock or Clock()
     with tempfile.TemporaryDirectory() as folder, _prepared(case):
         trainer = create_trainer(Path(folder), case.config["trainer"], module, [clock], [])
-        with speed_up("all", Fit(trainer, module, data, [clock], batch_work(module, data))):
+        with speed_up(
+            case.config["trainer"].get("tricks", "all"), Fit(trainer, module, data, [clock], batch_work(module, data))
+        ):
             return _fit(lambda: trainer.fit(module, data), clock)
 
 

@@ -105,7 +105,7 @@ def _outcomes(*arguments: str) -> list[tuple[str, str]]:
 
 def page() -> str:
     """Return the page as Markdown."""
-    return "\n".join([*_head(), *_faults(), *_kills(), *_memory(), *_fuzz(), *_ranges()]) + "\n"
+    return "\n".join([*_head(), *_faults(), *_gpu(), *_kills(), *_memory(), *_fuzz(), *_ranges()]) + "\n"
 
 
 def _head() -> Iterator[str]:
@@ -125,6 +125,15 @@ def _faults() -> Iterator[str]:
         cases = ", ".join(f"{n} {outcome}" for outcome, n in counts.items())
         yield f"| {int(number)} {what.replace('_', ' ')} | {promise} | {cases} | {day} |"
     yield f"\nOn: {result.get('machine', '')}\n"
+
+
+def _gpu() -> Iterator[str]:
+    result = _results("cuda")
+    if result:
+        counts = ", ".join(f"{n} {outcome}" for outcome, n in result["outcomes"].items())
+        yield "## On a GPU\n"
+        yield f"tests/gpu on {result['day']}: {counts}. [What else was measured](benchmarks/cuda.md)."
+        yield f"\nOn: {result['machine']}\n"
 
 
 def _kills() -> Iterator[str]:

@@ -333,7 +333,7 @@ def pretended_cuda() -> Iterator[Gpu]:
         "current_stream": lambda _=None: Stream(),
         "is_bf16_supported": lambda including_emulation=True: True,
         "mem_get_info": lambda _=None: (2**30, 2**30),
-        "max_memory_allocated": lambda _=None: 0,
+        "max_memory_allocated": lambda _=None: 2**30,
         "reset_peak_memory_stats": lambda _=None: None,
     }
     with pytest.MonkeyPatch.context() as patch:

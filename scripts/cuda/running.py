@@ -1,0 +1,83 @@
+"""Run tasks one after the other, each in a separate process with a limit of time; write results as they come."""
+
+import json
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cuda.tasks import ROOT, TASKS, Job, environment, machine
+
+COMMAND = ROOT / "scripts" / "maintain" / "cuda.py"
+LEAST = 20.0  # seconds that are left for a task, or it is skipped
+POLL = 1.0  # seconds
+
+
+def run(minutes: float, names: Sequence[str], output: Path) -> dict[str, Any]:
+    """Run the tasks `names` within `minutes`; 0 runs each in this process, on the CPU and at tiny sizes.
+
+    Writes results.json, log.txt and the weights files of recipes to `output`.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    results: dict[str, Any] = {"machine": machine(), "minutes": minutes, "tasks": {}}
+    end = time.monotonic() + 60 * minutes
+    for name in names:
+        seconds = min(TASKS[name].seconds, end - time.monotonic())
+        found: dict[str, Any] = {"state": "skipped", "seconds": 0.0, "rows": []}
+        results["tasks"][name] = found
+        if minutes == 0:
+            _in_this_process(name, output, found)
+        elif seconds >= LEAST:
+            _in_another_process(name, output, seconds, results)
+        _write(output, results)
+        print(f"{name}: {found['state']}, {found['seconds']} s, {len(found['rows'])} rows", flush=True)
+    return results
+
+
+def _in_this_process(name: str, output: Path, found: dict[str, Any]) -> None:
+    start = time.monotonic()
+    try:
+        found["rows"] += TASKS[name].rows(Job(output, TASKS[name].seconds, True, start))
+        found["state"] = "done"
+    except Exception:
+        found.update(state="failed", error=traceback.format_exc(limit=-3))
+    found["seconds"] = round(time.monotonic() - start, 1)
+
+
+def _in_another_process(name: str, output: Path, seconds: float, results: dict[str, Any]) -> None:
+    start, rows, found = time.monotonic(), output / "rows.tmp", results["tasks"][name]
+    rows.unlink(missing_ok=True)
+    with (output / "log.txt").open("a") as log:
+        print(f"== {name}", file=log, flush=True)
+        command = [sys.executable, str(COMMAND), "task", name, str(output), str(seconds)]
+        process = subprocess.Popen(command, env=environment(), cwd=ROOT, stdout=log, stderr=log)
+        while process.poll() is None and time.monotonic() - start < seconds:
+            time.sleep(POLL)
+            found.update(state="running", seconds=round(time.monotonic() - start, 1), rows=read_rows(rows))
+            _write(output, results)
+        ended = process.poll() is not None
+        process.kill()
+        code = process.wait()
+    state = ("done" if code == 0 else f"failed with {code}") if ended else "out of time"
+    found.update(state=state, seconds=round(time.monotonic() - start, 1), rows=read_rows(rows))
+    rows.unlink(missing_ok=True)
+
+
+def run_task(name: str, output: Path, seconds: float) -> None:
+    """Run one task in this process, and write each row when it is known."""
+    job = Job(output, seconds, False, time.monotonic())
+    for found in TASKS[name].rows(job):
+        with (output / "rows.tmp").open("a") as file:
+            print(json.dumps(found), file=file, flush=True)
+
+
+def read_rows(path: Path) -> list[Any]:
+    """The rows written so far."""
+    return [json.loads(line) for line in path.read_text().splitlines() if line] if path.exists() else []
+
+
+def _write(output: Path, results: dict[str, Any]) -> None:
+    (output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
