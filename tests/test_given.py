@@ -83,6 +83,7 @@ def test_the_path_of_a_file_is_read_as_what_the_file_holds(tmp_path):
     for path in (tmp_path / "flats.csv", str(tmp_path / "flats.csv")):
         given = given_data(path, "price")
         assert (given.name, given.save(tmp_path / "data")) == ("csv", {"path": str(path), "target": "price"})
+        assert zoo.load_data(path, target="price").spec.column_names == ["area", "place"]
     assert given_data(tmp_path / "power.csv", None, "rnn").name == "series"
     with pytest.raises(UserError, match=r"'flat.csv'; the nearest: flats.csv"):
         zoo.fit(tmp_path / "flat.csv", "price")

@@ -84,6 +84,12 @@ def list_data(pattern: str = "*") -> list[str]:
     return DATA.names(pattern)
 
 
+def _is_path(text: str) -> bool:
+    """Whether a text is the path of something, or looks like one."""
+    path = Path(text).expanduser()
+    return path.exists() or bool(path.suffix) or path.name != text
+
+
 def load_data(name: Any, /, **options: Any) -> "Splits":
     """Load the training, validation and test split of a data set, with their spec.
 
@@ -95,7 +101,7 @@ def load_data(name: Any, /, **options: Any) -> "Splits":
     Raises:
         UserError: for an unknown name or option, or when the files are neither there nor can be downloaded.
     """
-    if not isinstance(name, str):
+    if not isinstance(name, str) or (name not in DATA.names() and _is_path(name)):
         from zoo.data.given import load_given
 
         return load_given(name, **options)

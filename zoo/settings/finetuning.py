@@ -65,6 +65,10 @@ def _read_card(name: str) -> dict[str, Any]:
     if not path.is_file():
         path = Path(name).expanduser()
         path = path / "model.safetensors" if path.is_dir() else path
+    if (path.parent / "config.yaml").is_file() and not path.is_file():
+        raise UserError(
+            f"finetune={name} is a training that is not finished; resume it first: run_dir={name} resume=auto"
+        )
     if not path.is_file():
         names = [str(file.relative_to(WEIGHTS).with_suffix("")) for file in WEIGHTS.rglob("*.safetensors")]
         raise unknown_name("file or pretrained file", name, names)
