@@ -120,7 +120,7 @@ def test_help_and_lists_start_without_torch(words):
 
 def test_a_mistyped_command_gets_the_nearest_name():
     done = subprocess.run([sys.executable, "-m", "zoo", "trian"], capture_output=True, text=True)
-    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "no command 'trian'; the nearest: train")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "no command 'trian'; the nearest: train, runs")
 
 
 def test_a_settings_file_is_copied_once(tmp_path):

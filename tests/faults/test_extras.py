@@ -72,8 +72,7 @@ def test_fault_23_the_message_names_the_extra(choice, extra, monkeypatch, capsys
     assert package in reason
 
 
-def test_fault_23_a_search_names_its_extra(monkeypatch, capsys):
-    """Without Optuna `zoo search` ends with exit code 2, the package's name and the extra to install."""
+def test_a_search_without_optuna_names_its_extra(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert in_this_process("search", ["fnn", "model.width=8,16"], monkeypatch) == 2
     reason, install = capsys.readouterr().err.splitlines()[-2:]

@@ -16,6 +16,15 @@ def format_number(value: float | None, spread: float = 1000.0) -> str:
     return f"{value:,.{decimals}f}" if abs(value) >= 1000 else f"{value:#.4g}"
 
 
+def format_deviation(value: float) -> str:
+    """Format a standard deviation with two significant digits, and all digits of its whole part.
+
+    >>> format_deviation(123456.7), format_deviation(0.01234)
+    ('123,457', '0.012')
+    """
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+
+
 def format_column(values: Sequence[Any]) -> list[str]:
     """Format the values of a column: floats with the same number of decimals, so that they align.
 

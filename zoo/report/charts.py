@@ -30,6 +30,8 @@ STYLE: Any = {
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
     "legend.frameon": False,
+    "axes.formatter.limits": (-4, 9),  # exponents beyond which ticks are powers of ten
+    "axes.formatter.useoffset": False,
 }
 NAMED_CLASSES = 20  # a matrix of more classes has no names and counts
 

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from zoo.core.formatting import format_number
+from zoo.core.formatting import format_deviation, format_number
 from zoo.core.run_listing import FAILED, ListedRun, differing_settings, find_runs, values_at
 from zoo.core.safe_csv import write_csv
 from zoo.report.runs import comparable
@@ -129,7 +129,7 @@ def _mean_and_deviation(values: Sequence[float]) -> str:
     if not values:
         return "-"
     mean, deviation = _moments(values)
-    return format_number(mean) + ("" if deviation is None else f" ± {deviation:.2g}")
+    return format_number(mean) + ("" if deviation is None else f" ± {format_deviation(deviation)}")
 
 
 def _moments(values: Sequence[float]) -> tuple[float, float | None]:
