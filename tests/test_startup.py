@@ -1,9 +1,16 @@
-"""Commands start and end quickly: what serves speed there changes nothing else."""
+"""Commands start and end quickly and one row is answered at once: what serves speed there changes nothing else."""
 
 import gc
 import weakref
 
+import numpy as np
+import pandas as pd
+import pytest
+
+import zoo
 from zoo.cli.quick_imports import quick_imports
+from zoo.data.readers import read_raw
+from zoo.data.tables._plain_row import encode_plain_row
 
 
 class Cycle:
@@ -23,3 +30,55 @@ def test_imports_are_not_collected_and_what_comes_after_them_is(monkeypatch):
     gc.collect()
     assert later() is None
     gc.unfreeze()
+
+
+CELLS = [
+    *(0.0, 1, 5, 8.5, 13.1, -40.0, 1e9, 2**60, 1e300, float("inf"), float("nan"), None, True, False),
+    *(np.float64(3.5), np.float32(3.5), np.int64(3), -999, -999.0, "-999", "5", "", " ", "NA", "none", "ja", "yes"),
+    *("north", " north", "NORTH", "south", "harbour", "2024-05-01", "été", "e\u0301te\u0301"),
+]
+
+
+def outcome(spec, raw, capsys):
+    """The values, types and lines of a row."""
+    capsys.readouterr()
+    batch, _ = read_raw(spec, raw)
+    values = {name: (str(value.dtype), value.shape, value.numpy().tobytes()) for name, value in batch.items()}
+    return values, capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rng, n = np.random.default_rng(0), 80
+    frame = pd.DataFrame(
+        {
+            "area": rng.normal(5, 2, n).round(2),
+            "rooms": rng.integers(1, 9, n),
+            "gaps": np.where(np.arange(n) % 7 == 0, np.nan, rng.normal(0, 5, n)),
+            "place": rng.choice(["north", "south", "été", "none"], n),
+            "code": np.where(np.arange(n) % 9 == 0, None, rng.choice(["01", "5", "7a"], n)),
+            "lift": rng.choice([True, False], n),
+        }
+    )
+    frame["price"] = frame["area"] * 3 + rng.normal(0, 1, n)
+    return frame
+
+
+def test_a_row_is_read_as_in_a_table(frame, tmp_path, capsys):
+    frame.to_csv(tmp_path / "flats.csv", index=False)
+    spec = zoo.load_data("csv", path=str(tmp_path / "flats.csv"), target="price", missing=["-999", "none"]).spec
+    plain = {"area": 5.0, "rooms": 3, "gaps": 1.5, "place": "north", "code": "01", "lift": True}
+    assert set(plain) == set(spec.column_names)
+    rows = [plain | {name: cell} for name in plain for cell in CELLS]
+    rows += [
+        {**plain, "other": 1},
+        {**plain, " area": 2.0},
+        {name: plain[name] for name in plain if name != "gaps"},
+        {},
+    ]
+    quick = [row for row in rows if encode_plain_row(spec, row) is not None]
+    assert len(quick) > 20
+    for row in quick:
+        assert outcome(spec, row, capsys) == outcome(spec, pd.DataFrame([row]), capsys), row
+    values = [plain[name] for name in spec.column_names]
+    assert outcome(spec, values, capsys) == outcome(spec, plain, capsys)

@@ -28,6 +28,7 @@ from zoo.data.raw_input import as_frame, describe
 from zoo.data.registry import LABELLED_READERS, PARTIAL_READERS, READERS
 from zoo.data.splits import Batch, Split, report_unread
 from zoo.data.tables._build import TableEncoder
+from zoo.data.tables._plain_row import encode_plain_row
 from zoo.tasks import create_task
 
 
@@ -41,6 +42,9 @@ def read_new_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
         raw: a dict by column name, of values or of lists; a list of such dicts; a DataFrame, or a Series that is one
             row; values (n_columns,) or (n, n_columns) in the order of the columns; or the path of a file.
     """
+    plain = encode_plain_row(spec, raw)
+    if plain is not None:
+        return plain, True
     if isinstance(raw, str | Path):
         raw = Path(raw).expanduser()
         return _encode(spec, _read(spec, raw)[0], place_in(raw, spec.reading.get("encoding"))), False
