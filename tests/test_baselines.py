@@ -14,6 +14,7 @@ from zoo.baselines.text import LONGEST, WEIGHT, ngram
 from zoo.core.spec import DataSpec, Input
 from zoo.data.sequences.splits.text_stream import stream_windows
 from zoo.data.splits import Splits, TensorSplit, each_value_once
+from zoo.inference.evaluation import evaluate_weights
 from zoo.models.preprocess import Preprocess
 from zoo.tasks import create_task
 from zoo.tasks.forecasting import find_season
@@ -159,6 +160,8 @@ def test_a_training_has_its_baselines_in_metrics_table_and_report(tmp_path):
     page = (tmp_path / "with/report.html").read_text()
     for name in found:
         assert name in str(run) and name in page
+    assert evaluate_weights(tmp_path / "with", split="val")["baselines"] == found
+    assert "baselines" not in evaluate_weights(tmp_path / "with", data=zoo.config("fnn")["data"])
 
 
 def test_baseline_false_leaves_them_out(runs):

@@ -28,7 +28,7 @@ def judged(val, score=0.9, config=CONFIG, **baselines):
     }
     metrics = {"val": {"accuracy": score}, "score": "accuracy", "epoch": best, "seconds": {"fit": 60.0}}
     history = {"val/loss": points(val), "train/loss": points(FALLING)}
-    return verdict({**metrics, "baselines": facts, "stopped": "epochs"}, history, config)
+    return verdict({**metrics, "baselines": facts, "stopped": "epochs"}, history, config, "max")
 
 
 def test_losses_show_whether_a_training_still_improved_or_overfitted():
@@ -55,7 +55,7 @@ def test_the_verdict_compares_with_the_hardest_baseline_and_tries_only_settings_
         "try trainer.max_epochs=60 or model.width=256."
     )
     assert judged(RISING, 0.63, **dict([naive, reference])) == (
-        "No better than the majority (validation accuracy 0.6300 against 0.6000); overfitted since epoch 6; "
+        "Not clearly better than the majority (validation accuracy 0.6300 against 0.6000); overfitted since epoch 6; "
         "try model.dropout=0.2 or more data."
     )
     perceptron = {"model": {"name": "fnn/perceptron"}, "optim": {"lr": 0.003}}
@@ -67,6 +67,7 @@ def test_without_baselines_the_verdict_tells_how_the_training_ended():
     assert judged(FLAT) == "Validation loss was lowest at epoch 15 of 30."
     assert judged(FALLING).startswith("Validation loss was still falling at the end; try trainer.max_epochs=60.")
     assert judged(RISING) == "Overfitted since epoch 6; try model.dropout=0.2 or more data."
+    assert judged([1.0]) == "One epoch shows little; try trainer.max_epochs=2."
 
 
 @pytest.mark.parametrize("error", [0.0, None])
@@ -78,9 +79,18 @@ def test_one_validation_sample_shows_nothing(error):
 def test_a_training_that_was_stopped_by_validation_is_not_still_improving():
     metrics = {"val": {}, "score": "rmse", "epoch": 30, "seconds": {"fit": 60.0}}
     history = {"val/loss": points(FALLING)}
-    ends = {why: verdict({**metrics, "stopped": why}, history, CONFIG) for why in ("validation", "budget")}
+    ends = {why: verdict({**metrics, "stopped": why}, history, CONFIG, "min") for why in ("validation", "budget")}
     assert ends["validation"] == "Validation loss was lowest at epoch 30 of 30."
     assert ends["budget"].endswith("try budget=2min.")
+
+
+def test_a_training_whose_score_still_rises_is_not_overfitted():
+    """Its loss may rise, as it grows surer of its mistakes."""
+    history = {"val/loss": points(RISING), "train/loss": points(FALLING)}
+    metrics = {"val": {}, "score": "accuracy", "epoch": 6, "seconds": {"fit": 60.0}}
+    for scores, mode, overfitted in ((FALLING, "max", True), (FALLING, "min", False), (FLAT[::-1], "max", False)):
+        said = verdict(metrics, {**history, "val/accuracy": points(scores)}, CONFIG, mode)
+        assert said.startswith("Overfitted since epoch 6") == overfitted
 
 
 def test_a_lower_loss_alone_is_better_than_a_naive_answer():
@@ -88,4 +98,4 @@ def test_a_lower_loss_alone_is_better_than_a_naive_answer():
     facts = {"val": {"accuracy": 0.98}, "naive": True, "better_by": {"accuracy": 0.001, "loss": 0.03}}
     baselines = {"majority": facts | {"standard_error": {"accuracy": 0.002, "loss": 0.01}}}
     metrics = {"val": {"accuracy": 0.981}, "score": "accuracy", "epoch": 30, "seconds": {"fit": 60.0}}
-    assert verdict({**metrics, "baselines": baselines}, {}, CONFIG).startswith("Better than the majority")
+    assert verdict({**metrics, "baselines": baselines}, {}, CONFIG, "max").startswith("Better than the majority")

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
+from torch import Tensor
 
 from zoo.baselines.measuring import Measure, Measured, compare, measure_baselines
 from zoo.core.atomic_files import write_text
@@ -31,6 +32,7 @@ from zoo.engine.resources import fill_auto
 from zoo.engine.task_settings import drop_foreign_settings
 from zoo.engine.trainer import check_trainer, describe_device
 from zoo.inference.evaluation import evaluate
+from zoo.inference.predictor import Predictor
 from zoo.inference.pretrained import list_pretrained, load
 from zoo.inference.weights_file import save_weights
 from zoo.models.model import Model
@@ -216,28 +218,35 @@ def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
     card = _card(trained, config, model)
     save_weights(run.weights, model, card)
     predictor = load(run.weights).to(fitted.trainer.strategy.root_device)
-    task = predictor.task
-    blocks = BlockScores(task, predictor.model.preprocess.scale_target, len(splits.val), predictor.device)  # type: ignore[arg-type]
-    val, _, _ = evaluate(predictor, splits.val, n_returned=0, blocks=blocks)
-    test, outputs, targets = evaluate(predictor, splits.test, n_returned=task.n_reported)
-    card |= {"metrics": {"val": val, "test": test}}
+    measured, tested = _measure(predictor, splits, trained.baselines)
+    card |= {"metrics": {"val": measured["val"], "test": measured["test"]}}
     save_weights(run.weights, model, card)
     metrics = {
-        "val": val,
-        "test": test,
-        "score": task.score,
-        "baselines": compare(trained.baselines, task, val, blocks.blocks),
+        **measured,
         "epoch": fitted.epochs[index],
         "stopped": fitted.stopped,
         "seconds": {"fit": round(fitted.seconds, 3), "total": _seconds_since(trained.start)},
         **_peak_memory(fitted.trainer.strategy.root_device),
         **{key: card[key] for key in ("n_parameters", "seed", "device", "precision", "hardware", "versions")},
     }
-    metrics["verdict"] = verdict(metrics, run.read_history(), config.plain())
-    write_report(run, _without_folders(config), splits, metrics, predictor, (outputs, targets))
+    metrics["verdict"] = verdict(metrics, run.read_history(), config.plain(), predictor.task.score_mode)
+    write_report(run, _without_folders(config), splits, metrics, predictor, tested)
     metrics["seconds"]["total"] = _seconds_since(trained.start)  # with the report
     write_text(run.metrics, json.dumps(metrics, indent=1))  # last, as it marks the run as finished
     return metrics
+
+
+def _measure(
+    predictor: Predictor, splits: Splits, baselines: Mapping[str, Measured]
+) -> tuple[dict[str, Any], tuple[Tensor, Tensor]]:
+    """Measure a model on the held-out splits, beside the baselines; the test split's outputs and targets are those of
+    the samples that the report shows."""
+    task, n_val = predictor.task, len(splits.val)  # type: ignore[arg-type]
+    blocks = BlockScores(task, predictor.model.preprocess.scale_target, n_val, predictor.device) if baselines else None
+    val, _, _ = evaluate(predictor, splits.val, n_returned=0, blocks=blocks)
+    test, *tested = evaluate(predictor, splits.test, n_returned=task.n_reported)
+    compared = compare(baselines, task, val, blocks.values) if blocks else {}
+    return {"val": val, "test": test, "score": task.score, "baselines": compared}, (tested[0], tested[1])
 
 
 def _seconds_since(start: float) -> float:

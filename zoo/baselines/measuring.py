@@ -58,7 +58,7 @@ class Measure:
         if not math.isfinite(val[self.task.score]):
             raise ValueError(f"its {self.task.score} is {val[self.task.score]}")
         seconds = round(time.perf_counter() - start, 3)
-        return Measured({"val": val, "test": test, "seconds": seconds, **facts}, blocks.blocks)
+        return Measured({"val": val, "test": test, "seconds": seconds, **facts}, blocks.values)
 
     def _values(self, answer: Answer, split: Split, blocks: BlockScores | None = None) -> dict[str, float]:
         scores = Scores(self.task, self.scale)

@@ -1,6 +1,7 @@
 """Measure a trained model on a split; the same code after training and for a loaded file."""
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from zoo.inference.held_out import samples_to_measure
 from zoo.inference.predictor import Predictor
 from zoo.inference.pretrained import list_pretrained, load
 from zoo.inference.test_time_augmentation import VIEWS, Views
+from zoo.inference.training_data import run_of
 from zoo.tasks.scores import BlockScores, Scores
 
 
@@ -108,7 +110,8 @@ def evaluate_weights(
             its mirror image, "shift" over shifts by a pixel, "mirror_shift" over both.
 
     Returns:
-        {split: {metric: value}, "n_parameters": ..., "seconds": ..., "device": ...}, and {"<split> tta": ...} if asked.
+        {split: {metric: value}, "n_parameters": ..., "seconds": ..., "device": ...}, {"<split> tta": ...} if asked, and
+        the "baselines" of the same samples that the weights' run folder knows.
 
     Raises:
         UserError: for weights that `zoo.load` refuses, data of another kind, an unknown split or device, or a
@@ -128,6 +131,7 @@ def evaluate_weights(
         **measured,
         "weights": str(weights),
         "data": name,
+        **(_baselines(str(weights), split, measured[split]) if data is None else {}),
         "n_parameters": sum(parameter.numel() for parameter in predictor.model.parameters()),
         "seconds": {"total": round(time.perf_counter() - start, 3)},
         "device": device,
@@ -135,6 +139,16 @@ def evaluate_weights(
     if folder is not None:
         write_text(folder / "metrics.json", json.dumps(metrics, indent=1))
     return metrics
+
+
+def _baselines(weights: str, split: str, measured: Mapping[str, float]) -> dict[str, Any]:
+    """What the run folder says of the baselines on a split, if its model has the loss measured now: other samples would
+    give another."""
+    run = run_of(weights)
+    known = json.loads(run.metrics.read_text()) if run and run.metrics.exists() else {}
+    loss = known.get(split, {}).get("loss", math.nan)
+    is_same = math.isclose(loss, measured["loss"], rel_tol=1e-3)
+    return {key: known[key] for key in ("score", "baselines") if is_same and key in known}
 
 
 def _check_arguments(

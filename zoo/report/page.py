@@ -110,9 +110,9 @@ def _baselines(metrics: Values, task: Task) -> str:
         return ""
     naive = " or ".join(name for name, facts in metrics["baselines"].items() if facts["naive"])
     better = "higher" if task.score_mode == "max" else "lower"
-    return f"""<h2>Beside it</h2>
-<p>What costs nothing ({escape(naive)}), and quick references with their usual settings, fitted to the training split
-and measured like the model. Of {escape(task.score)}, {better} is better.</p>{table(rows[0], rows[1:])}"""
+    return f"""<h2>Baselines</h2>
+<p>The naive answer ({escape(naive)}) and quick references with their usual settings, fitted to the training split and
+measured like the model. A {better} {escape(task.score)} is better.</p>{table(rows[0], rows[1:])}"""
 
 
 def _learning(history: Mapping[str, Points], score: str, epoch: int) -> str:

@@ -1,7 +1,9 @@
 """The verdict on a training, in one sentence: whether it beats the baselines, how it ended, and what to try."""
 
 import math
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from zoo.core.formatting import format_number
@@ -15,26 +17,49 @@ EARLY, RISE = 0.6, 0.05  # overfitted: after this first share of the epochs it r
 N_TRIED = 2  # settings to try, at most
 
 
-def verdict(metrics: Values, history: Mapping[str, Points], config: Values) -> str:
+@dataclass(frozen=True)
+class Course:
+    """How a training went.
+
+    Attributes:
+        n_epochs: that it lasted.
+        improving: whether it still improved at the end.
+        overfitted: the epoch since which it overfitted, if it did.
+    """
+
+    n_epochs: int
+    improving: bool = False
+    overfitted: int | None = None
+
+
+def verdict(metrics: Values, history: Mapping[str, Points], config: Values, score_mode: str) -> str:
     """Judge a training by its validation split; the test split has no say.
 
     Args:
         metrics: the content of metrics.json.
         history: the columns of metrics.csv.
         config: of the training, whose settings are what can be tried.
+        score_mode: of the task: "max" or "min", whichever is better.
     """
-    losses = history.get("val/loss", ())
-    improving = metrics.get("stopped") != "validation" and still_improving(losses)
-    overfitted = None if improving else overfitted_since(losses, history.get("train/loss", ()))
-    standing, is_good = _standing(metrics)
-    ending = _ending(metrics, improving, overfitted)
+    course, (standing, is_good) = _course(metrics, history, score_mode), _standing(metrics)
+    ending = _ending(metrics, course)
     if not standing and not ending:
-        ending = f"validation loss was lowest at epoch {metrics['epoch']} of {len(losses)}"
-    longer = [_longer(metrics, 2 * int(losses[-1][0]))] if improving else []
-    better = [*_better(metrics, config, overfitted)] if overfitted or not is_good else []
-    advice = " or ".join([*longer, *better][:N_TRIED])
+        ending = f"validation loss was lowest at epoch {metrics['epoch']} of {course.n_epochs}"
+    better = [*_better(metrics, config, course)] if course.overfitted or not is_good else []
+    advice = " or ".join([*_longer(metrics, course), *better][:N_TRIED])
     sentence = "; ".join(filter(None, (standing, ending, advice and f"try {advice}")))
     return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _course(metrics: Values, history: Mapping[str, Points], score_mode: str) -> Course:
+    losses, scores = (history.get(f"val/{name}", ()) for name in ("loss", metrics["score"]))
+    n_epochs = int(losses[-1][0]) if losses else 0
+    if metrics.get("stopped") != "validation" and still_improving(losses):
+        return Course(n_epochs, improving=True)
+    overfitted = overfitted_since(losses, history.get("train/loss", ()))
+    if overfitted and is_better(scores, overfitted, score_mode):
+        return Course(n_epochs)  # surer of its mistakes, which are fewer
+    return Course(n_epochs, overfitted=overfitted)
 
 
 def still_improving(losses: Points) -> bool:
@@ -49,9 +74,20 @@ def overfitted_since(losses: Points, train: Points) -> int | None:
     if len(losses) < 3:
         return None
     (best, lowest), last = min(losses, key=lambda point: point[1]), losses[-1][0]
-    end, learned = sorted(loss for _, loss in losses[-3:])[1], dict(train)
+    learned, rose = dict(train), _at_end(losses) - lowest > RISE * abs(lowest)
     fell = learned.get(last, 0.0) < learned.get(best, 0.0)
-    return int(best) if best <= EARLY * last and end - lowest > RISE * abs(lowest) and fell else None
+    return int(best) if best <= EARLY * last and rose and fell else None
+
+
+def is_better(scores: Points, epoch: int, mode: str) -> bool:
+    """Whether a score is better at the end than at an epoch."""
+    sign = 1 if mode == "max" else -1
+    return epoch in dict(scores) and sign * (_at_end(scores) - dict(scores)[epoch]) > 0
+
+
+def _at_end(points: Points) -> float:
+    """The median of the last three values."""
+    return statistics.median(value for _, value in points[-3:])
 
 
 def _standing(metrics: Values) -> tuple[str, bool]:
@@ -59,7 +95,8 @@ def _standing(metrics: Values) -> tuple[str, bool]:
     score = metrics["score"]
     naive, reference = (_best_baseline(metrics, is_naive) for is_naive in (True, False))
     if naive and not any(_lead(naive[1], key) > 0 for key in (score, "loss")):
-        return _compared("no better than", *naive, metrics), False
+        how = "not clearly better than" if naive[1]["better_by"][score] > 0 else "no better than"
+        return _compared(how, *naive, metrics), False
     if reference and _lead(reference[1], score, -1) > 0:
         return _compared("behind", *reference, metrics), False
     if reference and not _lead(reference[1], score) > 0:
@@ -86,31 +123,36 @@ def _compared(how: str, name: str, facts: Values, metrics: Values) -> str:
     return f"{how} {'the ' * facts['naive']}{name} (validation {score} {ours} against {theirs})"
 
 
-def _ending(metrics: Values, improving: bool, overfitted: int | None) -> str:
-    if improving:
+def _ending(metrics: Values, course: Course) -> str:
+    if course.n_epochs == 1:
+        return "one epoch shows little"
+    if course.improving:
         return "validation loss was still falling at the end"
-    if overfitted is None:
+    if course.overfitted is None:
         return ""
-    kept = "" if metrics["epoch"] == overfitted else f", and epoch {metrics['epoch']} was kept"
-    return f"overfitted since epoch {overfitted}{kept}"
+    kept = "" if metrics["epoch"] == course.overfitted else f", and epoch {metrics['epoch']} was kept"
+    return f"overfitted since epoch {course.overfitted}{kept}"
 
 
-def _longer(metrics: Values, n_epochs: int) -> str:
-    """The setting of a training twice as long."""
+def _longer(metrics: Values, course: Course) -> Iterator[str]:
+    """The setting of a training twice as long, where that may help."""
     seconds = 2 * metrics["seconds"]["fit"]
+    if not course.improving and course.n_epochs != 1:
+        return
     if metrics.get("stopped") != "budget":
-        return f"trainer.max_epochs={n_epochs}"
-    return f"budget={round(seconds / 60)}min" if seconds > 90 else f"budget={max(1, round(seconds))}s"
+        yield f"trainer.max_epochs={2 * course.n_epochs}"
+    else:
+        yield f"budget={round(seconds / 60)}min" if seconds > 90 else f"budget={max(1, round(seconds))}s"
 
 
-def _better(metrics: Values, config: Values, overfitted: int | None) -> Iterator[str]:
+def _better(metrics: Values, config: Values, course: Course) -> Iterator[str]:
     """Settings that may help, the likeliest first."""
     model, lr = config["model"], config["optim"].get("lr")
-    if overfitted and metrics["epoch"] != overfitted:
+    if course.overfitted and metrics["epoch"] != course.overfitted:
         yield "trainer.keep=best"
-    if overfitted and model.get("dropout", 1.0) < 0.5:
+    if course.overfitted and model.get("dropout", 1.0) < 0.5:
         yield f"model.dropout={model['dropout'] + 0.2:.1f}"
-    if overfitted:
+    if course.overfitted:
         yield "more data"
     elif isinstance(model.get("width"), int):
         yield f"model.width={2 * model['width']}"

@@ -49,7 +49,7 @@ class Scores:
 
 
 class BlockScores:
-    """The loss and the score of a task in each of some blocks of consecutive samples, `blocks`: of two models on one
+    """The loss and the score of a task in each of some blocks of consecutive samples, `values`: of two models on one
     split, the differences between these tell how sure the difference of their scores is.
 
     Args:
@@ -58,7 +58,7 @@ class BlockScores:
     """
 
     def __init__(self, task: Task, scale: Scale, n: int, device: torch.device | str = "cpu"):
-        self.blocks: list[dict[str, float]] = []
+        self.values: list[dict[str, float]] = []
         self._scores = Scores(task, scale, device, [task.score])
         self._sizes = [len(block) for block in torch.arange(n).tensor_split(min(n, N_BLOCKS))]
         self._left = self._sizes.pop(0)  # samples of the block that are still to come
@@ -75,6 +75,6 @@ class BlockScores:
                 self._end_block()
 
     def _end_block(self) -> None:
-        self.blocks.append(self._scores.compute())
+        self.values.append(self._scores.compute())
         self._scores.reset()
         self._left = self._sizes.pop(0) if self._sizes else 0
