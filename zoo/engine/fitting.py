@@ -31,6 +31,7 @@ from zoo.engine.speed.best_of_each import BestOfEach
 from zoo.engine.speed.fit import Fit
 from zoo.engine.speed.tricks import speed_up
 from zoo.engine.trainer import create_trainer, describe_device, own_callbacks
+from zoo.optim.averaging import Lookahead, MovingAverage
 from zoo.settings.training_config import TrainingConfig, fill_from
 
 ROLLBACKS = 10  # in a training, at most
@@ -149,7 +150,8 @@ def _check_callbacks(trainer: L.Trainer, checkpoint: Path) -> None:
     """Raise UserError where a callback of the user's has a state in the checkpoint and is not there now."""
     saved = SafeCheckpointIO().load_checkpoint(checkpoint).get("callbacks", {})
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    lost = {key.partition("{")[0] for key in saved} - {type(callback).__name__ for callback in callbacks}
+    here = {type(callback).__name__ for callback in callbacks} | {Lookahead.__name__, MovingAverage.__name__}
+    lost = {key.partition("{")[0] for key in saved} - here  # the module adds its two averages later
     if lost:
         raise UserError(
             f"this training had the callback {', '.join(sorted(lost))}; name it again under callbacks, or continue "
