@@ -8,6 +8,7 @@ or folder of your own; by default the data that the model was trained on.
   zoo evaluate cnn/small.mnist5k val
 """
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,11 +20,12 @@ from zoo.core.console import echo
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command; `words` are those of its command line, by default the process's."""
-    run_command("evaluate", run, evaluation_settings, words)
+    start = time.perf_counter()
+    run_command("evaluate", lambda config, _: run(config, start), evaluation_settings, words)
 
 
-def run(config: dict[str, Any], _: Any) -> None:
-    """Measure and print the metrics."""
+def run(config: dict[str, Any], start: float) -> None:
+    """Measure and print the metrics; the command began at `start`."""
     with quick_imports():
         from zoo.inference.evaluation import evaluate_weights
         from zoo.report.text import metrics_table
@@ -35,5 +37,6 @@ def run(config: dict[str, Any], _: Any) -> None:
         device=config["device"],
         run_dir=config["run_dir"],
         tta=config["tta"],
+        start=start,
     )
     echo(metrics_table(metrics, config["run_dir"]))

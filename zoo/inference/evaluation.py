@@ -96,6 +96,7 @@ def evaluate_weights(
     device: str = "auto",
     run_dir: str | Path | None = None,
     tta: str | None = None,
+    start: float | None = None,
 ) -> dict[str, Any]:
     """Measure a pretrained file or a run's model.safetensors.
 
@@ -108,6 +109,7 @@ def evaluate_weights(
         run_dir: a folder to write metrics.json to.
         tta: test-time augmentation of images, reported beside the plain metrics: "mirror" averages over an image and
             its mirror image, "shift" over shifts by a pixel, "mirror_shift" over both.
+        start: when the seconds begin, by `time.perf_counter`, such as where a command began; None: now.
 
     Returns:
         {split: {metric: value}, "n_parameters": ..., "seconds": ..., "device": ...}, {"<split> tta": ...} if asked, and
@@ -119,7 +121,7 @@ def evaluate_weights(
     """
     folder = _check_arguments(weights, split, run_dir, tta)
     device = choose_device(device)
-    start = time.perf_counter()
+    start = time.perf_counter() if start is None else start
     predictor = load(str(weights)).to(device)
     if tta is not None and "image" not in predictor.spec.inputs:
         raise UserError(f"tta={tta} is for images; {weights} takes {', '.join(predictor.spec.inputs)}")
