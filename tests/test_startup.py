@@ -6,9 +6,11 @@ import weakref
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import train_test_split
 
 import zoo
 from zoo.cli.quick_imports import quick_imports
+from zoo.data.random_split import carve
 from zoo.data.readers import read_raw
 from zoo.data.tables._plain_row import encode_plain_row
 
@@ -30,6 +32,17 @@ def test_imports_are_not_collected_and_what_comes_after_them_is(monkeypatch):
     gc.collect()
     assert later() is None
     gc.unfreeze()
+
+
+@pytest.mark.parametrize("n_classes", [None, 1, 2, 7])
+def test_samples_are_drawn_as_by_scikit_learn(n_classes):
+    rng = np.random.default_rng(0)
+    for seed, n in enumerate(rng.integers(30, 200, 25).tolist()):
+        classes = None if n_classes is None else rng.integers(0, n_classes, n)
+        for size in (0.2, n // 3):
+            theirs = train_test_split(np.arange(n), test_size=size, random_state=seed, stratify=classes)
+            for ours, expected in zip(carve(n, size, seed=seed, stratify=classes), theirs, strict=True):
+                np.testing.assert_array_equal(ours, expected)
 
 
 CELLS = [

@@ -3,7 +3,7 @@
 from zoo.data import DATA, Facts
 from zoo.data.options import takes_options
 from zoo.data.splits import Splits
-from zoo.data.tables._sklearn_sets import FoldOptions, sklearn_splits
+from zoo.data.tables._sklearn_sets import FoldOptions, read_sklearn_csv, sklearn_splits
 
 FACTS = Facts(
     task="classification",
@@ -13,19 +13,26 @@ FACTS = Facts(
     source="W. Wolberg et al., UCI Machine Learning Repository, 1993; in scikit-learn",
 )
 
+MEASURES = (
+    *("radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity", "concave points", "symmetry"),
+    "fractal dimension",
+)
+
 
 @DATA.register("breast_cancer")
 @takes_options(FoldOptions)
 def breast_cancer(options: FoldOptions) -> Splits:
     """341 / 114 / 114 rows of 30 numbers, two classes; or one of `n_folds` folds as test split."""
-    from sklearn.datasets import load_breast_cancer
-
-    bunch = load_breast_cancer()
+    headings = [
+        *(f"mean {name}" for name in MEASURES),
+        *(f"{name} error" for name in MEASURES),
+        *(f"worst {name}" for name in MEASURES),
+    ]
     return sklearn_splits(
         "breast_cancer",
-        bunch,
+        read_sklearn_csv("breast_cancer.csv", headings),
         FACTS,
         options,
         target="diagnosis",
-        classes=bunch.target_names,
+        classes=("malignant", "benign"),
     )
