@@ -37,7 +37,7 @@ def test_imports_are_not_collected_and_what_comes_after_them_is(monkeypatch):
 @pytest.mark.parametrize("n_classes", [None, 1, 2, 7])
 def test_samples_are_drawn_as_by_scikit_learn(n_classes):
     rng = np.random.default_rng(0)
-    for seed, n in enumerate(rng.integers(30, 200, 25).tolist()):
+    for seed, n in enumerate(rng.integers(100, 200, 25).tolist()):
         classes = None if n_classes is None else rng.integers(0, n_classes, n)
         for size in (0.2, n // 3):
             theirs = train_test_split(np.arange(n), test_size=size, random_state=seed, stratify=classes)
