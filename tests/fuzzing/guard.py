@@ -90,6 +90,8 @@ class Guard:
         """Raise Violation for a forbidden action; called for every audit event of the interpreter."""
         if (event in FORBIDDEN or event.startswith(FAMILIES)) and event not in self.allowed:
             self._refuse(f"{event} {arguments!r}"[:500])
+        if event in ("os.remove", "os.rmdir") and arguments[1] >= 0:  # a name in an open folder, as rmtree has it
+            arguments = (os.path.join(os.readlink(f"/proc/self/fd/{arguments[1]}"), arguments[0]),)
         if event in CHANGES or (event == "open" and _writes(*arguments)):
             for path in arguments[: 2 if event == "os.rename" else 1]:
                 self._check(event, path)
