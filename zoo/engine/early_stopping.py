@@ -2,14 +2,17 @@
 
 import math
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from zoo.core.checkpoint_file import is_sound
 from zoo.engine.history import History, epoch_metrics
-from zoo.engine.updates import n_updates_done, updates_of_an_epoch
+from zoo.engine.return_to_best import return_to_best
+from zoo.engine.updates import n_updates_done, set_rates, updates_of_an_epoch
 from zoo.optim.schedules import COOLDOWN
 
 PER_EPOCH_SO_FAR = COOLDOWN / (1 - COOLDOWN)  # epochs of the cooldown
@@ -31,8 +34,10 @@ class End:
 
 
 class EarlyStopping(Callback):
-    """Ends a training early, by a cooldown in which the schedule runs through its last quarter. It begins when the
-    validation loss has not improved for `patience` epochs, or when the rest of the budget is just enough for it.
+    """Ends a training early, by a cooldown in which the schedule runs through its last quarter.
+
+    It begins from the best epoch's weights when the validation loss has not improved for `patience` epochs, or from the
+    present ones when the rest of the budget is just enough for it.
 
     The end that was chosen is part of each checkpoint, so that a resumed training keeps to it.
 
@@ -40,13 +45,14 @@ class EarlyStopping(Callback):
         history: knows the seconds of the training so far.
         patience: epochs; None for no end by validation.
         budget: seconds; None for no limit.
+        best: checkpoint of the best epoch.
 
     Attributes:
         end: where the training ends; None while that is trainer.max_epochs.
     """
 
-    def __init__(self, history: History, patience: int | None, budget: float | None):
-        self.history, self.patience, self.budget = history, patience, budget
+    def __init__(self, history: History, patience: int | None, budget: float | None, best: Path):
+        self.history, self.patience, self.budget, self.best = history, patience, budget, best
         self.end: End | None = None
         self.lowest, self.best_epoch = math.inf, 0
 
@@ -91,6 +97,8 @@ class EarlyStopping(Callback):
         if self.patience and not self.end and epoch - self.best_epoch >= self.patience:
             n_epochs = math.ceil(PER_EPOCH_SO_FAR * epoch)
             self._end_in(min(n_epochs, self._affordable(trainer, pl_module)), "validation", pl_module)
+            if self.end and is_sound(self.best):
+                return_to_best(trainer, pl_module, self.best)
 
     def _seconds(self, trainer: L.Trainer) -> float:
         """Seconds of fitting so far; the same in all processes."""
@@ -114,6 +122,7 @@ class EarlyStopping(Callback):
         if last < module.n_updates:
             self.end = end
             module.progress.end_early(first, last)
+            set_rates(module)
 
     def _updates(self, end: End, module: Any) -> tuple[int, int]:
         """The updates that are done at the begin and at the end of the cooldown: at least one apart."""

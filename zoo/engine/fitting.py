@@ -127,7 +127,8 @@ def _fit_once(
     if is_rank_zero():
         chosen = replace(config, trainer=section).plain()
         training.run.write_config(fill_from(training.run.read_config(), chosen))
-    ending = EarlyStopping(history, section.get("patience"), config.budget_seconds)
+    best = training.run.checkpoints / "best.ckpt"
+    ending = EarlyStopping(history, section.get("patience"), config.budget_seconds, best)
     own = own_callbacks(training.run.checkpoints, section, module, history, ending, diverged)
     trainer = create_trainer(training.run.folder, section, module, [*own, *callbacks], training.loggers)
     if checkpoint is not None and config.resume != "changed":

@@ -35,7 +35,7 @@ def fill_auto(config: TrainingConfig, n: int) -> TrainingConfig:
     batch_size = min(max(2 ** round(math.log2(n / 32)), 16), 256)
     epochs = 3000 * batch_size / n
     ten_times = min(max(math.ceil(10 * epochs), 10), 1000)
-    _fill(trainer, patience=min(max(math.ceil(epochs / 4), 5), 25) if is_open else None)
+    _fill(trainer, patience=min(max(math.ceil(epochs / 2), 8), 50) if is_open else None)
     keeps_best = data.get("epochs") == "auto" or trainer.get("patience") is not None
     _fill(trainer, max_epochs=ten_times if is_open else min(max(math.ceil(epochs), 10), 100))
     _fill(trainer, keep="best" if keeps_best else "last")

@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import Callback
 from zoo.core.errors import UserError
 from zoo.engine._lightning import saved_batches_done, saved_epochs_done, set_saved_batches_done
 from zoo.engine.divergence import Divergence
-from zoo.engine.updates import n_updates_done, place_in_epoch
+from zoo.engine.updates import n_updates_done, place_in_epoch, set_rates
 
 
 class RestoreSettings(Callback):
@@ -41,6 +41,6 @@ class RestoreSettings(Callback):
         (optimizer,), schedule = trainer.optimizers, module.lr_schedulers()
         schedule.last_epoch = n_updates_done(module)
         schedule.base_lrs = [options["initial_lr"] * self.divergence.lr_factor for options in module.group_options]
-        groups = zip(optimizer.param_groups, module.group_options, strict=True)
-        for (group, options), lr, shape in zip(groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
-            group.update(options, initial_lr=lr, lr=lr * shape(schedule.last_epoch))
+        for group, options, lr in zip(optimizer.param_groups, module.group_options, schedule.base_lrs, strict=True):
+            group.update(options, initial_lr=lr)
+        set_rates(module)

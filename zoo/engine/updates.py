@@ -24,6 +24,14 @@ def n_updates_done(module: Any) -> int:
     return trainer.current_epoch * updates_of_an_epoch(module) + math.ceil(of_this_epoch / module.accumulate)
 
 
+def set_rates(module: Any) -> None:
+    """Set the learning rates to the schedule's at its present place."""
+    schedule = module.lr_schedulers()
+    groups = zip(schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True)
+    for group, lr, shape in groups:
+        group["lr"] = lr * shape(schedule.last_epoch)
+
+
 def place_in_epoch(n: int, n_batches: int) -> int:
     """The batches that are done of an epoch of `n_batches`, where a checkpoint with perhaps longer ones says `n`: all
     of them at an epoch's end, else fewer."""
