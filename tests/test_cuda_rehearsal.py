@@ -138,9 +138,9 @@ def test_a_task_is_trained_and_measured_on_the_gpu(gpu, name):
 def fitted(settings, folder):
     """Fit a model as a training does, without its report."""
     checked, run = TrainingConfig.of(settings), Run(folder)
-    run.checkpoints.mkdir(parents=True)
-    data = load_splits(run, checked, None)
-    return fit(Training(fill_auto(checked, len(data.splits.train)), run), data, None)
+    with run.claim(checked.plain()):
+        data = load_splits(run, checked, None)
+        return fit(Training(fill_auto(checked, len(data.splits.train)), run), data, None)
 
 
 def assert_same_bits(model, other):

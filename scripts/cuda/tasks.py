@@ -166,20 +166,15 @@ def _train(words: Any, job: Job, seed: int, recipe: Recipe | None = None) -> Map
     """Train, at most as long as is left, and keep the weights of a recipe; return the content of metrics.json."""
     import zoo
 
-    more: tuple[str, ...] = (f"seed={seed}", f"trainer.max_time={_clock(job.left - 10)}")
+    more: tuple[str, ...] = (f"seed={seed}", f"budget={max(int(job.left - 10), 1)}s")
     if job.dry:
-        more = (f"seed={seed}", *DRY, "trainer.compile=null", *(recipe.tiny if recipe else ()))
+        more += (*DRY, "trainer.compile=null", *(recipe.tiny if recipe else ()))
     with tempfile.TemporaryDirectory() as folder:
         names = {word.partition("=")[0] for word in more}
         result = zoo.train(zoo.config(*(word for word in words if word.partition("=")[0] not in names), *more), folder)
         if recipe:
             shutil.copy(result.path / "model.safetensors", job.output / f"{recipe.name}.safetensors")
     return result.metrics
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(max(int(seconds), 1), 60)
-    return f"00:{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
 
 
 def machine() -> dict[str, Any]:
