@@ -10,6 +10,7 @@ import torch
 
 import zoo
 from zoo.core.atomic_files import check_output_path
+from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.formatting import format_column, format_number
 from zoo.core.spec import Column, DataSpec, Input
@@ -189,3 +190,11 @@ def test_numbers_of_a_column_align_distinguish_values_and_have_no_exponents():
     assert format_column([0.123456, 1e-9, "x"]) == ["0.1235", "0.0000", "x"]
     assert format_column([3e15, 2.0]) == ["3e+15", "2"] and format_column([]) == []
     assert format_number(30000001.294, 5.0) == "30,000,001.294" and format_number(30000001.294) == "30,000,001"
+
+
+def test_in_the_locale_c_output_has_no_characters_beyond_ascii_of_its_own(monkeypatch, capsys):
+    monkeypatch.setenv("LC_ALL", "C")
+    echo("0.5 ± 0.1 é")
+    monkeypatch.setenv("LC_ALL", "en_GB.UTF-8")
+    echo("0.5 ± 0.1")
+    assert capsys.readouterr().out == "0.5 +- 0.1 é\n0.5 ± 0.1\n"

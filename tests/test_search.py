@@ -1,6 +1,7 @@
 """Search over settings: ranges and values, trials that fail or are pruned, a resume after a kill."""
 
 import csv
+import io
 
 import pytest
 from helpers.commands import in_this_process
@@ -11,7 +12,7 @@ from zoo.search.space import Choice, Range, combinations, divide, n_combinations
 optuna = pytest.importorskip("optuna")
 
 from zoo.search.study import Search, _open_study, run_search  # noqa: E402
-from zoo.search.trial import Pruned, run_trial  # noqa: E402
+from zoo.search.trial import Log, Pruned, run_trial  # noqa: E402
 
 SHORT = ["trainer.max_epochs=1", "trainer.limit_train_batches=4"]
 
@@ -81,3 +82,11 @@ def test_a_trial_may_be_pruned_after_any_epoch(tmp_path):
         run_trial(["fnn", "trainer.max_epochs=9", SHORT[1]], tmp_path, lambda loss, epoch: loss > 0 and epoch == 2)
     assert len((tmp_path / "metrics.csv").read_text().splitlines()) == 3
     assert "epoch 1/9" in (tmp_path / "log.txt").read_text()
+
+
+def test_what_is_reported_of_the_data_is_shown_and_the_training_logged():
+    file, shown = io.StringIO(), io.StringIO()
+    print("ignored, constant: 'a'", file=(log := Log(file, shown)))
+    print("training fnn/mlp\nepoch 1/9", file=log)
+    assert shown.getvalue() == "ignored, constant: 'a'\n"
+    assert file.getvalue().splitlines() == ["ignored, constant: 'a'", "training fnn/mlp", "epoch 1/9"]

@@ -140,7 +140,8 @@ def _run_next(search: Search, study: "Study", number: int) -> None:
     words = [varied.suggest(trial) for varied in search.space]
     folder = search.folder / folder_of(trial)
     try:
-        loss = run_trial([*search.settings, *words], folder, lambda loss, epoch: _report(trial, loss, epoch))
+        settings = [*search.settings, *words]
+        loss = run_trial(settings, folder, lambda loss, epoch: _report(trial, loss, epoch), is_first=number == 1)
         if not math.isfinite(loss):
             raise DivergedError(f"val loss {loss}")
         study.tell(trial, loss)

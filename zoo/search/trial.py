@@ -1,9 +1,11 @@
 """One trial of a search: a training whose validation loss is reported epoch by epoch, and which may be pruned."""
 
 import contextlib
+import io
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback
@@ -35,6 +37,26 @@ class Pruning(Callback):
             raise Pruned(epoch)
 
 
+class Log(io.TextIOBase):
+    """Text for a trial's log; what is reported of the data, before the training begins, is shown too.
+
+    Args:
+        file: of the log.
+        shown: where to show the beginning; None shows nothing.
+    """
+
+    def __init__(self, file: TextIO, shown: TextIO | None):
+        self.file, self.shown = file, shown
+
+    def write(self, text: str) -> int:
+        """Write to the log."""
+        if text.startswith("training "):
+            self.shown = None
+        if self.shown is not None:
+            self.shown.write(text)
+        return self.file.write(text)
+
+
 def read_config(words: Sequence[str], folder: Path) -> tuple[dict[str, Any], Any]:
     """Return the config of a training, without its callbacks and loggers; and all that Hydra composed."""
     from omegaconf import OmegaConf
@@ -45,8 +67,10 @@ def read_config(words: Sequence[str], folder: Path) -> tuple[dict[str, Any], Any
     return {key: value for key, value in config.items() if key not in ("callbacks", "logger")}, composed
 
 
-def run_trial(words: Sequence[str], folder: Path, report: Report) -> float:
+def run_trial(words: Sequence[str], folder: Path, report: Report, is_first: bool = False) -> float:
     """Train as the words say, or go on where a kill ended it, and return the validation loss of the weights kept.
+
+    What the training prints goes to its log; of the first trial what is reported of the data is shown.
 
     Raises:
         Pruned: where `report` says so.
@@ -56,5 +80,8 @@ def run_trial(words: Sequence[str], folder: Path, report: Report) -> float:
     config, composed = read_config(["baseline=false", *words, "resume=auto"], folder)
     callbacks, loggers = (list(instantiate(composed[section]).values()) for section in ("callbacks", "logger"))
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / LOG, "a", encoding="utf-8") as log, contextlib.redirect_stdout(log):
+    with (
+        open(folder / LOG, "a", encoding="utf-8") as file,
+        contextlib.redirect_stdout(Log(file, sys.stdout if is_first else None)),
+    ):
         return float(train(config, folder, [*callbacks, Pruning(report)], loggers)["val"]["loss"])
