@@ -20,7 +20,8 @@ def settings_of_finetuning(given: Mapping[str, Any]) -> dict[str, Any]:
     chosen.
 
     They are the file's network; the size and channels of its images, or how its recordings were read; a tenth of the
-    network's learning rate; few epochs; and batches large enough for the statistics of batch normalisation.
+    network's learning rate; few epochs, of which the best is kept; and batches large enough for the statistics of batch
+    normalisation.
 
     Args:
         given: the values of settings by key.
@@ -35,7 +36,7 @@ def settings_of_finetuning(given: Mapping[str, Any]) -> dict[str, Any]:
     model = dict(card["model"])
     found = {"model": model.pop("name"), **{f"model.{key}": value for key, value in model.items()}}
     found |= _reading(card["spec"], given.get("data"))
-    found |= {"data.batch_size": BATCH_SIZE, "optim.lr": _rate(found["model"], given)}
+    found |= {"data.batch_size": BATCH_SIZE, "trainer.keep": "best", "optim.lr": _rate(found["model"], given)}
     if "trainer.max_epochs" not in given:
         found["data.epochs"] = EPOCHS
     return {key: value for key, value in found.items() if key not in given}
