@@ -235,7 +235,7 @@ def test_metrics_can_be_copied_pickled_and_reset():
 
 def test_a_threshold_decides_and_is_saved_with_the_weights(config, trained, tmp_path):
     data = ("data=csv", f"data.path={trained / 't.csv'}", TARGETS, "trainer=debug", "trainer.max_epochs=3")
-    zoo.train(config("model=fnn", *data, "+task.threshold=[0.01,0.5,0.99]"), tmp_path)
+    zoo.train(config("model=fnn", *data, "task.threshold=[0.01,0.5,0.99]"), tmp_path)
     model, row = zoo.load(tmp_path), {"x": 0, "y": 0.3, "z": 3}
     probability = model.predict_proba(row)
     expected = [name for name, p, at in zip(LABELS, probability, (0.01, 0.5, 0.99), strict=True) if p >= at]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 import zoo
 from zoo.core.errors import UserError
+from zoo.core.run_folder import flat
 from zoo.inference.cards import verify
 from zoo.inference.evaluation import evaluate, evaluate_weights
 from zoo.inference.pretrained import CARDS, WEIGHTS, load_card
@@ -58,12 +60,13 @@ def test_every_card_has_its_recipe_and_every_recipe_its_card():
 @pytest.mark.parametrize("name", zoo.list_pretrained())
 def test_a_recipe_has_the_settings_of_its_card(config, name):
     recipe, card = config(f"experiment={name}", f"run_dir={name}"), load_card(name)["config"]
-    by_size = {"batch_size", "weight_decay", "max_epochs"}  # resolved to numbers in a card, see fill_auto
+    by_size = {"batch_size", "weight_decay", "max_epochs", "schedule.name"}  # not auto in a card
     assert recipe["finetune"] == card["finetune"]
     for section in ("model", "data", "optim", "task", "trainer", "distill"):
-        settings = {key: value for key, value in recipe[section].items() if value != "auto" or key not in by_size}
+        settings = {key: value for key, value in flat(recipe[section]) if value != "auto" or key not in by_size}
         settings.pop("tricks", None)  # which changes no result
-        assert settings == {key: card[section].get(key) for key in settings}, section
+        published = dict(flat(card[section]))  # an older one lacks settings that are null
+        assert settings == {key: published.get(key) for key in settings}, section
 
 
 def test_an_image_is_predicted_in_each_layout():
@@ -164,8 +167,23 @@ def test_truncated_corrupted_and_foreign_files_are_refused(file, tmp_path):
         with pytest.raises(UserError, match="damaged"):
             zoo.load(file)
     save_plain({"a": torch.zeros(2)}, file)
-    with pytest.raises(UserError, match="not a file of the zoo"):
+    with pytest.raises(UserError, match="tensors, but not the zoo's card"):
         zoo.load(file)
+
+
+def test_a_file_of_another_kind_is_named_as_what_it_is(runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(torch.zeros(2), "state.pt")
+    Path("new.csv").write_text("a,b\n1,2\n")
+    checkpoint = next((runs["fnn"] / "checkpoints").glob("*.ckpt"))
+    for path, message in [
+        ("state.pt", "file of torch.save"),
+        ("new.csv", "no weights file; the zoo reads the model.safetensors"),
+        (checkpoint, f"is a checkpoint.*run_dir={runs['fnn']} resume=auto"),
+        ("nwe.csv", "nearest: new.csv"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            zoo.load(path)
 
 
 def test_test_time_views_are_the_mirror_image_and_shifts_by_a_pixel():

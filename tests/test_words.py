@@ -9,10 +9,25 @@ from zoo.cli.command_words import as_override, read_words
 from zoo.cli.data_words import evaluation_settings, training_settings
 from zoo.cli.help import settings_help
 from zoo.cli.predict import prediction_settings
+from zoo.core import registry
 from zoo.core.errors import UserError
+from zoo.core.spec import DataSpec, Input
+from zoo.models import create_model
+from zoo.settings import config as zoo_config
 from zoo.settings.hydra_private import flags
 from zoo.settings.mistakes import setting_names
 
+PLAIN = """
+from torch import nn
+from zoo.models import MODELS
+from zoo.models.layers import Network
+
+@MODELS.register("fnn/plain")
+class Plain({base}):
+    def forward(self, x):
+        return x
+"""
+SPEC = DataSpec("rows", "regression", {"numeric": Input((3,), axes=("n_numeric",))}, 1)
 MEANINGS = {"train": training_settings, "evaluate": evaluation_settings, "predict": prediction_settings}
 
 
@@ -103,6 +118,27 @@ def test_bare_words_stand_for_settings(line: str, settings: str) -> None:
 def test_a_word_that_stands_for_nothing_is_refused_with_the_right_form(line: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         understood(line)
+
+
+@pytest.mark.parametrize(
+    ("base", "yaml", "message"),
+    [
+        ("nn.Module", True, "derives from zoo.models.layers.Network.*'fnn/plain' is a Plain"),
+        ("Network", False, "settings go in conf/model/fnn/plain.yaml"),
+    ],
+)
+def test_a_model_of_a_users_that_lacks_something_is_refused_with_what(base, yaml, message, tmp_path, monkeypatch):
+    """What is registered stays so within a process; here it goes again with the test."""
+    monkeypatch.setattr(registry, "_added", {})
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "plain.py").write_text(PLAIN.format(base=base))
+    if yaml:
+        path = tmp_path / "own" / "conf" / "model" / "fnn" / "plain.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text("# @package _global_\ndefaults:\n  - override /data: wine\nmodel:\n  name: fnn/plain\n")
+    assert understood("train fnn/plain zoo_path=own") == "model=fnn/plain"
+    with pytest.raises(UserError, match=message):
+        create_model(zoo_config("fnn/plain", "zoo_path=own")["model"]["name"], SPEC)
 
 
 def test_the_help_of_a_command_explains_its_own_settings_and_ends_with_examples() -> None:

@@ -233,7 +233,7 @@ def test_fault_06_a_pickle_is_refused_and_never_run(file, config, tmp_path):
     with pytest.raises(UserError, match="damaged"):
         SafeCheckpointIO().load_checkpoint(checkpoint)
     torch.save(Evil(ran), file)
-    with pytest.raises(UserError, match="not a file of the zoo"):
+    with pytest.raises(UserError, match=r"file of torch\.save"):
         zoo.load(file)
     assert not ran.exists()
 

@@ -1,5 +1,6 @@
 """Read the words of a command: flags, settings such as `model=cnn`, and bare words, which become settings."""
 
+import os
 import re
 import shlex
 import sys
@@ -60,7 +61,7 @@ def read_words(words: Iterable[str], flags: Flags, names: Callable[[], Iterable[
         elif word == "=":
             raise _spaced(found.bare, rest)
         else:
-            (found.settings if SETTING.match(word) else found.bare).append(word)
+            (found.settings if SETTING.match(word) and not os.path.exists(word) else found.bare).append(word)
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from zoo.cli.command_words import Words, fill
 from zoo.core.errors import UserError, missing_file, unknown_name
 from zoo.core.plugins import add_path
+from zoo.models import MODELS
 from zoo.settings.conf_files import options
 
 SPLITS = ("train", "val", "test")
@@ -23,7 +24,10 @@ def training_settings(words: Words) -> dict[str, Any]:
     Raises:
         UserError: for a word that is none of these, several paths, and a path that holds nothing to train on.
     """
-    given, models, data = words.given(), options("model", words.settings), options("data", words.settings)
+    given = words.given()
+    if "zoo_path" in given:
+        add_path(given["zoo_path"])
+    models, data = [*options("model", words.settings), *MODELS.names()], options("data", words.settings)
     settings: dict[str, Any] = {}
     path = next((given[key] for key in PATHS if key in given), None)
     rest: list[str] = []

@@ -57,7 +57,7 @@ def run(config: dict[str, Any], _: Any) -> None:
         from zoo.inference.predictor import Predictor  # noqa: F401, which zoo.load imports too
 
     if config["weights"] is None or config["input"] is None:
-        raise UserError("say which weights and which input: weights=runs/first input=new.csv")
+        raise UserError("say which weights and which input, such as zoo predict runs/first new.csv")
     predictor = zoo.load(config["weights"]).to(choose_device(config["device"]))
     if predictor.task.generates:
         echo(_continued(predictor, str(config["input"]), config))

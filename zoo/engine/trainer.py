@@ -32,6 +32,8 @@ Config = Mapping[str, Any]
 NEEDED_KEYS = ("accumulate_grad_batches", "compile", "threads", "keep", "save_every", "n_checkpoints", "rollback")
 OWN_KEYS = (*NEEDED_KEYS, "tricks", "patience")
 COUNTS = ("accumulate_grad_batches", "n_checkpoints", "check_val_every_n_epoch")
+PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed", "64": "64-true"}  # short names and Lightning's
+OTHER_PRECISIONS = ("bf16-true", "16-true", "transformer-engine", "transformer-engine-float16")
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune")
 
 
@@ -49,6 +51,9 @@ def check_trainer(trainer: Config) -> None:
     for key, choices in (("keep", ("auto", "best", "last")), ("compile", (None, *COMPILE_MODES))):
         if trainer[key] not in choices:
             raise unknown_name(f"choice of trainer.{key}", str(trainer[key]), map(str, choices))
+    precisions = ("auto", *PRECISIONS, *PRECISIONS.values(), *OTHER_PRECISIONS)
+    if str(trainer["precision"]) not in precisions:
+        raise unknown_name("choice of trainer.precision", trainer["precision"], precisions)
     whole = {"threads": "auto", "max_epochs": "auto"} | dict.fromkeys(COUNTS)
     if trainer.get("patience") is not None:
         whole["patience"] = "auto"
@@ -97,7 +102,8 @@ def create_trainer(
     ignore_library_warnings()
     try:
         trainer = L.Trainer(
-            **{key: value for key, value in section.items() if key not in (*OWN_KEYS, "strategy")},
+            **{key: value for key, value in section.items() if key not in (*OWN_KEYS, "strategy", "precision")},
+            precision=PRECISIONS.get(str(section["precision"]), section["precision"]),  # type: ignore[arg-type]
             strategy=Sharded() if module.sharded else section["strategy"],
             callbacks=list(callbacks),
             logger=list(loggers) or False,

@@ -78,6 +78,7 @@ def load(name_or_path: str | Path) -> "Predictor":
             return unfinished
         card, path = {}, _weights_in(path) if path.is_dir() else path
     else:
-        raise unknown_name("file or pretrained file", name, list_pretrained())
+        beside = [str(path.parent / other.name) for other in path.parent.glob("*")]
+        raise unknown_name("run folder or pretrained file", name, [*list_pretrained(), *beside])
     model, spec, header = load_weights(path)
     return Predictor(model, spec, card or header)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from zoo.models.ensemble import Trained
 
 FORMAT = 2
+TORCH_FILES = (b"PK\3\4", b"\x80\2")  # how files of torch.save, new and old, begin
 MAX_RATIO = 64  # of parameters that a model registers, some of them twice, to those in its file
 
 
@@ -140,7 +141,7 @@ def read_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
         length = int.from_bytes(content[:8], "little")
         header = dict(json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["zoo"]))
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{path} is damaged or not a file of the zoo ({error}); train or fetch it again") from error
+        raise _no_weights(path, content, error) from error
     found = header.get("format")
     if found != FORMAT:
         fix = "upgrade the zoo" if isinstance(found, int) and found > FORMAT else "train or fetch it again"
@@ -148,6 +149,22 @@ def read_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
     if header.pop("sha256", None) != _hash(header, tensors):
         raise UserError(f"{path} is damaged: its hash does not match; train or fetch it again")
     return tensors, header
+
+
+def _no_weights(path: Path, content: bytes, error: Exception) -> UserError:
+    """The error for a file that is not a weights file of the zoo, by what it is."""
+    own = "the zoo reads the model.safetensors that zoo train writes, and the names of zoo list pretrained"
+    if content.startswith(TORCH_FILES):
+        return UserError(f"{path} is a file of torch.save, which may run code when it is read; {own}")
+    if path.suffix == ".ckpt":
+        run = path.parents[1] if path.parent.name == "checkpoints" else Path("RUN")
+        return UserError(f"{path} is a checkpoint, from which its training resumes: run_dir={run} resume=auto; the "
+                         f"weights of a finished one are {run / 'model.safetensors'}")  # fmt: skip
+    if path.suffix != ".safetensors":
+        return UserError(f"{path} is no weights file; {own}")
+    if isinstance(error, KeyError | TypeError):
+        return UserError(f"{path} has tensors, but not the zoo's card, which says what model they are of; {own}")
+    return UserError(f"{path} is damaged ({error}); train or fetch it again")
 
 
 def read_bytes(path: Path) -> bytes:

@@ -40,7 +40,7 @@ def create_model(name: str, spec: DataSpec, **kwargs: Any) -> "Model":
 
     _check_spec(spec)
     check_fit(name, spec)
-    network = MODELS.get(name)
+    network = _architecture(name)
     sizes = {size: spec.sizes.get(size, _OPTIONAL_SIZES.get(size)) for size in network.required_sizes()}
     choices = network.defaults()
     for key in kwargs:
@@ -52,6 +52,20 @@ def create_model(name: str, spec: DataSpec, **kwargs: Any) -> "Model":
         return Model(spec, network(**sizes, **kwargs))
     except ValueError as error:
         raise UserError(f"model {name} on data {spec.name}: {error}") from error
+
+
+def _architecture(name: str) -> "type[Network]":
+    """The class of an architecture. UserError for one of a user's that the zoo cannot train."""
+    from zoo.models.layers import Network
+
+    network = MODELS.get(name)
+    if not (isinstance(network, type) and issubclass(network, Network) and hasattr(network, "features")):
+        raise UserError(
+            f"a model derives from zoo.models.layers.Network and has features; '{name}' is a "
+            f"{getattr(network, '__name__', network)}, which does not\nits constructor takes sizes such as n_numeric "
+            "and n_outputs, features(self, numeric) returns (batch, d_features), self.head turns them into n_outputs"
+        )
+    return network
 
 
 def _check_spec(spec: Any) -> None:
@@ -69,7 +83,7 @@ def check_fit(name: str, spec: DataSpec) -> None:
 
 def _misfit(name: str, spec: DataSpec) -> str | None:
     """Why a model does not fit a data set; None if it does."""
-    network = MODELS.get(name)
+    network = _architecture(name)
     takes, offers = network.inputs(), list(spec.inputs)
     needs = {key for key, needed in takes.items() if needed}
     if not needs <= set(offers) <= set(takes):

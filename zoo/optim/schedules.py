@@ -48,11 +48,12 @@ def create_schedule(
         progress: the share of the training that is done at a step.
         name: such as "constant", "cosine", "one_cycle", "step" or "trapezoidal".
         warmup: share of the training in which the rate rises linearly from 0; none for a schedule that rises by itself.
-        options: the schedule's own.
+        options: the schedule's own; None is its default.
     """
     if not 0 <= warmup < 1:
         raise UserError(f"optim.schedule.warmup is a share of the training, at least 0 and below 1; got {warmup}")
     schedule = SCHEDULES.get(name)
+    options = {option: value for option, value in options.items() if value is not None}
     known = [*inspect.signature(schedule).parameters][1:]
     for option in options:
         if option not in known:

@@ -7,7 +7,8 @@ from typing import Any
 
 from zoo.core.errors import unknown_name
 from zoo.core.extras import install_command
-from zoo.settings.conf_files import compose_file, options, sections
+from zoo.models import MODELS
+from zoo.settings.conf_files import compose_with_choices, options, sections
 from zoo.settings.hydra_private import is_from_hydra, missing_choice
 
 
@@ -32,6 +33,12 @@ def explain(error: BaseException, config_name: str | None, overrides: Sequence[s
 
 
 def _missing(group: str, name: str, names: Sequence[str], overrides: Sequence[str]) -> str:
+    if group == "model" and name in MODELS.names():
+        like = next((other for other in options("model") if other.startswith(f"{name.partition('/')[0]}/")), "fnn/mlp")
+        return (
+            f"{name} is registered in {MODELS.path(name)}; its settings go in conf/model/{name}.yaml of that zoo_path\n"
+            f"to begin with another model's: zoo copy model/{like} model/{name} zoo_path=..., and name it {name} there"
+        )
     if group != "hydra":
         return str(unknown_name(group, name, options(group, overrides)))
     kind, _, name = name.partition("/")  # such as hydra/launcher=joblib, a package of its own
@@ -41,10 +48,13 @@ def _missing(group: str, name: str, names: Sequence[str], overrides: Sequence[st
 
 
 def _several_values(key: str, value: str) -> str:
-    return (
-        f"{key} takes one value; got {value}\nto train with each of them, add -m; a list is written {key}=[{value}], "
-        f"a text with commas \"{key}='{value}'\""
-    )
+    return f"{key} takes one value; got {value}\nto train with each of them, add -m; {_as_list(key, value)}"
+
+
+def _as_list(key: str, value: str) -> str:
+    if key == "seed":
+        return f"all at once: seeds=[{value}]"
+    return f"a list is written {key}=[{value}], a text with commas \"{key}='{value}'\""
 
 
 def _wrong_setting(config_name: str, overrides: Sequence[str]) -> str | None:
@@ -72,14 +82,13 @@ def chooses_model(overrides: Sequence[str]) -> bool:
 def setting_names(config_name: str, overrides: Sequence[str]) -> list[str]:
     """Return every setting there is, dotted, with the overrides' choices of model and data where these exist."""
     from hydra.errors import HydraException
-    from omegaconf import OmegaConf
 
-    groups = sections()
-    choices = [word for word in overrides if word.partition("=")[0] in (*groups, "zoo_path")]
+    choices = [word for word in overrides if word.partition("=")[0] in (*sections(), "zoo_path")]
     for attempt in (choices, ["model=fnn"], []):  # the first that composes
         with contextlib.suppress(HydraException, TypeError):
-            return sorted({*groups, *_dotted(OmegaConf.to_container(compose_file(config_name, attempt)))})
-    return groups
+            values, groups = compose_with_choices(config_name, attempt)
+            return sorted({*groups, *_dotted(values)})
+    return sections()
 
 
 def _dotted(config: Any, prefix: str = "") -> Iterator[str]:

@@ -8,11 +8,17 @@ from zoo.core.errors import UserError
 from zoo.settings.conf_files import CONF, compose_file, sections
 
 INHERITED = ("loader.yaml", "optimizer.yaml")  # by the files of data/ and optim/
+NEEDS = {  # settings without which others have no effect, with an example
+    "data.n_folds": ("data.fold", 0),
+    "distill.weight": ("distill.teacher", "cnn/fast.cifar10"),
+    "distill.temperature": ("distill.teacher", "cnn/fast.cifar10"),
+}
 TYPES = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
 def check_types(config_name: str, overrides: Sequence[str], config: Any) -> None:
-    """Raise UserError where an override changes the type of a setting, such as `trainer.max_epochs=three`.
+    """Raise UserError where an override changes the type of a setting, such as `trainer.max_epochs=three`, or sets what
+    has no effect without another one.
 
     Args:
         config_name: the file in conf/, without its ending.
@@ -30,6 +36,9 @@ def check_types(config_name: str, overrides: Sequence[str], config: Any) -> None
         default, value = OmegaConf.select(defaults, key), OmegaConf.select(config, key)
         if not (value is None and _may_be_null(key, config_name)):
             check_type(key, default, value)
+        needed = NEEDS.get(key)
+        if needed and OmegaConf.select(config, needed[0]) is None:
+            raise UserError(f"{key}={value} has no effect without {needed[0]}, such as {needed[0]}={needed[1]}")
 
 
 def check_type(key: str, default: Any, value: Any) -> None:
