@@ -12,7 +12,7 @@ from zoo.core.spec import DataSpec
 
 Predict = Callable[[Any], Tensor]  # gives outputs for a matrix, dense or sparse
 LEAST = 1e-6  # probability
-WORK = 2e10  # multiplications of a linear classifier, about
+WORK = 1e10  # multiplications of a linear classifier, about
 
 
 def fit_linear(spec: DataSpec, target: Tensor, matrix: Any, before: Any = None, decay: float = 1.0) -> Predict:
