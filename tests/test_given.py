@@ -118,6 +118,9 @@ def test_a_fit_leaves_a_run_that_resumes_and_evaluates(tmp_path):
     assert zoo.inference.evaluation.evaluate_weights(result.path)["test"] == result["test"]
     again = zoo.fit(FRAME, "price", "fnn", *words, "resume=auto", run_dir=tmp_path / "run", width=8)
     assert again.metrics == result.metrics
+    (tmp_path / "run").rename(tmp_path / "moved")
+    assert zoo.evaluate(tmp_path / "moved")[0]["loss"] == pytest.approx(result["test"]["loss"])
+    (tmp_path / "moved").rename(tmp_path / "run")
     with pytest.raises(UserError, match="holds other data"):
         zoo.fit(FRAME[:50], "price", "fnn", "resume=auto", run_dir=tmp_path / "run")
 

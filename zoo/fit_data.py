@@ -64,10 +64,9 @@ def fit(
 
 def _data_folder(run: Run) -> Path:
     """The folder of the data in a run folder; UserError where that holds a run on other data."""
-    folder = run.folder / "data"
-    if run.config.exists() and not folder.exists():
+    if run.config.exists() and not run.data.exists():
         raise UserError(f"run_dir={run.folder} holds a run on other data; give another run_dir")
-    return folder
+    return run.data
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import errno
 import math
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -51,6 +52,11 @@ class Run:
     @property
     def checkpoints(self) -> Path:
         return self.folder / "checkpoints"
+
+    @property
+    def data(self) -> Path:
+        """What a training was given in memory."""
+        return self.folder / "data"
 
     @property
     def samples(self) -> Path:
@@ -170,11 +176,19 @@ class Run:
         write_text(self.config, to_yaml(map_paths(config, absolute_if_exists)))
 
     def read_config(self) -> Mapping[str, Any]:
-        """Read the training's config; UserError if the file holds something else."""
+        """Read the training's config; UserError if the file holds something else.
+
+        Paths of data in a folder that was moved lead to where it is now.
+        """
         config = read_yaml(self.config)
         if not isinstance(config, Mapping):
             raise UserError(f"{self.config} is not the config of a training: it holds {config!r:.80}")
-        return config
+        return map_paths(config, self._moved)
+
+    def _moved(self, path: str) -> str:
+        """A path; if it does not exist any more, that of the file of its name in `data`, if there is one."""
+        inside = self.data / Path(path).name
+        return str(inside) if not os.path.exists(path) and inside.is_file() else path
 
     def _checkpoint(self, resume: str | None) -> Path | None:
         if resume is None:

@@ -50,5 +50,7 @@ def load_unfinished(folder: Path) -> "Predictor | None":
 
 def _of_how_many(config: Mapping[str, Any]) -> str:
     trainer = config.get("trainer")
-    n = trainer.get("max_epochs") if isinstance(trainer, Mapping) else None
+    if not isinstance(trainer, Mapping) or trainer.get("patience"):  # which may end it earlier
+        return ""
+    n = trainer.get("max_epochs")
     return f" of {n}" if isinstance(n, int) else ""
