@@ -98,8 +98,9 @@ def test_data_measures_batches_and_reads_the_large_table(tmp_path):
     assert len(spec.columns) == 29
 
 
-def test_startup_subtracts_the_imports_around_a_run():
-    assert startup.beyond([3.0, 5.0], [1.0, 2.0, 2.0, 2.0]) == [1.5, 3.0]
+def test_startup_runs_a_command_of_a_checkout_and_predicts_a_row():
+    assert startup.command("list") < 30
+    assert len(startup.one_row()) == 30 and len(startup.row_seconds(2)) == 2
 
 
 @pytest.mark.parametrize("name", latency.NAMES)

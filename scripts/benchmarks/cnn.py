@@ -74,7 +74,7 @@ def mnist_to(accuracy: float, reference: Sequence[float], goal: float) -> Measur
     runs = []
     for seed in SEEDS:
         with tempfile.TemporaryDirectory() as folder:
-            command("train.py", *MNIST[accuracy], f"seed={seed}", f"run_dir={folder}/run")
+            command("train", *MNIST[accuracy], f"seed={seed}", f"run_dir={folder}/run")
             runs.append(json.loads((Path(folder) / "run" / "metrics.json").read_text()))
     reached = statistics.fmean(run["test"]["accuracy"] for run in runs)
     seconds = [run["seconds"]["fit"] for run in runs]

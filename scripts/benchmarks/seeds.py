@@ -28,5 +28,5 @@ def train(name: str, settings: list[str], jobs: "tuple[int, ...] | list[tuple[in
     for job in jobs:
         seeds = f"seed={job}" if isinstance(job, int) else f"seeds={list(job)}".replace(" ", "")
         with tempfile.TemporaryDirectory() as folder:
-            total += command("train.py", name, *settings, seeds, f"run_dir={folder}/run")
+            total += command("train", name, *settings, seeds, f"run_dir={folder}/run")
     return total

@@ -1,10 +1,15 @@
-"""Startup time of commands, each several times in a fresh process, with a warm disk cache."""
+"""Startup: commands in fresh processes with a warm disk cache, against `import torch` alone, side by side. Goals: help
+and lists 0.5 s, to the first step of a training twice `import torch`, one row predicted 1.3 times, or 1 ms when loaded.
+
+ZOO_BEFORE=FOLDER, an older checkout, adds a row of it before each command's.
+"""
 
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +18,71 @@ from lightning.pytorch.callbacks import Callback
 from benchmarks._measure import Measure, against_target, in_turn, seconds
 
 SCRIPTS = Path(__file__).resolve().parent.parent
-IMPORTS = ("-c", "import torch, lightning")
+NAME = "fnn/mlp.breast_cancer"
+RUN, ROW = "run_dir={folder}/run", "input={folder}/row.csv"
+COMMANDS = {  # the words, and the limit of their time: seconds
+    "--help": (["--help"], 0.5),
+    "train --help": (["train", "--help"], 0.5),
+    "list": (["list"], 0.5),
+}
+AGAINST_TORCH = {  # the words, and the limit of their time: a multiple of import torch
+    "train model=fnn, to its first step": (["train", "model=fnn", RUN, "+callbacks.end._target_={end}"], 2.0),
+    "train model=fnn, whole": (["train", "model=fnn", RUN], None),
+    "predict one row": (["predict", f"weights={NAME}", ROW], 1.3),
+}
 
 
 def measure(n: int = 5) -> Iterator[Measure]:
-    yield against_target("list.py", [command("list.py") for _ in range(n)], "s", 1.0)
-    yield against_target("train.py --help", [command("train.py", "--help") for _ in range(n)], "s", 1.0)
-    ours, imports = in_turn(first_step, lambda: python(*IMPORTS), n)
-    yield Measure("train.py model=fnn to its first step: import torch, lightning", ours, imports, "s")
-    yield against_target("train.py model=fnn to its first step, beyond these imports", beyond(ours, imports), "s", 1.5)
+    before = os.environ.get("ZOO_BEFORE")
+    roots = {"before: ": Path(before)} if before else {}
+    for label, root in {**roots, "": SCRIPTS.parent}.items():
+        for name, (words, limit) in COMMANDS.items():
+            yield against_target(f"{label}zoo {name}", [command(*words, root=root) for _ in range(n)], "s", limit)
+    for name, (words, goal) in AGAINST_TORCH.items():
+        for label, root in {**roots, "": SCRIPTS.parent}.items():
+            yield against_torch(f"{label}zoo {name}", words, goal, root, n)
+    yield against_target("a row answered by a loaded predictor", [1e3 * one for one in row_seconds()], "ms", 1.0)
 
 
-def command(script: str, *arguments: str) -> float:
-    """Return the seconds of one of the zoo's commands."""
-    return python(str(SCRIPTS / script), *arguments)
+def against_torch(name: str, words: list[str], goal: float | None, root: Path, n: int) -> Measure:
+    """Measure a command of the checkout `root` and, before and after it, `import torch`."""
+    ours, imports = in_turn(lambda: command(*words, root=root), lambda: python(root, "-c", "import torch"), n)
+    return Measure(f"{name}: import torch", ours, imports, "s", goal)
 
 
-def python(*arguments: str) -> float:
-    """Return the seconds of a Python process."""
-    env = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
-    return seconds(lambda: subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, env=env))
-
-
-def first_step() -> float:
-    """Return the seconds of a training until its first step."""
+def command(*words: str, root: Path = SCRIPTS.parent) -> float:
+    """Return the seconds of a command of the zoo in the checkout `root`, with what it leaves in a folder that is
+    deleted."""
     with tempfile.TemporaryDirectory() as folder:
-        end = f"+callbacks.end._target_={EndAtFirstStep.__module__}.EndAtFirstStep"
-        return command("train.py", "model=fnn", f"run_dir={folder}/run", end)
+        values = one_row().values()
+        Path(folder, "row.csv").write_text(f"{','.join(one_row())}\n{','.join(map(str, values))}\n")
+        end = f"{EndAtFirstStep.__module__}.EndAtFirstStep"
+        return python(root, "-m", "zoo", *(word.format(folder=folder, end=end) for word in words))
 
 
-def beyond(ours: list[float], imports: list[float]) -> list[float]:
-    """Subtract from each of `ours` the mean of the two imports around it."""
-    around = zip(ours, imports[::2], imports[1::2], strict=True)
-    return [value - (before + after) / 2 for value, before, after in around]
+def python(root: Path, *arguments: str) -> float:
+    """Return the seconds of a Python process that imports the zoo from `root`."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(SCRIPTS)])}
+    words = [sys.executable, *arguments]
+    return seconds(lambda: subprocess.run(words, check=True, stdout=subprocess.DEVNULL, env=env, cwd=root))
+
+
+@cache
+def one_row() -> dict[str, float]:
+    """Return a row of the test split, by column name."""
+    import zoo
+
+    splits: Any = zoo.load_data("breast_cancer")
+    return dict(zip(splits.spec.column_names, splits.test.columns["numeric"][0].tolist(), strict=True))
+
+
+def row_seconds(n: int = 200) -> list[float]:
+    """Return the seconds of each of `n` predictions of one row, after a first one."""
+    import zoo
+
+    predictor, row = zoo.load(NAME), one_row()
+    predictor.predict(row)
+    return [seconds(lambda: predictor.predict(row)) for _ in range(n)]
 
 
 class EndAtFirstStep(Callback):
