@@ -1,6 +1,7 @@
 """Commands start and end quickly and one row is answered at once: what serves speed there changes nothing else."""
 
 import gc
+import sys
 import weakref
 
 import numpy as np
@@ -24,6 +25,7 @@ class Cycle:
 
 def test_imports_are_not_collected_and_what_comes_after_them_is(monkeypatch):
     monkeypatch.setattr("atexit.register", lambda function: None)
+    monkeypatch.delitem(sys.modules, "torch")
     n = gc.get_freeze_count()
     with quick_imports():
         assert not gc.isenabled()
@@ -32,6 +34,14 @@ def test_imports_are_not_collected_and_what_comes_after_them_is(monkeypatch):
     gc.collect()
     assert later() is None
     gc.unfreeze()
+
+
+def test_what_a_job_of_a_sweep_leaves_is_freed_in_the_next():
+    garbage = weakref.ref(Cycle())
+    with quick_imports():
+        assert gc.isenabled()
+    gc.collect()
+    assert garbage() is None
 
 
 @pytest.mark.parametrize("n_classes", [None, 1, 2, 7])
