@@ -42,7 +42,7 @@ def tiny_data(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_dry_run_does_everything_and_its_results_become_a_page(tiny_data, tmp_path):
-    results = run(0, list(tasks.TASKS), tmp_path / "out")
+    results = run(0, [name for name in tasks.TASKS if name != "kills"], tmp_path / "out")  # which are tests too
     assert {name: task.get("error") for name, task in results["tasks"].items() if task["state"] != "done"} == {}
     files = {path.name for path in (tmp_path / "out").iterdir()}
     assert files == {"results.json", *(f"{recipe.name}.safetensors" for recipe in tasks.RECIPES)}

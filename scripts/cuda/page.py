@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+TESTS = ("tests", "kills")  # tasks that run tests/gpu
 HEAD = """# On a GPU
 <!-- written by scripts/maintain/cuda.py page -->
 
@@ -20,7 +21,7 @@ def write_page(results: Path, docs: Path) -> Path:
     path = docs / "benchmarks" / "cuda.md"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join([HEAD, *_lines(found)]) + "\n")
-    outcomes = Counter(row["value"] for row in found["tasks"].get("tests", {}).get("rows", []))
+    outcomes = Counter(row["value"] for name in TESTS for row in found["tasks"].get(name, {}).get("rows", []))
     if outcomes:
         (docs / "reliability").mkdir(exist_ok=True)
         summary = {"machine": _machine(found["machine"]), "day": found["machine"]["day"], "outcomes": dict(outcomes)}
@@ -38,7 +39,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     for name, task in found["tasks"].items():
         yield f"## {name.replace('_', ' ')}\n"
         yield f"{task['state']}, {task['seconds']:.0f} s.\n"
-        if name == "tests":
+        if name in TESTS:
             yield from _tests(task["rows"])
         elif task["rows"]:
             yield "| what | value | reference | goal | met |\n| --- | --- | --- | --- | --- |"

@@ -1,6 +1,9 @@
 """Run tasks one after the other, each in a separate process with a limit of time; write results as they come."""
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -53,13 +56,14 @@ def _in_another_process(name: str, output: Path, seconds: float, results: dict[s
     with (output / "log.txt").open("a") as log:
         print(f"== {name}", file=log, flush=True)
         command = [sys.executable, str(COMMAND), "task", name, str(output), str(seconds)]
-        process = subprocess.Popen(command, env=environment(), cwd=ROOT, stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=environment(), cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
         while process.poll() is None and time.monotonic() - start < seconds:
             time.sleep(POLL)
             found.update(state="running", seconds=round(time.monotonic() - start, 1), rows=read_rows(rows))
             _write(output, results)
         ended = process.poll() is not None
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # with what it started
         code = process.wait()
     state = ("done" if code == 0 else f"failed with {code}") if ended else "out of time"
     found.update(state=state, seconds=round(time.monotonic() - start, 1), rows=read_rows(rows))

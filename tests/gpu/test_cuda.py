@@ -60,6 +60,14 @@ def test_compiled_equals_eager(config, tmp_path):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+def test_cuda_graphs_train_like_single_launches(config, tmp_path, family):
+    settings = (f"model={family}", "trainer=gpu", "trainer.max_epochs=3", "trainer.precision=32-true", "optim.ema=0.9")
+    plain = zoo.train(config(*settings), tmp_path / "plain")
+    graphs = zoo.train(config(*settings, "trainer.tricks=[all,cuda_graphs]"), tmp_path / "graphs")
+    assert graphs["val"]["loss"] == pytest.approx(plain["val"]["loss"], rel=0.05)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_step_never_waits_for_the_device(config, tmp_path, family):
     """After warm-up, the steps of an epoch never synchronise with the device."""
     import zoo.engine.module as base
