@@ -1,5 +1,6 @@
 """The words that a person types beside `key=value`, and what they stand for."""
 
+import re
 import shlex
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from zoo.cli.command_words import as_override, read_words
 from zoo.cli.data_words import evaluation_settings, training_settings
-from zoo.cli.help import settings_help
+from zoo.cli.help import LEFT, settings_help
 from zoo.cli.predict import prediction_settings
 from zoo.core import registry
 from zoo.core.errors import UserError
@@ -145,4 +146,6 @@ def test_the_help_of_a_command_explains_its_own_settings_and_ends_with_examples(
     train, predict = settings_help("train", ["model=fnn", "data=csv"]), settings_help("predict", [])
     assert "data.target=null                column to predict" in train and "model.depth=2" in train
     assert "hydra" not in train.lower() and "trainer" not in predict and "CSV file" in predict
+    bare = [line for text in (train, predict) for line in text.splitlines() if re.fullmatch(r"  [\w.]+=\S+", line)]
+    assert not [line for line in bare if len(line) < LEFT + 2]  # each has a sentence, a long one in the next line
     assert all(line.startswith("  zoo ") for text in (train, predict) for line in text.splitlines()[-3:])

@@ -53,7 +53,8 @@ def _lines(values: Mapping[str, Any], prefix: str, said: Mapping[str, str]) -> I
         if isinstance(value, dict) and value:
             yield from _lines(value, f"{prefix}{key}.", said)
         elif f"{prefix}{key}" not in ("model.name", "data.name", "optim.name"):
-            yield from _line(f"{prefix}{key}={_as_text(value)}", said.get(f"{prefix}{key}", ""))
+            whole = said.get(prefix[:-1], "") if prefix.count(".") > 2 else ""  # of {shift: 0.05, rotate: 7.0}
+            yield from _line(f"{prefix}{key}={_as_text(value)}", said.get(f"{prefix}{key}", whole))
 
 
 def _line(left: str, right: str) -> list[str]:
