@@ -143,6 +143,12 @@ def test_a_baseline_that_fails_is_left_out_with_a_line(capsys):
     ]
 
 
+def test_a_reference_that_would_take_minutes_is_left_out_with_a_line(capsys):
+    many = table_of(torch.arange(100) % 50, n_outputs=50, class_names=[str(i) for i in range(50)])
+    assert set(measured(many)) == {"majority class", "logistic regression"}
+    assert capsys.readouterr().out == "baseline left out: gradient boosting: 50 outputs would take minutes\n"
+
+
 def test_a_large_split_gives_baselines_a_part_that_they_name(monkeypatch):
     monkeypatch.setattr("zoo.baselines.measuring.MOST_SAMPLES", 100)
     found = measured(zoo.load_data("breast_cancer"))

@@ -13,6 +13,7 @@ from zoo.core.spec import DataSpec
 Predict = Callable[[Any], Tensor]  # gives outputs for a matrix, dense or sparse
 LEAST = 1e-6  # probability
 WORK = 1e10  # multiplications of a linear classifier, about
+N_TREES = 400  # over all outputs, about
 
 
 def fit_linear(spec: DataSpec, target: Tensor, matrix: Any, before: Any = None, decay: float = 1.0) -> Predict:
@@ -30,7 +31,7 @@ def fit_linear(spec: DataSpec, target: Tensor, matrix: Any, before: Any = None, 
     from sklearn.preprocessing import StandardScaler
 
     n_values = getattr(matrix, "nnz", None) or np.prod(matrix.shape)
-    n_steps = int(np.clip(WORK / n_values / spec.n_outputs, 20, 200))
+    n_steps = _affordable(WORK / n_values / spec.n_outputs, 5, 200, spec)
     estimators = LogisticRegression(C=1 / decay, max_iter=n_steps), Ridge(decay)
     return _fit(spec, target, matrix, *(make_pipeline(before or StandardScaler(), one) for one in estimators))
 
@@ -41,10 +42,17 @@ def fit_boosting(spec: DataSpec, target: Tensor, matrix: np.ndarray, categorical
     from sklearn.multioutput import MultiOutputRegressor
 
     options: Any = {"random_state": 0, "categorical_features": categorical}
-    n_trees = int(np.clip(400 / spec.n_outputs, 20, 100))  # for each output
+    n_trees = _affordable(N_TREES / spec.n_outputs, 10, 100, spec)  # for each output
     classifier = HistGradientBoostingClassifier(max_iter=n_trees, **options)
     regressor = MultiOutputRegressor(HistGradientBoostingRegressor(max_iter=n_trees, **options))
     return _fit(spec, target, matrix, classifier, regressor)
+
+
+def _affordable(n: float, least: int, most: int, spec: DataSpec) -> int:
+    """How many steps or trees to take, at most; ValueError where so few are no reference."""
+    if n < least:
+        raise ValueError(f"{spec.n_outputs:,} outputs would take minutes")
+    return min(round(n), most)
 
 
 def _fit(spec: DataSpec, target: Tensor, matrix: Any, classifier: Any, regressor: Any) -> Predict:

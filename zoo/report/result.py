@@ -23,7 +23,8 @@ class Result(Mapping[str, Any]):
 
     Attributes:
         path: the run folder.
-        metrics: content of its metrics.json: "val" and "test" by metric, the epoch used, seconds, versions.
+        metrics: content of its metrics.json: "val" and "test" by metric, the baselines and the verdict, the epoch used,
+            seconds, versions.
     """
 
     def __init__(self, path: Path, metrics: Mapping[str, Any]):
