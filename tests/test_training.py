@@ -727,7 +727,7 @@ def test_data_sets_without_batch_indexing_give_the_same_weights(config, tmp_path
     items = Splits(splits.spec, *(Items(split) for split in (splits.train, splits.val, splits.test)))
     states = []
     for one in (splits, items):
-        settings = config("model=fnn", "data=wine", "optim=adamw")
+        settings = config("model=fnn", "data=wine", "optim=adamw", "optim.schedule.name=one_cycle")
         L.seed_everything(0, verbose=False)
         module = create_module(settings["model"], spec=splits.spec.to_json(), task={}, optim=settings["optim"])
         trainer = L.Trainer(

@@ -39,7 +39,7 @@ class Progress:
 
 
 def create_schedule(
-    optimizer: Optimizer, progress: Callable[[int], float], *, name: str, warmup: float, **options: Any
+    optimizer: Optimizer, progress: Callable[[int], float], /, *, name: str, warmup: float, **options: Any
 ) -> LambdaLR:
     """Schedule every learning rate of an optimiser by a factor that depends on the step.
 
