@@ -1,6 +1,6 @@
 """Measure the zoo on this machine: python scripts/benchmark.py SUITE [output=FILE.json] [docs=FOLDER].
 
-The suites are auto, cnn, cuda, data, engine, fnn, growth, latency, rnn, seeds and startup. Each prints the medians of
+The suites are auto, cnn, data, engine, fnn, gpu, growth, latency, rnn, seeds and startup. Each prints the medians of
 several runs and of a reference; output= also saves the rows, docs= a page with a picture.
 """
 

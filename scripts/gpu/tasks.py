@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from cuda.recipes import RECIPES, Recipe
+from gpu.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 Row = dict[str, Any]
@@ -109,10 +109,10 @@ def families(job: Job) -> Iterator[Row]:
 
 
 def benchmarks(job: Job) -> Iterator[Row]:
-    """Steps and latency beside the hand-written loop: scripts/benchmarks/cuda.py."""
-    from benchmarks import cuda
+    """Steps and latency beside the hand-written loop: scripts/benchmarks/gpu.py."""
+    from benchmarks import gpu
 
-    for measure in cuda.measure(tiny=job.dry):
+    for measure in gpu.measure(tiny=job.dry):
         found = measure.row
         met = None if measure.goal is None else found["ratio"] <= measure.goal
         goal = "" if measure.goal is None else f"{found['goal']} times"

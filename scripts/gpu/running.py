@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cuda.tasks import ROOT, TASKS, Job, environment, machine
+from gpu.tasks import ROOT, TASKS, Job, environment, machine
 
-COMMAND = ROOT / "scripts" / "maintain" / "cuda.py"
+COMMAND = ROOT / "scripts" / "maintain" / "gpu.py"
 LEAST = 20.0  # seconds that are left for a task, or it is skipped
 POLL = 1.0  # seconds
 

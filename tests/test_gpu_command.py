@@ -1,13 +1,13 @@
-"""scripts/maintain/cuda.py, which measures the zoo on a GPU: a dry run on the CPU, its pack and its page."""
+"""scripts/maintain/gpu.py, which measures the zoo on a GPU: a dry run on the CPU, its pack and its page."""
 
 import hashlib
 import json
 
 import numpy as np
 import pytest
-from cuda import packing, tasks
-from cuda.page import write_page
-from cuda.running import read_rows, run, run_task
+from gpu import packing, tasks
+from gpu.page import write_page
+from gpu.running import read_rows, run, run_task
 
 from zoo.data.images import cifar10, mnist
 from zoo.data.sequences import shakespeare

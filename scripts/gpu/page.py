@@ -1,4 +1,4 @@
-"""The page of what was measured on a GPU, from the results of scripts/maintain/cuda.py."""
+"""The page of what was measured on a GPU, from the results of scripts/maintain/gpu.py."""
 
 import json
 from collections import Counter
@@ -8,9 +8,9 @@ from typing import Any
 
 TESTS = ("tests", "kills")  # tasks that run tests/gpu
 HEAD = """# On a GPU
-<!-- written by scripts/maintain/cuda.py page -->
+<!-- written by scripts/maintain/gpu.py page -->
 
-`python scripts/maintain/cuda.py run 10` measured this, and `page` wrote it down. A reference is the CPU's result on the
+`python scripts/maintain/gpu.py run 10` measured this, and `page` wrote it down. A reference is the CPU's result on the
 pretrained file's card, or the hand-written loop's in the same unit. A goal is beside each row that has one.
 """
 

@@ -1,4 +1,4 @@
-"""Prove the zoo on a GPU, in minutes: python scripts/maintain/cuda.py run|pack|unpack|page ...
+"""Prove the zoo on a GPU, in minutes: python scripts/maintain/gpu.py run|pack|unpack|page ...
 
 run MINUTES [output=FOLDER] [only=tests,families,...]: run tests/gpu, a training of each family, benchmarks and the
     timed recipes, in the order of their value, each with a limit of time. Writes results.json, log.txt and weights
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+sys.path[:1] = [str(ROOT), str(ROOT / "scripts")]  # not this folder, whose names others have too
 
 
 def main(words: list[str]) -> None:
@@ -23,7 +23,7 @@ def main(words: list[str]) -> None:
         raise SystemExit(__doc__)
     (command, first), more = words[:2], words[2:]
     if command == "task":
-        from cuda.running import run_task
+        from gpu.running import run_task
 
         return run_task(first, Path(more[0]), float(more[1]))
     given = dict(word.split("=", 1) for word in more if "=" in word)
@@ -36,8 +36,8 @@ def main(words: list[str]) -> None:
 
 def run(minutes: str, output: str = "", only: str = "") -> None:
     """Measure."""
-    from cuda.running import run as measure
-    from cuda.tasks import TASKS
+    from gpu.running import run as measure
+    from gpu.tasks import TASKS
 
     names = only.split(",") if only else list(TASKS)
     if unknown := [name for name in names if name not in TASKS]:
@@ -47,7 +47,7 @@ def run(minutes: str, output: str = "", only: str = "") -> None:
 
 def pack(folder: str, packages: str, python: str = "3.12", mb: str = "32") -> None:
     """Pack wheels and data."""
-    from cuda.packing import pack as write
+    from gpu.packing import pack as write
 
     for part in write(Path(folder), Path(os.environ["ZOO_DATA"]), float(mb), python, packages.split(",")):
         print(part, f"{sum(file.stat().st_size for file in part.iterdir()) / 1e6:.1f} MB")
@@ -55,14 +55,14 @@ def pack(folder: str, packages: str, python: str = "3.12", mb: str = "32") -> No
 
 def unpack(part: str, data: str, site: str) -> None:
     """Unpack one part."""
-    from cuda.packing import unpack as read
+    from gpu.packing import unpack as read
 
     read(Path(part), Path(data), Path(site))
 
 
 def page(results: str, docs: str = "") -> None:
     """Write the page."""
-    from cuda.page import write_page
+    from gpu.page import write_page
 
     print(f"wrote {write_page(Path(results), Path(docs or ROOT / 'docs'))}")
 

@@ -1,1 +1,0 @@
-"""What scripts/maintain/cuda.py measures on a GPU, packs for a machine without network, and writes to a page."""
