@@ -19,11 +19,10 @@ from zoo.data.formats.table_file import is_text_file, read_beginning
 from zoo.data.images.suffixes import is_image_name
 from zoo.data.options import as_strings, match_headings
 from zoo.data.registry import FORMATS
-from zoo.data.sequences.files.formats import ARRAYS
 from zoo.data.sequences.files.headerless import is_headerless
 from zoo.data.sequences.files.row_table import step_columns
-from zoo.data.sequences.files.sound import SUFFIXES as SOUNDS
 from zoo.data.sequences.files.step_table import named_column
+from zoo.data.sequences.files.suffixes import ARRAYS, SOUNDS
 from zoo.data.sequences.files.time_columns import find_times
 from zoo.data.sources.packed import inner_suffix
 

@@ -10,11 +10,10 @@ from zoo.data.sequences.files.arrays import read_arrays
 from zoo.data.sequences.files.recordings import read_recordings
 from zoo.data.sequences.files.samples import Samples
 from zoo.data.sequences.files.sequence_table import read_sequence_table
-from zoo.data.sequences.files.sound import SUFFIXES as SOUNDS
+from zoo.data.sequences.files.suffixes import ARRAYS, SOUNDS
 from zoo.data.sequences.files.ts import read_ts
 from zoo.data.sources.packed import UNPACK_ERRORS
 
-ARRAYS = (".npz", ".npy")
 PACKED = (".gz", ".xz", ".bz2", ".zip")
 
 

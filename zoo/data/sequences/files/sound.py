@@ -12,11 +12,6 @@ from torch import Tensor
 from zoo.core.errors import UserError
 from zoo.data.memory_limits import check_memory
 
-# what libsndfile reads, except MATLAB's files and samples without a header
-SUFFIXES = (
-    *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64"),
-    *(".rf64", ".wave", ".voc", ".sph", ".nist", ".sf", ".htk", ".svx", ".iff", ".avr", ".paf", ".pvf", ".sds"),
-)
 RATES = (1_000, 1_000_000)  # Hz
 FLOOR = 1e-6  # of the power in a band, below the quantisation of 16-bit sound
 
