@@ -69,10 +69,8 @@ def _exists(word: str) -> bool:
 
 def _path_of_data(word: str) -> str:
     """A path; UserError where it holds a trained model."""
-    from zoo.core.run_folder import Run
-
     path = Path(word).expanduser()
-    if path.suffix == ".safetensors" or Run(path).config.exists():
+    if path.suffix == ".safetensors" or (path / "config.yaml").exists():  # a weights file, or a run folder
         raise UserError(
             f"{word} is a trained model, and a training takes data; finetune={word} starts from it"
             + f", run_dir={word} resume=auto continues it" * path.is_dir()
