@@ -1,6 +1,7 @@
 """What is measured on a GPU, a function a task. Each yields rows as it goes, so that a task that is ended has some."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -26,6 +27,7 @@ FAMILIES = (
     "cnn/inception_time.japanese_vowels",
 )
 DRY = ("trainer=cpu", "trainer.max_epochs=1", "trainer.limit_train_batches=1", "trainer.limit_val_batches=1")
+KEPT = ("config.yaml", "metrics.json", "metrics.csv", "model.safetensors")  # of a run folder
 FIRST_SEEDS = 2  # of a variant, before the others
 
 
@@ -34,13 +36,13 @@ class Job:
     """A task under way.
 
     Args:
-        output: folder for weights files.
+        runs: folder for the run folders of recipes.
         seconds: that it may take.
         dry: whether to train on the CPU, at tiny sizes.
         start: by `time.monotonic`.
     """
 
-    output: Path
+    runs: Path
     seconds: float
     dry: bool
     start: float
@@ -123,10 +125,11 @@ def train_recipe(recipe: Recipe, job: Job) -> Iterator[Row]:
     """Try a recipe's variants in turn; train all seeds with the first one that reaches the goal, or with the last."""
     n = 1 if job.dry else recipe.seeds
     for number, words in enumerate(recipe.variants):
+        folder = job.runs / recipe.name / str(number)
         try:
             if n > 1:
-                _train((*words, "data.epochs=1"), job, 0, recipe)  # compiles
-            results = [_train(words, job, seed, recipe) for seed in range(min(FIRST_SEEDS, n))]
+                _train((*words, "data.epochs=1"), job, 0, recipe.tiny)  # compiles
+            results = [_train(words, job, seed, recipe.tiny, folder) for seed in range(min(FIRST_SEEDS, n))]
         except Exception as error:  # such as of the compiler
             yield row(f"{recipe.name}: {_short(words)}", f"failed: {str(error).splitlines()[0][:200]}")
             continue
@@ -134,7 +137,10 @@ def train_recipe(recipe: Recipe, job: Job) -> Iterator[Row]:
         if reached or number == len(recipe.variants) - 1:
             for seed in range(len(results), n):
                 if job.left > 2 * results[-1]["seconds"]["total"]:
-                    results.append(_train(words, job, seed, recipe))
+                    results.append(_train(words, job, seed, recipe.tiny, folder))
+            keep_one(folder)
+        else:
+            shutil.rmtree(folder)
         yield from _rows(recipe, words, results)
         if reached:
             return
@@ -168,19 +174,29 @@ def _short(words: Any) -> str:
     )
 
 
-def _train(words: Any, job: Job, seed: int, recipe: Recipe | None = None) -> Mapping[str, Any]:
-    """Train, at most as long as is left, and keep the weights of a recipe; return the content of metrics.json."""
+def _train(words: Any, job: Job, seed: int, tiny: Any = (), folder: Path | None = None) -> Mapping[str, Any]:
+    """Train, at most as long as is left, and return the content of metrics.json; `folder` gets the run folder."""
     import zoo
 
     more: tuple[str, ...] = (f"seed={seed}", f"budget={max(int(job.left - 10), 1)}s")
     if job.dry:
-        more += (*DRY, "trainer.compile=null", *(recipe.tiny if recipe else ()))
-    with tempfile.TemporaryDirectory() as folder:
-        names = {word.partition("=")[0] for word in more}
-        result = zoo.train(zoo.config(*(word for word in words if word.partition("=")[0] not in names), *more), folder)
-        if recipe:
-            shutil.copy(result.path / "model.safetensors", job.output / f"{recipe.name}.safetensors")
+        more += (*DRY, "trainer.compile=null", *tiny)
+    names = {word.partition("=")[0] for word in more}
+    config = zoo.config(*(word for word in words if word.partition("=")[0] not in names), *more)
+    with tempfile.TemporaryDirectory() as scratch:
+        result = zoo.train(config, scratch)
+        if folder is not None:
+            (folder / f"seed={seed}").mkdir(parents=True)
+            for name in KEPT:
+                shutil.copy(result.path / name, folder / f"seed={seed}" / name)
     return result.metrics
+
+
+def keep_one(folder: Path) -> None:
+    """Keep the weights of one run, that with the lowest validation loss, as scripts/maintain/release.py takes them."""
+    losses = {path.parent: json.loads(path.read_text())["val"]["loss"] for path in folder.glob("*/metrics.json")}
+    for run in sorted(losses, key=lambda run: losses[run])[1:]:
+        (run / "model.safetensors").unlink()
 
 
 def machine() -> dict[str, Any]:
@@ -211,7 +227,7 @@ TASKS = {  # in the order of their value
     task.name: task
     for task in (
         Task("tests", 150, lambda job: tests(job, "not killed")),
-        Task("families", 60, families),
+        Task("families", 90, families),
         Task("benchmarks", 90, benchmarks),
         Task("kills", 120, lambda job: tests(job, "killed")),
         *map(_recipe_task, RECIPES),

@@ -1,8 +1,8 @@
 """Prove the zoo on a GPU, in minutes: python scripts/maintain/gpu.py run|pack|unpack|page ...
 
 run MINUTES [output=FOLDER] [only=tests,families,...]: run tests/gpu, a training of each family, benchmarks and the
-    timed recipes, in the order of their value, each with a limit of time. Writes results.json, log.txt and weights
-    files as it goes. Recipes need ZOO_DATA. `run 0` tries all of it on the CPU at tiny sizes.
+    timed recipes, in the order of their value, each with a limit of time. Writes results.json, log.txt and, in pieces,
+    runs.zip as it goes. Recipes need ZOO_DATA. `run 0` tries all of it on the CPU at tiny sizes.
 pack FOLDER packages=NAME,NAME [python=3.12] [mb=32]: pack, for a machine without network, wheels of the packages that
     it lacks, and the data sets of ZOO_DATA, in parts of so many megabytes.
 unpack PART data=FOLDER site=FOLDER: unpack a part there; then set ZOO_DATA and PYTHONPATH to the two folders.
