@@ -140,7 +140,7 @@ def fitted(settings, folder):
     checked, run = TrainingConfig.of(settings), Run(folder)
     with run.claim(checked.plain()):
         data = load_splits(run, checked, None)
-        return fit(Training(fill_auto(checked, len(data.splits.train)), run), data, None)
+        return fit(Training(fill_auto(checked, len(data.splits.train), data.splits.spec), run), data, None)
 
 
 def assert_same_bits(model, other):

@@ -15,6 +15,7 @@ import zoo
 from zoo.core.checkpoint_file import newest
 from zoo.core.durations import parse_duration
 from zoo.core.errors import InterruptedTraining, UserError
+from zoo.core.spec import DataSpec
 from zoo.engine.checkpoint_io import SafeCheckpointIO
 from zoo.engine.resources import fill_auto
 from zoo.optim.schedules import Progress, create_schedule
@@ -103,7 +104,7 @@ def test_a_budget_ends_a_training_and_its_rate_falls_before(config, tmp_path, ca
     ],
 )
 def test_only_data_without_a_recipe_train_for_an_open_length(config, settings, expected):
-    filled = fill_auto(TrainingConfig.of(config(*settings)), 80)
+    filled = fill_auto(TrainingConfig.of(config(*settings)), 80, DataSpec("made", "regression", {}, 1))
     trainer = filled.trainer
     chosen = (
         filled.optim["schedule"]["name"],

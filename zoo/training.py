@@ -193,7 +193,7 @@ def _train(training: Training, checkpoint: Path | None, start: float) -> Trained
     """Load the data and fit the models; None in processes other than the first."""
     data = load_splits(training.run, training.config, checkpoint)
     config = drop_foreign_settings(training.config, data.splits.spec)
-    config = fill_auto(config, len(data.splits.train))  # type: ignore[arg-type]
+    config = fill_auto(config, len(data.splits.train), data.splits.spec)  # type: ignore[arg-type]
     fitted = fit(replace(training, config=config), data, checkpoint)
     if fitted is None:
         return None

@@ -57,7 +57,7 @@ class Case:
 
 def create_case(name: str, config: dict[str, Any], splits: Splits, by_hand: Callable[[], nn.Module]) -> Case:
     """Create a case with the precision and threads that the zoo chooses for it."""
-    config = fill_auto(TrainingConfig.of(config), len(splits.train)).plain()  # type: ignore[arg-type]
+    config = fill_auto(TrainingConfig.of(config), len(splits.train), splits.spec).plain()  # type: ignore[arg-type]
     case = Case(name, config, splits, by_hand)
     trainer = fit_machine(config["trainer"], batch_work(zoo_module(case), zoo_data(case)))
     return replace(case, config={**config, "trainer": trainer})

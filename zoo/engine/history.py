@@ -51,8 +51,10 @@ class History(Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         module: Any = pl_module
-        values = {"train/loss": module.mean_loss}  # logged only where the epoch was not cut short
-        values |= {name: float(value) for name, value in sorted(epoch_metrics(trainer).items())}
+        values = {name: float(value) for name, value in sorted(epoch_metrics(trainer).items())}
+        if trainer.should_stop:  # the epoch may be cut short, without a logged loss of its own
+            values["train/loss"] = module.mean_loss
+        values = {"train/loss": module.mean_loss, **values}
         lr = trainer.optimizers[0].param_groups[0]["lr"]
         seconds = time.perf_counter() - self._epoch_start
         self.rows.append(

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from zoo.core.spec import DataSpec
 from zoo.core.system import n_cores
 from zoo.data.module import ZooDataModule
 from zoo.data.splits import batches
@@ -23,16 +24,17 @@ MULTIPLY_ADDS_FOR_THREADS = 6_000_000  # from here several threads are faster th
 MULTIPLY_ADDS_FOR_BF16 = 20_000_000  # from here bfloat16 saves more than its conversions cost
 
 
-def fill_auto(config: TrainingConfig, n: int) -> TrainingConfig:
-    """Resolve the "auto" settings that depend on the number of training samples, `n`.
+def fill_auto(config: TrainingConfig, n: int, spec: DataSpec) -> TrainingConfig:
+    """Resolve the "auto" settings that depend on the number of training samples, `n`, and on what a sample is.
 
-    A batch is a thirtieth of the samples, from 16 to 256; the weight decay is 1,000 / n, from 0.01 to 3. Without a
-    number of epochs a training lasts until validation stops improving, within a budget; without patience, for some
-    3,000 steps in 10 to 100 epochs.
+    A batch is a thirtieth of the samples, from 16 to 256, of sequences to 32; the weight decay is 1,000 / n, from 0.01
+    to 3. Without a number of epochs a training lasts until validation stops improving, within a budget; without
+    patience, for some 3,000 steps in 10 to 100 epochs.
     """
     data, trainer, optim = {**config.data}, {**config.trainer}, complete_optim(config.optim)
     is_open = trainer["max_epochs"] == "auto" and trainer.get("patience") is not None
-    batch_size = min(max(2 ** round(math.log2(n / 32)), 16), 256)
+    has_time = any("time" in one.axes for one in spec.inputs.values())
+    batch_size = min(max(2 ** round(math.log2(n / 32)), 16), 32 if has_time else 256)
     epochs = 3000 * batch_size / n
     ten_times = min(max(math.ceil(10 * epochs), 10), 1000)
     _fill(trainer, patience=min(max(math.ceil(epochs / 2), 8), 50) if is_open else None)
