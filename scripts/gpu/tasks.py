@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,12 @@ def row(
     return {"name": name, "value": value, "unit": unit, "reference": reference, "goal": goal, "met": met}
 
 
+def _failed(name: str, error: Exception) -> Row:
+    """The row of what an error ended, whose traceback goes to the log."""
+    traceback.print_exception(error)
+    return row(name, f"failed: {str(error).partition(chr(10))[0][:200]}", met=False)
+
+
 def tests(job: Job, which: str) -> Iterator[Row]:
     """tests/gpu, those that pytest's -k chooses: the outcome of each test. Out of time it ends as by Ctrl-C."""
     with tempfile.TemporaryDirectory() as folder:
@@ -103,7 +110,11 @@ def families(job: Job) -> Iterator[Row]:
     from zoo.inference.pretrained import load_card
 
     for name in FAMILIES:
-        result, card = _train((f"experiment={name}", "trainer=gpu", "baseline=false"), job, 0), load_card(name)
+        try:
+            result, card = _train((f"experiment={name}", "trainer=gpu", "baseline=false"), job, 0), load_card(name)
+        except Exception as error:
+            yield _failed(name, error)
+            continue
         there = card["metrics"]["test"]["accuracy"]
         value, least = result["test"]["accuracy"], there["mean"] - 3 * max(there["std"], 0.003)
         yield row(f"{name}: test accuracy", value, reference=there["mean"], goal=f">= {least:.4f}", met=value >= least)
@@ -131,7 +142,7 @@ def train_recipe(recipe: Recipe, job: Job) -> Iterator[Row]:
                 _train((*words, "data.epochs=1"), job, 0, recipe.tiny)  # compiles
             results = [_train(words, job, seed, recipe.tiny, folder) for seed in range(min(FIRST_SEEDS, n))]
         except Exception as error:  # such as of the compiler
-            yield row(f"{recipe.name}: {_short(words)}", f"failed: {str(error).splitlines()[0][:200]}")
+            yield _failed(f"{recipe.name}: {_short(words)}", error)
             continue
         reached = _reaches(recipe, results)
         if reached or number == len(recipe.variants) - 1:
