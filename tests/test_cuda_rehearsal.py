@@ -170,14 +170,15 @@ def test_a_convolutional_network_trains_on_the_gpu_to_the_bits_of_the_cpu(config
     assert_same_bits(module.model, zoo.load(runs["cnn"]).model)
 
 
-@pytest.mark.parametrize("family", ["fnn", "cnn"])
+@pytest.mark.parametrize("family", SHORT)
 def test_cuda_graphs_give_the_same_training(config, runs, gpu, steps_never_wait, tmp_path, family):
-    """Except for learning rates rounded to 32 bits: with Adam, dropout and a moving average, and with SGD."""
+    """Except for learning rates rounded to 32 bits: with Adam, dropout and a moving average, with SGD, and with batches
+    of two sizes. Each size has three plain steps at first."""
     settings = config(*SHORT[family], "trainer=gpu", "trainer.tricks=[all,cuda_graphs]")
     module = fitted(settings, tmp_path / "run").module
-    assert gpu.replays == {"fnn": 33 - 3, "cnn": 10 - 3}[family]
+    assert gpu.replays == {"fnn": 33 - 3, "cnn": 10 - 3, "rnn": 32 - 2 * 3}[family]
     theirs = zoo.load(runs[family]).model.state_dict()
-    torch.testing.assert_close(module.model.cpu().state_dict(), theirs, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(module.model.cpu().state_dict(), theirs, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", SETTINGS)

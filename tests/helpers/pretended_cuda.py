@@ -236,7 +236,7 @@ class Recording:
         for tensor in tensors:
             storage = tensor.untyped_storage()._cdata
             if storage not in self.own and storage not in self.before:
-                self.before[storage] = tensor, tensor.clone()
+                self.before[storage] = tensor, put(tensor.clone(), True)
 
     def add(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         given = {tensor.untyped_storage()._cdata for tensor in tensors_in(args, kwargs)}
@@ -269,7 +269,8 @@ class Graph:
 
     def replay(self) -> None:
         self.gpu.replays += 1
-        with torch.no_grad(), torch._C._DisableAutocast():
+        below = torch._C._AutoDispatchBelowAutograd(), torch._C._DisableAutocast()  # as it was recorded
+        with torch.enable_grad(), below[0], below[1]:
             for func, args, kwargs, result in self.operations:
                 for old, new in zip(tensors_in(result), tensors_in(func(*args, **kwargs)), strict=True):
                     if old.untyped_storage()._cdata != new.untyped_storage()._cdata:
