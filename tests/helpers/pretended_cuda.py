@@ -274,7 +274,7 @@ class Graph:
             for func, args, kwargs, result in self.operations:
                 for old, new in zip(tensors_in(result), tensors_in(func(*args, **kwargs)), strict=True):
                     if old.untyped_storage()._cdata != new.untyped_storage()._cdata:
-                        old.copy_(new)
+                        old.copy_(put(new, True))
 
 
 class Stream:
