@@ -19,6 +19,7 @@ from torch import nn
 from zoo.core import _torch
 from zoo.engine import _lightning
 from zoo.engine.checkpoint_io import SafeCheckpointIO
+from zoo.optim.averaging import MovingAverage
 
 
 class Module(L.LightningModule):
@@ -178,6 +179,14 @@ def test_a_failed_process_ends_the_others_in_the_way_of_the_zoo(monkeypatch):
     failed = SimpleNamespace(returncode=1, poll=list, pid=1)
     _ChildProcessObserver(os.getpid(), [failed])._run()
     assert ended == [failed], changed("_ChildProcessObserver", "exit code 4 when a process is killed")
+
+
+def test_an_average_of_weights_is_updated_by_one_method_and_knows_its_last_update(tmp_path):
+    averaging = MovingAverage(0.5, torch.device("cpu"))
+    fit(tmp_path, 1, averaging)
+    assert averaging._latest_update_step == 3, "_latest_update_step changed; zoo/optim/averaging.py starts by it"
+    average = averaging._average_model
+    assert average.update_parameters == averaging._update and int(average.n_averaged) == 3
 
 
 def test_lightning_has_torch_ask_nvml(monkeypatch):
