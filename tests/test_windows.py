@@ -341,6 +341,16 @@ def test_unusable_series_are_refused(tmp_path, change, options, message):
         own_series(tmp_path, change(power()), **options)
 
 
+@pytest.mark.parametrize(("n", "window"), [(2000, (96, 24)), (144, (33, 7)), (30, (7, 1))])
+def test_the_window_of_a_short_series_is_short(tmp_path, n, window):
+    path = tmp_path / "sales.csv"
+    pd.DataFrame({"month": pd.date_range("1949", periods=n), "sales": np.arange(n) % 12.0}).to_csv(path, index=False)
+    splits = zoo.load_data("series", path=str(path))
+    assert (splits.spec.inputs["sequence"].shape[0], splits.spec.target.shape[0]) == window
+    assert all(map(len, (splits.train, splits.val, splits.test)))
+    assert zoo.load_data("series", path=str(path), look_back=5).spec.inputs["sequence"].shape[0] == 5
+
+
 def test_a_users_text_trains_a_language_model(tmp_path, capsys):
     (tmp_path / "book.txt").write_bytes(b"\xef\xbb\xbf" + b"abc\r\n" * 100 + b"z" * 30)
     splits = zoo.load_data("text", path=str(tmp_path / "book.txt"), n_steps=8)

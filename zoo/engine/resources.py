@@ -41,12 +41,19 @@ def fill_auto(config: TrainingConfig, n: int, spec: DataSpec) -> TrainingConfig:
     keeps_best = data.get("epochs") == "auto" or trainer.get("patience") is not None
     _fill(trainer, max_epochs=ten_times if is_open else min(max(math.ceil(epochs), 10), 100))
     _fill(trainer, keep="best" if keeps_best else "last")
-    _fill(data, batch_size=batch_size, epochs=trainer["max_epochs"])
+    _fill(data, batch_size=batch_size, epochs=trainer["max_epochs"], **_window(spec))
     optim["schedule"] = {**optim["schedule"]}
     _fill(optim["schedule"], name="trapezoidal" if is_open else "one_cycle")
     _fill(optim, weight_decay=min(max(1000 / n, 0.01), 3.0))
     budget = (BUDGET if is_open else None) if config.budget == "auto" else config.budget
     return replace(config, data=data, trainer=trainer, optim=optim, budget=budget)
+
+
+def _window(spec: DataSpec) -> dict[str, Any]:
+    """The steps of a window of a series to forecast; nothing of other data."""
+    if "horizon" not in spec.target.axes:
+        return {}
+    return {"look_back": spec.inputs["sequence"].shape[0], "horizon": spec.target.shape[0]}
 
 
 def _fill(section: dict[str, Any], **values: Any) -> None:

@@ -41,8 +41,8 @@ def series(
     missing: Sequence[str] | None = None,
     not_missing: Sequence[str] | None = None,
     encoding: str | None = None,
-    look_back: int = 96,
-    horizon: int = 24,
+    look_back: int | str = "auto",
+    horizon: int | str = "auto",
     val_share: float = 0.1,
     test_share: float = 0.2,
 ) -> Splits:
@@ -58,8 +58,8 @@ def series(
         missing: marks of missing values, in addition to defaults such as the empty cell, NA, ? and -.
         not_missing: default marks that are values in columns of text, such as an id NA.
         encoding: of a file that is not UTF-8, such as shift_jis or cp1251; None is Windows-1252.
-        look_back: steps to forecast from.
-        horizon: steps to forecast.
+        look_back: steps to forecast from; "auto" is 96, or a third of the training steps if those are fewer.
+        horizon: steps to forecast; "auto" is 24, or half of the validation or test steps if those are fewer.
         val_share: share of the steps.
         test_share: share of the steps.
     """
@@ -77,7 +77,7 @@ def series(
     train = np.concatenate([values[: end[0]] for values, end in zip(series, ends, strict=True)])
     _check_constant(names, train)
     ranges = [finite_range(column) for column in train.T]
-    window = Window(look_back, horizon)
+    window = choose_window(ends, look_back, horizon)
     splits = series_splits(
         Path(path).name.split(".")[0],
         [torch.from_numpy(values.astype(float_type(*ranges))) for values in series],
@@ -90,6 +90,18 @@ def series(
     )
     _report_left_out(path, ends, window, splits)
     return splits
+
+
+def choose_window(ends: Sequence[Sequence[int]], look_back: int | str, horizon: int | str) -> Window:
+    """Resolve "auto" by where train, val and test end in a series; of several, the one of median length counts."""
+    train, val, test = np.diff([0, *sorted(ends, key=lambda end: end[-1])[len(ends) // 2]]).tolist()
+    chosen = Window(
+        min(96, max(train // 3, 1)) if look_back == "auto" else int(look_back),
+        min(24, max(min(val, test) // 2, 1)) if horizon == "auto" else int(horizon),
+    )
+    if "auto" in (look_back, horizon):
+        echo(f"looks back on {chosen.look_back} steps to forecast {chosen.horizon}: data.look_back, data.horizon")
+    return chosen
 
 
 @LABELLED_READERS.register("series")
