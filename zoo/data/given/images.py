@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from zoo.core.errors import UserError
 from zoo.data.images.arrays import to_image
 
 
@@ -26,15 +25,6 @@ def is_images(values: Sequence[Any], family: str | None) -> bool:
     if arrays[0].ndim == 3:
         to_image(arrays[0])  # refuses what no image is
     return family == "cnn"
-    if not all(np.ndim(value) in (2, 3) for value in values):
-        return False
-    arrays = [np.asarray(value) for value in values]
-    if all(array.dtype == np.uint8 for array in arrays):
-        return True
-    if arrays[0].ndim == 3:
-        raise UserError(f"images are uint8, 0 to 255; got {arrays[0].dtype}: (255 * X).astype('uint8'), from 0 to 1")
-    return family == "cnn" and all(array.dtype.kind in "iu" and 0 <= array.min() <= array.max() < 256
-                                   for array in arrays)  # fmt: skip
 
 
 def write_images(values: Sequence[Any], folder: Path) -> list[str]:
