@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from zoo.core.formatting import format_deviation, format_number
+from zoo.core.run_folder import Run
 from zoo.core.run_listing import FAILED, ListedRun, differing_settings, find_runs, values_at
 from zoo.core.safe_csv import write_csv
 from zoo.report.runs import comparable
@@ -32,7 +33,7 @@ def write_summary(sweep_dir: str | Path, width: int | None = None) -> str:
     """
     folder = Path(sweep_dir)
     failures = [f"failed: {job['name']}: {job['message'].splitlines()[0]}" for job in _failed(folder)]
-    jobs = [run for run in find_runs(folder) if run.metrics]
+    jobs = _finished(folder)
     if not jobs:
         return "\n".join([f"no finished job in {sweep_dir}", *failures])
     axes = differing_settings([job.config for job in jobs])
@@ -53,6 +54,15 @@ def write_summary(sweep_dir: str | Path, width: int | None = None) -> str:
 def exit_code(sweep_dir: str | Path) -> int:
     """The exit code of the first failed job of a sweep; 0 if none failed."""
     return next((job["code"] for job in _failed(Path(sweep_dir))), 0)
+
+
+def _finished(folder: Path) -> list[ListedRun]:
+    """The finished jobs of a sweep. UserError if a config cannot be read, as jobs are grouped by their configs."""
+    found = find_runs(folder)
+    for run in found:
+        if not run.config:
+            Run(run.folder).read_config()
+    return [run for run in found if run.metrics]
 
 
 def _failed(folder: Path) -> list[Values]:
