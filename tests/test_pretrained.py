@@ -86,8 +86,9 @@ def test_an_image_is_predicted_in_each_layout():
     assert predictor.features(image).ndim == 1
     with pytest.raises(UserError, match="uint8"):
         predictor.predict(image / 255)
-    with pytest.raises(UserError, match="1 x 28 x 28"):
-        predictor.predict(image[:20])
+    assert predictor.predict(np.kron(image, np.ones((2, 2), np.uint8))) == answer
+    with pytest.raises(UserError, match="height, width"):
+        predictor.predict(image[0])
 
 
 def test_convolutions_run_channels_last_as_in_training():
@@ -118,7 +119,7 @@ def test_a_row_is_predicted_by_column_name_in_any_order(capsys):
     gaps = np.where(np.arange(3)[:, None] == 1, np.nan, rows)
     assert predictor.predict(gaps)[::2] == answers[::2]
     assert "25 more columns have missing values" in capsys.readouterr().out
-    with pytest.raises(UserError, match="30 numbers"):
+    with pytest.raises(UserError, match="30 values"):
         predictor.predict(rows[:, :5])
 
 

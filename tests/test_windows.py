@@ -353,7 +353,7 @@ def test_the_window_of_a_short_series_is_short(tmp_path, n, window):
 
 def test_a_users_text_trains_a_language_model(tmp_path, capsys):
     (tmp_path / "book.txt").write_bytes(b"\xef\xbb\xbf" + b"abc\r\n" * 100 + b"z" * 30)
-    splits = zoo.load_data("text", path=str(tmp_path / "book.txt"), n_steps=8)
+    splits = zoo.load_data("text", path=str(tmp_path / "book.txt"), n_steps=8, split="order")
     assert splits.spec.reading["alphabet"] == "\nabc"
     assert "30 characters" in capsys.readouterr().out
     assert (splits.test.columns["target"][-1] <= 0).all()

@@ -217,7 +217,7 @@ def test_fault_10_new_rows_that_do_not_fit_are_refused(load, frame, tmp_path):
         (frame.assign(size="large"), "'large' in row 0"),
         (tmp_path / "new.csv", "'four' in row 6 of new.csv"),
         (pd.concat([frame, frame["size"]], axis=1), "'size' 2 times"),
-        (np.zeros((2, 3)), "by name"),
+        (np.zeros((2, 2)), "a row has 3 values"),
         (tmp_path / "old.csv", "no file 'old.csv'; the nearest: .*new.csv"),
         (frame.head(0), "no rows"),
     ):
