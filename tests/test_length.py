@@ -17,6 +17,8 @@ from zoo.core.durations import parse_duration
 from zoo.core.errors import InterruptedTraining, UserError
 from zoo.core.spec import DataSpec
 from zoo.engine.checkpoint_io import SafeCheckpointIO
+from zoo.engine.early_stopping import EarlyStopping
+from zoo.engine.history import History
 from zoo.engine.resources import fill_auto
 from zoo.optim.schedules import Progress, create_schedule
 from zoo.settings.training_config import TrainingConfig
@@ -141,3 +143,25 @@ def test_a_budget_without_a_unit_is_refused_with_the_forms_there_are(text):
         UserError, match=r"budget is a time above 0 with its unit, such as 90s, 2min, 1h30m or 00:02:00"
     ):
         parse_duration("budget", text)
+
+
+def test_tiny_improvements_do_not_keep_a_training_going(tmp_path):
+    """Those of a cross entropy near 0, of standardised errors, and of densities, whose loss may be negative."""
+
+    def last_that_counts(losses):
+        endings = [EarlyStopping(History(tmp_path / "metrics.csv"), 50, budget=None, best=tmp_path) for _ in range(2)]
+        for epoch, loss in enumerate(losses, 1):
+            ending, before = endings[epoch % 2], endings[epoch % 2 - 1]
+            ending.load_state_dict(before.state_dict())  # resumed after each epoch
+            ending.see(epoch, loss)
+        return ending.best_epoch
+
+    assert last_that_counts([1.4, 0.1, 3e-5, *(3e-5 - 1e-8 * n for n in range(900))]) == 3
+    assert last_that_counts([1.0, 0.5, *(0.5 - 1e-6 * n for n in range(50))]) == 2
+    assert last_that_counts([1.0 - 0.001 * n for n in range(900)]) >= 899
+    assert last_that_counts([0.0, *(-1e-4 * n for n in range(300))]) >= 300  # a first loss of 0 is no scale
+    assert last_that_counts([2.0 - 0.01 * n for n in range(900)]) == 900
+    assert last_that_counts([5e7, *(0.9 - 0.001 * n for n in range(500))]) >= 500  # a first loss far off
+    assert last_that_counts([float("nan"), float("inf"), 0.7, 0.6]) == 4
+    # many small steps add up
+    assert last_that_counts([1.0, *(0.5 - 2e-4 * n for n in range(300))]) >= 298

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zoo.report.verdict import overfitted_since, still_improving, verdict
+from zoo.report.verdict import overfitted_since, still_improving, underfitted, verdict
 
 FALLING = [1 / (1 + epoch) for epoch in range(1, 31)]
 FLAT = [1 / (1 + min(epoch, 15)) for epoch in range(1, 31)]
@@ -14,7 +14,7 @@ def points(losses):
     return [(epoch, loss) for epoch, loss in enumerate(losses, 1)]
 
 
-def judged(val, score=0.9, config=CONFIG, **baselines):
+def judged(val, score=0.9, config=CONFIG, train=FALLING, stopped="epochs", **baselines):
     """The verdict on a training whose validation loss was `val`; baselines by name: score, error, naive."""
     best = val.index(min(val)) + 1
     facts = {
@@ -27,8 +27,8 @@ def judged(val, score=0.9, config=CONFIG, **baselines):
         for name, (theirs, error, naive) in baselines.items()
     }
     metrics = {"val": {"accuracy": score}, "score": "accuracy", "epoch": best, "seconds": {"fit": 60.0}}
-    history = {"val/loss": points(val), "train/loss": points(FALLING)}
-    return verdict({**metrics, "baselines": facts, "stopped": "epochs"}, history, config, "max")
+    history = {"val/loss": points(val), "train/loss": points(train)}
+    return verdict({**metrics, "baselines": facts, "stopped": stopped}, history, config, "max")
 
 
 def test_losses_show_whether_a_training_still_improved_or_overfitted():
@@ -55,8 +55,8 @@ def test_the_verdict_compares_with_the_hardest_baseline_and_tries_only_settings_
         "try trainer.max_epochs=60 or model.width=256."
     )
     assert judged(RISING, 0.63, **dict([naive, reference])) == (
-        "Not clearly better than the majority (validation accuracy 0.6300 against 0.6000); overfitted since epoch 6; "
-        "try model.dropout=0.2 or more data."
+        "Not clearly better than the majority (validation accuracy 0.6300 against 0.6000); "
+        "boosting does better: 0.8500; overfitted since epoch 6; try model.dropout=0.2 or model.width=64."
     )
     perceptron = {"model": {"name": "fnn/perceptron"}, "optim": {"lr": 0.003}}
     assert judged(RISING, 0.63, perceptron, **dict([naive])).endswith("try more data or another optim.lr than 0.003.")
@@ -66,7 +66,7 @@ def test_the_verdict_compares_with_the_hardest_baseline_and_tries_only_settings_
 def test_without_baselines_the_verdict_tells_how_the_training_ended():
     assert judged(FLAT) == "Validation loss was lowest at epoch 15 of 30."
     assert judged(FALLING).startswith("Validation loss was still falling at the end; try trainer.max_epochs=60.")
-    assert judged(RISING) == "Overfitted since epoch 6; try model.dropout=0.2 or more data."
+    assert judged(RISING) == "Overfitted since epoch 6; try model.dropout=0.2 or model.width=64."
     assert judged([1.0]) == "One epoch shows little; try trainer.max_epochs=2."
 
 
@@ -99,3 +99,26 @@ def test_a_lower_loss_alone_is_better_than_a_naive_answer():
     baselines = {"majority": facts | {"standard_error": {"accuracy": 0.002, "loss": 0.01}}}
     metrics = {"val": {"accuracy": 0.981}, "score": "accuracy", "epoch": 30, "seconds": {"fit": 60.0}}
     assert verdict({**metrics, "baselines": baselines}, {}, CONFIG, "max").startswith("Better than the majority")
+
+
+def test_a_small_table_that_overfits_is_told_to_learn_less_and_which_reference_does_better():
+    """The training returned to its best epoch, and overfitted anew as the rate fell, while the accuracy wavered."""
+    val = [0.71, 0.65, *[0.69] * 50, 0.665, 0.67, *[0.68 + 0.003 * n for n in range(16)]]
+    train = [0.60, 0.57, *[0.52] * 50, 0.535, 0.53, *[0.51 - 0.006 * n for n in range(16)]]
+    naive, reference = ("majority class", (0.5857, 0.0545, True)), ("logistic regression", (0.6429, 0.0305, False))
+    assert judged(val, 0.6143, train=train, stopped="validation", **dict([naive, reference])) == (
+        "Not clearly better than the majority class (validation accuracy 0.6143 against 0.5857); logistic regression "
+        "does better: 0.6429; overfitted since epoch 2; try model.dropout=0.2 or model.width=64."
+    )
+    worse = ("logistic regression", (0.60, 0.0305, False))
+    assert "does better" not in judged(val, 0.6143, train=train, stopped="validation", **dict([naive, worse]))
+    # one that is good kept its best epoch: nothing to say
+    assert "verfitted" not in judged(val, 0.9, train=train, stopped="validation", **dict([naive, reference]))
+
+
+def test_a_wider_model_is_advised_only_where_the_training_loss_is_no_lower_than_that_of_validation():
+    assert underfitted(points(FLAT), points(FLAT)) and not underfitted(points(FLAT), points([0.0] * 30))
+    assert not underfitted((), ())
+    majority = {"majority": (0.6, 0.02, True)}
+    assert judged(FLAT, 0.61, train=FLAT, **majority).endswith("try model.width=256 or another optim.lr than 0.003.")
+    assert judged(FLAT, 0.61, train=[0.03] * 30, **majority).endswith("; try another optim.lr than 0.003.")

@@ -16,6 +16,7 @@ from zoo.engine.updates import n_updates_done, set_rates, updates_of_an_epoch
 from zoo.optim.schedules import COOLDOWN
 
 PER_EPOCH_SO_FAR = COOLDOWN / (1 - COOLDOWN)  # epochs of the cooldown
+LEAST = 1e-4  # an improvement counts from this share of the loss, or of the first epoch's
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class EarlyStopping(Callback):
     """Ends a training early, by a cooldown in which the schedule runs through its last quarter.
 
     It begins from the best epoch's weights when the validation loss has not improved for `patience` epochs, or from the
-    present ones when the rest of the budget is just enough for it.
+    present ones when the rest of the budget is just enough for it. A tiny improvement does not count: a loss near 0
+    may fall for ever.
 
     The end that was chosen is part of each checkpoint, so that a resumed training keeps to it.
 
@@ -49,12 +51,14 @@ class EarlyStopping(Callback):
 
     Attributes:
         end: where the training ends; None while that is trainer.max_epochs.
+        lowest: validation loss so far, but for tiny improvements; `best_epoch` is its epoch.
+        first: validation loss, the scale of the problem.
     """
 
     def __init__(self, history: History, patience: int | None, budget: float | None, best: Path):
         self.history, self.patience, self.budget, self.best = history, patience, budget, best
         self.end: End | None = None
-        self.lowest, self.best_epoch = math.inf, 0
+        self.lowest, self.first, self.best_epoch = math.inf, math.inf, 0
 
     @property
     def stopped(self) -> str:
@@ -92,13 +96,25 @@ class EarlyStopping(Callback):
         if loss is None:
             return
         epoch = trainer.current_epoch + 1
-        if float(loss) < self.lowest:
-            self.lowest, self.best_epoch = float(loss), epoch
+        self.see(epoch, float(loss))
         if self.patience and not self.end and epoch - self.best_epoch >= self.patience:
             n_epochs = math.ceil(PER_EPOCH_SO_FAR * epoch)
             self._end_in(min(n_epochs, self._affordable(trainer, pl_module)), "validation", pl_module)
             if self.end and is_sound(self.best):
                 return_to_best(trainer, pl_module, self.best)
+
+    def see(self, epoch: int, loss: float) -> None:
+        """Note a validation loss, if it is clearly lower than those before.
+
+        The scale of a loss near 0 is the first, but at most 1: that of standardised values, and about that of cross
+        entropy. The first may be far off.
+        """
+        if math.isinf(self.lowest):
+            self.first, least = loss, 0.0
+        else:
+            least = LEAST * max(abs(self.lowest), min(abs(self.first), 1.0))
+        if loss < self.lowest - least:
+            self.lowest, self.best_epoch = loss, epoch
 
     def _seconds(self, trainer: L.Trainer) -> float:
         """Seconds of fitting so far; the same in all processes."""
@@ -130,13 +146,15 @@ class EarlyStopping(Callback):
         return begin, max(last, begin + 1)
 
     def state_dict(self) -> dict[str, Any]:
-        """The end that was chosen, and the lowest validation loss."""
-        return {"end": self.end and asdict(self.end), "lowest": self.lowest, "best_epoch": self.best_epoch}
+        """The end that was chosen, and the validation losses that decide it."""
+        losses = {"lowest": self.lowest, "first": self.first, "best_epoch": self.best_epoch}
+        return {"end": self.end and asdict(self.end), **losses}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from what `state_dict` gave."""
         self.end = End(**state_dict["end"]) if state_dict["end"] else None
-        self.lowest, self.best_epoch = state_dict["lowest"], state_dict["best_epoch"]
+        self.lowest, self.first = state_dict["lowest"], state_dict["first"]
+        self.best_epoch = state_dict["best_epoch"]
 
 
 def _n_done(module: Any) -> int:

@@ -21,7 +21,7 @@ WIDE = 100  # columns of a terminal that has room for it
 
 
 class Progress(Callback):
-    """Prints the epoch of how many, the loss, the score, and the time gone and left: on a terminal as one line that
+    """Prints the epoch of how many, the losses, the score, and the time gone and left: on a terminal as one line that
     changes, elsewhere a line per epoch, of many short epochs one every few seconds.
 
     Args:
@@ -43,7 +43,7 @@ class Progress(Callback):
             trainer.current_epoch + module.batches_done() % module.n_batches() / module.n_batches()
         )
         self._start = self._shown = time.perf_counter()
-        self._score = ""
+        self._validation = ["", ""]
         if trainer.is_global_zero and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
             self._bar = _terminal_line()
 
@@ -58,9 +58,8 @@ class Progress(Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         module: Any = pl_module
         self._epochs = trainer.current_epoch + 1
-        values, score = epoch_metrics(trainer), module.task.score
-        value = values.get(f"val/{score}")
-        self._score = "" if value is None else f"val {score} {format_number(float(value))}"
+        values = epoch_metrics(trainer)
+        self._validation = [_of_validation(name, values.get(f"val/{name}")) for name in ("loss", module.task.score)]
         words = self._words(trainer, float(values.get("train/loss", module.mean_loss)))
         if self._bar:
             self._refresh(trainer, words)
@@ -76,8 +75,8 @@ class Progress(Callback):
             self._n_lines += 1
 
     def _words(self, trainer: L.Trainer, loss: float) -> list[str]:
-        """The parts of a line: the epoch, the loss, the score, and the time."""
-        return [self._epoch(trainer), f"loss {format_number(loss)}", self._score, self._time(trainer)]
+        """The parts of a line: the epoch, the validation loss, the score, the training loss, and the time."""
+        return [self._epoch(trainer), *self._validation, f"train loss {format_number(loss)}", self._time(trainer)]
 
     def _epoch(self, trainer: L.Trainer) -> str:
         """The epoch, of how many or, where the length is not known, beside the best so far."""
@@ -103,7 +102,7 @@ class Progress(Callback):
         width = self._bar.console.width
         done = min(BAR, round(BAR * self._epochs / self.ending.n_epochs(trainer)))
         bar = "" if width < WIDE or self.ending.is_open else f"  [{'#' * done}{'-' * (BAR - done)}]"
-        self._bar.update(self._bar.task_ids[0], description=fit_width(words, width) + bar)
+        self._bar.update(self._bar.task_ids[0], description=fit_width(words, width - len(bar)) + bar)
         self._shown = time.perf_counter()
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -120,15 +119,20 @@ class Progress(Callback):
 
 
 def fit_width(words: Sequence[str], width: int) -> str:
-    """Join the parts of a line; where they are too wide the loss is left out, then the score.
+    """Join the parts of a line; where they are too wide the training loss is left out, then that of validation, then
+    the score.
 
-    >>> fit_width(["epoch 1/9", "loss 0.5", "val f1 0.9", "3 s, 24 s left"], 40)
-    'epoch 1/9  val f1 0.9  3 s, 24 s left'
+    >>> fit_width(["epoch 1/9", "val loss 0.4", "val f1 0.9", "train loss 0.5", "3 s, 24 s left"], 55)
+    'epoch 1/9  val loss 0.4  val f1 0.9  3 s, 24 s left'
     """
-    epoch, loss, score, time = words
-    choices = ([epoch, loss, score, time], [epoch, score, time], [epoch, time])
+    epoch, loss, score, train, time = words
+    choices = ([epoch, loss, score, train, time], [epoch, loss, score, time], [epoch, score, time], [epoch, time])
     lines = ["  ".join(filter(None, choice)) for choice in choices]
     return next((line for line in lines if len(line) <= width), lines[-1])
+
+
+def _of_validation(name: str, value: Any) -> str:
+    return "" if value is None else f"val {name} {format_number(float(value))}"
 
 
 def _terminal_line() -> Any:

@@ -14,6 +14,7 @@ NOISE = 2.0  # standard errors within which two scores count as equal
 LATE, FALL = 0.2, 0.01  # still improving: in this last share of the epochs the loss fell by more than this share,
 LEAST_FALL = 0.001  # and by more than this share of the first epoch's
 EARLY, RISE = 0.6, 0.05  # overfitted: after this first share of the epochs it rose by more than this share
+LEAST_WIDTH = 16  # that half of may do
 N_TRIED = 2  # settings to try, at most
 
 
@@ -25,11 +26,13 @@ class Course:
         n_epochs: that it lasted.
         improving: whether it still improved at the end.
         overfitted: the epoch since which it overfitted, if it did.
+        underfits: whether its training loss is no lower than that of validation.
     """
 
     n_epochs: int
     improving: bool = False
     overfitted: int | None = None
+    underfits: bool = False
 
 
 def verdict(metrics: Values, history: Mapping[str, Points], config: Values, score_mode: str) -> str:
@@ -41,7 +44,8 @@ def verdict(metrics: Values, history: Mapping[str, Points], config: Values, scor
         config: of the training, whose settings are what can be tried.
         score_mode: of the task: "max" or "min", whichever is better.
     """
-    course, (standing, is_good) = _course(metrics, history, score_mode), _standing(metrics)
+    standing, is_good = _standing(metrics)
+    course = _course(metrics, history, score_mode, is_good)
     ending = _ending(metrics, course)
     if not standing and not ending:
         ending = f"validation loss was lowest at epoch {metrics['epoch']} of {course.n_epochs}"
@@ -51,15 +55,16 @@ def verdict(metrics: Values, history: Mapping[str, Points], config: Values, scor
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def _course(metrics: Values, history: Mapping[str, Points], score_mode: str) -> Course:
-    losses, scores = (history.get(f"val/{name}", ()) for name in ("loss", metrics["score"]))
-    n_epochs = int(losses[-1][0]) if losses else 0
-    if metrics.get("stopped") != "validation" and still_improving(losses):
-        return Course(n_epochs, improving=True)
-    overfitted = overfitted_since(losses, history.get("train/loss", ()))
-    if overfitted and is_better(scores, overfitted, score_mode):
-        return Course(n_epochs)  # surer of its mistakes, which are fewer
-    return Course(n_epochs, overfitted=overfitted)
+def _course(metrics: Values, history: Mapping[str, Points], score_mode: str, is_good: bool) -> Course:
+    losses, train, scores = (history.get(name, ()) for name in ("val/loss", "train/loss", f"val/{metrics['score']}"))
+    n_epochs, by_validation = int(losses[-1][0]) if losses else 0, metrics.get("stopped") == "validation"
+    underfits = underfitted(losses, train)
+    if not by_validation and still_improving(losses):
+        return Course(n_epochs, improving=True, underfits=underfits)
+    overfitted = overfitted_since(losses, train)
+    if overfitted and is_good and (by_validation or is_better(scores, overfitted, score_mode)):
+        overfitted = None  # it returned to its best epoch, or grew surer of its mistakes, which are fewer
+    return Course(n_epochs, overfitted=overfitted, underfits=underfits)
 
 
 def still_improving(losses: Points) -> bool:
@@ -70,13 +75,21 @@ def still_improving(losses: Points) -> bool:
 
 
 def overfitted_since(losses: Points, train: Points) -> int | None:
-    """The epoch of the lowest validation loss, if that came early and rose since while the training loss fell."""
-    if len(losses) < 3:
+    """The epoch of the lowest validation loss, if that came early and had risen where the training loss was lowest."""
+    fitted = min(train, key=lambda point: point[1], default=(0, 0))[0]
+    before = [point for point in losses if point[0] <= fitted]
+    if len(before) < 3:
         return None
-    (best, lowest), last = min(losses, key=lambda point: point[1]), losses[-1][0]
-    learned, rose = dict(train), _at_end(losses) - lowest > RISE * abs(lowest)
-    fell = learned.get(last, 0.0) < learned.get(best, 0.0)
-    return int(best) if best <= EARLY * last and rose and fell else None
+    best, lowest = min(before, key=lambda point: point[1])
+    rose, fell = (lowest + sign * RISE * abs(lowest) for sign in (1, -1))
+    later = min(loss for _, loss in losses)
+    return int(best) if best <= EARLY * fitted and _at_end(before) > rose and later >= fell else None
+
+
+def underfitted(losses: Points, train: Points) -> bool:
+    """Whether the training loss is no lower than that of validation, where that is lowest."""
+    best, lowest = min(losses, key=lambda point: point[1], default=(0, 0.0))
+    return dict(train).get(best, -math.inf) > lowest - RISE * abs(lowest)
 
 
 def is_better(scores: Points, epoch: int, mode: str) -> bool:
@@ -96,7 +109,7 @@ def _standing(metrics: Values) -> tuple[str, bool]:
     naive, reference = (_best_baseline(metrics, is_naive) for is_naive in (True, False))
     if naive and not any(_lead(naive[1], key) > 0 for key in (score, "loss")):
         how = "not clearly better than" if naive[1]["better_by"][score] > 0 else "no better than"
-        return _compared(how, *naive, metrics), False
+        return _compared(how, *naive, metrics) + _does_better(reference, score), False
     if reference and _lead(reference[1], score, -1) > 0:
         return _compared("behind", *reference, metrics), False
     if reference and not _lead(reference[1], score) > 0:
@@ -123,6 +136,13 @@ def _compared(how: str, name: str, facts: Values, metrics: Values) -> str:
     return f"{how} {'the ' * facts['naive']}{name} (validation {score} {ours} against {theirs})"
 
 
+def _does_better(reference: tuple[str, Values] | None, score: str) -> str:
+    """The name of a reference whose score is better, be it by chance, and that score."""
+    if not reference or reference[1]["better_by"][score] >= 0:
+        return ""
+    return f"; {reference[0]} does better: {format_number(reference[1]['val'][score])}"
+
+
 def _ending(metrics: Values, course: Course) -> str:
     if course.n_epochs == 1:
         return "one epoch shows little"
@@ -130,8 +150,13 @@ def _ending(metrics: Values, course: Course) -> str:
         return "validation loss was still falling at the end"
     if course.overfitted is None:
         return ""
-    kept = "" if metrics["epoch"] == course.overfitted else f", and epoch {metrics['epoch']} was kept"
+    kept = f", and epoch {metrics['epoch']} was kept" if _kept_later(metrics, course) else ""
     return f"overfitted since epoch {course.overfitted}{kept}"
+
+
+def _kept_later(metrics: Values, course: Course) -> bool:
+    """Whether the weights are of a later epoch than the best, unless the training returned to that one before."""
+    return metrics["epoch"] != course.overfitted and metrics.get("stopped") != "validation"
 
 
 def _longer(metrics: Values, course: Course) -> Iterator[str]:
@@ -148,13 +173,16 @@ def _longer(metrics: Values, course: Course) -> Iterator[str]:
 def _better(metrics: Values, config: Values, course: Course) -> Iterator[str]:
     """Settings that may help, the likeliest first."""
     model, lr = config["model"], config["optim"].get("lr")
-    if course.overfitted and metrics["epoch"] != course.overfitted:
-        yield "trainer.keep=best"
-    if course.overfitted and model.get("dropout", 1.0) < 0.5:
-        yield f"model.dropout={model['dropout'] + 0.2:.1f}"
+    width = model.get("width")
     if course.overfitted:
+        if _kept_later(metrics, course):
+            yield "trainer.keep=best"
+        if model.get("dropout", 1.0) < 0.5:
+            yield f"model.dropout={model['dropout'] + 0.2:.1f}"
+        if isinstance(width, int) and width >= LEAST_WIDTH:
+            yield f"model.width={width // 2}"
         yield "more data"
-    elif isinstance(model.get("width"), int):
-        yield f"model.width={2 * model['width']}"
+    elif course.underfits and isinstance(width, int):
+        yield f"model.width={2 * width}"
     if lr is not None:
         yield f"another optim.lr than {lr:g}"
