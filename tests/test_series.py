@@ -150,12 +150,14 @@ def panel(ids="AB", **options):
     return pd.concat(parts, ignore_index=True)
 
 
-def test_several_series_in_a_table_are_refused_with_the_options(tmp_path):
-    with pytest.raises(UserError, match="holds 2 series by 'unique_id'") as error:
-        load(tmp_path, panel())
-    assert "data.series_id=unique_id" in str(error.value)
-    assert "data.only=[A]" in str(error.value)
-    assert "clock" not in str(error.value)
+def test_several_series_in_a_table_are_told_apart_by_their_ids(tmp_path, capsys):
+    splits = load(tmp_path, panel())
+    assert "holds 2 series by 'unique_id', as its times repeat; data.only=[A] forecasts one of them" in (
+        capsys.readouterr().out
+    )
+    named = load(tmp_path, panel(), series_id="unique_id")
+    assert splits.spec == named.spec
+    assert torch.equal(splits.train.series, named.train.series)
 
 
 @pytest.mark.parametrize(
@@ -168,8 +170,9 @@ def test_several_series_in_a_table_are_refused_with_the_options(tmp_path):
     ],
 )
 def test_id_columns_of_any_kind_are_found(tmp_path, frame, option):
-    with pytest.raises(UserError, match=rf"data\.series_id=.*{option}"):
-        load(tmp_path, frame)
+    splits = load(tmp_path, frame)
+    assert option in splits.spec.reading["series_id"]
+    assert splits.spec.column_names == ["y"]
 
 
 def test_numbered_parts_of_a_day_can_be_a_clock(tmp_path, capsys):

@@ -1,7 +1,7 @@
 """Tables of long series: rows follow each other in time, of one series or of several."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +86,12 @@ def read_series(
     """
     table = _open_table(path, reading, columns, new)
     times = read_times(table.rows, table.times, table.place, reading.get("date_form"))
+    if not (new or table.ids):
+        table = replace(table, ids=_find_ids(table, times))
     codes, ids = _series_ids(table)
     _refuse_repeated_times(table, times, codes)
     if columns is None:
+        table = replace(table, channels=[name for name in table.channels if name not in table.ids])
         _report_columns(table)
     frame = pd.DataFrame({name: _channel(table, name) for name in table.channels}, index=times.values)
     date_column = table.times[0] if len(table.times) == 1 else table.times or None
@@ -186,15 +189,11 @@ def _report_columns(table: _Table) -> None:
 
 
 def _refuse_repeated_times(table: _Table, times: Times, codes: np.ndarray) -> None:
-    """Raise UserError where a series has a time twice, with the ids by which the table may be several series."""
+    """Raise UserError where a series has a time twice."""
     repeated = pd.MultiIndex.from_arrays([codes, times.values]).duplicated()
     if not times.names or not repeated.any():
         return
-    dates = pd.DatetimeIndex(times.values) if isinstance(times.values, pd.DatetimeIndex) else None
-    are_days = dates is not None and bool((dates == dates.normalize()).all())  # which a clock may complete
-    found = None if table.ids else find_ids(table.rows, [*times.names, *table.other_times], times.values)
-    if found:
-        raise _several_series(table, *found, days=times.names[0] if are_days else None)
+    dates, are_days = _dates(times), _are_days(times)
     fixes = ["leave the second one out"]
     if not table.ids:
         fixes.append("name the column of ids, if these are several series: data.series_id=")
@@ -208,13 +207,35 @@ def _refuse_repeated_times(table: _Table, times: Times, codes: np.ndarray) -> No
     refuse_cells(rule, cells, repeated, table.place, "; or ".join(fixes))
 
 
-def _several_series(table: _Table, ids: Sequence[str], n: int, *, days: str | None) -> UserError:
-    """Build the error for a table of `n` series by its columns `ids`, which may be the hours of its column `days`."""
+def _find_ids(table: _Table, times: Times) -> list[str]:
+    """The columns by which a table whose times repeat is several series, which is reported; none where there are none.
+
+    Raises:
+        UserError: where the only such column may count the hours of a day.
+    """
+    if not times.names or not times.values.duplicated().any():
+        return []
+    found = find_ids(table.rows, [*times.names, *table.other_times], times.values)
+    if found is None:
+        return []
+    ids, n = found
     option = ids[0] if len(ids) == 1 else f"[{','.join(ids)}]"
     first_id = "/".join(series_ids(table.rows, ids, table.place)[1][0])
-    counts_hours = days and len(ids) == 1 and is_number(to_array(table.rows[ids[0]]).type)
-    return UserError(
-        f"{table.path} holds {n:,} series by '{' and '.join(ids)}', as its times repeat\n"
-        f"forecast all of them by data.series_id={option}, or one: data.series_id={option} data.only=[{first_id}]"
-        + (f"\nif '{option}' counts the hours of a day: data.time=[{days},{option}]" if counts_hours else "")
-    )
+    rule = f"{table.path} holds {n:,} series by '{' and '.join(ids)}', as its times repeat"
+    if _are_days(times) and len(ids) == 1 and is_number(to_array(table.rows[ids[0]]).type):
+        raise UserError(
+            f"{rule}\nforecast all of them by data.series_id={option}\n"
+            f"if '{option}' counts the hours of a day: data.time=[{times.names[0]},{option}]"
+        )
+    echo(f"{rule}; data.only=[{first_id}] forecasts one of them")
+    return ids
+
+
+def _dates(times: Times) -> pd.DatetimeIndex | None:
+    return pd.DatetimeIndex(times.values) if isinstance(times.values, pd.DatetimeIndex) else None
+
+
+def _are_days(times: Times) -> bool:
+    """Whether the times are days, which a clock may complete."""
+    dates = _dates(times)
+    return dates is not None and bool((dates == dates.normalize()).all())
