@@ -59,13 +59,13 @@ EVERY_KIND = {
     ),
     "mnist5k": ({}, "majority class", {"logistic regression on 16 x 16 pixels"}),
     "japanese_vowels": ({}, "majority class", {"MiniRocket"}),
-    "series": ({"path": "series.csv", "look_back": 24, "horizon": 6}, "last value", {"linear forecaster"}),
+    "series": ({"path": "series.csv", "look_back": 24, "horizon": 6}, "last value", {"ridge regression on the window"}),
     "texts": (
         {"path": "texts.csv", "target": "mood", "text": "text"},
         "majority class",
         {"logistic regression on TF-IDF"},
     ),
-    "text": ({"path": "book.txt", "n_steps": 32}, "frequency of each character", {"n-gram"}),
+    "text": ({"path": "book.txt", "n_steps": 32}, "frequency of each character", {"n-gram counts"}),
 }
 
 

@@ -134,7 +134,7 @@ def test_archive_sets_may_have_gaps_and_unequal_lengths(folders, capsys):
     assert splits.test.columns["lengths"].tolist() == [4, 3, 2, 4]
     assert splits.test.columns["sequence"][2, :2, 1].isnan().all()  # no value to fill it from; the model reads the mean
     out = capsys.readouterr().out
-    assert "1 missing values are filled in from their neighbours in the sequence" in out
+    assert "1 missing value is filled from neighbours in the sequence" in out
     assert "2 missing values have no value to fill them from, and are read as the training split's mean" in out
 
 

@@ -235,7 +235,7 @@ def test_missing_values_are_filled_from_the_past_and_are_no_targets(tmp_path, ca
     frame.loc[10:12, "heat"] = np.nan
     frame.loc[138:141, "heat"] = np.nan  # train ends after row 139
     splits = own_series(tmp_path, frame)
-    assert "9 missing values are filled with the last value before them" in capsys.readouterr().out
+    assert "9 missing values are filled with the last value before" in capsys.readouterr().out
     assert splits.train.filled[10:13, 1].tolist() == [9, 9, 9]
     assert splits.train.series[10:13, 1].isnan().all()
     assert splits.train.filled[:2, 0].isnan().all()  # a model reads the mean
@@ -315,7 +315,7 @@ def test_a_forecast_fills_gaps_from_the_past(tmp_path, capsys, reading):
     gapped.to_csv(tmp_path / "gapped.csv", index=False)
     raw = tmp_path / "gapped.csv" if reading == "file" else gapped[["load", "heat"]].to_numpy()[-8:]
     assert model.predict(raw) == model.predict(last)
-    assert "2 missing values are filled in with the last value before them" in capsys.readouterr().out
+    assert "2 missing values are filled with the last value before" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_fault_09_infinite_and_empty_sequences_are_refused(tmp_path, make, messa
 def test_fault_09_gaps_in_a_sequence_are_interpolated(tmp_path, capsys):
     """Missing values in a sequence are interpolated in time, which is reported."""
     splits = zoo.load_data("sequences", path=str(with_cell(3, "a", None)(tmp_path)))
-    assert "1 missing values are filled in" in capsys.readouterr().out
+    assert "1 missing value is filled" in capsys.readouterr().out
     assert all(split.columns["sequence"].isfinite().all() for split in (splits.train, splits.val, splits.test))
 
 

@@ -16,7 +16,7 @@ DECAY = 1e-2  # of the weights, relative to the mean square of an input
 READ = 256  # windows at once
 
 
-@BASELINES.register("forecasting/linear forecaster")
+@BASELINES.register("forecasting/ridge regression on the window")
 def linear(spec: DataSpec, target: Tensor, sequence: Tensor) -> Callable[..., Tensor]:
     """Ridge regression of what follows on the window, both less the window's last value."""
     std = _differences(sequence).square().nanmean((0, 1)).sqrt().clamp(min=1e-12)  # (n_channels,)

@@ -21,7 +21,7 @@ READ = 2**22  # probabilities at once
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # of hashes
 
 
-@BASELINES.register("language_modelling/n-gram")
+@BASELINES.register("language_modelling/n-gram counts")
 def ngram(spec: DataSpec, target: Tensor, tokens: Tensor) -> Callable[..., Tensor]:
     """Contexts of up to five characters; a window follows on the one before."""
     known = (target != IGNORE_INDEX).flatten().numpy()

@@ -43,8 +43,9 @@ def _heading(section: str, choices: Mapping[str, str | None], said: Mapping[str,
     if section not in choices:
         return section
     names = ", ".join(name for name in options(section, overrides) if name != choices[section])
-    others = f"others: {LISTS[section]}" if section in LISTS else f"others: {names}"
-    return f"{section}={_as_text(choices[section])}  ({'; '.join(filter(None, [said.get(section), others]))})"
+    others = LISTS.get(section, names)
+    notes = "; ".join(filter(None, [said.get(section), others and f"others: {others}"]))
+    return f"{section}={_as_text(choices[section])}" + f"  ({notes})" * bool(notes)
 
 
 def _lines(values: Mapping[str, Any], prefix: str, said: Mapping[str, str]) -> Iterator[str]:

@@ -52,7 +52,7 @@ def unknown_name(kind: str, name: object, names: Iterable[str]) -> UserError:
     >>> print(unknown_name("model", "cnnn", ["cnn", "rnn", "fnn"]))
     no model 'cnnn'; the nearest: cnn, rnn, fnn
     """
-    name, names = str(name), sorted(map(str, names))
+    name, names = str(name), sorted(set(map(str, names)))
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
     hint = f"the nearest: {', '.join(close)}" if close else f"there are: {', '.join(names[:12]) or 'none'}"
     return UserError(f"no {kind} '{name}'; {hint}")
@@ -62,6 +62,5 @@ def missing_file(path: Path) -> UserError:
     """The error for a file that does not exist, with the nearest names in its folder."""
     if not path.parent.is_dir():
         return UserError(f"no file {path}: there is no folder {path.parent}")
-    return UserError(
-        f"{unknown_name('file', path.name, (other.name for other in path.parent.iterdir()))} in {path.parent}"
-    )
+    where = "this folder" if path.parent == Path() else path.parent
+    return UserError(f"{unknown_name('file', path.name, (other.name for other in path.parent.iterdir()))} in {where}")

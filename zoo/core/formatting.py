@@ -41,6 +41,15 @@ def format_column(values: Sequence[Any]) -> list[str]:
     return [format(value, form) if isinstance(value, float) else str(value) for value in values]
 
 
+def number_are(n: int, noun: str) -> str:
+    """A number of things with their verb.
+
+    >>> number_are(1, "missing value"), number_are(2000, "missing value")
+    ('1 missing value is', '2,000 missing values are')
+    """
+    return f"{n:,} {noun} is" if n == 1 else f"{n:,} {noun}s are"
+
+
 def _exponent(value: float) -> int:
     return math.floor(math.log10(value)) if value else 0
 

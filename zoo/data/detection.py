@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,15 +21,21 @@ from zoo.data.images.suffixes import is_image_name
 from zoo.data.options import as_strings, match_headings
 from zoo.data.registry import FORMATS
 from zoo.data.sequences.files.headerless import is_headerless
+from zoo.data.sequences.files.id_columns import find_ids, series_ids
 from zoo.data.sequences.files.row_table import step_columns
 from zoo.data.sequences.files.step_table import named_column
 from zoo.data.sequences.files.suffixes import ARRAYS, SOUNDS
 from zoo.data.sequences.files.time_columns import find_times
+from zoo.data.sequences.files.time_values import read_times
 from zoo.data.sources.packed import inner_suffix
 
 Target = str | Sequence[str] | None
 N_FILES = 10_000  # of a folder that are looked at
 FEW = 20  # different values of a column; one with more may hold texts
+REGULAR, IRREGULAR = (
+    0.5,
+    0.2,
+)  # of a series: this share of the steps or more differ by no more than this from the median
 MOST = 0.8  # share of a table's characters, or columns, that tell what it holds
 TAKEN = (
     "a table (.csv, .tsv, .parquet, .jsonl), a text (.txt), sequences (.npz, .npy, .ts), or a folder with a folder for "
@@ -135,24 +142,49 @@ def _detect_table(path: Path, table: pa.Table, family: str, targets: Sequence[st
         return "csv"
     if family == "cnn" or (_holds_sequences(path, table, label) and (family or label)):
         return "sequences"
-    times, _ = find_times(table, [], str)
+    times, others = find_times(table, [], str)
     if family == "rnn" and all(times and is_number(to_array(table[name]).type) for name in targets):
         return "series"
     if family == "rnn":
         return "sequences"
-    if times:
+    if times and _is_series(table, times, others):
         return "series"
-    raise _without_target(path, table)
+    raise _without_target(path, table, is_timed=bool(times))
 
 
-def _without_target(path: Path, table: pa.Table) -> UserError:
+def _without_target(path: Path, table: pa.Table, is_timed: bool) -> UserError:
     if is_text_file(path) and is_headerless(path):
         return UserError(f"a table begins with its headings; {path} begins with values: write headings above them\n"
                          f"if each row is a sequence: zoo train rnn {path.name}")  # fmt: skip
     names = ", ".join(table.column_names[:12]) + ", ..." * (table.num_columns > 12)
+    forecast = f"\nto forecast it as a series: zoo train rnn {path.name}" * is_timed
     return UserError(
-        f"say which column of {path} to predict, such as {path.name} {table.column_names[-1]}; it has {names}"
+        f"say which column of {path} to predict, such as zoo train {path.name} {table.column_names[-1]}; it has {names}"
+        + forecast
     )
+
+
+def _is_series(table: pa.Table, times: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether a table is plainly a series, or several: numbers at mostly regular times, perhaps beside ids."""
+    taken = [*times, *others]
+    texts = [name for name in table.column_names if not is_number(to_array(table[name]).type) and name not in taken]
+    try:
+        with contextlib.redirect_stdout(None):  # the reader of the series says how it reads dates
+            index = read_times(table, times, str).values
+    except UserError:
+        return not texts  # the reader of the series says what is wrong
+    ids = (find_ids(table, taken, index) or ([], 1))[0]
+    codes = series_ids(table, ids, str)[0] if ids else np.zeros(len(table), int)
+    return set(texts) <= set(ids) and _is_regular(index.to_numpy().astype(float), codes)
+
+
+def _is_regular(times: np.ndarray, codes: np.ndarray) -> bool:
+    """Whether most steps between the times of each code are about as long as the median step."""
+    order = np.lexsort((times, codes))
+    steps = np.diff(times[order])[np.diff(codes[order]) == 0]
+    if not len(steps) or (typical := np.median(steps)) <= 0:
+        return False
+    return bool((np.abs(steps - typical) <= IRREGULAR * typical).mean() >= REGULAR)
 
 
 def _names_images(table: pa.Table) -> bool:

@@ -9,6 +9,7 @@ import torch
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError
+from zoo.core.formatting import number_are
 from zoo.core.spec import Column, DataSpec, float_type
 from zoo.data import DATA, Facts
 from zoo.data.columns.numbers import finite_range
@@ -138,7 +139,7 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
 def _report_missing(path: str, series: Sequence[np.ndarray]) -> None:
     if n_missing := sum(int(np.isnan(values).sum()) for values in series):
         echo(
-            f"{path}: {n_missing:,} missing values are filled with the last value before them, and are no targets: "
+            f"{path}: {number_are(n_missing, 'missing value')} filled with the last value before, and no target: "
             "errors are those of measured values alone"
         )
 
@@ -173,4 +174,4 @@ def _report_left_out(path: str, ends: Sequence[Sequence[int]], window: Window, s
         echo(f"{path}: {n_short:,} of {len(ends):,} series are too short for a window in each split")
     n_left_out = int(n_windows.sum()) - sum(map(len, (splits.train, splits.val, splits.test)))  # type: ignore[arg-type]
     if n_left_out:
-        echo(f"{path}: {n_left_out:,} windows are left out, as nothing that they forecast was measured")
+        echo(f"{path}: {number_are(n_left_out, 'window')} left out, as nothing to forecast was measured")

@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError
+from zoo.core.formatting import number_are
 from zoo.core.spec import DataSpec, Input
 from zoo.data.sequences.files.samples import list_places
 from zoo.data.sequences.inputs.gaps import carry_forward, interpolate_gaps
@@ -67,9 +68,7 @@ def check_and_pad(
     _check_values(values, places)
     _check_size(values, places, np.dtype(dtype).itemsize * n_channels)
     filled = [carry_forward(sequence) if past else interpolate_gaps(sequence) for sequence in values]
-    _report_filled(
-        values, filled, "with the last value before them" if past else "from their neighbours in the sequence"
-    )
+    _report_filled(values, filled, "with the last value before" if past else "from neighbours in the sequence")
     return pad([torch.tensor(sequence) for sequence in filled])
 
 
@@ -106,7 +105,7 @@ def _check_size(values: Sequence[np.ndarray], places: Sequence[str], n_bytes: in
 def _report_filled(before: Sequence[np.ndarray], after: Sequence[np.ndarray], how: str) -> None:
     n_before, n_left = (sum(int(np.isnan(sequence).sum()) for sequence in values) for values in (before, after))
     if n_before > n_left:
-        echo(f"{n_before - n_left:,} missing values are filled in {how}")
+        echo(f"{number_are(n_before - n_left, 'missing value')} filled {how}")
     if n_left:
         echo(f"{n_left:,} missing values have no value to fill them from, and are read as the training split's mean")
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError
+from zoo.core.formatting import number_are
 from zoo.core.spec import DataSpec
 from zoo.data.columns.drift import FAR_OUTSIDE
 from zoo.data.folders import suffix
@@ -104,7 +105,7 @@ def _fill_from_past(series: Sequence[np.ndarray], look_back: int, path: Path | s
     n_gaps = sum(int(np.isnan(values[-look_back:]).sum()) for values in series)
     n_filled = n_gaps - sum(int(np.isnan(window).sum()) for window in windows)
     if n_filled:
-        echo(f"{path}: {n_filled:,} missing values are filled in with the last value before them")
+        echo(f"{path}: {number_are(n_filled, 'missing value')} filled with the last value before")
     return windows
 
 
