@@ -354,3 +354,11 @@ def test_a_quote_that_swallows_rows_is_refused(tmp_path, columns):
         write(tmp_path / name, "\n".join([*lines, ""]))
         with pytest.raises(UserError, match=r"a quoted text is never closed.*in row 1[123] of own"):
             load(tmp_path / name)
+
+
+def test_what_was_found_in_texts_is_printed(tmp_path, capsys):
+    pd.DataFrame({"text": [f"words {'a' * k}" for k in range(50)], "label": ["x", "y"] * 25}).to_csv(
+        tmp_path / "notes.csv", index=False
+    )
+    zoo.load_data("texts", path=str(tmp_path / "notes.csv"))
+    assert "texts: 30 / 10 / 10 to train, validate and test; 2 classes; " in capsys.readouterr().out

@@ -145,6 +145,26 @@ class Splits:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
+def report_sizes(splits: Splits, what: str) -> None:
+    """Print how many samples each split has, their classes, lengths, channels and sampling rate.
+
+    Args:
+        splits: of a user's sequences or texts.
+        what: the plural noun for samples, such as "texts".
+    """
+    spec, lengths = splits.spec, getattr(splits.train, "columns", {}).get("lengths")
+    sizes = " / ".join(f"{len(split):,}" for split in (splits.train, splits.val, splits.test))  # type: ignore[arg-type]
+    first, rate = next(iter(spec.inputs.values())), spec.reading.get("rate")
+    facts = [f"{what}: {sizes} to train, validate and test"]
+    facts += [f"{len(spec.class_names):,} classes"] if spec.class_names else []
+    if lengths is not None and len(lengths):
+        ends = dict.fromkeys(f"{end:,}" for end in (int(lengths.min()), int(lengths.max())))
+        facts.append(f"{' to '.join(ends)} {'steps' if first.is_floating else 'characters'}")
+    facts += [f"{first.shape[-1]:,} {'bands' if rate else 'channels'}"] if first.is_floating else []
+    facts += [f"{rate:,} Hz"] if rate else []
+    echo("; ".join(facts))
+
+
 def report_unread(unread: np.ndarray, why: Sequence[str], what: str) -> None:
     """Report how many samples of a file cannot be read, and why.
 

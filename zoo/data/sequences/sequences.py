@@ -18,7 +18,7 @@ from zoo.data.sequences.files.sound import check_sound
 from zoo.data.sequences.files.train_test import data_set_name, evaluation_path, find_train_and_test
 from zoo.data.sequences.inputs.padding import sequence_batch, truncate
 from zoo.data.sequences.splits.labelled import Shares, check_options, divide, evaluation_split, sequence_splits
-from zoo.data.splits import Split, Splits
+from zoo.data.splits import Split, Splits, report_sizes
 
 FACTS = Facts(
     task="any",
@@ -113,6 +113,7 @@ def sequences(
         licence=FACTS.licence,
         source=FACTS.source,
     )
+    report_sizes(splits, "sequences")
     report_duplicates(splits)
     return splits
 

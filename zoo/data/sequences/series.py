@@ -89,6 +89,8 @@ def series(
         licence=FACTS.licence,
         source=Path(path).name,
     )
+    sizes = " / ".join(f"{len(split):,}" for split in (splits.train, splits.val, splits.test))  # type: ignore[arg-type]
+    echo(f"{Path(path).name}: {sizes} windows to train, validate and test")
     _report_left_out(path, ends, window, splits)
     return splits
 

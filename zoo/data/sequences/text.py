@@ -69,6 +69,9 @@ def text(
     if unseen := int((stream == UNKNOWN).sum()):
         echo(f"{file}: {unseen:,} characters after the training split do not occur in it, and count as one unknown")
     streams = stream[:middle], stream[middle:start], stream[start:]
+    sizes = " / ".join(f"{len(stream):,}" for stream in streams)
+    echo(f"{file.name}: {sizes} characters to train, validate and test, {len(alphabet):,} different ones; windows of "
+         f"{n_steps:,} (data.n_steps)")  # fmt: skip
     return text_splits(file.stem, alphabet, streams, n_steps, licence=FACTS.licence, source=file.name)
 
 

@@ -23,7 +23,7 @@ from zoo.data.sequences.files.train_test import data_set_name, evaluation_path, 
 from zoo.data.sequences.inputs.raw_texts import cut_texts, text_batch
 from zoo.data.sequences.inputs.tokens import encode_texts, token_inputs
 from zoo.data.sequences.splits.labelled import Shares, check_options, divide, evaluation_split
-from zoo.data.splits import Batch, Split, Splits
+from zoo.data.splits import Batch, Split, Splits, report_sizes
 
 FACTS = Facts(
     task="any",
@@ -94,6 +94,7 @@ def texts(
         licence=FACTS.licence,
         source=FACTS.source,
     )
+    report_sizes(splits, "texts")
     report_duplicates(splits)
     return splits
 

@@ -94,7 +94,7 @@ def _find_columns(path: Path, table: pa.Table, place: Place, reading: Mapping[st
 def _lacking_column(path: Path, table: pa.Table, role: str) -> UserError:
     return UserError(
         f"a table of steps has a column for the {role}; none is called {', '.join(COLUMN_NAMES[role])}\n"
-        f"cnn and rnn learn images and sequences; for a table whose rows are samples: zoo train fnn {path.name} COLUMN\n"
+        f"cnn and rnn learn images and sequences; for a table of other rows: zoo train fnn {path.name} COLUMN\n"
         f"say which of {path.name}'s columns it is: data.{role}= one of {', '.join(table.column_names[:8])}\n"
         "a whole sequence in each row: data.layout=wide; one long series, to be forecast: data=series; texts: "
         "data=texts"
