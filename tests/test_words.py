@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from zoo.cli.predict import prediction_settings
 from zoo.core import registry
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec, Input
-from zoo.models import create_model
+from zoo.models import MODELS, create_model
 from zoo.settings import config as zoo_config
 from zoo.settings.hydra_private import flags
 from zoo.settings.mistakes import setting_names
@@ -44,6 +45,14 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / name).touch()
     (tmp_path / "runs/first/config.yaml").touch()
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def unregistered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is registered stays so within a process; here it goes again with the test."""
+    monkeypatch.setattr(registry, "_added", {})
+    yield
+    MODELS._entries.pop("fnn/plain", None)
 
 
 def understood(line: str) -> str:
@@ -128,9 +137,7 @@ def test_a_word_that_stands_for_nothing_is_refused_with_the_right_form(line: str
         ("Network", False, "settings go in conf/model/fnn/plain.yaml"),
     ],
 )
-def test_a_model_of_a_users_that_lacks_something_is_refused_with_what(base, yaml, message, tmp_path, monkeypatch):
-    """What is registered stays so within a process; here it goes again with the test."""
-    monkeypatch.setattr(registry, "_added", {})
+def test_a_model_of_a_users_that_lacks_something_is_refused_with_what(base, yaml, message, tmp_path, unregistered):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "plain.py").write_text(PLAIN.format(base=base))
     if yaml:
