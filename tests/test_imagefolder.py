@@ -55,6 +55,7 @@ def test_class_folders_give_the_classes(tmp_path, cache, capsys):
     assert splits.spec.class_names == ["blue", "green", "red"]
     assert splits.spec.inputs["image"].shape == (3, 32, 32)
     assert splits.spec.licence == facts("imagefolder").licence
+    assert splits.spec.name == "my pictures é"
     assert [len(split) for split in (splits.train, splits.val, splits.test)] == [18, 6, 6]
     assert all(colours_agree(split) for split in (splits.train, splits.val, splits.test))
     assert splits.test.columns["target"].bincount().tolist() == [2, 2, 2]

@@ -6,6 +6,7 @@ Files of any size and mode are brought to one shape, once, and kept decoded in t
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,8 @@ def imagefolder(
     groups = np.array(columns[0].texts()) if learnt.stratified else None
     targets, fields = learnt.encode(columns, None if groups is None else _classes(groups, own_splits))
     fields = {"task": task, "target_name": ", ".join(listing.headings), **fields}
-    spec = image_spec("imagefolder", store.shape, fields.pop("class_names", []), FACTS, **fields)
+    name = Path(path or labels or "").expanduser().absolute().name.partition(".")[0] or "imagefolder"
+    spec = image_spec(name, store.shape, fields.pop("class_names", []), FACTS, **fields)
     rows = _split_rows(own_splits, groups, test_share, val_share, split_seed)
     train, val, test = (store.split(part, targets[part]) for part in rows)
     _report_splits(spec, store, rows)
