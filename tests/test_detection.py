@@ -80,6 +80,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("names.csv", None, "language", "texts"),
         ("names.csv", "rnn", None, "texts"),
         ("names.csv", "fnn", "language", "csv"),
+        ("names.csv", "fnn,fnn/perceptron", "language", "csv"),
         ("walks.csv", None, None, "sequences"),
         ("walks.csv", "rnn", "label", "sequences"),
         ("steps.csv", "rnn", "label", "sequences"),

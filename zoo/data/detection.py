@@ -51,7 +51,7 @@ def detect_data(path: str | Path, model: str | None = None, target: Target = Non
 
     Args:
         path: of the file or folder.
-        model: the name of a model, such as "rnn" or "cnn/resnet"; None where the data choose it.
+        model: the name of a model, such as "rnn" or "cnn/resnet", or several; None where the data choose it.
         target: the column to predict, or several, if any is named.
         encoding: of a text file that is not UTF-8; None is Windows-1252.
 
@@ -59,7 +59,7 @@ def detect_data(path: str | Path, model: str | None = None, target: Target = Non
         UserError: for a path that does not exist or holds no data to train on, with what is taken; a target that is no
             column; and a table of which nothing tells what to predict.
     """
-    found, family, targets = existing_path(path, "path"), (model or "").partition("/")[0], as_strings(target or None)
+    found, family, targets = existing_path(path, "path"), _family(model), as_strings(target or None)
     if found.is_dir():
         return _detect_folder(found)
     kind = inner_suffix(found)
@@ -102,6 +102,11 @@ def column_names(path: str | Path, encoding: str | None = None) -> list[str]:
     with contextlib.suppress(*[UserError] * (inner_suffix(found) == ".txt")):
         return read_beginning(found, encoding).column_names
     return []
+
+
+def _family(model: str | None) -> str:
+    """The family of a model, or of the first of several, such as fnn of fnn,fnn/perceptron; "" for none."""
+    return (model or "").partition(",")[0].partition("/")[0]
 
 
 def _detect_folder(folder: Path) -> str:
