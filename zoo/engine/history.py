@@ -51,10 +51,8 @@ class History(Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         module: Any = pl_module
-        values = {name: float(value) for name, value in sorted(epoch_metrics(trainer).items())}
-        if trainer.should_stop:  # the epoch may be cut short, without a logged loss of its own
-            values["train/loss"] = module.mean_loss
-        values = {"train/loss": module.mean_loss, **values}
+        metrics: dict[str, Any] = {**epoch_metrics(trainer), "train/loss": training_loss(trainer, module)}
+        values = {name: float(value) for name, value in sorted(metrics.items())}
         lr = trainer.optimizers[0].param_groups[0]["lr"]
         seconds = time.perf_counter() - self._epoch_start
         self.rows.append(
@@ -72,6 +70,12 @@ class History(Callback):
         self.rows, self._resumed_epoch = state_dict["rows"], state_dict["seconds"]["epoch"]
         if self._start is None:
             self.resumed = state_dict["seconds"]["training"]
+
+
+def training_loss(trainer: L.Trainer, module: Any) -> float:
+    """Return the mean training loss of an epoch that ends; one cut short by a budget has logged none of its own."""
+    logged = None if trainer.should_stop else epoch_metrics(trainer).get("train/loss")
+    return float(module.mean_loss if logged is None else logged)
 
 
 def epoch_metrics(trainer: L.Trainer) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from zoo.core.console import echo
 from zoo.core.formatting import format_number, format_seconds
 from zoo.engine.early_stopping import EarlyStopping
-from zoo.engine.history import History, epoch_metrics
+from zoo.engine.history import History, epoch_metrics, training_loss
 
 EVERY_LINE = 20  # epochs, from the first, of which each has a line
 BAR = 20  # characters of the bar
@@ -60,7 +60,7 @@ class Progress(Callback):
         self._epochs = trainer.current_epoch + 1
         values = epoch_metrics(trainer)
         self._validation = [_of_validation(name, values.get(f"val/{name}")) for name in ("loss", module.task.score)]
-        words = self._words(trainer, float(values.get("train/loss", module.mean_loss)))
+        words = self._words(trainer, training_loss(trainer, module))
         if self._bar:
             self._refresh(trainer, words)
         elif trainer.is_global_zero:
