@@ -10,6 +10,8 @@ import tomllib
 import pytest
 from helpers.commands import ROOT, in_this_process
 
+from zoo.core.extras import install_command
+
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 HIDDEN = {  # the modules of each extra
     extra: [name.replace("-", "_") for name in re.findall(r"^[\w-]+", "\n".join(packages), re.M)]
@@ -70,6 +72,12 @@ def test_fault_23_the_message_names_the_extra(choice, extra, monkeypatch, capsys
     reason, install = capsys.readouterr().err.splitlines()
     assert (end.value.code, install) == (2, f'pip install -e ".[{extra}]"')
     assert package in reason
+
+
+def test_the_extra_of_a_package_is_the_narrowest(monkeypatch):
+    entries = ["optuna>=4; extra == 'dev'", "optuna>=4; extra == 'sweep'"]
+    monkeypatch.setattr("zoo.core.extras.requires", lambda _: entries)
+    assert "[sweep]" in install_command("No module named 'optuna'")
 
 
 def test_a_search_without_optuna_names_its_extra(monkeypatch, capsys):

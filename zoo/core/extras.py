@@ -16,7 +16,7 @@ def install_command(text: str) -> str:
     """
     for entry in _requirements():
         package, extra = NAME.match(entry), re.search(r"extra == .(\w+)", entry)
-        if package and extra and re.search(rf"\b{package[0]}\b", text.replace("_", "-")):
+        if package and extra and extra[1] != "dev" and re.search(rf"\b{package[0]}\b", text.replace("_", "-")):
             return _extra(extra[1])
     return f"pip install {text}" if NAME.fullmatch(text) else _extra("track,sweep")
 
