@@ -177,7 +177,7 @@ def test_a_training_of_anything_but_a_config_says_how_to_get_one(mistaken):
 def test_a_result_has_metrics_history_and_predictor(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = zoo.train(zoo.config("fnn", "trainer=cpu", "trainer.max_epochs=2"))
-    assert result.path.parent.name == "mlp.breast_cancer" and result.report.is_file()
+    assert result.path == Path("runs/breast_cancer") and result.report.is_file()
     assert result["test"] == result.metrics["test"] and result["epoch"] in (1, 2)
     assert result.history["epoch"].tolist() == [1, 2]
     assert result.predictor.spec.class_names == ["malignant", "benign"]

@@ -43,7 +43,7 @@ def fit(
         model: a name of `list_models` or of a family; None takes the family that fits the data.
         settings: as on the command line, such as "trainer.max_epochs=20" or "data.split=time"; "data=sequences" names
             how a table is read.
-        run_dir: the run folder; None takes runs/<model>.<data>/<time>.
+        run_dir: the run folder; None makes runs/<data>, or runs/<data>-2 and so on.
         choices: keywords of the model, such as `width=64`.
 
     Raises:
@@ -55,7 +55,8 @@ def fit(
     if model is None and not any(word.startswith("finetune=") for word in settings) and "finetune" not in choices:
         model = default_family(given.name) or "fnn"
     config = zoo_config(*([] if model is None else [model]), *words, **choices)
-    run = new_run(TrainingConfig.of(config), run_dir)
+    own = {"path": str(data)} if isinstance(data, str | Path) else {}  # which names the run folder
+    run = new_run(TrainingConfig.of({**config, "data": {**config["data"], **own}}), run_dir)
     with _removed_if_refused(run):
         options = given.save(_data_folder(run))
         config["data"] |= {name: value for name, value in options.items() if name in config["data"]}
@@ -72,8 +73,8 @@ def _data_folder(run: Run) -> Path:
 @contextlib.contextmanager
 def _removed_if_refused(run: Run) -> Iterator[None]:
     """Remove a new run folder, with the data in it, when its training is refused before the first checkpoint."""
-    is_new = not run.folder.exists()
-    with removed_if_empty(missing_folders(run.folder.parent)):
+    is_new = bool(run.made) or not run.folder.exists()
+    with removed_if_empty([*missing_folders(run.folder.parent), *run.made[1:]]):
         try:
             yield
         except UserError:

@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import datetime
 import json
 import platform
 import time
@@ -21,6 +20,7 @@ from zoo.baselines.measuring import Measure, Measured, compare, measure_baseline
 from zoo.core.atomic_files import write_text
 from zoo.core.config_paths import base_name, map_paths
 from zoo.core.errors import UserError
+from zoo.core.new_folders import RUNS, make_run_folder, missing_folders
 from zoo.core.rank_zero import is_rank_zero, rank_zero_print
 from zoo.core.run_folder import Run
 from zoo.core.system import hardware
@@ -60,7 +60,7 @@ def train(
     Args:
         config: what `zoo.config` gives: plain values with the sections model, data, optim and trainer; and task, seed,
             resume, finetune and distill where they are not the defaults; None resumes the run in `run_dir`.
-        run_dir: the run folder, made if it does not exist; None takes runs/<model>.<data>/<time>.
+        run_dir: the run folder, made if it does not exist; None makes runs/<data>, or runs/<data>-2 and so on.
         callbacks: further Lightning callbacks, beside those every training has.
         loggers: Lightning loggers, beside the run folder's own metrics.csv.
         start: when the total of seconds begins, by `time.perf_counter`, such as where a command began; None: now.
@@ -153,11 +153,12 @@ def _finished(run: Run, folder: Path) -> str:
 
 
 def new_run(config: TrainingConfig, run_dir: str | Path | None = None) -> Run:
-    """Return the run folder: a new one, named by model, data and time, where none is given."""
-    if run_dir is None:
-        now = datetime.datetime.now()
-        run_dir = Path("runs", f"{config.model['name']}.{config.data['name']}", f"{now:%Y-%m-%d_%H-%M-%S_%f}")
-    return Run(Path(run_dir).expanduser())
+    """Return the run folder: a new one, named by its data, where none is given."""
+    if run_dir is not None:
+        return Run(Path(run_dir).expanduser())
+    parents = missing_folders(RUNS)
+    folder = make_run_folder(config.data)
+    return Run(folder, made=(folder, *parents))
 
 
 @contextlib.contextmanager

@@ -9,8 +9,10 @@ with each of several values, such as seed=0,1,2.
   zoo train -m fnn,fnn/perceptron wine seed=0,1,2
 """
 
+import shlex
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from zoo.cli.command_words import Words
@@ -86,5 +88,21 @@ def run(config: dict[str, Any], composed: Any, start: float | None = None) -> fl
     if not result.metrics:
         return None  # a process other than the first
     is_job = HydraConfig.get().mode is RunMode.MULTIRUN  # whose test metrics are no ground to choose it
-    echo(f"val loss {format_number(result['val']['loss'])}  {result.path}" if is_job else result)
+    if is_job:
+        echo(f"val loss {format_number(result['val']['loss'])}  {result.path}")
+    else:
+        echo(result, *_next_command(result.path, config["data"]), sep="\n")
     return result["val"]["loss"]
+
+
+def _next_command(folder: Path, data: dict[str, Any]) -> list[str]:
+    """The line that says how to predict for new data of one's own, as it is typed; none for a built-in data set."""
+    own = Path(data.get("path") or data.get("labels") or "")
+    if not own.name:
+        return []
+    is_folder = own.expanduser().is_dir()
+    of_folder = {"imagefolder": "new.jpg", "sequences": "new.wav", "texts": "new.txt"}
+    new = "new.jpg" if data.get("labels") else of_folder.get(data["name"]) if is_folder else f"new{own.suffix}"
+    given = '"Once upon"' if data["name"] == "text" else new
+    near = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    return [f"{'next':<12}zoo predict {shlex.quote(str(near))} {given}"]

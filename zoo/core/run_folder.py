@@ -6,7 +6,7 @@ import errno
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,15 @@ ENDINGS = (DivergedError, InterruptedTraining, LostProcessError)  # of trainings
 
 @dataclass(frozen=True)
 class Run:
-    """The files of one run folder."""
+    """The files of one run folder.
+
+    Attributes:
+        folder: which need not exist yet.
+        made: it and its parents, if they were made for this run; removed again where its training is refused.
+    """
 
     folder: Path
+    made: Sequence[Path] = ()
 
     @property
     def config(self) -> Path:
@@ -87,7 +93,7 @@ class Run:
         if not is_rank_zero():
             yield self._checkpoint(config["resume"])
             return
-        new, before = missing_folders(self.checkpoints), self._contents()
+        new, before = [*missing_folders(self.checkpoints), *self.made], self._contents()
         with removed_if_empty(new), self._locked(), self._restored_if_refused(before):
             self._prepare(config)
             yield self._checkpoint(config["resume"])

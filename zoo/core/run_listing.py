@@ -78,7 +78,7 @@ def differing_settings(configs: Sequence[Mapping[str, str]]) -> list[str]:
     """Settings that distinguish flat configs: model and data, other names, then the rest; without those whose values
     follow from earlier ones."""
     keys = [key for key in {key: None for config in configs for key in config} if key not in NOT_COMPARED]
-    first = ("model.name", "data.name")
+    first = ("model.name", "data.name", "data.path")
     axes: list[str] = []
     for rank in (first, [key for key in keys if key.endswith(".name")], keys):
         axes += [key for key in rank if _varies(configs, key, axes)]
