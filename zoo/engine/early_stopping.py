@@ -82,12 +82,12 @@ class EarlyStopping(Callback):
             trainer.should_stop = n_updates_done(pl_module) >= pl_module.n_updates
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *_: Any) -> None:
-        """Begin the cooldown if the budget needs it, and stop at its end."""
+        """Begin the cooldown if the budget needs it, and stop at its end or that of the budget."""
         if not pl_module.updated:
             return
         if self.budget and not self.end and self._seconds(trainer) >= (1 - COOLDOWN) * self.budget:
             self._end_in(self._affordable(trainer, pl_module), "budget", pl_module)
-        if self.end and _n_done(pl_module) >= pl_module.n_updates:
+        if self.end and (_n_done(pl_module) >= pl_module.n_updates or self._is_used_up(trainer)):
             trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
@@ -122,6 +122,10 @@ class EarlyStopping(Callback):
             return self.history.seconds
         seconds = torch.tensor(self.history.seconds, device=trainer.strategy.root_device)
         return float(trainer.strategy.reduce(seconds, reduce_op="max"))
+
+    def _is_used_up(self, trainer: L.Trainer) -> bool:
+        """Whether the time of the budget is over."""
+        return self.budget is not None and self._seconds(trainer) >= self.budget
 
     def _affordable(self, trainer: L.Trainer, module: Any) -> float:
         """Epochs that the rest of the budget is enough for, at the speed so far."""

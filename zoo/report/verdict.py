@@ -167,7 +167,7 @@ def _longer(metrics: Values, course: Course) -> Iterator[str]:
     if metrics.get("stopped") != "budget":
         yield f"trainer.max_epochs={2 * course.n_epochs}"
     else:
-        yield f"budget={round(seconds / 60)}min" if seconds > 90 else f"budget={max(1, round(seconds))}s"
+        yield f"budget={round(seconds / 60)}min" if seconds > 90 else f"budget={max(10, 10 * round(seconds / 10))}s"
 
 
 def _better(metrics: Values, config: Values, course: Course) -> Iterator[str]:

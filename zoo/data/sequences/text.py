@@ -77,15 +77,19 @@ def text(
 
 def is_list(text: str) -> bool:
     """Whether nearly every line is an entry of a few words, such as a name."""
-    lengths = [len(line.split()) for line in text.splitlines()]
+    lengths = [len(line.split()) for line in _lines(text)]
     return sum(0 < n <= MAX_WORDS for n in lengths) >= 0.95 * len(lengths) > 1
 
 
 def shuffle_lines(text: str, seed: int) -> str:
     """Shuffle the lines of a text, with the copies of a line beside each other."""
-    lines, counts = np.unique(np.array(text.splitlines(), object), return_counts=True)
+    lines, counts = np.unique(np.array(_lines(text), object), return_counts=True)
     order = np.random.default_rng(seed).permutation(len(lines))
     return "\n".join(np.repeat(lines[order], counts[order])) + "\n"
+
+
+def _lines(text: str) -> list[str]:
+    return text.removesuffix("\n").split("\n")
 
 
 @LABELLED_READERS.register("text")
