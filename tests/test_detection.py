@@ -12,10 +12,12 @@ from zoo.data.detection import data_settings, detect_data
 from zoo.data.registry import default_family
 
 DAYS = pd.date_range("2024-01-01", periods=60, freq="D")
+HOURS = pd.date_range("2024-01-01", periods=1100, freq="h")
 RNG = np.random.default_rng(0)
 TABLES = {
     "flats": {"area": RNG.normal(70, 20, 60), "district": RNG.choice(["north", "south"], 60), "price": RNG.random(60)},
     "sales": {"date": DAYS, "sold": RNG.integers(0, 9, 60)},
+    "stacked": {"shop": ["a"] * 1100 + ["b"] * 1100, "hour": [*HOURS] * 2, "sold": RNG.integers(0, 9, 2200)},
     "shops": {"shop": ["a", "b"] * 30, "date": DAYS.repeat(2)[:60], "sold": RNG.integers(0, 9, 60)},
     "churn": {
         "since": RNG.permutation(DAYS),
@@ -72,6 +74,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("sales.csv", "rnn/gru", "sold", "series"),
         ("sales.csv", None, "sold", "csv"),
         ("shops.csv", None, None, "series"),
+        ("stacked.csv", None, None, "series"),
         ("shops.csv", "rnn", None, "series"),
         ("months.csv", None, None, "series"),
         ("churn.csv", "rnn", None, "series"),

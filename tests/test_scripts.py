@@ -81,12 +81,6 @@ def test_an_unknown_flag_is_refused_in_one_line(monkeypatch, capsys):
     assert "--foo" in err and len(err.strip().splitlines()) <= 5
 
 
-def test_two_trainings_started_together_have_two_folders():
-    """Their names hold the time to the microsecond."""
-    hydra = yaml.safe_load((ROOT / "conf" / "train.yaml").read_text())["hydra"]
-    assert all("_%f" in hydra[kind]["dir"] for kind in ("run", "sweep"))
-
-
 def test_a_file_is_predicted_to_a_csv(script, runs, tmp_path):
     splits = zoo.load_data("breast_cancer")
     rows = pd.DataFrame(splits.test.columns["numeric"].numpy(), columns=splits.spec.column_names)

@@ -172,13 +172,16 @@ def _without_target(path: Path, table: pa.Table, is_timed: bool) -> UserError:
 def _is_series(table: pa.Table, times: Sequence[str], others: Sequence[str]) -> bool:
     """Whether a table is plainly a series, or several: numbers at mostly regular times, perhaps beside ids."""
     taken = [*times, *others]
-    texts = [name for name in table.column_names if not is_number(to_array(table[name]).type) and name not in taken]
+    rest = {name: to_array(table[name]) for name in table.column_names if name not in taken}
+    varied = [name for name, column in rest.items() if pc.count_distinct(column).as_py() > 1]  # else an id, as yet
+    texts = [name for name in varied if not is_number(rest[name].type)]
     try:
         with contextlib.redirect_stdout(None):  # the reader of the series says how it reads dates
             index = read_times(table, times, str).values
     except UserError:
         return not texts  # the reader of the series says what is wrong
-    ids = (find_ids(table, taken, index) or ([], 1))[0]
+    found = find_ids(table, taken, index) if index.has_duplicates else None
+    ids = found[0] if found else []
     codes = series_ids(table, ids, str)[0] if ids else np.zeros(len(table), int)
     return set(texts) <= set(ids) and _is_regular(index.to_numpy().astype(float), codes)
 
