@@ -216,7 +216,7 @@ def test_fault_24_a_killed_sweep_resumes(tmp_path, monkeypatch, capfd):
     sweep(arguments, monkeypatch)
     out = capfd.readouterr().out
     assert out.count("finished already") == 1
-    assert out.count("epoch 1 ") == 1  # the third job's
+    assert out.count("epoch 1/9") == 1  # the third job's
     assert len(list(tmp_path.rglob("metrics.json"))) == 3
 
 
