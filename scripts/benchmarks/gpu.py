@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from benchmarks._measure import Measure, in_turn, seconds
+from benchmarks._measure import Measure, in_turn
 
 if TYPE_CHECKING:
     from benchmarks._case import Case
@@ -15,10 +15,13 @@ STEPS, GRAPHS = 1.1, 0.5  # goals: an epoch of steps, and the tiny network's by 
 
 def measure(tiny: bool = False) -> Iterator[Measure]:
     """Measure on the GPU, or without one on the CPU; `tiny` in seconds."""
+    import torch
+
     from benchmarks._cases import first, image_case, sequence_case, table_case
-    from benchmarks.latency import NAMES
+    from benchmarks.latency import NAMES, prediction
     from zoo.data import load_data
 
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     n, n_rounds = (64, 1) if tiny else (25_600, 3)
     images = first(load_data("mnist5k"), min(n, 4_000))
     cases = (
@@ -29,7 +32,7 @@ def measure(tiny: bool = False) -> Iterator[Measure]:
     for case, _ in cases:
         yield steps(case, "all", STEPS, n_rounds)
     for name in NAMES[:1] if tiny else NAMES:
-        yield prediction(name, 2 if tiny else 100)
+        yield prediction(name, 1, 2 if tiny else 100, device)
     for case, goal in cases:
         yield steps(case, ["all", "cuda_graphs"], goal, n_rounds)
 
@@ -43,25 +46,3 @@ def steps(case: "Case", tricks: Any, goal: float | None, n_rounds: int) -> Measu
     values, others = ([1e3 * value / case.n_steps for one in many for value in one.settled] for many in (zoo, hand))
     how = "as CUDA graphs" if "cuda_graphs" in tricks else "eager"
     return Measure(f"{case.name}, step, {how}: eager by hand", values, others, "ms", goal)
-
-
-def prediction(name: str, n_rounds: int) -> Measure:
-    """Milliseconds of `predict` for one raw sample on the GPU, against the network's forward alone."""
-    import torch
-
-    import zoo
-    from benchmarks.latency import samples
-
-    predictor = zoo.load(name).to("cuda" if torch.cuda.is_available() else "cpu")
-    batch, raw = samples(name, 1)
-    model: Any = predictor.model
-    ready = model.preprocess(predictor.to_device(batch))
-
-    @torch.inference_mode()
-    def forward() -> None:
-        model.network(**ready)
-
-    predictor.predict(raw), forward()
-    ours, bare = in_turn(lambda: seconds(lambda: predictor.predict(raw)), lambda: seconds(forward), n_rounds)
-    label = f"{name}, one raw sample: forward alone"
-    return Measure(label, [1e3 * value for value in ours], [1e3 * value for value in bare], "ms")

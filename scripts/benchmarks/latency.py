@@ -38,16 +38,16 @@ def first_prediction(name: str) -> float:
     return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
 
 
-def prediction(name: str, n: int, n_rounds: int) -> Measure:
-    """Measure the milliseconds of `predict` for `n` raw samples, against the network's forward."""
+def prediction(name: str, n: int, n_rounds: int, device: str = "cpu") -> Measure:
+    """Measure the milliseconds of `predict` for `n` raw samples on a device, against the network's forward."""
     import torch
 
     import zoo
 
-    predictor = zoo.load(name)
+    predictor = zoo.load(name).to(device)
     batch, raw = samples(name, n)
     model: Any = predictor.model
-    ready = model.preprocess({name: batch[name] for name in predictor.spec.inputs})
+    ready = model.preprocess(predictor.to_device(batch))
 
     @torch.inference_mode()
     def forward() -> None:
