@@ -147,7 +147,7 @@ def _training(
 
 def _finished(run: Run, folder: Path) -> str:
     """Say that the training in a folder is finished, and how it could have lasted longer."""
-    stopped = json.loads(run.metrics.read_text()).get("stopped")
+    stopped = run.read_metrics().get("stopped")
     more = f", as its budget was used up; for more, start from it: budget=10min finetune={folder} and another run_dir"
     return f"{folder} is finished already" + more * (stopped == "budget")
 

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import errno
+import json
 import math
 import os
 import shutil
@@ -71,6 +72,10 @@ class Run:
     @property
     def report(self) -> Path:
         return self.folder / "report.html"
+
+    def read_metrics(self) -> dict[str, Any]:
+        """Read metrics.json, which a finished training has."""
+        return json.loads(self.metrics.read_text())
 
     def read_history(self) -> dict[str, list[tuple[float, float]]]:
         """Read each column of metrics.csv as points (epoch, value), without missing values."""

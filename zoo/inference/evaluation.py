@@ -147,7 +147,7 @@ def _baselines(weights: str, split: str, measured: Mapping[str, float]) -> dict[
     """What the run folder says of the baselines on a split, if its model has the loss measured now: other samples would
     give another."""
     run = run_of(weights)
-    known = json.loads(run.metrics.read_text()) if run and run.metrics.exists() else {}
+    known = run.read_metrics() if run and run.metrics.exists() else {}
     loss = known.get(split, {}).get("loss", math.nan)
     is_same = math.isclose(loss, measured["loss"], rel_tol=1e-3)
     return {key: known[key] for key in ("score", "baselines") if is_same and key in known}

@@ -1,6 +1,5 @@
 """Compare new runs of a recipe with the card of its pretrained file."""
 
-import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -50,7 +49,7 @@ class Comparison:
 
 def finished_metrics(folder: Path, seeds: Sequence[int] | None = None) -> list[tuple[Run, dict[str, Any]]]:
     """The finished runs below a folder, each with its metrics; those with `seeds`, or all."""
-    runs = [(run, json.loads(run.metrics.read_text())) for run in finished_runs(folder)]
+    runs = [(run, run.read_metrics()) for run in finished_runs(folder)]
     return [(run, metrics) for run, metrics in runs if seeds is None or metrics["seed"] in seeds]
 
 

@@ -1,6 +1,5 @@
 """A finished training, as `zoo.train` returns it."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from html import escape
@@ -33,7 +32,7 @@ class Result(Mapping[str, Any]):
     @classmethod
     def of_run(cls, run: Run) -> "Result":
         """Return the result that the folder of a finished training holds."""
-        return cls(run.folder, json.loads(run.metrics.read_text()))
+        return cls(run.folder, run.read_metrics())
 
     @cached_property
     def predictor(self) -> "Predictor":
