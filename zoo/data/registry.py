@@ -84,27 +84,8 @@ def list_data(pattern: str = "*") -> list[str]:
     return DATA.names(pattern)
 
 
-def _is_path(text: str) -> bool:
-    """Whether a text is the path of something, or looks like one."""
-    path = Path(text).expanduser()
-    return path.exists() or bool(path.suffix) or path.name != text
-
-
-def load_data(name: Any, /, **options: Any) -> "Splits":
-    """Load the training, validation and test split of a data set, with their spec.
-
-    Args:
-        name: of the data set, see `list_data`; or data of your own, as `zoo.fit` takes them: a path, a DataFrame,
-            arrays, with `target=`.
-        options: of the data set; those left out keep their defaults.
-
-    Raises:
-        UserError: for an unknown name or option, or when the files are neither there nor can be downloaded.
-    """
-    if not isinstance(name, str) or (name not in DATA.names() and _is_path(name)):
-        from zoo.data.given import load_given
-
-        return load_given(name, **options)
+def load_by_name(name: str, /, **options: Any) -> "Splits":
+    """Load the splits of a registered data set; see `zoo.load_data`."""
     load = DATA.get(name)
     known = inspect.signature(load).parameters
     for option in options:

@@ -12,7 +12,7 @@ from zoo.core.errors import UserError
 from zoo.data.given.files import Given, given_file
 from zoo.data.given.frames import given_frame, given_series
 from zoo.data.given.samples import given_samples
-from zoo.data.registry import load_data
+from zoo.data.registry import load_by_name
 from zoo.data.splits import Splits
 
 TAKEN = """data are a path; a DataFrame, a dict of columns or a list of dicts, with target=<heading>; rows of numbers,
@@ -70,4 +70,4 @@ def load_given(data: Any, target: Any = None, **options: Any) -> Splits:
     """
     given = given_data(data, target)
     with tempfile.TemporaryDirectory() as folder:
-        return load_data(given.name, **given.save(Path(folder, "data")), **options)
+        return load_by_name(given.name, **given.save(Path(folder, "data")), **options)
