@@ -46,7 +46,8 @@ class Network(nn.Module):
         """Compute weights from training data before the first step; most networks have none.
 
         Args:
-            inputs: batches of standardised inputs by name, each (batch, ...), in the training split's order.
+            inputs: batches of standardised inputs by name, each (batch, ...), in the training split's order; and the
+                `target`, scaled as the loss sees it.
         """
 
     def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:

@@ -29,11 +29,16 @@ class Model(nn.Module):
 
         Args:
             values: batches that hold each value once, for the preprocessing.
-            samples: batches in order, for the network, which reads as many as it needs.
+            samples: batches in order, with their target, for the network, which reads as many as it needs.
         """
         self.preprocess.fit(values)
         names = list(self.preprocess.scales)
-        self.network.fit(self.preprocess({name: batch[name] for name in names}) for batch in samples)
+        self.network.fit(self._fit_batch(batch, names) for batch in samples)
+
+    def _fit_batch(self, batch: Mapping[str, Tensor], names: Iterable[str]) -> dict[str, Tensor]:
+        """Scale the named inputs of a batch, and its target as the loss sees it."""
+        inputs = self.preprocess({name: batch[name] for name in names})
+        return {**inputs, "target": self.preprocess.scale_target(batch["target"])}
 
     def forward(self, **inputs: Tensor) -> Tensor:
         """Compute outputs in the target's units."""
