@@ -219,8 +219,9 @@ def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
     card = _card(trained, config, model)
     save_weights(run.weights, model, card)
     predictor = load(run.weights).to(fitted.trainer.strategy.root_device)
+    calibration = predictor.calibrate(splits.val).calibration
     measured, tested = _measure(predictor, splits, trained.baselines)
-    card |= {"metrics": {"val": measured["val"], "test": measured["test"]}}
+    card |= {"metrics": {"val": measured["val"], "test": measured["test"]}, "calibration": calibration}
     save_weights(run.weights, model, card)
     metrics = {
         **measured,

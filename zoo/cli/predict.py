@@ -3,7 +3,7 @@
 WEIGHTS is a run folder, a pretrained file's name or the path of a model.safetensors.
 
   zoo predict cnn/small.mnist photo.jpg
-  zoo predict runs/first new.csv answers.csv
+  zoo predict runs/first new.csv answers.csv coverage=0.9
   zoo predict runs/poems "Shall I" n=100
 """
 
@@ -84,7 +84,7 @@ def _predict(predictor: "Predictor", config: dict[str, Any]) -> None:
     if output is not None:
         weights = Path(config["weights"])
         check_output_path(output, [weights, weights / "model.safetensors"])
-    header, rows = predict_file(predictor, Path(config["input"]), output)
+    header, rows = predict_file(predictor, Path(config["input"]), output, config["coverage"])
     class_names = predictor.spec.class_names if predictor.task.has_classes else []
     echo(answers_table(header, rows[:N_SHOWN], class_names, terminal_width()))
     if output is not None:

@@ -16,7 +16,7 @@ from zoo.core.errors import UserError
 from zoo.core.safe_yaml import to_yaml
 from zoo.core.spec import DataSpec, Input
 from zoo.inference.ensembling import ensemble
-from zoo.inference.evaluation import evaluate_held_out
+from zoo.inference.evaluation import calibrate_and_evaluate
 from zoo.inference.pretrained import CARDS, WEIGHTS, load_card
 from zoo.inference.reproduction import finished_metrics
 from zoo.inference.weights_file import load_weights, save_weights
@@ -88,10 +88,10 @@ def _store_in_16_bits(path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         halved = Path(folder) / path.name
         save_weights(halved, model, header, halved=True)
-        metrics = evaluate_held_out(halved)
-    loss, now = header["metrics"]["val"]["loss"], metrics["val"]["loss"]
+        measured = calibrate_and_evaluate(halved)
+    loss, now = header["metrics"]["val"]["loss"], measured["metrics"]["val"]["loss"]
     if math.isclose(loss, now, rel_tol=HALVED_TOLERANCE):
-        save_weights(path, model, {**header, "metrics": metrics}, halved=True)
+        save_weights(path, model, {**header, **measured}, halved=True)
 
 
 def _summaries(entries: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:

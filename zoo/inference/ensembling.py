@@ -7,7 +7,7 @@ from typing import Any
 from zoo.core.atomic_files import check_output_path
 from zoo.core.errors import UserError
 from zoo.data.module import what_decides
-from zoo.inference.evaluation import evaluate_held_out
+from zoo.inference.evaluation import calibrate_and_evaluate
 from zoo.inference.training_data import data_section
 from zoo.inference.weights_file import load_weights, save_weights
 from zoo.models.ensemble import Ensemble
@@ -24,7 +24,7 @@ def ensemble(weights: Sequence[Path], output: Path) -> dict[str, Any]:
         output: the file to write.
 
     Returns:
-        The file's card, with `metrics` on the validation and the test split.
+        The file's card, with its calibration on the validation split, and `metrics` on that and the test split.
 
     Raises:
         UserError: for fewer than two files, different models, data or splits, ensembles, and files that `zoo.load`
@@ -54,7 +54,7 @@ def ensemble(weights: Sequence[Path], output: Path) -> dict[str, Any]:
         "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
     save_weights(output, model, card)
-    card["metrics"] = evaluate_held_out(output, weights[0])
+    card |= calibrate_and_evaluate(output, weights[0])
     save_weights(output, model, card)
     return card
 

@@ -173,14 +173,19 @@ def _check_split(split: str) -> None:
         raise unknown_name("split", split, SPLIT_ORDER)
 
 
-def evaluate_held_out(path: Path, origin: Path | None = None) -> dict[str, dict[str, float]]:
-    """Measure a weights file on the validation and test split of the data it was trained on.
+def calibrate_and_evaluate(path: Path, origin: Path | None = None) -> dict[str, Any]:
+    """Calibrate a weights file on the validation split of the data it was trained on, and measure it on that and the
+    test split.
 
-    `origin` is a weights file in the run folder that says where these data are; None for `path` itself.
+    Args:
+        path: of the file.
+        origin: a weights file in the run folder that says where these data are; None for `path` itself.
+
+    Returns:
+        What its card says of both: "calibration", and "metrics" by split.
     """
     predictor = load(path).to(choose_device("auto"))
-    measured: dict[str, dict[str, float]] = {}
-    for split in ("val", "test"):
-        _, samples = samples_to_measure(predictor, str(origin or path), None, split)
-        measured[split] = evaluate(predictor, samples, n_returned=0)[0]
-    return measured
+    val, test = (samples_to_measure(predictor, str(origin or path), None, split)[1] for split in ("val", "test"))
+    calibration = predictor.calibrate(val).calibration
+    measured = {name: evaluate(predictor, split, n_returned=0)[0] for name, split in (("val", val), ("test", test))}
+    return {"calibration": calibration, "metrics": measured}

@@ -14,13 +14,14 @@ from zoo.tasks.base import SAMPLE
 Table = tuple[list[str], list[list[Any]]]  # headings and rows
 
 
-def predict_file(predictor: Predictor, path: Path, output: Path | None = None) -> Table:
+def predict_file(predictor: Predictor, path: Path, output: Path | None = None, coverage: float | None = None) -> Table:
     """Predict for a file, or for every file of a folder.
 
     Args:
         predictor: of the model.
         path: a table, an image, a recording, sequences or a series; or a folder of images or recordings.
         output: a CSV file to write.
+        coverage: of the intervals or sets of classes to predict too.
 
     Returns:
         The table's headings and its rows: a number or file name of each sample, and the columns of
@@ -33,15 +34,15 @@ def predict_file(predictor: Predictor, path: Path, output: Path | None = None) -
         raise missing_file(path)
     if output is not None:
         check_output_path(output, list_files(path) if path.is_dir() else [path])
-    headings, rows = _predict_folder(predictor, path) if path.is_dir() else _predict_samples(predictor, path)
+    headings, rows = (_predict_folder if path.is_dir() else _predict_samples)(predictor, path, coverage)
     if output is not None:
         write_csv(output, [headings, *rows])
     return headings, rows
 
 
-def _predict_samples(predictor: Predictor, path: Path) -> Table:
+def _predict_samples(predictor: Predictor, path: Path, coverage: float | None) -> Table:
     """Predict for the samples of a file; the rows of those that cannot be read are empty."""
-    columns, readable = predictor.tabulate_file(path)
+    columns, readable = predictor.tabulate_file(path, coverage)
     predicted = zip(*columns.values(), strict=True)
     empty = [""] * len(columns)
     rows = predicted if readable is None else (next(predicted) if is_read else empty for is_read in readable)
@@ -51,7 +52,7 @@ def _predict_samples(predictor: Predictor, path: Path) -> Table:
     return [SAMPLE, *columns], table
 
 
-def _predict_folder(predictor: Predictor, folder: Path) -> Table:
+def _predict_folder(predictor: Predictor, folder: Path, coverage: float | None) -> Table:
     """Predict for each file of a folder; files that the model cannot take are left out, which a line reports."""
     headings: list[str] = []
     rows: list[list[Any]] = []
@@ -60,7 +61,7 @@ def _predict_folder(predictor: Predictor, folder: Path) -> Table:
     with merge_repeats():
         for file in files:
             try:
-                columns = predictor.tabulate(file)
+                columns = predictor.tabulate(file, coverage)
             except UserError as error:
                 skipped.append(str(error).splitlines()[0])
                 continue

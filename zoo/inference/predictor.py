@@ -11,10 +11,11 @@ from torch import Tensor
 from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec, Input
-from zoo.data.splits import Batch, NamedBatch, read_batch_size
+from zoo.data.splits import Batch, NamedBatch, Split, read_batch_size
 from zoo.models.ensemble import Trained
 from zoo.tasks import trained_task
 from zoo.tasks.base import beside
+from zoo.tasks.conformal import Conformal
 
 
 class Predictor:
@@ -25,10 +26,18 @@ class Predictor:
         spec: of the data that it was trained on.
         task: of the model: decodes and tabulates its outputs.
         card: how it was trained, and its metrics.
+        calibration: of the model on held-out samples, see `zoo.inference.calibration`; empty for a model that was not
+            calibrated.
     """
 
-    def __init__(self, model: Trained, spec: DataSpec, card: Mapping[str, Any]):
-        self.model, self.spec, self.card = model.eval(), spec, card
+    def __init__(
+        self,
+        model: Trained,
+        spec: DataSpec,
+        card: Mapping[str, Any],
+        calibration: Mapping[str, Any] | None = None,
+    ):
+        self.model, self.spec, self.card, self.calibration = model.eval(), spec, card, calibration or {}
         self.task = trained_task(spec, card)
 
     def __repr__(self) -> str:
@@ -66,6 +75,57 @@ class Predictor:
         probabilities = self.task.probabilities(self.outputs(batch)).cpu().numpy()
         return probabilities[0] if single else probabilities
 
+    def predict_interval(self, raw: Any, coverage: float = 0.9) -> np.ndarray:
+        """Lower and upper bounds that hold the true number with a probability of at least `coverage`, over new samples
+        like those that the model was calibrated on: (2,), or (n, 2) for several samples; of several targets (n_targets,
+        2) or (n, n_targets, 2), each covered by itself.
+
+        Args:
+            raw: as `predict` takes it.
+            coverage: between 0 and 1; the nearer to 1, the more held-out samples it needs.
+
+        Raises:
+            UserError: for a model of classes, one that was not calibrated, or on too few samples for the coverage.
+        """
+        return self._regions(raw, coverage, "interval")
+
+    def predict_set(self, raw: Any, coverage: float = 0.9) -> list[Any]:
+        """Names of classes, the likeliest first, among which the true one is with a probability of at least `coverage`:
+        a list, or a list of lists for several samples. The arguments and errors are those of `predict_interval`."""
+        return self._regions(raw, coverage, "set")
+
+    def _regions(self, raw: Any, coverage: float, kind: str) -> Any:
+        conformal = self._conformal()
+        if conformal.kind != kind:
+            raise UserError(f"this model predicts {self.spec.target_name}: use predict_{conformal.kind}")
+        limits = self._limits(coverage)
+        batch, single = self.read(raw)
+        regions = conformal.decode(conformal.regions(self.outputs(batch).cpu(), limits, coverage))
+        return regions[0] if single else regions
+
+    def _conformal(self) -> Conformal:
+        if self.task.conformal is None:
+            raise UserError(f"coverage is for classification and regression; this model does {self.spec.task}")
+        return self.task.conformal
+
+    def _limits(self, coverage: float) -> Tensor:
+        from zoo.inference.calibration import Calibration
+
+        if not self.calibration:
+            raise UserError(
+                "this model was not calibrated, as those of older versions; train it again, or call its "
+                "calibrate(zoo.load_data(...).val) with samples that it was not trained on"
+            )
+        return Calibration.from_json(self.calibration).limits(coverage)
+
+    def calibrate(self, split: Split) -> "Predictor":
+        """Calibrate the model on samples that it was not trained on, such as the validation split of `zoo.load_data`,
+        for `predict_interval` or `predict_set`. A training has done this with its validation split."""
+        from zoo.inference.calibration import calibrate
+
+        self.calibration = calibrate(self, split)
+        return self
+
     def features(self, raw: Any) -> np.ndarray:
         """The last hidden representation: (d_features,), or (n, d_features) for several samples."""
         batch, single = self.read(raw)
@@ -99,20 +159,29 @@ class Predictor:
                 lambda step, state: self.model.carry(state, tokens=step), tokens.to(self.device), n, temperature, seed
             )
 
-    def tabulate(self, raw: Any) -> dict[str, list[Any]]:
+    def tabulate(self, raw: Any, coverage: float | None = None) -> dict[str, list[Any]]:
         """Predict several raw samples as the columns of a table, by heading: names of the samples, if they have any,
-        predictions, and the probability of each class."""
-        return self._table(self.read(raw)[0])
+        predictions, the interval or set of a coverage, if it is given, and the probability of each class."""
+        return self._table(self.read(raw)[0], coverage)
 
-    def tabulate_file(self, path: Path) -> tuple[dict[str, list[Any]], np.ndarray | None]:
+    def tabulate_file(
+        self, path: Path, coverage: float | None = None
+    ) -> tuple[dict[str, list[Any]], np.ndarray | None]:
         """`tabulate` the samples of a file that can be read; with their mask (n,) among all in it, None for all."""
         from zoo.data.readers import read_file
 
         batch, readable = read_file(self.spec, path)
-        return self._table(self._checked(batch)), readable
+        return self._table(self._checked(batch), coverage), readable
 
-    def _table(self, batch: Batch) -> dict[str, list[Any]]:
-        predictions = self.task.tabulate(self.outputs(batch))
+    def _table(self, batch: Batch, coverage: float | None = None) -> dict[str, list[Any]]:
+        output = self.outputs(batch)
+        predictions = self.task.tabulate(output)
+        if coverage is not None:
+            conformal = self._conformal()
+            regions = conformal.tabulate(conformal.regions(output.cpu(), self._limits(coverage), coverage))
+            name, *others = predictions
+            own = {name: predictions[name], **regions}
+            predictions = beside(own, "probability of", others, [predictions[other] for other in others])
         rows_per_sample = len(next(iter(predictions.values()))) // len(next(iter(batch.values())))
         names = batch.names if isinstance(batch, NamedBatch) else {}
         columns = [

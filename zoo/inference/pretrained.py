@@ -81,4 +81,4 @@ def load(name_or_path: str | Path) -> "Predictor":
         beside = [str(path.parent / other.name) for other in path.parent.glob("*")]
         raise unknown_name("run folder or pretrained file", name, [*list_pretrained(), *beside])
     model, spec, header = load_weights(path)
-    return Predictor(model, spec, card or header)
+    return Predictor(model, spec, card or header, header.get("calibration"))

@@ -170,3 +170,18 @@ def by_step(label: str, lines: Mapping[str, Tensor]) -> str:
         axes.legend()
 
     return svg(f"{label} at each step", 3.9, 2.3, draw)
+
+
+def against_diagonal(x: str, y: str, lines: Mapping[str, Points]) -> str:
+    """Plot shares against those that are wanted, each from 0 to 1, as a line for each name, and the diagonal of
+    equality."""
+
+    def draw(axes: "Axes") -> None:
+        axes.plot([0, 1], [0, 1], color=INK, lw=0.8, ls="--", alpha=0.5)
+        for (name, points), color in zip(lines.items(), (BLUE, ORANGE), strict=False):
+            axes.plot(*zip(*points, strict=True), color=color, lw=1.4, label=name)
+        axes.set(xlabel=x, ylabel=y, xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
+        if len(lines) > 1:
+            axes.legend()
+
+    return svg(f"{y} against {x}", 3.4, 3.4, draw)

@@ -17,6 +17,7 @@ from zoo.inference.predictor import Predictor
 from zoo.report.charts import Points, curves, table
 from zoo.report.sections import Sections, first_layer
 from zoo.report.text import baseline_rows, metric_rows, run_facts
+from zoo.report.uncertainty import uncertainty
 from zoo.tasks import Task
 
 Values = Mapping[str, Any]
@@ -81,6 +82,7 @@ def write_report(
         _baselines(metrics, task),
         _learning(run.read_history(), task.score, metrics["epoch"]),
         str(test_split),
+        uncertainty(predictor, *tested),
         first_layer(predictor),
         _usage(config, splits, task),
     )

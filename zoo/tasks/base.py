@@ -13,6 +13,7 @@ from zoo.core.errors import UserError
 from zoo.core.registry import Registry
 from zoo.core.spec import DataSpec
 from zoo.tasks.columns import Fit, TargetColumn, Targets
+from zoo.tasks.conformal import Conformal
 from zoo.tasks.library import create_metrics, meaning, reported_name
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Task:
         n_reported: outputs of the test split that `report` needs; None for all.
         stream: whether a split is one stream, read in order with the model's state carried from batch to batch.
         weighted: whether samples have different weights in the mean loss.
+        conformal: what intervals or sets of a given coverage are, see `zoo.tasks.conformal`; None without any.
         generates: whether a model of this task writes text of its own, see `write`.
         call: how a loaded model is called, as Python code for the report.
         loaded_options: options of a training that a loaded model keeps, as they change what it answers or measures.
@@ -65,6 +67,7 @@ class Task:
     call: ClassVar[str] = "model.predict(raw)"
     loaded_options: ClassVar[tuple[str, ...]] = ("metrics",)
     weighted: bool = False
+    conformal: Conformal | None = None
 
     def __init__(self, spec: DataSpec, metrics: Sequence[str] = ()):
         self.spec = spec

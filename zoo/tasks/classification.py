@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 from zoo.tasks.base import TASKS, Answer, Task, always, beside
 from zoo.tasks.columns import Fit, TargetColumn, Targets
+from zoo.tasks.conformal import Sets
 from zoo.tasks.losses import find_loss
 
 MANY_CLASSES = 20  # whole numbers with more distinct values are amounts
@@ -62,6 +63,7 @@ class Classification(Task):
         super().__init__(spec, metrics)
         check_smoothing(label_smoothing)
         self.label_smoothing, self.weighted = label_smoothing, class_weights is not None
+        self.conformal = Sets(spec.class_names, self.probabilities)
         self._loss = find_loss(self.family, loss)
         self._check_loss(loss)
         self.class_weights = None if class_weights is None else weight_per_class(class_weights, spec.n_outputs)

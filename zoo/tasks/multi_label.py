@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 from zoo.tasks.base import TASKS, Answer, Task, always, beside
 from zoo.tasks.classification import check_smoothing, weight_per_class
 from zoo.tasks.columns import Fit, TargetColumn, Targets
+from zoo.tasks.conformal import BETWEEN
 from zoo.tasks.library import adapted
 from zoo.tasks.losses import LOSSES, find_loss
 
 MARKS = (";", "|", ",")  # between the labels of a cell, the first that occurs
-BETWEEN = "; "  # labels of an answer as text
 N_NAMED = 20  # labels whose F1 is a metric of its own, at most
 N_MISTAKES = 12  # drawn in a report
 

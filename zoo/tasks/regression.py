@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 from zoo.tasks.base import TASKS
 from zoo.tasks.columns import Fit, TargetColumn, Targets
+from zoo.tasks.conformal import Intervals
 from zoo.tasks.values import Values
 
 N_CHARTS = 6  # outputs drawn in a report
@@ -30,6 +31,7 @@ class Regression(Values):
 
     target = "float32", 1
     score, score_mode = "rmse", "min"
+    conformal = Intervals()
     meanings: ClassVar[Mapping[str, str]] = {
         **Values.meanings,
         "rmse": "root mean squared error, in the target's units; large errors weigh most",

@@ -1,0 +1,135 @@
+"""Split-conformal prediction: regions that hold the truth with a given probability, whatever the model.
+
+Scores of held-out samples say how far each truth is outside of the model's answer; a region holds everything whose
+score is at most a quantile of theirs (V. Vovk, A. Gammerman, G. Shafer, Algorithmic Learning in a Random World, 2005,
+section 2.2; J. Lei et al., arXiv 1604.04173, section 2.2). A task says what its scores and regions are.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+BETWEEN = "; "  # names in one cell of a table
+
+
+class Conformal(Protocol):
+    """The scores and regions of a task.
+
+    Attributes:
+        kind: "interval" or "set".
+        size: what `sizes` measures, in words.
+        meaning: what a region is, for the report.
+    """
+
+    kind: str
+    size: str
+    meaning: str
+
+    def scores(self, output: Tensor, target: Tensor) -> Tensor:
+        """How far targets (n, ...) are outside of the answers, (n_bands, n, ...); a row for each band that regions may
+        start from."""
+
+    def regions(self, output: Tensor, limits: Tensor, coverage: float) -> Tensor:
+        """The regions (n, ..., parts) of scores up to `limits` (n_bands, ...), for a coverage."""
+
+    def covered(self, regions: Tensor, target: Tensor) -> Tensor:
+        """Whether regions hold the targets (n, ...)."""
+
+    def sizes(self, regions: Tensor) -> Tensor:
+        """The size of each region (n, ...)."""
+
+    def decode(self, regions: Tensor) -> Any:
+        """The regions as Python values or an array, one a sample."""
+
+    def tabulate(self, regions: Tensor) -> dict[str, list[Any]]:
+        """The regions as columns of a table, by heading."""
+
+
+class Intervals:
+    """An interval for each value (n, *shape): the residual is the score, `|y - prediction|` (J. Lei et al., algorithm
+    2). Several values of a sample are covered one by one, not together."""
+
+    kind, size = "interval", "width"
+    meaning = "an interval for each number: what the model predicts, plus and minus a width"
+
+    def scores(self, output: Tensor, target: Tensor) -> Tensor:
+        """Absolute residuals, (1, n, *shape)."""
+        return (target - output).abs()[None]
+
+    def regions(self, output: Tensor, limits: Tensor, coverage: float) -> Tensor:
+        """Lower and upper bounds, (n, *shape, 2)."""
+        return torch.stack([output - limits[0], output + limits[0]], -1)
+
+    def covered(self, regions: Tensor, target: Tensor) -> Tensor:
+        """Whether each value lies between its bounds, (n, *shape)."""
+        return (regions[..., 0] <= target) & (target <= regions[..., 1])
+
+    def sizes(self, regions: Tensor) -> Tensor:
+        """Widths (n, *shape)."""
+        return regions[..., 1] - regions[..., 0]
+
+    def decode(self, regions: Tensor) -> np.ndarray:
+        """Bounds (n, 2), or (n, *shape, 2) of several values."""
+        return _of_one_value(regions).numpy()
+
+    def tabulate(self, regions: Tensor) -> dict[str, list[Any]]:
+        """Columns `lower` and `upper`, of numbers or of lists of them."""
+        bounds = _of_one_value(regions)
+        return {"lower": bounds[..., 0].tolist(), "upper": bounds[..., 1].tolist()}
+
+
+class Sets:
+    """A set of classes: those whose probability is high enough, the "least ambiguous" set (M. Sadinle, J. Lei,
+    L. Wasserman, arXiv 1609.00451, section 2). The score is 1 minus the probability of the true class.
+
+    Deviation: the likeliest class is always in the set, which would else be empty for samples that the model is less
+    sure of than the coverage asks for; so the coverage is never below the accuracy.
+
+    Args:
+        class_names: in the order of the outputs.
+        probabilities: maps outputs to probabilities (n, n_classes).
+    """
+
+    kind, size = "set", "classes"
+    meaning = "a set of classes: the likeliest, which alone is right as often as the accuracy says, and more if needed"
+
+    def __init__(self, class_names: Sequence[str], probabilities: Callable[[Tensor], Tensor]):
+        self.class_names, self.probabilities = class_names, probabilities
+
+    def scores(self, output: Tensor, target: Tensor) -> Tensor:
+        """1 minus the probability of classes (n,), as (1, n)."""
+        return 1 - self.probabilities(output).gather(1, target[:, None]).T
+
+    def regions(self, output: Tensor, limits: Tensor, coverage: float) -> Tensor:
+        """The probability of each class that is in the set, -1 of the others, (n, n_classes)."""
+        probabilities = self.probabilities(output)
+        likeliest = probabilities == probabilities.amax(1, keepdim=True)
+        return torch.where((1 - probabilities <= limits[0]) | likeliest, probabilities, -1.0)
+
+    def covered(self, regions: Tensor, target: Tensor) -> Tensor:
+        """Whether the set has the class, (n,)."""
+        return regions.gather(1, target[:, None])[:, 0] >= 0
+
+    def sizes(self, regions: Tensor) -> Tensor:
+        """Classes in each set, (n,)."""
+        return (regions >= 0).sum(1)
+
+    def decode(self, regions: Tensor) -> list[list[str]]:
+        """The names of the classes in each set, the likeliest first."""
+        order = regions.sort(dim=1, descending=True, stable=True).indices.tolist()
+        return [
+            [self.class_names[index] for index in row[:n]]
+            for row, n in zip(order, self.sizes(regions).tolist(), strict=True)
+        ]
+
+    def tabulate(self, regions: Tensor) -> dict[str, list[Any]]:
+        """A column `prediction set` of names, such as "cat; dog"."""
+        return {"prediction set": [BETWEEN.join(names) for names in self.decode(regions)]}
+
+
+def _of_one_value(bounds: Tensor) -> Tensor:
+    """Bounds (n, 1, 2) without the axis of values; others as they are."""
+    return bounds[:, 0] if bounds.shape[1:] == (1, 2) else bounds
