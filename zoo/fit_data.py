@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from zoo.core.checkpoint_file import checkpoints
 from zoo.core.errors import UserError
 from zoo.core.new_folders import missing_folders, removed_if_empty
 from zoo.core.run_folder import Run
@@ -78,6 +77,6 @@ def _removed_if_refused(run: Run) -> Iterator[None]:
         try:
             yield
         except UserError:
-            if is_new and not checkpoints(run.checkpoints):
+            if is_new and not run.all_checkpoints():
                 shutil.rmtree(run.folder, ignore_errors=True)
             raise

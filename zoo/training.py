@@ -31,6 +31,7 @@ from zoo.engine.load_splits import TrainingSplits, load_splits
 from zoo.engine.resources import fill_auto
 from zoo.engine.task_settings import drop_foreign_settings
 from zoo.engine.trainer import check_trainer, describe_device
+from zoo.folds import TrainFold, train_folds
 from zoo.inference.evaluation import evaluate
 from zoo.inference.predictor import Predictor
 from zoo.inference.pretrained import list_pretrained, load
@@ -59,7 +60,7 @@ def train(
 
     Args:
         config: what `zoo.config` gives: plain values with the sections model, data, optim and trainer; and task, seed,
-            resume, finetune and distill where they are not the defaults; None resumes the run in `run_dir`.
+            folds, resume, finetune and distill where they are not the defaults; None resumes the run in `run_dir`.
         run_dir: the run folder, made if it does not exist; None makes runs/<data>, or runs/<data>-2 and so on.
         callbacks: further Lightning callbacks, beside those every training has.
         loggers: Lightning loggers, beside the run folder's own metrics.csv.
@@ -75,7 +76,23 @@ def train(
     """
     start = time.perf_counter() if start is None else start
     checked = replace(_check(config, run_dir), seeds=None)
-    training = _training(checked, run_dir, callbacks, loggers)
+    if checked.folds is not None:
+        return train_folds(checked, new_run(checked, run_dir), _train_fold(callbacks, loggers), start)
+    return _train_one(_training(checked, new_run(checked, run_dir), callbacks, loggers), start)
+
+
+def _train_fold(callbacks: Sequence[Callback], loggers: Sequence[Logger]) -> TrainFold:
+    """Train a fold's model, with callbacks and loggers of its own."""
+
+    def train_fold(config: TrainingConfig, run: Run, splits: Splits) -> Result:
+        training = _training(config, run, *copy.deepcopy((callbacks, loggers)))
+        return _train_one(replace(training, splits=splits), time.perf_counter())
+
+    return train_fold
+
+
+def _train_one(training: Training, start: float) -> Result:
+    """Train one model, or return what its run folder has of it already; see `train`."""
     run = training.run
     with run.claim(training.config.plain()) as checkpoint, _restored_threads():
         if run.metrics.exists():
@@ -111,7 +128,7 @@ def train_seeds(
     checked = _check(config, run_dir)
     if checked.seeds is None:
         raise UserError("train_seeds takes several seeds: seeds=[0,1,2]; train takes one")
-    training = _training(checked, run_dir, callbacks, loggers)
+    training = _training(checked, new_run(checked, run_dir), callbacks, loggers)
     whole, runs = training.run, [Run(training.run.folder / f"seed={seed}") for seed in checked.seeds]
     with whole.claim(training.config.plain()) as checkpoint, _restored_threads():
         if all(run.metrics.exists() for run in runs):
@@ -134,11 +151,8 @@ def _check(config: Config | None, run_dir: str | Path | None) -> TrainingConfig:
     return checked
 
 
-def _training(
-    config: TrainingConfig, run_dir: str | Path | None, callbacks: Sequence[Callback], loggers: Sequence[Logger]
-) -> Training:
+def _training(config: TrainingConfig, run: Run, callbacks: Sequence[Callback], loggers: Sequence[Logger]) -> Training:
     """Put a training together; one that resumes keeps what "auto" stood for at its start."""
-    run = new_run(config, run_dir)
     if config.resume is not None and run.config.exists():
         filled = fill_from(config.plain(), run.read_config())
         config = TrainingConfig.of({**filled, "resume": config.resume})
@@ -192,7 +206,7 @@ class Trained:
 
 def _train(training: Training, checkpoint: Path | None, start: float) -> Trained | None:
     """Load the data and fit the models; None in processes other than the first."""
-    data = load_splits(training.run, training.config, checkpoint)
+    data = load_splits(training.run, training.config, checkpoint, training.splits)
     config = drop_foreign_settings(training.config, data.splits.spec)
     config = fill_auto(config, len(data.splits.train), data.splits.spec)  # type: ignore[arg-type]
     fitted = fit(replace(training, config=config), data, checkpoint)

@@ -24,6 +24,7 @@ from zoo.core.rank_zero import is_rank_zero
 from zoo.core.run_listing import MAY_DIFFER, flat
 from zoo.core.safe_yaml import read_yaml, to_yaml
 
+PARTS = ("seed=*", "fold=*")  # folders of the runs of several seeds, or of folds
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # errors of a file system without locks
 ENDINGS = (DivergedError, InterruptedTraining, LostProcessError)  # of trainings that were not refused
 
@@ -73,12 +74,19 @@ class Run:
     def report(self) -> Path:
         return self.folder / "report.html"
 
+    @property
+    def parts(self) -> list["Run"]:
+        """The runs in it of several seeds, or of folds."""
+        return [Run(path) for kind in PARTS for path in sorted(self.folder.glob(kind))]
+
     def read_metrics(self) -> dict[str, Any]:
         """Read metrics.json, which a finished training has."""
         return json.loads(self.metrics.read_text())
 
     def read_history(self) -> dict[str, list[tuple[float, float]]]:
-        """Read each column of metrics.csv as points (epoch, value), without missing values."""
+        """Read each column of metrics.csv as points (epoch, value), without missing values; none of folds together."""
+        if not self.history.exists():
+            return {}
         with open(self.history, newline="") as file:
             rows = list(csv.DictReader(file))
         return {
@@ -131,12 +139,12 @@ class Run:
     def _restored_if_refused(self, contents: set[Path]) -> Iterator[None]:
         """Restore the folder when a training is refused before its first checkpoint: what it wrote goes, and its config
         and metrics are those of before. `contents` is what was in it."""
-        files, paths = checkpoints(self.checkpoints), [self.config, *self._all_metrics()]
+        files, paths = self.all_checkpoints(), [self.config, *self._all_metrics()]
         before = {path: path.read_text() for path in paths if path.exists()}
         try:
             yield
         except Exception as error:
-            if checkpoints(self.checkpoints) == files and not isinstance(error, ENDINGS):
+            if self.all_checkpoints() == files and not isinstance(error, ENDINGS):
                 written = self._contents() if not contents else {self.checkpoints, self.config, self.history}
                 for path in written - contents:
                     shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
@@ -149,15 +157,19 @@ class Run:
         return set(self.folder.iterdir()) if self.folder.is_dir() else set()
 
     def _all_metrics(self) -> list[Path]:
-        """metrics.json of the training, and of each of several seeds."""
-        return [self.metrics, *self.folder.glob("seed=*/metrics.json")]
+        """metrics.json of the training, and of each of its parts."""
+        return [run.metrics for run in (self, *self.parts)]
+
+    def all_checkpoints(self) -> list[Path]:
+        """The checkpoints of the training, and of each of its parts."""
+        return [path for run in (self, *self.parts) for path in checkpoints(run.checkpoints)]
 
     def _prepare(self, config: Mapping[str, Any]) -> None:
         """Remove what a killed training left, check that this one may resume, and write its config."""
-        for run in (self, *map(Run, self.folder.glob("seed=*"))):
+        for run in (self, *self.parts):
             tidy(run.folder)
             tidy(run.checkpoints)
-        begun = self.metrics.exists() or any(self.checkpoints.glob("*.ckpt"))
+        begun = self.metrics.exists() or bool(self.all_checkpoints())
         if begun and config["resume"] is None:
             raise UserError(
                 f"run_dir={self.folder} holds a run already; add resume=auto to continue it, or give another run_dir"

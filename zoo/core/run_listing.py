@@ -59,10 +59,12 @@ class ListedRun:
 
 
 def find_runs(folder: Path) -> list[ListedRun]:
-    """The runs in a folder and in all below it, by data set and validation loss; of several seeds each one."""
+    """The runs in a folder and in all below it, by data set and validation loss; of several seeds each one, of folds
+    what they make together."""
     found = [_read_run(path.parent) for path in sorted(folder.rglob("config.yaml"))]
-    groups = {run.folder for run in found if list(run.folder.glob("seed=*/config.yaml"))}
-    return sorted((run for run in found if run.folder not in groups), key=lambda run: (run.data, run.loss))
+    seeds = {run.folder for run in found if list(run.folder.glob("seed=*/config.yaml"))}
+    folds = {path.parent for run in found for path in run.folder.glob("fold=*/config.yaml")}
+    return sorted((run for run in found if run.folder not in seeds | folds), key=lambda run: (run.data, run.loss))
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -12,6 +12,7 @@ from zoo.core.errors import UserError
 from zoo.data import load_data
 from zoo.data.augment import augment
 from zoo.data.batches import EpochBatches, LateLoader, mix, seed_step
+from zoo.data.folds import fold_splits, split_seed
 from zoo.data.splits import Batch, Split, Splits, TensorSplit, collate
 
 
@@ -134,10 +135,13 @@ def _sized(split: Split) -> Sized:
 def load_section(data: Mapping[str, Any]) -> Splits:
     """Load the data set of a config's data section.
 
-    The section's name is that of the data set, unless `reader` names the data set that takes it as an option.
+    The section's name is that of the data set, unless `reader` names the data set that takes it as an option. Of one
+    of several folds, `val_fold` is its number, from 0, and how many there are.
     """
-    registered = "reader" if "reader" in data else "name"
-    return load_data(data[registered], **{k: v for k, v in what_decides(data).items() if k != registered})
+    options = what_decides(data)
+    fold, name = options.pop("val_fold", None), options.pop("reader" if "reader" in data else "name")
+    splits = load_data(name, **options)
+    return splits if fold is None else fold_splits(splits, fold[0], fold[1], split_seed(data))
 
 
 def what_decides(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -136,6 +136,8 @@ class Splits:
         val: to select.
         test: read once, at the end.
         files: texts to write to the run folder, by name, such as a schema that the user may want to correct.
+        groups: (n_train + n_val,) of the training, then the validation samples, where those of a group stay together.
+        in_order: whether the splits follow one another, as in time, so that no other samples may validate.
     """
 
     spec: DataSpec
@@ -143,6 +145,8 @@ class Splits:
     val: Split
     test: Split
     files: Mapping[str, str] = field(default_factory=dict)
+    groups: np.ndarray | None = None
+    in_order: bool = False
 
 
 def report_sizes(splits: Splits, what: str) -> None:

@@ -16,6 +16,7 @@ from zoo.core.formatting import format_seconds
 from zoo.core.rank_zero import is_rank_zero, rank_zero_print
 from zoo.core.run_folder import Run
 from zoo.data.module import ZooDataModule, loader_options
+from zoo.data.splits import Splits
 from zoo.engine.checkpoint_io import SafeCheckpointIO
 from zoo.engine.data_guard import DataGuard
 from zoo.engine.early_stopping import EarlyStopping
@@ -46,12 +47,14 @@ class Training:
         run: the run folder.
         callbacks: the user's.
         loggers: beside the run folder's own metrics.csv.
+        splits: the config's data, where they are loaded already.
     """
 
     config: TrainingConfig
     run: Run
     callbacks: Sequence[Callback] = field(default=())
     loggers: Sequence[Logger] = field(default=())
+    splits: Splits | None = None
 
 
 @dataclass(frozen=True)

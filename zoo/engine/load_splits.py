@@ -51,16 +51,19 @@ class TrainingSplits:
         return fingerprints(split_hashes(self.splits) if is_reduced else self.hashes)
 
 
-def load_splits(run: Run, config: TrainingConfig, checkpoint: Path | None) -> TrainingSplits:
-    """Load the config's data, and compare it with what `checkpoint` was trained on.
+def load_splits(
+    run: Run, config: TrainingConfig, checkpoint: Path | None, splits: Splits | None = None
+) -> TrainingSplits:
+    """Load the config's data, unless they are given, and compare them with what `checkpoint` was trained on.
 
     Files that come with the splits, such as schema.yaml, are written to the run folder.
 
     Raises:
         UserError: for data that changed since the checkpoint, unless resume=changed.
     """
-    with contextlib.redirect_stdout(sys.stdout if is_rank_zero() else None):  # readers print in one process alone
-        splits = load_section(config.data)
+    if splits is None:
+        with contextlib.redirect_stdout(sys.stdout if is_rank_zero() else None):  # readers print in one process alone
+            splits = load_section(config.data)
     for name, text in splits.files.items() if is_rank_zero() else ():
         write_text(run.folder / name, text)
     hashes, seen = split_hashes(splits), dict.fromkeys(HELD_OUT, np.empty(0, np.uint64))

@@ -6,11 +6,12 @@ from typing import Any
 
 from zoo.core.atomic_files import check_output_path
 from zoo.core.errors import UserError
+from zoo.core.spec import DataSpec
 from zoo.data.module import what_decides
 from zoo.inference.evaluation import calibrate_and_evaluate
 from zoo.inference.training_data import data_section
 from zoo.inference.weights_file import load_weights, save_weights
-from zoo.models.ensemble import Ensemble
+from zoo.models.ensemble import Ensemble, Trained
 from zoo.tasks import create_task
 
 COPIED = ("model", "spec", "config", "fingerprints", "precision", "device", "hardware", "versions")
@@ -46,17 +47,21 @@ def ensemble(weights: Sequence[Path], output: Path) -> dict[str, Any]:
                 "an ensemble's models are trained on the same split, or some would have seen what it is measured on; "
                 f"{path} has other data, or other settings of them, than {weights[0]}"
             )
-    model = Ensemble([member for member, _, _ in loaded], combine=create_task(spec).combine)  # type: ignore[misc]
-    card: dict[str, Any] = {key: first[key] for key in COPIED if key in first}
-    card |= {
-        "members": len(loaded),
-        "seeds": [header["seed"] for _, _, header in loaded],
-        "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
-    }
+    model, card = combine(loaded)
     save_weights(output, model, card)
     card |= calibrate_and_evaluate(output, weights[0])
     save_weights(output, model, card)
     return card
+
+
+def combine(loaded: Sequence[tuple[Trained, DataSpec, Mapping[str, Any]]]) -> tuple[Ensemble, dict[str, Any]]:
+    """Combine models of one architecture and spec, as `load_weights` returns them, with their cards, into one model and
+    its card."""
+    _, spec, first = loaded[0]
+    model = Ensemble([member for member, _, _ in loaded], combine=create_task(spec).combine)  # type: ignore[misc]
+    card = {key: first[key] for key in COPIED if key in first}
+    members = {"members": len(loaded), "seeds": [header["seed"] for _, _, header in loaded]}
+    return model, {**card, **members, "n_parameters": sum(parameter.numel() for parameter in model.parameters())}
 
 
 def _training_split(card: Mapping[str, Any], path: Path) -> tuple[Any, Any]:

@@ -56,6 +56,11 @@ def _own_samples(predictor: Predictor, weights: str, split: str) -> tuple[str, S
     Raises:
         UserError: when the data changed and no run folder says which samples were seen.
     """
+    if split == "val" and (folds := _folds(predictor.card)):
+        raise UserError(
+            f"each of the {folds} models of {weights} was validated on another fold and trained on the others; their "
+            f"mean score out of fold is in metrics.json, and that of one: zoo evaluate {weights}/fold=0 val"
+        )
     run = run_of(weights)
     section = locate_training_data(predictor.card, run, weights)
     splits = _load_training_data(predictor, weights, section)
@@ -86,6 +91,12 @@ def _load_training_data(predictor: Predictor, weights: str, section: Mapping[str
         difference = str(error).splitlines()[0].rstrip(":")
         raise UserError(f"{_is_changed(section, weights)}: {difference}\n{_advice(section)}") from error
     return splits
+
+
+def _folds(card: Mapping[str, Any]) -> Any:
+    """How many folds a card's models were trained on; None for one model."""
+    config = card.get("config")
+    return config.get("folds") if isinstance(config, Mapping) else None
 
 
 def _changes_since_training(card: Mapping[str, Any], name: str, split: Split) -> str:

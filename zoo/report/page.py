@@ -80,7 +80,7 @@ def write_report(
     sections = (
         _results(splits, metrics, task),
         _baselines(metrics, task),
-        _learning(run.read_history(), task.score, metrics["epoch"]),
+        _folds(metrics) if "folds" in metrics else _learning(run.read_history(), task.score, metrics["epoch"]),
         str(test_split),
         uncertainty(predictor, *tested),
         first_layer(predictor),
@@ -92,10 +92,13 @@ def write_report(
 
 def _results(splits: Splits, metrics: Values, task: Task) -> str:
     header, *rows = metric_rows(metrics)
-    sizes = [f"{len(split):,}" for split in (splits.train, splits.val, splits.test)]  # type: ignore[arg-type]
+    sizes = [len(split) for split in (splits.train, splits.val, splits.test)]  # type: ignore[arg-type]
+    n_folds = metrics.get("folds", {}).get("n")
     known = {
         **run_facts(metrics),
-        "samples": "{} to train, {} to validate, {} to test".format(*sizes),
+        "samples": f"{sizes[0] + sizes[1]:,} in {n_folds} folds, {sizes[2]:,} to test"
+        if n_folds
+        else "{:,} to train, {:,} to validate, {:,} to test".format(*sizes),
         "data": f"{splits.spec.source or splits.spec.name} (licence: {splits.spec.licence or 'not stated'})",
     }
     listed = "".join(f"<dt>{name}<dd>{escape(fact)}" for name, fact in known.items())
@@ -131,6 +134,17 @@ def _learning(history: Mapping[str, Points], score: str, epoch: int) -> str:
 <p>Both losses should fall; validation loss that rises while training loss still falls is overfitting. Training loss is
 the mean over an epoch, with the config's dropout and augmentation, so it may lie above validation loss. The dashed line
 marks the epoch whose weights were kept.</p><div class="grid">{drawn}</div>"""
+
+
+def _folds(metrics: Values) -> str:
+    """How the folds' models did, each one's page being in its folder."""
+    folds = metrics["folds"]
+    links = " ".join(f'<a href="fold={fold}/report.html">{fold}</a>' for fold in range(folds["n"]))
+    epochs = ", ".join(map(str, folds["epochs"]))
+    return f"""<h2>Folds</h2>
+<p>The answer is the mean of {folds["n"]} models. Each was validated on one fold of the samples that are not for testing
+and trained on the others, so that its score there is out of fold: mean ± standard deviation over the folds. The weights
+kept are of epochs {epochs}. Each one's learning curves: {links}</p>"""
 
 
 def _usage(config: Values, splits: Splits, task: Task) -> str:

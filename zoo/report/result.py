@@ -43,10 +43,14 @@ class Result(Mapping[str, Any]):
 
     @cached_property
     def history(self) -> "pd.DataFrame":
-        """Losses, metrics and the learning rate of each epoch: one row per epoch, as metrics.csv has them."""
+        """Losses, metrics and the learning rate of each epoch: one row per epoch, as metrics.csv has them; of folds
+        those of each, with its number as `fold`."""
         import pandas as pd
 
-        return pd.read_csv(Run(self.path).history)
+        if "folds" not in self.metrics:
+            return pd.read_csv(Run(self.path).history)
+        histories = [pd.read_csv(self.path / f"fold={fold}" / "metrics.csv") for fold in range(self["folds"]["n"])]
+        return pd.concat(histories, keys=range(len(histories)), names=["fold"]).reset_index("fold")
 
     @property
     def report(self) -> Path:

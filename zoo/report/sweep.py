@@ -7,12 +7,12 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from zoo.core.formatting import format_deviation, format_number
+from zoo.core.formatting import format_number
 from zoo.core.run_folder import Run
 from zoo.core.run_listing import FAILED, ListedRun, differing_settings, find_runs, values_at
 from zoo.core.safe_csv import write_csv
 from zoo.report.runs import comparable
-from zoo.report.text import Values, fit_columns, text_table
+from zoo.report.text import Values, fit_columns, mean_and_deviation, text_table
 
 Group = Sequence[ListedRun]  # jobs that differ in the seed alone
 
@@ -136,10 +136,7 @@ def _values_by_metric(jobs: Group, split: str) -> dict[str, list[float]]:
 
 
 def _mean_and_deviation(values: Sequence[float]) -> str:
-    if not values:
-        return "-"
-    mean, deviation = _moments(values)
-    return format_number(mean) + ("" if deviation is None else f" ± {format_deviation(deviation)}")
+    return mean_and_deviation(*_moments(values)) if values else "-"
 
 
 def _moments(values: Sequence[float]) -> tuple[float, float | None]:

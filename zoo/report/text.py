@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.core.console import printable, terminal_width
-from zoo.core.formatting import format_number
+from zoo.core.formatting import format_deviation, format_number
 
 Values = Mapping[str, Any]
 WIDEST = 98  # columns of a line of facts
@@ -15,9 +15,24 @@ ONE_LINE = str.maketrans({"\n": "\\n", "\t": "\\t"})
 
 def metric_rows(metrics: Values) -> list[tuple[str, ...]]:
     """A header and a row for each metric, with a column for each split measured."""
+    if "folds" in metrics:
+        return _fold_rows(metrics)
     splits = [key for split in ("train", "val", "test") for key in (split, f"{split} tta") if key in metrics]
     names = metrics[splits[-1]]
     return [("", *splits), *((name, *(format_number(metrics[split].get(name)) for split in splits)) for name in names)]
+
+
+def _fold_rows(metrics: Values) -> list[tuple[str, ...]]:
+    """The rows of a model of several folds: out of fold, on the test split, and there of its single models."""
+    folds = metrics["folds"]
+    val, test = ({name: mean_and_deviation(**one) for name, one in folds[split].items()} for split in ("val", "test"))
+    rows = [(name, val[name], format_number(metrics["test"][name]), test[name]) for name in metrics["test"]]
+    return [("", "out of fold", "test", "test, one model"), *rows]
+
+
+def mean_and_deviation(mean: float, std: float | None) -> str:
+    """A mean over several models and its standard deviation, which one model does not have."""
+    return format_number(mean) + ("" if std is None else f" ± {format_deviation(std)}")
 
 
 def baseline_rows(metrics: Values) -> list[tuple[str, ...]]:
@@ -31,7 +46,8 @@ def baseline_rows(metrics: Values) -> list[tuple[str, ...]]:
         rows[f"{name}, from {facts['part']}" if "part" in facts else name] = facts
     cells = [(name, *(format_number(row[split][score]) for split in splits)) for name, row in rows.items()]
     seconds = ["" if row["seconds"] is None else f"{row['seconds']:,.1f}" for row in rows.values()]
-    return [(score, *splits, "seconds"), *((*row, last) for row, last in zip(cells, seconds, strict=True))]
+    headings = ["out of fold" if split == "val" and "folds" in metrics else split for split in splits]
+    return [(score, *headings, "seconds"), *((*row, last) for row, last in zip(cells, seconds, strict=True))]
 
 
 def run_facts(metrics: Values) -> dict[str, str]:

@@ -37,6 +37,7 @@ class TrainingConfig:
         model, data, optim, trainer, task: sections, each with plain values by keyword.
         seed: of the initial weights, the order of batches and what is random.
         seeds: several in place of one, trained at once.
+        folds: models to train, each validated on another fold of the data; None for one on the data's own splits.
         budget: most time for fitting, such as "2min"; None for no limit; "auto" for one where validation decides the
             length.
         run_dir: the run folder, as the config names it.
@@ -54,6 +55,7 @@ class TrainingConfig:
     task: Section = field(default_factory=dict)
     seed: int = 0
     seeds: tuple[int, ...] | None = None
+    folds: int | None = None
     budget: str | None = None
     run_dir: str | None = None
     resume: str | None = None
@@ -77,6 +79,7 @@ class TrainingConfig:
         distill = config.get("distill", {})
         _check_names("setting of distill", distill, fields(Distill))
         _check_seeds(config.get("seed", 0), config.get("seeds"))
+        _check_folds(config)
         if config.get("budget") not in (None, "auto"):
             parse_duration("budget", config["budget"])
         _check_is_added(config.get("zoo_path"))
@@ -139,6 +142,22 @@ def _check_seeds(seed: Any, seeds: Any) -> None:
     for number in (seed, *(seeds or ())):
         if not (isinstance(number, int) and 0 <= number < N_SEEDS):
             raise UserError(f"a seed is a whole number from 0 to {N_SEEDS - 1}; got {number}")
+
+
+def _check_folds(config: Mapping[str, Any]) -> None:
+    folds = config.get("folds")
+    if folds is None:
+        return
+    if type(folds) is not int or folds < 2:
+        raise UserError(f"folds is a whole number from 2, such as folds=8, or null for one model; got {folds}")
+    if config.get("seeds") is not None:
+        raise UserError("folds= trains a model for each fold, the first with seed=, the next with seed + 1, ...: leave "
+                        "out seeds=, or take -m seed=0,100")  # fmt: skip
+    if config.get("resume") not in (None, "auto"):
+        raise UserError(f"folds= continues with its own settings and data alone: resume=auto; got {config['resume']}")
+    trainer = config["trainer"]
+    if trainer.get("devices", 1) not in (1, "1") or trainer.get("strategy", "auto") != "auto":
+        raise UserError("folds= trains in one process; take trainer.devices=1 trainer.strategy=auto")
 
 
 def _check_is_added(zoo_path: str | None) -> None:

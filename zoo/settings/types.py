@@ -9,7 +9,7 @@ from zoo.settings.conf_files import CONF, compose_file, sections
 
 INHERITED = ("loader.yaml", "optimizer.yaml")  # by the files of data/ and optim/
 NEEDS = {  # settings without which others have no effect, with an example
-    "data.n_folds": ("data.fold", 0),
+    "data.n_folds": ("data.fold", "0, which tests on that fold; folds=8 trains a model on each of eight"),
     "distill.weight": ("distill.teacher", "cnn/fast.cifar10"),
     "distill.temperature": ("distill.teacher", "cnn/fast.cifar10"),
 }

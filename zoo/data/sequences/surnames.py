@@ -75,6 +75,7 @@ def surnames(*, val_share: float = 0.1, split_seed: int = 0) -> Splits:
         train=whole.subset(train),
         val=whole.subset(val),
         test=whole.subset(test),
+        groups=groups[np.concatenate([train, val])],
     )
 
 

@@ -63,10 +63,13 @@ def csv(options: TableOptions) -> Splits:
     kind = _choose_split(options.split, stratified, roles)
     if stratified:
         _check_classes(targets[0], labelled[labelled < file.n])
-    rows = _split(options, kind, file, roles, targets[0], labelled)
+    own = labelled[labelled < file.n]
+    by = _split_values(kind, file, roles, targets[0], own)
+    rows = _split(options, kind, by, own, labelled)
     splits = build_splits(_describe(options, cells, file, roles, task), rows)
     _report(options.paths[0].name, splits, rows, kind)
-    return replace(splits, files={"schema.yaml": schema_yaml(splits.spec)})
+    groups = by[np.searchsorted(own, np.concatenate(rows[:2]))] if kind == "group" else None
+    return replace(splits, files={"schema.yaml": schema_yaml(splits.spec)}, groups=groups, in_order=kind == "time")
 
 
 def _assign_roles(options: TableOptions, schema: Schema, file: UserTable, cells: CellOptions) -> Roles:
@@ -151,14 +154,10 @@ def _check_classes(column: ArrowTargets, rows: np.ndarray) -> None:
 # -- splits
 
 
-def _split(
-    options: TableOptions, kind: str, file: UserTable, roles: Roles, target: ArrowTargets, labelled: np.ndarray
-) -> SplitRows:
-    """Split the rows with targets; a second file is the test split."""
-    own = labelled[labelled < file.n]
-    parts = split_rows(options.split_plan(kind), _split_values(kind, file, roles, target, own))
-    train, val, test = (own[part] for part in parts)
-    return SplitRows(train, val, labelled[labelled >= file.n] if options.test_path else test)
+def _split(options: TableOptions, kind: str, by: np.ndarray, own: np.ndarray, labelled: np.ndarray) -> SplitRows:
+    """Split the rows with targets, `own` by their values `by`; those of a second file are the test split."""
+    train, val, test = (own[part] for part in split_rows(options.split_plan(kind), by))
+    return SplitRows(train, val, labelled[len(own) :] if options.test_path else test)
 
 
 def _choose_split(split: str | None, stratified: bool, roles: Roles) -> str:

@@ -40,6 +40,7 @@ def text_splits(name: str, alphabet: str, streams: Sequence[Tensor], n_steps: in
         train,
         val,
         test,
+        in_order=True,
     )
 
 

@@ -128,6 +128,7 @@ def series_splits(
         train,
         val,
         test,
+        in_order=True,
     )
 
 
