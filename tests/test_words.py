@@ -14,7 +14,8 @@ from zoo.cli.predict import prediction_settings
 from zoo.core import registry
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec, Input
-from zoo.models import MODELS, create_model
+from zoo.inference.untrained import create_model
+from zoo.models import MODELS
 from zoo.settings import config as zoo_config
 from zoo.settings.hydra_private import flags
 from zoo.settings.mistakes import setting_names

@@ -7,7 +7,8 @@ from zoo.core.plugins import add_path
 from zoo.core.spec import DataSpec, Input
 from zoo.data import list_data, load_data
 from zoo.inference.pretrained import list_pretrained, load
-from zoo.models import create_model, list_models
+from zoo.inference.untrained import create_model
+from zoo.models import list_models
 
 if TYPE_CHECKING:
     from zoo.fit_data import fit

@@ -12,7 +12,7 @@ import zoo
 from benchmarks._case import Case, create_case
 from zoo.core.spec import DataSpec, Input
 from zoo.data.splits import Splits, TensorSplit
-from zoo.models import create_model
+from zoo.inference.untrained import create_model
 from zoo.models.model import Model
 
 

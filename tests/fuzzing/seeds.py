@@ -27,7 +27,7 @@ from zoo.data.sequences.inputs.padding import sequence_inputs
 from zoo.data.sequences.inputs.tokens import token_inputs
 from zoo.engine.checkpoint_io import SafeCheckpointIO
 from zoo.inference import weights_file
-from zoo.models import create_model
+from zoo.inference.untrained import create_model
 from zoo.models.model import Model
 
 _COLUMNS = [

@@ -39,10 +39,10 @@ class Distillation:
         """How far the student is from its teacher, a mean over the batch, a scalar.
 
         Args:
-            output: of the student, on the network's scale, (batch, n_outputs).
+            output: of the student or of each of its members, on the network's scale, (batch * n_members, n_outputs).
             inputs: of both, by name.
             student: the model in training.
         """
         with torch.no_grad():
             taught = student.preprocess.scale_target(self.teacher(**inputs)).float()
-        return self._distance(output.float(), taught)
+        return self._distance(output.float(), taught.repeat_interleave(len(output) // len(taught), 0))

@@ -21,7 +21,7 @@ from zoo.engine.distillation import Distillation
 from zoo.engine.means import MeanLoss, mean_over_processes, weigh_by_share
 from zoo.engine.sharding import shard
 from zoo.engine.updates import n_updates
-from zoo.models import check_fit, create_model
+from zoo.models import check_fit, untrained_model
 from zoo.models.model import Model
 from zoo.optim.averaging import Lookahead, MovingAverage
 from zoo.optim.factory import OPTIONAL, complete_optim, create_optimizer
@@ -72,7 +72,7 @@ class ZooModule(L.LightningModule):
     def new_model(self) -> Model:
         """An untrained model of this module's architecture."""
         options = dict(self.hparams["model"])
-        return create_model(options.pop("name"), self.task.spec, **options)
+        return untrained_model(options.pop("name"), self.task.spec, combine=self.task.combine, choices=options)
 
     def model_of(self, index: int = 0) -> Model:
         """A copy of the model in training; of several seeds, of the one at `index`."""
@@ -128,14 +128,18 @@ class ZooModule(L.LightningModule):
 
     def add_gradient(self, batch: Batch, share: float, mean: MeanLoss) -> None:
         """Add the gradient of `share` of a batch's loss, and the loss itself to `mean`."""
-        inputs, target = self.inputs(batch), batch["target"]
-        output = self.model.scaled(**inputs)
+        inputs = self.inputs(batch)
+        output, target = self.outputs_and_targets(inputs, batch["target"])
         loss = self.loss_of(output, target, mean)
         if self.trainer.world_size > 1:
             loss = weigh_by_share(loss, self.task.count(target), self.trainer.world_size)
         if self.distillation is not None:
             loss = self._taught(loss, output, inputs)
         self.manual_backward(loss if share == 1 else loss * share)
+
+    def outputs_and_targets(self, inputs: Batch, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs on the network's scale, and their targets, whose loss is the one to train on."""
+        return self.model.scaled(**inputs), target
 
     def _taught(self, loss: Tensor, output: Tensor, inputs: Batch) -> Tensor:
         """The loss, a scalar, with the distance from the teacher."""

@@ -22,7 +22,7 @@ def fit_new_head(model: Model, task: Task, train: Split) -> bool:
     classes ends at 0.52 test accuracy so, and at 0.94 from a fitted head.
     """
     head = model.network.head
-    if not isinstance(head, nn.Linear):
+    if not isinstance(head, nn.Linear) or model.n_members > 1:
         return False
     features, target = _features(model, train)
     if features.ndim != 2:  # a vector for each step

@@ -64,17 +64,21 @@ def build_model(tensors: Mapping[str, "Tensor"], header: Mapping[str, Any], path
         path: of the file, for messages.
     """
     from zoo.core.spec import DataSpec
-    from zoo.models import MODELS, create_model
+    from zoo.models import MODELS, untrained_model
     from zoo.models.ensemble import Ensemble
     from zoo.tasks import TASKS, create_task
 
     try:
         spec = DataSpec.from_json(header["spec"])
-        _check_known(MODELS, header["model"]["name"])
+        choices = dict(header["model"])
+        _check_known(MODELS, name := choices.pop("name"))
         _check_known(TASKS, spec.task)
         task = create_task(spec)
         with _limited_parameters(tensors):
-            members = [create_model(**header["model"], spec=spec) for _ in range(header.get("members", 1))]
+            members = [
+                untrained_model(name, spec, combine=task.combine, choices=choices)
+                for _ in range(header.get("members", 1))
+            ]
         model = members[0] if len(members) == 1 else Ensemble(members, combine=task.combine)
     except (KeyError, UserError) as error:
         raise UserError(f"{path} cannot be loaded: {error}") from error

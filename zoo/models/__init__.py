@@ -1,6 +1,7 @@
 """Architectures by name, `family/architecture`, one file each."""
 
 import math
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.core.errors import UserError, unknown_name
@@ -8,6 +9,8 @@ from zoo.core.registry import Registry
 from zoo.core.spec import DataSpec
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from zoo.models.layers import Network
     from zoo.models.model import Model
 
@@ -22,34 +25,33 @@ def list_models(pattern: str = "*", *, spec: DataSpec | None = None) -> list[str
     return [name for name in MODELS.names(pattern) if spec is None or not _misfit(name, spec)]
 
 
-def create_model(name: str, spec: DataSpec, **kwargs: Any) -> "Model":
-    """Build an untrained model for the data that `spec` describes.
+def untrained_model(
+    name: str, spec: DataSpec, *, combine: Callable[["Tensor"], "Tensor"], choices: Mapping[str, Any]
+) -> "Model":
+    """Build an untrained model; see `zoo.create_model`.
 
     Args:
-        name: of an architecture, see `list_models`.
+        name: of an architecture.
         spec: of the data set; it fills in the data's sizes.
-        kwargs: the architecture's own keywords; those left out keep their defaults.
-
-    Returns:
-        A Model that maps raw inputs to raw outputs. Call its `fit` with the training split before training.
+        combine: of the task, see `Model`.
+        choices: the architecture's own keywords; those left out keep their defaults.
 
     Raises:
         UserError: for an unknown name or keyword, or a data set without the inputs that the model takes.
     """
     from zoo.models.model import Model
 
-    _check_spec(spec)
     check_fit(name, spec)
     network = _architecture(name)
     sizes = {size: spec.sizes.get(size, _OPTIONAL_SIZES.get(size)) for size in network.required_sizes()}
-    choices = network.defaults()
-    for key in kwargs:
-        if key not in choices:
-            raise unknown_name(f"keyword of model {name}", key, choices)
-        if isinstance(kwargs[key], float) and not math.isfinite(kwargs[key]):
-            raise UserError(f"{key} of model {name} is a finite number; got {kwargs[key]}")
+    known = network.defaults()
+    for key in choices:
+        if key not in known:
+            raise unknown_name(f"keyword of model {name}", key, known)
+        if isinstance(choices[key], float) and not math.isfinite(choices[key]):
+            raise UserError(f"{key} of model {name} is a finite number; got {choices[key]}")
     try:
-        return Model(spec, network(**sizes, **kwargs))
+        return Model(spec, network(**sizes, **choices), combine=combine)
     except ValueError as error:
         raise UserError(f"model {name} on data {spec.name}: {error}") from error
 
@@ -75,6 +77,7 @@ def _check_spec(spec: Any) -> None:
 
 def check_fit(name: str, spec: DataSpec) -> None:
     """Raise UserError unless a data set has the inputs and sizes that a model takes; it names the models that fit."""
+    _check_spec(spec)
     problem = _misfit(name, spec)
     if problem:
         fitting = ", ".join(list_models(spec=spec)) or "none"

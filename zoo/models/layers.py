@@ -37,8 +37,13 @@ class Network(nn.Module):
     A subclass takes keyword-only arguments: the data's sizes, which have no default and are named as in
     `DataSpec.sizes`, and its own choices, which all have one. It defines `features`, whose parameters name the inputs
     that it takes, and `head`, which turns the features (batch, d_features) into outputs (batch, n_outputs).
+
+    Attributes:
+        n_members: models that the network is at once. Where there are several, features and outputs have an axis for
+            them, (batch, n_members, ...). Each member learns every target, and the task combines their outputs.
     """
 
+    n_members: int = 1
     features: Callable[..., Tensor]
     head: nn.Module
 
@@ -51,7 +56,7 @@ class Network(nn.Module):
         """
 
     def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:
-        """Compute logits or standardised values, (batch, n_outputs)."""
+        """Compute logits or standardised values, (batch, n_outputs), or (batch, n_members, n_outputs) of several."""
         return self.head(self.features(*args, **inputs))
 
     def step(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:

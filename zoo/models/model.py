@@ -1,6 +1,6 @@
 """A model as it is trained, saved and loaded: preprocessing, network, and the scale of the target."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -16,12 +16,19 @@ class Model(nn.Module):
 
     Called with the data set's inputs by name, each (batch, ...), it gives logits (batch, n_classes), one for each step
     (batch, time, n_classes) where each step has a target, or values in the target's units (batch, *target's shape).
+
+    Args:
+        spec: of the data.
+        network: for this data.
+        combine: maps the outputs in the target's units of a network's members (n_members, batch, ...) to one output
+            (batch, ...), as the task does.
     """
 
-    def __init__(self, spec: DataSpec, network: Network):
+    def __init__(self, spec: DataSpec, network: Network, *, combine: Callable[[Tensor], Tensor]):
         super().__init__()
         self.preprocess = Preprocess(spec)
         self.network = network.to(memory_format=torch.channels_last)  # like images from `preprocess`
+        self.n_members, self.combine = network.n_members, combine
         self._value_shape = spec.target.shape if spec.target.is_floating else None
 
     def fit(self, values: Iterable[Mapping[str, Tensor]], samples: Iterable[Mapping[str, Tensor]]) -> None:
@@ -46,16 +53,22 @@ class Model(nn.Module):
 
     def scaled(self, **inputs: Tensor) -> Tensor:
         """Compute outputs on the scale of the loss."""
+        return self.combined(self.member_outputs(**inputs))
+
+    def member_outputs(self, **inputs: Tensor) -> Tensor:
+        """Compute each member's outputs on the scale of the loss, (batch * n_members, ...): all members' for the first
+        sample, then for the next."""
         return self.shaped(self.network(**self.preprocess(inputs)))
 
     def carry(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
         """Compute what `scaled` does, and the state for the next batch of a stream; see `Network.carry`."""
         output, state = self.network.carry(state, **self.preprocess(inputs))
-        return self.shaped(output), state
+        return self.combined(self.shaped(output)), state
 
     def features(self, **inputs: Tensor) -> Tensor:
-        """Compute the last hidden representation, (batch, d_features)."""
-        return self.network.features(**self.preprocess(inputs))
+        """Compute the last hidden representation, (batch, d_features); members' are concatenated."""
+        features = self.network.features(**self.preprocess(inputs))
+        return features if self.n_members == 1 else features.flatten(1)
 
     def step(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
         """Run one time step of a recurrent network.
@@ -68,8 +81,17 @@ class Model(nn.Module):
             The output as if the sequence ended here, and the state for the next step.
         """
         output, state = self.network.step(state, **self.preprocess(inputs))
-        return self.preprocess.restore(self.shaped(output)), state
+        return self.preprocess.restore(self.combined(self.shaped(output))), state
 
     def shaped(self, output: Tensor) -> Tensor:
-        """Bring the network's outputs (batch, n_outputs) to the target's shape where they are values."""
+        """Bring the network's outputs (batch, n_outputs) to the target's shape where they are values; members' outputs
+        (batch, n_members, n_outputs) become rows."""
+        output = output if self.n_members == 1 else output.flatten(0, 1)
         return output if self._value_shape is None else output.view(len(output), *self._value_shape)  # type: ignore[arg-type]
+
+    def combined(self, output: Tensor) -> Tensor:
+        """Combine members' outputs (batch * n_members, ...) on the scale of the loss into one (batch, ...)."""
+        if self.n_members == 1:
+            return output
+        members = output.unflatten(0, (-1, self.n_members)).transpose(0, 1)  # (n_members, batch, ...)
+        return self.preprocess.scale_target(self.combine(self.preprocess.restore(members)))

@@ -41,16 +41,21 @@ class Stacked(nn.Module):
         for name, value in buffers.items():
             self.network.register_buffer(name.replace(".", "/"), value.clone())
         self._one = [copy.deepcopy(models[0]).to("meta")]  # in a list, so that it is no part of this module
+        self._one[0].preprocess, self.n_members = self.preprocess, models[0].n_members
 
     def scaled(self, **inputs: Tensor) -> Tensor:
         """Outputs on the scale of the loss, (n_models * batch, ...), for inputs (n_models * batch, ...): a batch for
         each model."""
+        return self._one[0].combined(self.member_outputs(**inputs))
+
+    def member_outputs(self, **inputs: Tensor) -> Tensor:
+        """Outputs of each model's members, (n_models * batch * n_members, ...), for inputs as `scaled` takes them."""
         prepared = self.preprocess(inputs)
         return self._call({name: value.unflatten(0, (self.n_models, -1)) for name, value in prepared.items()}, 0)
 
     def carry(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
         """Outputs (n_models * batch, ...) for inputs (batch, ...) that all models are given."""
-        return self._call(self.preprocess(inputs), None), state
+        return self._one[0].combined(self._call(self.preprocess(inputs), None)), state
 
     def _call(self, prepared: dict[str, Tensor], axis: int | None) -> Tensor:
         values = {name.replace("/", "."): value for name, value in self._values()}
