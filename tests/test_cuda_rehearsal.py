@@ -55,6 +55,7 @@ SETTINGS = {
     "muon, accumulated": ("model=fnn", "optim=muon", "trainer.accumulate_grad_batches=2",
                           "trainer.precision=bf16-mixed"),
     "several seeds": ("model=fnn", "seeds=[0,1]", "optim=nesterov", "optim.clip=1", "model.dropout=0.2"),
+    "retrieval": ("model=fnn/tabr", "data=breast_cancer", "optim.ema=0.9", "distill.teacher=fnn/mlp.breast_cancer"),
     "recurrent": ("model=rnn", "model.width=4", "data.batch_size=16"),
     "language model": ("model=rnn", "data=text", "data.path={text}", "model.width=8", "model.dropout=0.2"),
 }  # fmt: skip

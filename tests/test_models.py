@@ -53,7 +53,7 @@ def test_every_model_overfits_one_batch(name):
     model, inputs = build(name), probe_inputs(spec_of(name), 6)
     inputs = {key: value.clamp(min=5) if key == "lengths" else value for key, value in inputs.items()}
     target, task = torch.tensor([0, 1, 2, 0, 1, 2]), create_task(spec_of(name))
-    model.preprocess.fit([{**inputs, "target": target}])
+    model.fit([{**inputs, "target": target}], [{**inputs, "target": target}])
     optimizer = torch.optim.Adam(model.parameters(), lr=0.03 if "perceptron" in name else 0.005)
     for _ in range(150):
         loss = task.loss(model(**inputs), target)

@@ -271,6 +271,7 @@ def _seconds_since(start: float) -> float:
 
 def _card(trained: Trained, config: TrainingConfig, model: Model) -> dict[str, Any]:
     """Return what the weights file says of itself, but for its metrics."""
+    candidates = model.network.candidates  # training rows that are in the file
     return {
         "model": dict(config.model),
         "spec": trained.data.splits.spec.to_json(),
@@ -278,6 +279,7 @@ def _card(trained: Trained, config: TrainingConfig, model: Model) -> dict[str, A
         "fingerprints": trained.data.fingerprints(),
         "seed": config.seed,
         "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
+        **({} if candidates is None else {"n_candidates": len(candidates)}),
         "precision": trained.fitted.trainer.precision,
         "device": describe_device(trained.fitted.trainer),
         "hardware": hardware(),

@@ -25,10 +25,11 @@ from zoo.engine.checkpoint_io import SafeCheckpointIO
 from zoo.inference.weights_file import load_weights, save_weights
 
 FAMILIES = ("fnn", "cnn", "rnn")
+STOPS = ((3, signal.SIGTERM), (5, signal.SIGINT), ("last of an epoch", signal.SIGUSR1))
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("family", [*FAMILIES, "seeds"])
+@pytest.mark.parametrize("family", [*FAMILIES, "retrieval", "seeds"])
 def test_fault_01_a_kill_at_any_moment_resumes_bit_for_bit(family, tmp_path):
     """After SIGKILL at random moments, every second time inside a save, the same command with resume=auto ends with
     the weights, optimiser, average, history and report of an uninterrupted run, bit for bit, and leaves no other
@@ -75,9 +76,9 @@ class Send(Callback):
                 os.kill(os.getpid(), number)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(
-    ("step", "number"), [(3, signal.SIGTERM), (5, signal.SIGINT), ("last of an epoch", signal.SIGUSR1)]
+    ("family", "step", "number"),
+    [*((family, *stop) for family in FAMILIES for stop in STOPS), ("retrieval", *STOPS[1])],
 )
 def test_fault_02_a_signal_saves_and_stops(config, tmp_path, family, step, number):
     """On SIGTERM, SIGINT and SIGUSR1 a training saves after the batch, and resumes to the weights of an

@@ -13,7 +13,7 @@ from zoo.data import load_data
 from zoo.data.augment import augment
 from zoo.data.batches import EpochBatches, LateLoader, mix, seed_step
 from zoo.data.folds import fold_splits, split_seed
-from zoo.data.splits import Batch, Split, Splits, TensorSplit, collate
+from zoo.data.splits import Batch, Split, Splits, TensorSplit, collate, numbered
 
 
 class ZooDataModule(L.LightningDataModule):
@@ -72,7 +72,8 @@ class ZooDataModule(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled training batches; after a resume in mid-epoch, from the first that was not trained on."""
-        split = self.splits.train
+        module: Any = self._trainer.lightning_module
+        split = numbered(self.splits.train) if module.n_candidates else self.splits.train
         self.batches = self._batches(split, self.batch_size, self.seeds, self.position)
         return self._loader(split, self.batches, self.grouped and self.grouped(self.batches))
 

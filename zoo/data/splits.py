@@ -96,6 +96,30 @@ class TensorSplit(Dataset[Batch]):
 Split = TensorSplit | Dataset[Batch]
 
 
+@dataclass(frozen=True)
+class NumberedSplit(Dataset[Batch]):
+    """A split whose batches also hold `row` (batch,), the samples' numbers in it."""
+
+    split: Split
+
+    def __len__(self) -> int:
+        return len(self.split)  # type: ignore[arg-type]
+
+    def __getitem__(self, index: int) -> Batch:
+        return {**self.split[index], "row": torch.tensor(index)}
+
+    def __getitems__(self, index: Sequence[int] | Tensor) -> Batch:
+        """Return the samples of `index` as one batch."""
+        return {**read(self.split, index), "row": torch.as_tensor(index)}  # type: ignore[arg-type]
+
+
+def numbered(split: Split) -> Split:
+    """Add `row` to a split's batches, the samples' numbers in it."""
+    if isinstance(split, TensorSplit):
+        return TensorSplit(**split.columns, row=torch.arange(len(split)))
+    return NumberedSplit(split)
+
+
 def collate(samples: Batch | list[Batch]) -> Batch:
     """Return a batch as it is; make one of a list of samples."""
     return samples if isinstance(samples, Mapping) else default_collate(samples)

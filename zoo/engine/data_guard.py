@@ -5,6 +5,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
+from zoo.core.errors import UserError
 from zoo.core.run_folder import Run
 from zoo.data.fingerprints import SplitHashes, describe_changes, fingerprints, write_hashes
 from zoo.engine.checkpoint_io import SafeCheckpointIO
@@ -33,6 +34,11 @@ class DataGuard(Callback):
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         if not describe_changes(checkpoint.get("data", {}), self._fingerprints):
             return
+        if getattr(pl_module, "n_candidates", 0):
+            raise UserError(
+                "a model that searches its training rows resumes on the same data only; start from its weights in "
+                f"another folder, with finetune={self.run.folder}"
+            )
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         scoring = ModelCheckpoint | EarlyStopping | BestOfEach
         scored = {callback.state_key for callback in callbacks if isinstance(callback, scoring)}

@@ -80,6 +80,13 @@ class ZooModule(L.LightningModule):
         model.load_state_dict(self.model.state_dict())
         return model
 
+    @property
+    def n_candidates(self) -> int:
+        """Training rows that a retrieval network searches for each batch, which then holds `row`, its samples' numbers
+        in the training split; 0 for other networks."""
+        candidates = getattr(self.model.network, "candidates", None)
+        return 0 if candidates is None else candidates.n_drawn(self.model.network.share)
+
     def inputs(self, batch: Batch) -> Batch:
         """The inputs of a batch, without the steps that are padding in every sequence.
 
@@ -144,6 +151,7 @@ class ZooModule(L.LightningModule):
     def _taught(self, loss: Tensor, output: Tensor, inputs: Batch) -> Tensor:
         """The loss, a scalar, with the distance from the teacher."""
         assert self.distillation is not None
+        inputs = {name: inputs[name] for name in self.task.spec.inputs}  # all that the teacher takes
         distance = self.distillation.distance(output, inputs, self.model)
         if self.trainer.world_size > 1:
             distance = weigh_by_share(distance, len(output), self.trainer.world_size)

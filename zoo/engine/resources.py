@@ -65,10 +65,10 @@ def batch_work(module: ZooModule, data: ZooDataModule) -> int:
     """Multiply-adds of a training batch's forward passes: of all models in training, twice with `optim.sam`, and of the
     teacher."""
     inputs = module.inputs(next(batches(data.splits.train, 1)))
-    work = multiply_adds(module.model_of(), **inputs) * module.n_models * (2 if module.optim["sam"] else 1)
+    work = multiply_adds(module.new_model(), **inputs) * module.n_models * (2 if module.optim["sam"] else 1)
     if module.distillation is not None:
         work += multiply_adds(module.distillation.teacher, **inputs)
-    return work * data.batch_size
+    return work * (data.batch_size + module.n_candidates)
 
 
 def fit_machine(trainer: Config, work: int) -> Config:

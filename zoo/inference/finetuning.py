@@ -9,10 +9,12 @@ from torch import Tensor
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
 from zoo.inference.predictor import Predictor
+from zoo.models.candidates import CANDIDATES
 from zoo.models.ensemble import Ensemble
 from zoo.models.model import Model
 
-HEAD, TARGET_SCALE = "network.head.", "preprocess.target_scale."  # the tensors that other targets may change
+HEAD = "network.head.", "network.target_value."  # the layers of outputs, and of targets as inputs
+TARGET_SCALE = "preprocess.target_scale."  # other targets may change both
 
 
 def copy_weights(model: Model, spec: DataSpec, trained: Predictor, name: str) -> list[str]:
@@ -37,8 +39,10 @@ def copy_weights(model: Model, spec: DataSpec, trained: Predictor, name: str) ->
         )
     _check_reading(spec, trained, name)
     source, ours = trained.model.state_dict(), model.state_dict()
-    not_copied = {key for key in {*ours, *source} if _shape(ours, key) != _shape(source, key)}
-    if others := sorted(key for key in not_copied if not key.startswith((HEAD, TARGET_SCALE))):
+    source = {key: value for key, value in source.items() if not key.startswith(CANDIDATES)}
+    kept = {key for key in ours if key.startswith(CANDIDATES)}  # the rows of these data
+    not_copied = {key for key in {*ours, *source} - kept if _shape(ours, key) != _shape(source, key)}
+    if others := sorted(key for key in not_copied if not key.startswith((*HEAD, TARGET_SCALE))):
         raise _other_network(trained, spec, name, others)
     if spec.class_names != trained.spec.class_names:
         not_copied |= {key for key in ours if key.startswith(HEAD)}

@@ -123,7 +123,9 @@ def _load_state(model: "Trained", tensors: Mapping[str, "Tensor"], path: Path) -
     differences = {
         "missing": sorted(set(ours) - set(tensors)),
         "unknown": sorted(set(tensors) - set(ours)),
-        "of another shape": sorted(key for key in set(ours) & set(tensors) if ours[key].shape != tensors[key].shape),
+        "of another shape": sorted(
+            key for key in set(ours) & set(tensors) if _shape(ours, key) != _shape(tensors, key)
+        ),
     }
     found = "; ".join(f"{what}: {', '.join(keys[:5])}" for what, keys in differences.items() if keys)
     if found:
@@ -132,6 +134,14 @@ def _load_state(model: "Trained", tensors: Mapping[str, "Tensor"], path: Path) -
         )
     ours.update(tensors)  # keeps the versions of layers, such as MNASNet's, that a state dict has beside its tensors
     model.load_state_dict(ours)
+
+
+def _shape(tensors: Mapping[str, "Tensor"], key: str) -> tuple[int, ...]:
+    """The shape of a tensor, without the number of rows of candidates, which any file has its own of."""
+    from zoo.models.candidates import CANDIDATES
+
+    shape = tuple(tensors[key].shape)
+    return shape[1:] if CANDIDATES in key else shape
 
 
 def read_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:

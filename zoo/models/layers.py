@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from zoo.core.errors import UserError
 from zoo.core.registry import Registry
+from zoo.models.candidates import Candidates
 
 ACTIVATIONS: Registry[type[nn.Module]] = Registry("activation", "ACTIVATIONS")
 for _name, _activation in {
@@ -41,11 +42,19 @@ class Network(nn.Module):
     Attributes:
         n_members: models that the network is at once. Where there are several, features and outputs have an axis for
             them, (batch, n_members, ...). Each member learns every target, and the task combines their outputs.
+        candidates: training rows that the network searches; None in all but retrieval networks, whose `forward` takes
+            `row` in training, the numbers (batch,) of a batch's rows in the training split.
+        share: of the candidates that are computed for each training batch.
     """
 
     n_members: int = 1
     features: Callable[..., Tensor]
     head: nn.Module
+    share: float = 1.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.candidates: Candidates | None = None
 
     def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
         """Compute weights from training data before the first step; most networks have none.

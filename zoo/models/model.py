@@ -1,6 +1,6 @@
 """A model as it is trained, saved and loaded: preprocessing, network, and the scale of the target."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -39,26 +39,33 @@ class Model(nn.Module):
             samples: batches in order, with their target, for the network, which reads as many as it needs.
         """
         self.preprocess.fit(values)
-        names = list(self.preprocess.scales)
-        self.network.fit(self._fit_batch(batch, names) for batch in samples)
+        self.network.fit(self._scaled_batches(samples))
 
-    def _fit_batch(self, batch: Mapping[str, Tensor], names: Iterable[str]) -> dict[str, Tensor]:
-        """Scale the named inputs of a batch, and its target as the loss sees it."""
-        inputs = self.preprocess({name: batch[name] for name in names})
-        return {**inputs, "target": self.preprocess.scale_target(batch["target"])}
+    def keep_candidates(self, samples: Iterable[Mapping[str, Tensor]]) -> None:
+        """Keep the training rows that a retrieval network searches, as the present preprocessing scales them."""
+        if self.network.candidates is not None:
+            self.network.candidates.fit(self._scaled_batches(samples))
+
+    def _scaled_batches(self, samples: Iterable[Mapping[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
+        """Scale the inputs of batches, and their target as the loss sees it."""
+        for batch in samples:
+            inputs = self.preprocess({name: batch[name] for name in self.preprocess.scales})
+            yield {**inputs, "target": self.preprocess.scale_target(batch["target"])}
 
     def forward(self, **inputs: Tensor) -> Tensor:
         """Compute outputs in the target's units."""
         return self.preprocess.restore(self.scaled(**inputs))
 
     def scaled(self, **inputs: Tensor) -> Tensor:
-        """Compute outputs on the scale of the loss."""
+        """Compute outputs on the scale of the loss; the inputs are those of `member_outputs`."""
         return self.combined(self.member_outputs(**inputs))
 
-    def member_outputs(self, **inputs: Tensor) -> Tensor:
+    def member_outputs(self, *, row: Tensor | None = None, **inputs: Tensor) -> Tensor:
         """Compute each member's outputs on the scale of the loss, (batch * n_members, ...): all members' for the first
-        sample, then for the next."""
-        return self.shaped(self.network(**self.preprocess(inputs)))
+        sample, then for the next. In the training of a retrieval network, `row` (batch,) are the numbers of the samples
+        in the training split."""
+        training = {} if row is None else {"row": row}
+        return self.shaped(self.network(**self.preprocess(inputs), **training))
 
     def carry(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
         """Compute what `scaled` does, and the state for the next batch of a stream; see `Network.carry`."""

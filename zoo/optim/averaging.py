@@ -36,10 +36,11 @@ class MovingAverage(WeightAveraging):
             for own, new in pairs:
                 own.copy_(new)
         else:
-            for floating in (True, False):
-                alike = [pair for pair in pairs if pair[0].is_floating_point() == floating]
-                if alike:
-                    self._average(*map(list, zip(*alike, strict=True)), 0)
+            floating = [pair for pair in pairs if pair[0].is_floating_point()]
+            self._average(*map(list, zip(*floating, strict=True)), 0)
+            for own, new in pairs:
+                if not own.is_floating_point():
+                    own.copy_(new)  # codes and counts, which have no mean
         average.n_averaged += 1
 
 

@@ -27,13 +27,15 @@ class Stacked(nn.Module):
         models: of one architecture and with the same fitted `preprocess`.
 
     Raises:
-        UserError: for models with recurrent layers, which torch cannot stack.
+        UserError: for models with recurrent layers, which torch cannot stack, and for retrieval networks.
     """
 
     def __init__(self, models: Sequence[Model]):
         super().__init__()
         if any(isinstance(layer, nn.RNNBase) for layer in models[0].modules()):
             raise UserError("recurrent layers cannot be computed for several models at once; one by one: -m seed=0,1")
+        if models[0].network.candidates is not None:
+            raise UserError("a model that searches the training rows is trained one seed at a time: -m seed=0,1")
         self.n_models, self.preprocess, self.network = len(models), models[0].preprocess, nn.Module()
         parameters, buffers = stack_module_state([model.network for model in models])
         for name, value in parameters.items():

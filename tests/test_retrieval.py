@@ -1,0 +1,204 @@
+"""Retrieval networks: training rows are searched exactly, never by themselves, and are part of the weights file."""
+
+import dataclasses
+
+import pytest
+import torch
+from helpers.models import SPECS
+
+import zoo
+from zoo.core.errors import UserError
+from zoo.core.spec import Input
+from zoo.data.splits import NumberedSplit, TensorSplit, numbered
+from zoo.engine.speed.stacked import Stacked
+from zoo.inference.finetuning import copy_weights
+from zoo.inference.weights_file import load_weights, save_weights
+from zoo.models import MODELS
+from zoo.models.ensemble import Ensemble
+from zoo.models.fnn import _retrieval
+from zoo.models.fnn._retrieval import Retrieval
+
+CODES = Input((2,), "int64", ("n_categorical",), cardinalities=(3, 4))
+TABLE = dataclasses.replace(SPECS["table"], inputs={**SPECS["table"].inputs, "categorical": CODES})
+SPEC_OF = {
+    "class": TABLE,
+    "labels": dataclasses.replace(TABLE, task="multi_label", target=Input((3,))),
+    "values": dataclasses.replace(
+        TABLE, task="regression", class_names=(), target=Input((3,), "float32", ("n_values",), 0)
+    ),
+}
+every_kind = pytest.mark.parametrize("kind", SPEC_OF)
+every_model = pytest.mark.parametrize("name", [n for n in zoo.list_models() if issubclass(MODELS.get(n), Retrieval)])
+
+
+def rows(kind, n=40, seed=0):
+    draw = torch.Generator().manual_seed(seed)
+    codes = torch.stack([torch.randint(size, (n,), generator=draw) for size in CODES.cardinalities], 1)
+    target = {
+        "class": torch.randint(3, (n,), generator=draw),
+        "labels": torch.randint(2, (n, 3), generator=draw).float(),
+        "values": torch.randn(n, 3, generator=draw),
+    }
+    return {"numeric": torch.randn(n, 6, generator=draw), "categorical": codes, "target": target[kind]}
+
+
+def inputs_of(batch):
+    return {name: value for name, value in batch.items() if name != "target"}
+
+
+def fitted(name, kind="class", batch=None, **kwargs):
+    torch.manual_seed(0)
+    model, batch = zoo.create_model(name, SPEC_OF[kind], **kwargs), batch or rows(kind)
+    model.fit([batch], [batch])
+    return model.eval()
+
+
+def loop_modern_nca(network, hidden, keys, targets):
+    for one in hidden:
+        weights = torch.stack([(-(one - key).norm()).exp() for key in keys])
+        yield sum(weight * target for weight, target in zip(weights, targets, strict=True)) / weights.sum()
+
+
+def loop_tabr(network, hidden, keys, targets):
+    for one in hidden:
+        query = network.to_key(one)
+        nearest = sorted(range(len(keys)), key=lambda i: (query - keys[i]).norm().item())[: network.context]
+        weights = torch.stack([-(query - keys[i]).square().sum() for i in nearest]).softmax(0)
+        for weight, i in zip(weights, nearest, strict=True):
+            correction = network.correction(network.difference(query - keys[i]))
+            one = one + weight * (network.target_value(targets[i]) + correction)
+        for block in network.blocks:
+            one = one + block(one)
+        yield network.head(network.norm(one).relu())
+
+
+@every_kind
+@pytest.mark.parametrize(
+    ("name", "loop", "options"), [("modern_nca", loop_modern_nca, {}), ("tabr", loop_tabr, {"context": 5})]
+)
+def test_answers_equal_a_plain_double_loop(name, kind, loop, options):
+    model, asked = fitted(f"fnn/{name}", kind, **options), inputs_of(rows(kind, 6, seed=1))
+    network, candidates = model.network, model.network.candidates
+    encoded = [network.encode(network.read(**model.preprocess(one))) for one in (asked, inputs_of(rows(kind)))]
+    looped = loop(network, encoded[0], network.key(encoded[1]), candidates.vectors(candidates.target))
+    expected = torch.stack(list(looped))
+    if name == "modern_nca":
+        expected = network.head(expected)
+    torch.testing.assert_close(model.scaled(**asked), expected, rtol=1e-3, atol=1e-4)
+
+
+@every_model
+@every_kind
+def test_a_row_never_retrieves_itself_in_training(name, kind):
+    """Other targets of rows 3 and 4 change the answer for row 5, a duplicate of 3, but not those for themselves."""
+    batch = rows(kind)
+    for values in batch.values():
+        values[5] = values[3]
+    changed = {**batch, "target": batch["target"].clone()}
+    answers = []
+    for index in (None, 3, 4):
+        target = changed["target"].clone()
+        if index is not None:
+            target[index] = (batch["target"][index] + 1) % 3 if kind == "class" else 1 - batch["target"][index]
+        model = fitted(name, kind, batch)  # whose target's scale stays
+        model.network.candidates.fit(model._scaled_batches([{**batch, "target": target}]))
+        for layer in model.modules():
+            layer.training = not isinstance(layer, torch.nn.Dropout)
+        answers.append(
+            model.scaled(**{key: value[3:6] for key, value in inputs_of(batch).items()}, row=torch.arange(3, 6))
+        )
+    before, third, fourth = answers
+    assert torch.equal(third[0], before[0]) and torch.equal(fourth[1], before[1])
+    assert (third[2] - before[2]).abs().max() > 1e-4
+
+
+@every_model
+def test_answers_do_not_depend_on_how_many_rows_are_searched_at_once(name, monkeypatch):
+    model, asked = fitted(name), inputs_of(rows("class", 50, seed=1))
+    at_once = model(**asked)
+    for constant, value in (("BLOCK_VALUES", 150), ("BLOCK_ROWS", 7)):
+        monkeypatch.setattr(_retrieval, constant, value)
+    torch.testing.assert_close(model.eval()(**asked), at_once, rtol=1e-4, atol=1e-5)
+
+
+@every_model
+def test_encodings_that_are_kept_follow_the_weights_and_give_gradients_of_inputs(name):
+    model, other, asked = fitted(name), fitted(name), inputs_of(rows("class", 5, seed=1))
+    for value in other.network.parameters():
+        value.data += 0.1
+    with torch.inference_mode():
+        model(**asked), other(**asked)
+    asked["numeric"].requires_grad_()
+    model(**asked).sum().backward()
+    assert asked["numeric"].grad.abs().sum() > 0
+    model.load_state_dict(other.state_dict())
+    assert torch.equal(model(**asked), other(**asked))
+
+
+@every_model
+@every_kind
+def test_a_file_has_the_training_rows_of_each_model(name, kind, tmp_path):
+    task = zoo.tasks.create_task(SPEC_OF[kind])
+    models = [fitted(name, kind, rows(kind, n)) for n in (30, 20)]
+    asked, path = inputs_of(rows(kind, 5, seed=1)), tmp_path / "m.safetensors"
+    card = {"model": {"name": name}, "spec": SPEC_OF[kind].to_json()}
+    for model, more in ((models[0], {}), (Ensemble(models, combine=task.combine).eval(), {"members": 2})):
+        save_weights(path, model, card | more)
+        again = load_weights(path)[0].eval()
+        assert torch.equal(again(**asked), model(**asked))
+    assert [len(member.network.candidates) for member in again.members] == [30, 20]
+
+
+def test_a_file_with_codes_that_the_model_has_no_place_for_is_refused(tmp_path):
+    card = {"model": {"name": "fnn/tabr"}, "spec": TABLE.to_json()}
+    for name, value in (("target", 3), ("target", -1), ("categorical", 9)):
+        model = fitted("fnn/tabr")
+        getattr(model.network.candidates, name)[0] = value
+        save_weights(tmp_path / "m.safetensors", model, card)
+        with pytest.raises(UserError, match=f"as {name}; others are here"):
+            load_weights(tmp_path / "m.safetensors")
+
+
+def test_of_a_larger_table_so_many_rows_are_kept_at_random(capsys):
+    batch, model = rows("class", 500), zoo.create_model("fnn/modern_nca", TABLE, max_candidates=60)
+    parts = [{key: value[start : start + 100] for key, value in batch.items()} for start in range(0, 500, 100)]
+    model.fit(parts, parts)
+    candidates = model.network.candidates
+    assert "60 of 500 training rows, drawn at random, are candidates" in capsys.readouterr().out
+    assert len(candidates.row.unique()) == 60 and candidates.row.max() > 300
+    assert torch.equal(candidates.target, batch["target"][candidates.row])
+    kept = candidates.row
+    model.fit(parts, parts)
+    assert torch.equal(candidates.row, kept)
+
+
+@every_model
+def test_finetuning_keeps_the_rows_of_its_own_data_as_the_copied_preprocessing_scales_them(name):
+    trained = zoo.Predictor(fitted(name), TABLE, card={})
+    batch = {key: value[:25] for key, value in rows("class", seed=1).items()}
+    model = fitted(name, batch=batch)
+    assert copy_weights(model, TABLE, trained, "other") == []
+    model.keep_candidates([batch])
+    assert torch.equal(model.network.candidates.target, batch["target"])
+    assert torch.equal(
+        model.network.candidates.numeric, trained.model.preprocess({"numeric": batch["numeric"]})["numeric"]
+    )
+
+
+def test_missing_values_of_a_target_count_as_its_mean():
+    batch = rows("values")
+    batch["target"][::2, 1] = torch.nan
+    model = fitted("fnn/modern_nca", "values", batch)
+    assert model(**inputs_of(batch)).isfinite().all()
+
+
+def test_samples_have_their_number_in_the_split():
+    split = TensorSplit(numeric=torch.randn(9, 2), target=torch.arange(9))
+    for one in (numbered(split), NumberedSplit(split)):
+        assert torch.equal(one.__getitems__([4, 2])["row"], torch.tensor([4, 2]))
+        assert (one[3]["row"], one[3]["target"], len(one)) == (3, 3, 9)
+
+
+def test_several_seeds_at_once_are_refused():
+    with pytest.raises(UserError, match="one seed at a time"):
+        Stacked([fitted("fnn/tabr"), fitted("fnn/tabr")])

@@ -1,0 +1,131 @@
+"""Training rows that a network keeps, and searches for those that are like a new one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoo.core.console import echo
+from zoo.core.errors import UserError
+
+DRAWN = 64  # rows that a draw gives at least, as fewer would leave out whole classes
+CANDIDATES = "network.candidates."  # how the names of these tensors start in a model's state
+
+
+class Candidates(nn.Module):
+    """Rows as buffers, so that they are saved with the weights: their inputs, as the network is given them, and
+    `target`, as the loss sees it. A state that is loaded may have any number of rows.
+
+    Args:
+        n_numeric: numbers in a row.
+        cardinalities: number of values of each categorical column.
+        n_outputs: classes, labels or values of a target.
+        target_kind: "class", "labels" or "values", see `DataSpec.sizes`.
+        most: rows that are kept of larger data, drawn at random.
+
+    Attributes:
+        row: each candidate's number in the training split, (n,); -1 in a model that is not in training.
+    """
+
+    target: Tensor
+    row: Tensor
+
+    def __init__(
+        self, *, n_numeric: int, cardinalities: Sequence[int], n_outputs: int, target_kind: str, most: int
+    ) -> None:
+        super().__init__()
+        if most < 2:
+            raise ValueError(f"max_candidates is at least 2; got {most}")
+        self.n_outputs, self.cardinalities, self.most = n_outputs, list(cardinalities), most
+        self.inputs: list[str] = []
+        if n_numeric:
+            self._add("numeric", torch.zeros(1, n_numeric))  # one row of zeros until `fit`
+        if cardinalities:
+            self._add("categorical", torch.zeros(1, len(cardinalities), dtype=torch.int64))
+        one = torch.zeros(1, dtype=torch.int64) if target_kind == "class" else torch.zeros(1, n_outputs)
+        self.register_buffer("target", one)
+        self.register_buffer("row", torch.full((1,), -1), persistent=False)
+        self.register_load_state_dict_pre_hook(_take_size)
+
+    def _add(self, name: str, rows: Tensor) -> None:
+        self.register_buffer(name, rows)
+        self.inputs.append(name)
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def fit(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
+        """Keep the rows of batches in the training split's order, or `most` of them, which depend on nothing else. A
+        missing value of a target becomes 0, the mean."""
+        generator, parts, n = torch.Generator().manual_seed(0), [], 0
+        for batch in batches:
+            size = len(batch["target"])
+            rows = {name: batch[name] for name in (*self.inputs, "target")}
+            numbers = {"row": torch.arange(n, n + size), "order": torch.rand(size, generator=generator)}
+            parts.append({**rows, **numbers})
+            n += size
+            if sum(len(part["row"]) for part in parts) > 2 * self.most:
+                parts = [self._drawn(parts)]
+        kept = self._drawn(parts)
+        for name in (*self.inputs, "row"):
+            setattr(self, name, kept[name].contiguous())
+        target = kept["target"]
+        self.target = target.nan_to_num().reshape(len(target), -1) if target.is_floating_point() else target
+        if n > len(self):
+            echo(f"{len(self):,} of {n:,} training rows, drawn at random, are candidates; model.max_candidates sets it")
+
+    def _drawn(self, parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+        """Join parts, and leave the `most` rows of the lowest `order` in them."""
+        rows = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        if len(rows["order"]) <= self.most:
+            return rows
+        index = rows["order"].topk(self.most, largest=False).indices.sort().values
+        return {name: column[index] for name, column in rows.items()}
+
+    def draw(self, share: float) -> dict[str, Tensor]:
+        """Draw a share of the rows at random: inputs, `target` and `row` by name."""
+        n = self.n_drawn(share)
+        names = (*self.inputs, "target", "row")
+        if n == len(self):
+            return {name: getattr(self, name) for name in names}
+        index = torch.rand(len(self), device=self.target.device).topk(n, sorted=False).indices
+        return {name: getattr(self, name)[index] for name in names}
+
+    def n_drawn(self, share: float) -> int:
+        """Rows that `draw` gives."""
+        return min(max(round(share * len(self)), DRAWN), len(self))
+
+    def blocks(self, size: int) -> Iterable[dict[str, Tensor]]:
+        """The inputs of all rows, `size` at a time."""
+        for start in range(0, len(self), size):
+            yield {name: getattr(self, name)[start : start + size] for name in self.inputs}
+
+    def vectors(self, target: Tensor) -> Tensor:
+        """Targets as vectors (n, n_outputs); a class is one-hot."""
+        return target if target.is_floating_point() else F.one_hot(target, self.n_outputs).float()
+
+
+def _take_size(candidates: Candidates, state: Mapping[str, Tensor], prefix: str, *_: Any) -> None:
+    """Make room for the rows of a state before it is loaded."""
+    own = {name: getattr(candidates, name) for name in (*candidates.inputs, "target")}
+    given = {name: state[prefix + name].to(rows.dtype) for name, rows in own.items() if prefix + name in state}
+    if given.keys() != own.keys():
+        return  # `load_state_dict` says what is missing
+    n = len(given["target"])
+    if any(len(rows) != n for rows in given.values()):
+        raise UserError("candidates have as many targets as inputs; these have not")
+    _check_codes(candidates, given)
+    if n != len(candidates):
+        for name, rows in own.items():
+            setattr(candidates, name, rows.new_empty(n, *rows.shape[1:]))
+        candidates.row = candidates.row.new_full((n,), -1)
+
+
+def _check_codes(candidates: Candidates, rows: Mapping[str, Tensor]) -> None:
+    """Raise UserError for a class or category that the model has no place for."""
+    sizes = {"categorical": torch.tensor(candidates.cardinalities), "target": torch.tensor(candidates.n_outputs)}
+    for name, codes in rows.items():
+        if not codes.is_floating_point() and ((codes < 0) | (codes >= sizes[name].to(codes.device))).any():
+            raise UserError(f"candidates have codes from 0 to below {sizes[name].tolist()} as {name}; others are here")

@@ -1,0 +1,148 @@
+"""Base of the networks that answer for a row by training rows that are like it, in a space that they learn."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from zoo.models.candidates import Candidates
+from zoo.models.layers import Network, OneHot, concat_inputs
+
+BLOCK_ROWS = 8192  # candidates that are encoded at once, in evaluation
+BLOCK_VALUES = 2**22  # distances that are computed at once, in evaluation
+HIDDEN = 1e30  # squared distance of a row to itself, while it is trained on: its weight is 0
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Encoded candidates.
+
+    Attributes:
+        keys: where they are in the space that is searched, (n, d_key).
+        norms: their squares, (n,).
+        targets: as vectors, (n, n_outputs).
+        rows: their numbers in the training split, (n,); None in evaluation.
+    """
+
+    keys: Tensor
+    norms: Tensor
+    targets: Tensor
+    rows: Tensor | None = None
+
+    def squared_distances(self, queries: Tensor, row: Tensor | None) -> Tensor:
+        """Squared distances (batch, n) of queries (batch, d_key), in float32. A row of the training split, with its
+        number in `row` (batch,), is as far from itself as can be."""
+        with torch.autocast(queries.device.type, enabled=False):
+            queries = queries.float()
+            squares = torch.addmm(self.norms, queries, self.keys.T, alpha=-2) + queries.square().sum(1, keepdim=True)
+        squares = squares.clamp(min=1e-12)
+        if row is None or self.rows is None:
+            return squares
+        return squares.masked_fill(row[:, None] == self.rows, HIDDEN)
+
+
+class Retrieval(Network):
+    """Base of retrieval networks. A subclass defines `encode` and `search`.
+
+    In training a row never finds itself, and a share of the candidates is drawn anew for each batch. In evaluation all
+    are searched; their encodings are computed once, and again after `eval()`, a new state or a new device.
+
+    Args:
+        n_numeric, cardinalities, n_outputs, target_kind, max_candidates: see `Candidates`.
+        share: of the candidates, drawn for each training batch.
+    """
+
+    candidates: Candidates
+
+    def __init__(
+        self,
+        *,
+        n_numeric: int,
+        cardinalities: Sequence[int],
+        n_outputs: int,
+        target_kind: str,
+        share: float,
+        max_candidates: int,
+    ):
+        super().__init__()
+        if not 0 < share <= 1:
+            raise ValueError(f"share is above 0 and at most 1; got {share}")
+        self.share = share
+        self.one_hot = OneHot(cardinalities)
+        self.d_in = n_numeric + self.one_hot.width
+        self.candidates = Candidates(
+            n_numeric=n_numeric,
+            cardinalities=cardinalities,
+            n_outputs=n_outputs,
+            target_kind=target_kind,
+            most=max_candidates,
+        )
+        self._memory: Memory | None = None
+        self.register_load_state_dict_pre_hook(lambda *_: self._forget())
+
+    def encode(self, values: Tensor) -> Tensor:
+        """Encode rows (n, d_in), as (n, d_hidden)."""
+        raise NotImplementedError
+
+    def key(self, hidden: Tensor) -> Tensor:
+        """The place (n, d_key) of encoded rows (n, d_hidden) in the space that is searched."""
+        return hidden
+
+    def read(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
+        """The inputs of rows as vectors, (n, d_in)."""
+        return concat_inputs(numeric, None if categorical is None else self.one_hot(categorical))
+
+    def train(self, mode: bool = True) -> "Retrieval":
+        """Switch between training and evaluation, and forget the candidates' encodings."""
+        self._forget()
+        return super().train(mode)
+
+    def _forget(self) -> None:
+        self._memory = None
+
+    def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
+        """Keep the training rows."""
+        self._forget()
+        self.candidates.fit(inputs)
+
+    def search(self, hidden: Tensor, memory: Memory, row: Tensor | None) -> Tensor:
+        """What candidates say of encoded rows (batch, d_hidden), as (batch, ...); `row` (batch,) are the rows' numbers
+        in the training split, in training."""
+        raise NotImplementedError
+
+    def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:
+        """Compute logits or standardised values, (batch, n_outputs); in training the inputs have `row` (batch,) too,
+        the rows' numbers in the training split."""
+        return self.head(self.found(*args, **inputs))
+
+    def found(
+        self, numeric: Tensor | None = None, categorical: Tensor | None = None, row: Tensor | None = None
+    ) -> Tensor:
+        """`search` for rows of inputs, in evaluation for so many at once that memory is bounded."""
+        hidden, memory = self._encode_both(self.read(numeric, categorical))
+        if self.training:
+            return self.search(hidden, memory, row)
+        n = max(BLOCK_VALUES // len(self.candidates), 1)
+        return torch.cat([self.search(part, memory, None) for part in hidden.split(n)])
+
+    def _encode_both(self, values: Tensor) -> tuple[Tensor, Memory]:
+        """Encode the rows of a batch, (batch, d_in) to (batch, d_hidden), and candidates; in training both together."""
+        if not self.training:
+            return self.encode(values), self._remembered()
+        drawn = self.candidates.draw(self.share)
+        others = self.read(**{name: drawn[name] for name in self.candidates.inputs})
+        hidden, found = self.encode(torch.cat([values, others])).tensor_split([len(values)])
+        return hidden, self._memory_of(self.key(found), drawn["target"], drawn["row"])
+
+    def _remembered(self) -> Memory:
+        """All candidates, encoded."""
+        if self._memory is None or self._memory.keys.device != self.candidates.target.device:
+            with torch.inference_mode(False), torch.no_grad():  # as gradients of inputs may be asked for later
+                keys = [self.key(self.encode(self.read(**block))) for block in self.candidates.blocks(BLOCK_ROWS)]
+                self._memory = self._memory_of(torch.cat(keys), self.candidates.target)
+        return self._memory
+
+    def _memory_of(self, keys: Tensor, target: Tensor, rows: Tensor | None = None) -> Memory:
+        keys = keys.float()
+        return Memory(keys, keys.square().sum(1), self.candidates.vectors(target), rows)

@@ -1,0 +1,108 @@
+"""ModernNCA: the mean target of the training rows, weighted by their closeness in a learnt space.
+
+H.-J. Ye et al., "Revisiting nearest neighbor for tabular data: a deep tabular baseline two decades later" (arXiv
+2407.03257, section 4).
+Deviations: the rows of a batch are candidates of each other only where they are drawn; a batch and its candidates are
+normalised together; and several labels at once, or several values, are predicted, the labels by their log-odds.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from zoo.models import MODELS
+from zoo.models.fnn._retrieval import Memory, Retrieval
+
+EPSILON = 1e-7  # added to shares before their logarithm
+
+
+@MODELS.register("fnn/modern_nca")
+class ModernNCA(Retrieval):
+    """A linear layer and `depth` blocks encode rows; a softmax over negative distances weighs the training rows.
+
+    Args:
+        n_numeric: numbers in a row of input.
+        cardinalities: number of values of each categorical column, which are one-hot encoded.
+        n_outputs: classes, labels or values.
+        target_kind: "class", "labels" or "values".
+        width: entries of an encoded row.
+        depth: blocks after the linear layer: BatchNorm, `block_width` neurons, and back to `width`.
+        block_width: neurons of a block.
+        dropout: share of a block's neurons that is zeroed in training.
+        share: of the training rows, drawn as candidates for each batch.
+        max_candidates: training rows that are kept, in the weights file too; of more, so many are drawn once.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_numeric: int,
+        cardinalities: Sequence[int],
+        n_outputs: int,
+        target_kind: str,
+        width: int = 128,
+        depth: int = 1,
+        block_width: int = 256,
+        dropout: float = 0.1,
+        share: float = 0.35,
+        max_candidates: int = 100_000,
+    ):
+        super().__init__(
+            n_numeric=n_numeric,
+            cardinalities=cardinalities,
+            n_outputs=n_outputs,
+            target_kind=target_kind,
+            share=share,
+            max_candidates=max_candidates,
+        )
+        if min(width, block_width) < 1 or depth < 0:
+            rule = "width and block_width are at least 1, and depth at least 0"
+            raise ValueError(f"{rule}; got width={width}, block_width={block_width} and depth={depth}")
+        blocks = [_block(width, block_width, dropout) for _ in range(depth)]
+        norm = [nn.BatchNorm1d(width)] if depth else []
+        self.encoder = nn.Sequential(nn.Linear(self.d_in, width), *blocks, *norm)
+        self.head = Shares(target_kind)
+
+    def features(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
+        """Encoded rows, (batch, width), for inputs (batch, n_numeric) and (batch, n_categorical)."""
+        return self.encode(self.read(numeric, categorical))
+
+    def encode(self, values: Tensor) -> Tensor:
+        """Encode rows (n, d_in), as (n, width)."""
+        return self.encoder(values)
+
+    def search(self, hidden: Tensor, memory: Memory, row: Tensor | None) -> Tensor:
+        """The weighted mean of the candidates' targets, (batch, n_outputs)."""
+        distances = memory.squared_distances(hidden, row).sqrt()  # (batch, n)
+        return (-distances).softmax(1) @ memory.targets
+
+
+def _block(width: int, block_width: int, dropout: float) -> nn.Module:
+    return nn.Sequential(
+        nn.BatchNorm1d(width),
+        nn.Linear(width, block_width),
+        nn.ReLU(),
+        nn.Dropout(dropout),
+        nn.Linear(block_width, width),
+    )
+
+
+class Shares(nn.Module):
+    """Turns mean targets (batch, n_outputs) into outputs: shares of classes into log-probabilities, shares of rows with
+    a label into log-odds. Values stay.
+
+    Args:
+        target_kind: "class", "labels" or "values".
+    """
+
+    def __init__(self, target_kind: str):
+        super().__init__()
+        self.target_kind = target_kind
+
+    def forward(self, mean: Tensor) -> Tensor:
+        """Compute the outputs, of the same shape."""
+        if self.target_kind == "values":
+            return mean
+        logarithm = torch.log(mean + EPSILON)
+        return logarithm if self.target_kind == "class" else logarithm - torch.log(1 - mean + EPSILON)
