@@ -50,6 +50,7 @@ AUGMENT = {
 }  # others need no options
 SETTINGS = {
     "every option of fnn": ("model=fnn", "model.norm=batch", "model.dropout=0.2", "optim.ema=0.9", "optim.lookahead=2",
+                            "optim.anneal=flat_cosine",
                             "optim.clip=1", "optim.sam=0.05", "task.class_weights=[1,3]", "task.label_smoothing=0.1",
                             "distill.teacher=fnn/mlp.breast_cancer", "trainer.tricks=[]", "data.resident=false"),
     "muon, accumulated": ("model=fnn", "optim=muon", "trainer.accumulate_grad_batches=2",

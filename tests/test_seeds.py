@@ -62,7 +62,7 @@ def test_an_interrupted_training_of_seeds_resumes_bit_for_bit(config, tmp_path):
             if trainer.current_epoch == 1:
                 raise InterruptedTraining(15, "test")
 
-    settings = ("model=fnn", "seeds=[0,1,2]", "trainer.max_epochs=4", "model.dropout=0.1")
+    settings = ("model=fnn", "seeds=[0,1,2]", "trainer.max_epochs=4", "model.dropout=0.1", "optim.anneal=flat_cosine")
     zoo.train_seeds(config(*settings), tmp_path / "whole")
     with pytest.raises(InterruptedTraining):
         zoo.train_seeds(config(*settings), tmp_path / "parts", callbacks=[Interrupt()])

@@ -10,6 +10,7 @@ import shutil
 import signal
 import time
 import warnings
+from typing import ClassVar
 
 import lightning as L
 import pytest
@@ -31,9 +32,13 @@ from zoo.engine.distillation import Distillation
 from zoo.engine.families import ZooModule, create_module
 from zoo.engine.history import History
 from zoo.engine.resources import batch_work, fit_machine
+from zoo.engine.speed.stacked import Stacked
 from zoo.inference.evaluation import evaluate_weights
 from zoo.inference.finetuning import copy_weights
 from zoo.models.cost import multiply_adds
+from zoo.models.fnn.mlp import MLP
+from zoo.models.model import Model
+from zoo.optim.annealing import Annealing
 from zoo.optim.averaging import Lookahead
 from zoo.optim.factory import OPTIMIZERS, OPTIONAL, create_optimizer
 from zoo.optim.muon import Muon, orthogonalize
@@ -500,9 +505,10 @@ def test_biases_may_have_their_own_learning_rate():
 @pytest.mark.parametrize("name", SCHEDULES.names())
 def test_schedule_stays_in_bounds_and_warms_up(name):
     optimizer = torch.optim.SGD(quadratic().parameters(), lr=1.0)
-    schedule = create_schedule(optimizer, Progress(100), name=name, warmup=0.0 if name == "one_cycle" else 0.1)
+    rises = SCHEDULES.get(name)(0.0) == 0
+    schedule = create_schedule(optimizer, Progress(1000), name=name, warmup=0.0 if rises else 0.1)
     rates = []
-    for _ in range(100):
+    for _ in range(1000):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         schedule.step()
@@ -510,6 +516,41 @@ def test_schedule_stays_in_bounds_and_warms_up(name):
     assert rates[0] < 0.2
     assert math.isclose(max(rates), 1, rel_tol=0.2)
     assert name == "constant" or rates[-1] < 0.2
+
+
+def test_a_network_has_factors_for_some_parameters():
+    """On learning rate and weight decay, of one model and of several seeds at once."""
+
+    class Scaled(MLP):
+        factors: ClassVar = {"layers.0.*": (0.5, 3.0), "*.bias": (0.1, 0.0)}  # the first that matches counts
+
+    spec = zoo.load_data("breast_cancer").spec
+    models = [Model(spec, Scaled(n_numeric=30, cardinalities=(), n_outputs=2), combine=torch.mean) for _ in range(2)]
+    for model in (models[0], Stacked(models)):
+        groups = create_optimizer(model, name="adamw", lr=1.0, weight_decay=0.5).param_groups
+        assert [(group["lr"], group["weight_decay"], len(group["params"])) for group in groups] == [
+            (1.0, 0.5, 2),
+            (0.5, 1.5, 2),
+            (0.1, 0.0, 2),
+        ]
+
+
+def test_waves_of_a_rate_grow_twice_as_long():
+    peaks = [(2 ** (n + 0.5) - 1) / 15 for n in range(4)]
+    assert [SCHEDULES.get("log_cosine")(peak) for peak in peaks] == pytest.approx([1] * 4)
+    assert [SCHEDULES.get("log_cosine")((2**n - 1) / 15) for n in range(5)] == pytest.approx([0] * 5)
+    with pytest.raises(UserError, match="cycles is a number of waves"):
+        SCHEDULES.get("log_cosine")(0.5, cycles=0)
+
+
+def test_weight_decay_and_dropout_follow_a_schedule():
+    model = torch.nn.Sequential(quadratic(), torch.nn.Dropout(0.4))
+    optimizer = create_optimizer(model, name="adamw", lr=1.0, weight_decay=0.5)
+    anneal, options = Annealing("flat_cosine", optimizer, model.modules()), copy.deepcopy(optimizer.param_groups)
+    for progress, factor in ((0.3, 1), (0.75, 0.5), (0.5, 1), (1.0, 0)):
+        anneal(progress, options)
+        assert [group["weight_decay"] for group in optimizer.param_groups] == pytest.approx([0.5 * factor, 0])
+        assert model[1].p == pytest.approx(0.4 * factor)
 
 
 def test_one_cycle_has_no_second_warmup():

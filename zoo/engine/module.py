@@ -23,6 +23,7 @@ from zoo.engine.sharding import shard
 from zoo.engine.updates import n_updates
 from zoo.models import check_fit, untrained_model
 from zoo.models.model import Model
+from zoo.optim.annealing import Annealing
 from zoo.optim.averaging import Lookahead, MovingAverage
 from zoo.optim.factory import OPTIONAL, complete_optim, create_optimizer
 from zoo.optim.muon import CombinedOptimizer
@@ -40,9 +41,10 @@ class ZooModule(L.LightningModule):
         model: {"name": architecture, ...its keywords}.
         spec: a `DataSpec` as JSON.
         task: options of the spec's task; None keeps the default.
-        optim: {"name", "lr", ...} of the optimiser; "schedule": {"name", "warmup", ...}; "ema": decay of the moving
-            average of weights; "lookahead": updates between two steps of the slow weights; "clip": largest norm of the
-            gradient; "sam": radius of sharpness-aware minimisation. None switches each of the last four off.
+        optim: {"name", "lr", ...} of the optimiser; "schedule": {"name", "warmup", ...}; "anneal": the schedule of
+            weight decay and dropout; "ema": decay of the moving average of weights; "lookahead": updates between two
+            steps of the slow weights; "clip": largest norm of the gradient; "sam": radius of sharpness-aware
+            minimisation. None switches each of the last five off.
 
     Attributes:
         accumulate: batches whose gradients make an update.
@@ -68,6 +70,7 @@ class ZooModule(L.LightningModule):
         self.train_loss, self.val_loss = MeanLoss(), MeanLoss()
         self.accumulate, self.sharded, self.updated = 1, False, False
         self.distillation: Distillation | None = None
+        self.annealing: Annealing | None = None
 
     def new_model(self) -> Model:
         """An untrained model of this module's architecture."""
@@ -119,6 +122,8 @@ class ZooModule(L.LightningModule):
         data, n_batches = self.trainer.datamodule, self.n_batches()  # type: ignore[attr-defined]
         if data is not None:
             batch = data.prepare(batch, batch_idx)
+        if self.annealing is not None:
+            self.annealing(self.progress(self.lr_schedulers().last_epoch), self.group_options)  # type: ignore[union-attr]
         first = batch_idx - batch_idx % self.accumulate  # batch of this update
         share = 1 / min(self.accumulate, n_batches - first)
         self.add_gradient(batch, share, self.train_loss)
@@ -252,6 +257,8 @@ class ZooModule(L.LightningModule):
             raise UserError("trainer=fsdp keeps the states of one optimiser, and optim=muon is two; use optim=adamw")
         self.progress = Progress(n_updates(self))
         schedule = create_schedule(optimizer, self.progress, **self.optim["schedule"])
+        if self.optim["anneal"]:
+            self.annealing = Annealing(self.optim["anneal"], optimizer, self.model.layers())
         self.group_options = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -45,9 +45,12 @@ class Network(nn.Module):
         candidates: training rows that the network searches; None in all but retrieval networks, whose `forward` takes
             `row` in training, the numbers (batch,) of a batch's rows in the training split.
         share: of the candidates that are computed for each training batch.
+        factors: on the learning rate and the weight decay of parameters whose name matches a pattern, such as
+            {"*.bias": (0.1, 0.0)}; the first pattern that matches counts.
     """
 
     n_members: int = 1
+    factors: ClassVar[Mapping[str, tuple[float, float]]] = {}
     features: Callable[..., Tensor]
     head: nn.Module
     share: float = 1.0

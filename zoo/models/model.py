@@ -28,7 +28,7 @@ class Model(nn.Module):
         super().__init__()
         self.preprocess = Preprocess(spec)
         self.network = network.to(memory_format=torch.channels_last)  # like images from `preprocess`
-        self.n_members, self.combine = network.n_members, combine
+        self.n_members, self.factors, self.combine = network.n_members, network.factors, combine
         self._value_shape = spec.target.shape if spec.target.is_floating else None
 
     def fit(self, values: Iterable[Mapping[str, Tensor]], samples: Iterable[Mapping[str, Tensor]]) -> None:
@@ -66,6 +66,10 @@ class Model(nn.Module):
         in the training split."""
         training = {} if row is None else {"row": row}
         return self.shaped(self.network(**self.preprocess(inputs), **training))
+
+    def layers(self) -> Iterator[nn.Module]:
+        """All layers that compute the outputs."""
+        return self.network.modules()
 
     def carry(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
         """Compute what `scaled` does, and the state for the next batch of a stream; see `Network.carry`."""

@@ -4,6 +4,7 @@ To add your own, write it below `@OPTIMIZERS.register("name")` in a folder of `z
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch.optim import Optimizer
 from zoo.core.errors import UserError
 from zoo.core.registry import Registry
 from zoo.optim.muon import CombinedOptimizer, Muon
+from zoo.optim.schedules import SCHEDULES
 
 OPTIMIZERS: Registry[Callable[..., Optimizer]] = Registry("optimiser", "OPTIMIZERS")
 
@@ -27,6 +29,7 @@ OPTIONAL: Mapping[str, tuple[str, Callable[[Any], bool]]] = {  # the rule for ea
     "ema": ("a decay between 0 and 1, such as 0.99", lambda value: _is_number(value) and 0 < value < 1),
     "lookahead": ("a number of updates, such as 5", lambda value: type(value) is int and value > 0),
     "clip": ("a length above 0, such as 1", lambda value: _is_number(value) and value > 0),
+    "anneal": ("the name of a schedule, such as flat_cosine", lambda value: value in SCHEDULES.names()),
     "sam": ("a length above 0, such as 0.05", lambda value: _is_number(value) and value > 0),
 }
 
@@ -51,7 +54,8 @@ def create_optimizer(
 ) -> Optimizer:
     """Create the optimiser `name` for all parameters of a model.
 
-    Weights that multiply (two or more axes) decay; biases, and the scales and shifts of normalisation, do not.
+    Weights that multiply (two or more axes) decay; biases, and the scales and shifts of normalisation, do not. Where a
+    network has `factors` for a parameter, these decide.
 
     Args:
         model: whose parameters to optimise; of a `Stacked` model, each has one axis more.
@@ -69,17 +73,32 @@ def create_optimizer(
     if is_stacked and name in NOT_STACKED:
         raise UserError(f"optim={name} trains one seed at a time; for several: -m seed=0,1")
     n_axes = 3 if is_stacked else 2
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
+    parameters, factored = _parameters(model)
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in parameters if p.dim() >= n_axes], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.dim() < n_axes], "weight_decay": 0.0},
     ]
     if bias_lr != 1:
         groups[1] |= {"lr": bias_lr * options["lr"], "weight_decay": weight_decay / bias_lr}
+    for (of_lr, of_decay), some in factored.items():
+        groups.append({"params": some, "lr": of_lr * options["lr"], "weight_decay": of_decay * weight_decay})
     try:
         return OPTIMIZERS.get(name)([group for group in groups if group["params"]], **options)
     except (TypeError, ValueError) as error:
         raise UserError(f"optim.name={name}: {error}") from error
+
+
+def _parameters(model: nn.Module) -> tuple[list[nn.Parameter], dict[tuple[float, float], list[nn.Parameter]]]:
+    """The parameters to train: those without factors of the network, and those of each pair of factors."""
+    plain: list[nn.Parameter] = []
+    factored: dict[tuple[float, float], list[nn.Parameter]] = {}
+    patterns: Mapping[str, Any] = getattr(model, "factors", {})
+    for name, parameter in model.named_parameters():
+        own = name.removeprefix("network.").replace("/", ".")  # of a `Stacked` model, with slashes
+        factors = next((pair for pattern, pair in patterns.items() if fnmatchcase(own, pattern)), None)
+        if parameter.requires_grad:
+            (plain if factors is None else factored.setdefault(factors, [])).append(parameter)
+    return plain, factored
 
 
 @OPTIMIZERS.register("sgd")

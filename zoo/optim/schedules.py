@@ -85,6 +85,20 @@ def cosine(progress: float) -> float:
     return (1 + math.cos(math.pi * min(progress, 1))) / 2
 
 
+@SCHEDULES.register("flat_cosine")
+def flat_cosine(progress: float) -> float:
+    """1 for half of the training, then half a cosine to 0 (arXiv 2407.04491, section 3)."""
+    return cosine(max(2 * progress - 1, 0))
+
+
+@SCHEDULES.register("log_cosine")
+def log_cosine(progress: float, cycles: int = 4) -> float:
+    """Waves from 0 up to 1 and back to 0, each twice as long as the one before (arXiv 2407.04491, section 3)."""
+    if cycles < 1:
+        raise UserError(f"optim.schedule.cycles is a number of waves, at least 1; got {cycles}")
+    return (1 - math.cos(2 * math.pi * math.log2(1 + (2**cycles - 1) * min(progress, 1)))) / 2
+
+
 @SCHEDULES.register("one_cycle")
 def one_cycle(progress: float, peak: float = 0.25) -> float:
     """A line from 0 up to 1 at `peak` of the training, then one down to 0 (arXiv 1708.07120)."""

@@ -6,7 +6,7 @@ Gain, one by one -> at once, CPU seconds of the fits on one core of an AMD EPYC 
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -43,7 +43,8 @@ class Stacked(nn.Module):
         for name, value in buffers.items():
             self.network.register_buffer(name.replace(".", "/"), value.clone())
         self._one = [copy.deepcopy(models[0]).to("meta")]  # in a list, so that it is no part of this module
-        self._one[0].preprocess, self.n_members = self.preprocess, models[0].n_members
+        self._one[0].preprocess = self.preprocess
+        self.n_members, self.factors = models[0].n_members, models[0].factors
 
     def scaled(self, **inputs: Tensor) -> Tensor:
         """Outputs on the scale of the loss, (n_models * batch, ...), for inputs (n_models * batch, ...): a batch for
@@ -54,6 +55,10 @@ class Stacked(nn.Module):
         """Outputs of each model's members, (n_models * batch * n_members, ...), for inputs as `scaled` takes them."""
         prepared = self.preprocess(inputs)
         return self._call({name: value.unflatten(0, (self.n_models, -1)) for name, value in prepared.items()}, 0)
+
+    def layers(self) -> Iterator[nn.Module]:
+        """The layers that compute all models' outputs."""
+        return self._one[0].layers()
 
     def carry(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
         """Outputs (n_models * batch, ...) for inputs (batch, ...) that all models are given."""
