@@ -7,12 +7,14 @@ Deviations: one linear map a block, not two; normalisation comes after it, not b
 before the head.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
 from zoo.models import MODELS
-from zoo.models.layers import ACTIVATIONS, NORMS_1D, Network, OneHot, concat_inputs
+from zoo.models.fnn.table_input import TableInput
+from zoo.models.layers import ACTIVATIONS, NORMS_1D, Network
 
 
 @MODELS.register("fnn/mlp")
@@ -21,7 +23,7 @@ class MLP(Network):
 
     Args:
         n_numeric: numbers in a row of input.
-        cardinalities: number of values of each categorical column, which are one-hot encoded.
+        cardinalities: number of values of each categorical column.
         n_outputs: outputs.
         depth: hidden layers.
         width: neurons in each hidden layer.
@@ -29,6 +31,9 @@ class MLP(Network):
         norm: "none", "batch" or "layer"; applied before the activation.
         dropout: share of each hidden layer's outputs that is zeroed in training.
         residual: whether each hidden layer after the first adds its input to its output.
+        embedding: of numbers: a name of `zoo.models.fnn.embeddings.EMBEDDINGS`, such as "piecewise_linear" or "plr".
+        embedding_options: the embedding's own keywords, such as {"d_embedding": 8}.
+        d_category: entries of the vector of a category in columns with more than 8; 0 one-hot encodes all.
     """
 
     def __init__(
@@ -43,15 +48,20 @@ class MLP(Network):
         norm: str = "none",
         dropout: float = 0.0,
         residual: bool = False,
+        embedding: str = "none",
+        embedding_options: Mapping[str, Any] | None = None,
+        d_category: int = 0,
     ):
         super().__init__()
         if depth < 1 or width < 1:
             raise ValueError(f"depth and width are at least 1; got depth={depth}, width={width}")
         self.residual = residual
-        self.one_hot = OneHot(cardinalities)
+        self.table = TableInput(
+            n_numeric, cardinalities, embedding=embedding, options=embedding_options, d_category=d_category
+        )
         self.layers = nn.ModuleList(
             _sequential(
-                nn.Linear(n_numeric + self.one_hot.width if index == 0 else width, width),
+                nn.Linear(self.table.width if index == 0 else width, width),
                 NORMS_1D.get(norm)(width),
                 ACTIVATIONS.get(activation)(),
                 nn.Dropout(dropout) if dropout else nn.Identity(),
@@ -60,9 +70,13 @@ class MLP(Network):
         )
         self.head = nn.Linear(width, n_outputs)
 
+    def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
+        """Fit the embedding of numbers."""
+        self.table.fit(inputs)
+
     def features(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
         """The last hidden layer, (batch, width), for inputs (batch, n_numeric) and (batch, n_categorical)."""
-        hidden = concat_inputs(numeric, None if categorical is None else self.one_hot(categorical))
+        hidden = self.table(numeric, categorical)
         for index, layer in enumerate(self.layers):
             output = layer(hidden)  # (batch, width)
             hidden = output + hidden if self.residual and index else output
