@@ -98,6 +98,9 @@ def test_folds_make_one_file_with_a_score_out_of_fold_also_after_a_kill(config, 
     assert run["folds"]["test"]["loss"]["std"] == pytest.approx(np.std([one["test"]["loss"] for one in folds], ddof=1))
     members = [zoo.load(tmp_path / "whole" / f"fold={fold}").predict_proba(table()) for fold in (0, 1)]
     np.testing.assert_allclose(run.predictor.predict_proba(table()), np.mean(members, axis=0), atol=1e-5)
+    assert run.predictor.calibration["n"] == sum(
+        zoo.load(run.path / f"fold={fold}").calibration["n"] for fold in (0, 1)
+    )
     assert zoo.evaluate(run.path)[0]["loss"] == pytest.approx(run["test"]["loss"])
     with pytest.raises(UserError, match="validated on another fold"):
         zoo.evaluate(run.path, "val")

@@ -14,12 +14,14 @@ from zoo.core.rank_zero import rank_zero_print
 from zoo.core.run_folder import Run
 from zoo.data.fingerprints import describe_changes, fingerprints, read_hashes, write_hashes
 from zoo.data.folds import fold_splits, split_seed
-from zoo.data.splits import Splits
+from zoo.data.splits import Split, Splits
 from zoo.engine.load_splits import TrainingSplits, load_splits
 from zoo.engine.resources import fill_auto
+from zoo.inference.calibration import calibrate_out_of_fold
 from zoo.inference.device import choose_device
 from zoo.inference.ensembling import combine
 from zoo.inference.evaluation import evaluate
+from zoo.inference.predictor import Predictor
 from zoo.inference.pretrained import load
 from zoo.inference.training_data import data_name
 from zoo.inference.weights_file import load_weights, save_weights
@@ -105,12 +107,20 @@ def _release(
     test, *tested = evaluate(predictor, data.splits.test, n_returned=predictor.task.n_reported)
     metrics = {**_of_folds(results, predictor.task), "test": test, "n_parameters": card["n_parameters"]}
     metrics["seed"] = config.seed
-    save_weights(run.weights, model, {**card, "metrics": {"val": metrics["val"], "test": test}})
+    predictor.calibration = calibrate_out_of_fold(_out_of_fold(config, data.splits, results))
+    measured = {"metrics": {"val": metrics["val"], "test": test}, "calibration": predictor.calibration}
+    save_weights(run.weights, model, {**card, **measured})
     metrics["verdict"] = _verdict(metrics, config, predictor.task)
     write_report(run, card["config"], data.splits, metrics, predictor, (tested[0], tested[1]))
     metrics["seconds"]["total"] = max(metrics["seconds"]["total"], round(time.perf_counter() - start, 3))
     write_text(run.metrics, json.dumps(metrics, indent=1))  # last, as it marks the run as finished
     return metrics
+
+
+def _out_of_fold(config: TrainingConfig, splits: Splits, results: Sequence[Result]) -> list[tuple[Predictor, Split]]:
+    """Each model, with the fold that it was not trained on."""
+    seed, n = split_seed(config.data), len(results)
+    return [(result.predictor, fold_splits(splits, fold, n, seed).val) for fold, result in enumerate(results)]
 
 
 def _of_folds(results: Sequence[Result], task: Task) -> dict[str, Any]:
