@@ -6,8 +6,9 @@ import io
 import pytest
 from helpers.commands import in_this_process
 
+import zoo
 from zoo.core.errors import UserError
-from zoo.search.space import Choice, Range, combinations, divide, n_combinations
+from zoo.search.space import Choice, Range, combinations, divide, n_combinations, usual_space
 
 optuna = pytest.importorskip("optuna")
 
@@ -34,7 +35,6 @@ def test_ranges_and_values_are_told_from_settings():
 @pytest.mark.parametrize(
     ("word", "message"),
     {
-        "model.width=8": "say what to search, as ranges or values",
         "optim.lr=log(0,1)": "a range goes from a lower to a higher number, both above 0",
         "optim.lr=1..e": "the limits of a range are numbers",
         "task.label_smoothing=0,0.1": "changes the meaning of",
@@ -44,6 +44,20 @@ def test_ranges_and_values_are_told_from_settings():
 def test_what_cannot_be_searched_is_refused(word, message):
     with pytest.raises(UserError, match=message):
         divide(["model=fnn", word])
+
+
+@pytest.mark.parametrize("name", [*zoo.list_models("fnn/*"), "cnn/resnet", "rnn/gru"])
+def test_a_search_that_names_nothing_varies_settings_that_the_model_has(name):
+    config = zoo.config(name)
+    settings, space = divide(usual_space(config))
+    assert settings == [] and space[0].key == "optim.lr"
+    for varied in space:
+        section, key = varied.key.split(".")
+        default = config[section][key]
+        if isinstance(varied, Range):
+            assert default == "auto" or varied.low <= default <= varied.high
+        else:
+            assert str(default) in varied.values
 
 
 def test_a_search_goes_on_after_a_failed_trial_and_names_the_best_by_validation(tmp_path, monkeypatch, capsys):

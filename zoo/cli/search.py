@@ -1,10 +1,12 @@
 """Search for good settings of a training: zoo search [MODEL] [DATA] [COLUMN] [key=value ...] [trials=20].
 
-The words are those of zoo train. A setting with a range LOW..HIGH or several values a,b,c is searched. Ranges are on a
-logarithmic scale where HIGH is at least ten times LOW; "optim.lr=log(1,2)" and "optim.lr=interval(1,20)" say which.
+The words are those of zoo train. A setting with a range LOW..HIGH or several values a,b,c is searched; without any, the
+learning rate, the weight decay, and the model's width, depth and dropout are. Ranges are on a logarithmic scale where
+HIGH is at least ten times LOW; "optim.lr=log(1,2)" and "optim.lr=interval(1,20)" say which.
 Each of trials= trainings has its folder in run_dir=; poor ones are pruned, and the validation loss decides. budget= is
 of each training. The same command resumes a search that was ended, and goes on with a higher trials=.
 
+  zoo search table.csv price
   zoo search table.csv price optim.lr=1e-4..1e-1 model.width=32,64,128
   zoo search cnn photos/ optim.lr=1e-3..1 optim=sgd,adamw trials=30 run_dir=runs/search
 """
@@ -48,12 +50,17 @@ def _search(words: Sequence[str], own: dict[str, str]) -> None:
     import optuna  # noqa: F401, a missing extra is told before anything is read
 
     from zoo.cli.options import read_options
-    from zoo.search.space import divide, n_combinations
+    from zoo.search.space import divide, n_combinations, usual_space
     from zoo.search.study import Search, run_search
     from zoo.search.summary import summarise
+    from zoo.search.trial import read_config
 
     given = read_options([f"{key}={value}" for key, value in own.items()], {"trials": int, "run_dir": Path})
     settings, space = divide(words)
+    if not space:
+        usual = usual_space(read_config(settings, Path())[0])
+        echo(f"searches the usual settings of the model: {' '.join(usual)}")
+        space = divide(usual)[1]
     default = Path("runs", "search", hashlib.sha256("\n".join(sorted(words)).encode()).hexdigest()[:8])
     seed = next((int(word[5:]) for word in settings if word.startswith("seed=")), 0)
     n_trials = min(given.get("trials", TRIALS), n_combinations(space))

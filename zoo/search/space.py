@@ -3,9 +3,9 @@
 import itertools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo.core.errors import UserError
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 RANGE = re.compile(r"([\w.@/]+)=(?:(log|interval)\(([^,()]+),([^,()]+)\)|()([\d.e+-]+?)\.\.([\d.e+-]+))")
 LOGARITHMIC = 10.0  # times the lower limit, from where a range LOW..HIGH is on a logarithmic scale
+SHALLOW = 4  # layers: up to here other depths are usual too
 WHOLE = re.compile(r"[+-]?\d+")
 NOT_SEARCHED = ("task.", "distill.", "seed", "run_dir", "resume", "zoo_path")  # settings that make losses incomparable
 HOW = "optim.lr=1e-4..1e-1 model.dropout=0..0.5 model.width=32,64,128"
@@ -61,16 +62,43 @@ class Range:
 Space = Sequence[Choice | Range]
 
 
+def usual_space(config: Mapping[str, Any]) -> list[str]:
+    """The words of a search that names no range: usual ranges, around their defaults, of the learning rate, the weight
+    decay, and those of the model's keywords that decide its size and its dropout.
+
+    >>> usual_space({"optim": {"lr": 0.004}, "model": {"name": "fnn/mlp", "depth": 2, "dropout": 0.0}})
+    ['optim.lr=log(0.0004,0.04)', 'model.depth=1..4', 'model.dropout=0..0.5']
+    """
+    optim = {f"optim.{key}": config["optim"].get(key) for key in ("lr", "weight_decay")}
+    found = optim | {f"model.{key}": value for key, value in config["model"].items()}
+    return [f"{key}={values}" for key, value in found.items() if (values := _usual_values(key, value))]
+
+
+def _usual_values(key: str, default: Any) -> str | None:
+    """The values of a setting to search, by the end of its name; None where any other than the default is unusual."""
+    if key.endswith("weight_decay") and default == "auto":
+        return "log(0.01,3)"
+    if isinstance(default, bool) or not isinstance(default, int | float):
+        return None
+    if key.endswith("dropout"):
+        return "0..0.5"
+    if key.endswith(("lr", "weight_decay")) and default > 0:
+        return f"log({default / 10:g},{default * 10:g})"
+    if key.endswith("width"):
+        return f"{default // 2},{default},{2 * default}"
+    if key.endswith("depth") and default <= SHALLOW:  # deeper networks have depths of their own, such as 20, 32, 44
+        return f"1..{default + 2}"
+    return None
+
+
 def divide(words: Sequence[str]) -> tuple[list[str], list[Choice | Range]]:
     """Divide settings into those that all trials have, and those that the search varies.
 
     Raises:
-        UserError: where nothing is varied; for a range that is none, and a setting that cannot be searched.
+        UserError: for a range that is none, and a setting that cannot be searched.
     """
     read = [(word, _read(word)) for word in words]
     space = [varied for _, varied in read if varied is not None]
-    if not space:
-        raise UserError(f"say what to search, as ranges or values: {HOW}")
     for varied in space:
         if varied.key.startswith(NOT_SEARCHED):
             raise UserError(

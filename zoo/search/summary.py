@@ -96,6 +96,7 @@ def _importances(study: "Study") -> dict[str, float]:
 def _draw(search: Search, trials: "Sequence[FrozenTrial]", shares: dict[str, float], path: Path) -> None:
     """Draw the loss over each setting, those that mattered most first; pruned trials by their last loss, hollow."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     ended = [one for one in trials if _last_loss(one) is not None]
     space = sorted(search.space, key=lambda varied: -shares.get(varied.key, 0.0))
@@ -106,6 +107,8 @@ def _draw(search: Search, trials: "Sequence[FrozenTrial]", shares: dict[str, flo
         axis.set(xlabel=varied.key, title=share.strip())
         if isinstance(varied, Range) and varied.log:
             axis.set_xscale("log")
+        elif isinstance(varied, Range) and varied.whole:
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         for finished, fill in ((True, "#3a86d4"), (False, "none")):
             chosen = [one for one in ended if (one.state.name == "COMPLETE") == finished]
             x = [_place(varied, one) for one in chosen]

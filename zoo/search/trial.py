@@ -84,4 +84,5 @@ def run_trial(words: Sequence[str], folder: Path, report: Report, is_first: bool
         open(folder / LOG, "a", encoding="utf-8") as file,
         contextlib.redirect_stdout(Log(file, sys.stdout if is_first else None)),
     ):
-        return float(train(config, folder, [*callbacks, Pruning(report)], loggers)["val"]["loss"])
+        pruning = [] if config["folds"] else [Pruning(report)]  # a fold's epochs are not those of a whole trial
+        return float(train(config, folder, [*callbacks, *pruning], loggers)["val"]["loss"])
