@@ -119,9 +119,8 @@ def test_a_model_with_an_embedding_gives_the_same_answers_once_saved(name, tmp_p
 
 
 def test_tables_of_categories_alone_need_no_embedding_of_numbers():
-    spec = DataSpec(
-        "made", "classification", {"categorical": Input((2,), "int64", ("n_categorical",), cardinalities=(3, 30))}, 3
-    )
+    codes = Input((2,), "int64", ("n_categorical",), cardinalities=(3, 30))
+    spec = DataSpec("made", "classification", {"categorical": codes}, 3, class_names="abc")
     model = zoo.create_model("fnn/mlp", spec, embedding="piecewise_linear", d_category=4)
     batch = {"categorical": torch.tensor([[1, 2], [2, 29]]), "target": torch.tensor([0, 1])}
     model.fit([batch], [batch])
