@@ -34,13 +34,16 @@ def test_an_ensemble_predicts_the_mean_of_its_members(runs, tmp_path, name, data
     members = [zoo.load(path) for path in files(runs / name)]
     both = zoo.load(tmp_path / "both.safetensors")
     raw = zoo.load_data(data).test.columns["numeric"].numpy()
+    for model in (both, *members):
+        model.model.temperature = 1.0  # of the mean, not of the members
     ask = "predict_proba" if name == "classes" else "predict"
     answers = [np.array(getattr(model, ask)(raw)) for model in (both, *members)]
     np.testing.assert_allclose(answers[0], np.mean(answers[1:], axis=0), rtol=1e-4, atol=1e-5)
     assert both.features(raw).shape[1] == 2 * members[0].features(raw).shape[1]
     assert card["members"] == 2 and card["seeds"] == [0, 1]
-    loss = zoo.evaluate(both, zoo.load_data(data).test)[0]["loss"]
+    loss = zoo.evaluate(tmp_path / "both.safetensors", zoo.load_data(data).test)[0]["loss"]
     assert loss == pytest.approx(card["metrics"]["test"]["loss"])
+    loss = zoo.evaluate(both, zoo.load_data(data).test)[0]["loss"]
     assert loss < np.mean([zoo.evaluate(model, zoo.load_data(data).test)[0]["loss"] for model in members])  # convexity
 
 

@@ -7,7 +7,10 @@ import zoo
 from zoo.core.errors import UserError
 from zoo.inference.calibration import MOST_SCORES, Calibration
 from zoo.inference.predict_files import predict_file
+from zoo.inference.predictor import Predictor
+from zoo.inference.weights_file import save_weights
 from zoo.tasks.conformal import Intervals, Sets
+from zoo.tasks.temperature import calibration_error, fit_temperature, reliability
 
 N, N_NEW = 500, 5000
 
@@ -86,3 +89,39 @@ def test_a_training_keeps_its_calibration_for_files_and_the_report(runs, tmp_pat
     assert all(row[1] in row[2].split("; ") for row in rows)
     assert model.calibration["n"] == len(zoo.load_data("breast_cancer").val)
     assert "coverage wanted" in (runs["fnn"] / "report.html").read_text()
+
+
+def test_a_temperature_makes_probabilities_as_sure_as_they_are_right():
+    _, logits, target = classes()
+    temperature = fit_temperature(logits[:N], target[:N])
+    assert temperature == pytest.approx(4, rel=0.15)
+    before, after = (
+        calibration_error(reliability((logits[N:] / one).softmax(1), target[N:])) for one in (1, temperature)
+    )
+    assert after < 0.1 * before
+    assert fit_temperature(logits[:N] / 4, target[:N]) == pytest.approx(1, rel=0.15)
+
+
+def test_samples_that_are_all_right_do_not_make_a_model_infinitely_sure():
+    target = torch.arange(60) % 3
+    right = torch.nn.functional.one_hot(target, 3).float()
+    assert 0.1 < fit_temperature(right, target) < 1
+    assert fit_temperature(10 * right, target) == 1
+
+
+def test_a_temperature_changes_probabilities_alone_and_is_kept(tmp_path):
+    data, one = zoo.load_data("mnist5k"), zoo.load("cnn/small.mnist5k")
+    images = data.test.columns["image"][:200]
+    answers, probabilities = one.predict(images), torch.tensor(one.predict_proba(images))
+    one.calibrate(data.val.subset(range(200)))
+    assert one.model.temperature != 1 and one.predict(images) == answers
+    card = {"model": one.card["model"], "spec": one.card["spec"], "calibration": one.calibration}
+    save_weights(tmp_path / "one.safetensors", one.model, card)
+    again = zoo.load(tmp_path / "one.safetensors")
+    expected = (probabilities.log() / one.model.temperature).softmax(1)
+    for model in (one, again):
+        torch.testing.assert_close(torch.tensor(model.predict_proba(images)), expected, atol=1e-5, rtol=1e-4)
+    with torch.inference_mode():
+        torch.testing.assert_close(again.model(image=images).softmax(1), expected, atol=1e-5, rtol=1e-4)
+    fixed = Predictor(zoo.load("cnn/small.mnist5k").model, one.spec, {"config": {"task": {"temperature": 1}}})
+    assert fixed.calibrate(data.val.subset(range(50))).model.temperature == 1

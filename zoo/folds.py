@@ -102,14 +102,13 @@ def _release(
     section = {key: value for key, value in card["config"]["data"].items() if key != "val_fold"}
     of_all = {"folds": config.folds, "seed": config.seed, "budget": config.budget, "data": section}
     card |= {"seed": config.seed, "config": {**card["config"], **of_all}, "fingerprints": data.fingerprints()}
+    card["calibration"] = calibrate_out_of_fold(_out_of_fold(config, data.splits, results))
     save_weights(run.weights, model, card)
     predictor = load(run.weights).to(choose_device("cpu" if config.trainer["accelerator"] == "cpu" else "auto"))
     test, *tested = evaluate(predictor, data.splits.test, n_returned=predictor.task.n_reported)
     metrics = {**_of_folds(results, predictor.task), "test": test, "n_parameters": card["n_parameters"]}
     metrics["seed"] = config.seed
-    predictor.calibration = calibrate_out_of_fold(_out_of_fold(config, data.splits, results))
-    measured = {"metrics": {"val": metrics["val"], "test": test}, "calibration": predictor.calibration}
-    save_weights(run.weights, model, {**card, **measured})
+    save_weights(run.weights, model, {**card, "metrics": {"val": metrics["val"], "test": test}})
     metrics["verdict"] = _verdict(metrics, config, predictor.task)
     write_report(run, card["config"], data.splits, metrics, predictor, (tested[0], tested[1]))
     metrics["seconds"]["total"] = max(metrics["seconds"]["total"], round(time.perf_counter() - start, 3))

@@ -14,7 +14,7 @@ Where the file is an ensemble, the metrics of an ensemble of the runs are compar
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def reproduce(name: str, seed: str | None = None, run_dir: str | None = None) ->
     card = load_card(name)
     run_dir = run_dir or f"runs/reproduce/{name}"
     seeds = _seeds(seed or ("all" if is_ensemble(card) else str(card["file"]["seed"])), card["seeds"])
-    runs = finished_metrics(_trained(name, seeds, run_dir), seeds)
+    runs = finished_metrics(_trained(card, seeds, run_dir), seeds)
     compared = compare(card, [metrics for _, metrics in runs])
     echo(_table(compared, len(runs)))
     if is_ensemble(card) and len(runs) > 1:
@@ -54,10 +54,11 @@ def reproduce(name: str, seed: str | None = None, run_dir: str | None = None) ->
     return all(entry.within for entry in compared)
 
 
-def _trained(name: str, seeds: Sequence[int], run_dir: str) -> Path:
+def _trained(card: Mapping[str, Any], seeds: Sequence[int], run_dir: str) -> Path:
     """Train the recipe, a run for each seed, as `zoo train` does, and return the folder of the runs."""
     seed = ",".join(map(str, seeds))
-    train(["-m", f"experiment={name}", f"seed={seed}", f"run_dir={run_dir}", "resume=auto"])
+    older = [] if "temperature" in card["config"]["task"] else ["task.temperature=1"]  # than the fit of temperatures
+    train(["-m", f"experiment={card['name']}", f"seed={seed}", f"run_dir={run_dir}", "resume=auto", *older])
     return Path(run_dir)
 
 

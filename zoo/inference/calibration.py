@@ -100,15 +100,20 @@ def calibrate_out_of_fold(folds: "Sequence[tuple[Predictor, Split]]") -> Mapping
     larger than those of their mean, so the coverage is rather higher than asked (V. Vovk, "Cross-conformal
     predictors", 2015, pools the folds' errors likewise, but compares a new sample with each fold's by its own model).
     """
-    conformal = folds[0][0].task.conformal
-    if conformal is None:
+    task = folds[0][0].task
+    if task.conformal is None:
         return {}
-    scores = [conformal.scores(*outputs(predictor, split)) for predictor, split in folds]
-    return Calibration.of(torch.cat(scores, dim=1)).to_json()
+    parts = [_plain_outputs(predictor, split) for predictor, split in folds]
+    output, target = (torch.cat(each) for each in zip(*parts, strict=True))
+    temperature = task.fit_temperature(output, target)
+    scores = task.conformal.scores(output if temperature == 1 else output / temperature, target)
+    return {"temperature": temperature, **Calibration.of(scores).to_json()}
 
 
-def outputs(predictor: "Predictor", split: Split) -> tuple[Tensor, Tensor]:
-    """The model's outputs and the targets of a split, (n, ...) each, on the CPU; of at most MOST_SAMPLES."""
+def _plain_outputs(predictor: "Predictor", split: Split) -> tuple[Tensor, Tensor]:
+    """A model's outputs and the targets of a split, (n, ...) each, on the CPU; of at most MOST_SAMPLES. Its temperature
+    is 1 from now on."""
+    predictor.model.temperature = 1.0
     n: int = len(split)  # type: ignore[arg-type]
     part = split if n <= MOST_SAMPLES else Subset(split, torch.linspace(0, n - 1, MOST_SAMPLES).long().tolist())
     answers = [(predictor.carry(batch)[0].cpu(), batch["target"].cpu()) for batch in batches(part)]

@@ -120,10 +120,13 @@ class Predictor:
 
     def calibrate(self, split: Split) -> "Predictor":
         """Calibrate the model on samples that it was not trained on, such as the validation split of `zoo.load_data`,
-        for `predict_interval` or `predict_set`. A training has done this with its validation split."""
+        for `predict_interval` or `predict_set`; of classes the probabilities too, by a temperature. A training has done
+        this with its validation split."""
         from zoo.inference.calibration import calibrate
+        from zoo.inference.weights_file import temperature_of
 
         self.calibration = calibrate(self, split)
+        self.model.temperature = temperature_of(self.calibration)
         return self
 
     def features(self, raw: Any) -> np.ndarray:
@@ -212,7 +215,7 @@ class Predictor:
         """The outputs for a batch of a stream, and the state to carry to its next batch."""
         with torch.inference_mode():
             output, state = self.model.carry(state, **self.to_device(batch))
-            return self.model.preprocess.restore(output.float()), state
+            return self.model.restore(output.float()), state
 
     def _apply(self, function: Callable[..., Tensor], batch: Batch) -> Tensor:
         """Apply a function to the batch's inputs, part by part."""

@@ -7,6 +7,7 @@ its metrics, and a hash over all this and the tensors. Nothing is unpickled.
 import contextlib
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,12 +81,21 @@ def build_model(tensors: Mapping[str, "Tensor"], header: Mapping[str, Any], path
                 for _ in range(header.get("members", 1))
             ]
         model = members[0] if len(members) == 1 else Ensemble(members, combine=task.combine)
+        model.temperature = temperature_of(header.get("calibration", {}))
     except (KeyError, UserError) as error:
         raise UserError(f"{path} cannot be loaded: {error}") from error
     except Exception as error:  # any arguments, in any constructor
         raise UserError(f"{path} has options that its model does not take: {type(error).__name__}: {error}") from error
     _load_state(model, tensors, path)
     return model, spec
+
+
+def temperature_of(calibration: Mapping[str, Any]) -> float:
+    """The temperature of a file's calibration, 1 without one. UserError for anything but a positive number."""
+    found = calibration.get("temperature", 1.0)
+    if not isinstance(found, int | float) or not 0 < found < math.inf:
+        raise UserError(f"its temperature is {found}, not a positive number")
+    return found
 
 
 def _check_known(registry: "Registry[Any]", name: str) -> None:

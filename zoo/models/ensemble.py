@@ -16,8 +16,12 @@ class Ensemble(nn.Module):
     Args:
         members: trained on the same data.
         combine: maps their outputs in the target's units (n_members, batch, ...) to one output (batch, ...).
+
+    Attributes:
+        temperature: divides the combined logits, as in a `Model`; those of the members do not count.
     """
 
+    temperature = 1.0
     members: Any  # a ModuleList of Models
 
     def __init__(self, members: Sequence[Model], *, combine: Callable[[Tensor], Tensor]):
@@ -31,7 +35,11 @@ class Ensemble(nn.Module):
 
     def forward(self, **inputs: Tensor) -> Tensor:
         """Compute the combined output in the target's units, (batch, ...)."""
-        return self.preprocess.restore(self.carry(None, **inputs)[0])
+        return self.restore(self.carry(None, **inputs)[0])
+
+    def restore(self, output: Tensor) -> Tensor:
+        """Scale outputs of `scaled` to the target's units, or logits by the temperature."""
+        return self.preprocess.restore(output) if self.temperature == 1 else output / self.temperature
 
     def scaled(self, **inputs: Tensor) -> Tensor:
         """Compute the combined output on the scale of the loss."""

@@ -22,7 +22,12 @@ class Model(nn.Module):
         network: for this data.
         combine: maps the outputs in the target's units of a network's members (n_members, batch, ...) to one output
             (batch, ...), as the task does.
+
+    Attributes:
+        temperature: divides logits, see `zoo.tasks.temperature`; 1 but for a model that was calibrated after training.
     """
+
+    temperature = 1.0
 
     def __init__(self, spec: DataSpec, network: Network, *, combine: Callable[[Tensor], Tensor]):
         super().__init__()
@@ -54,7 +59,11 @@ class Model(nn.Module):
 
     def forward(self, **inputs: Tensor) -> Tensor:
         """Compute outputs in the target's units."""
-        return self.preprocess.restore(self.scaled(**inputs))
+        return self.restore(self.scaled(**inputs))
+
+    def restore(self, output: Tensor) -> Tensor:
+        """Scale outputs of `scaled` to the target's units, or logits by the temperature."""
+        return self.preprocess.restore(output) if self.temperature == 1 else output / self.temperature
 
     def scaled(self, **inputs: Tensor) -> Tensor:
         """Compute outputs on the scale of the loss; the inputs are those of `member_outputs`."""
@@ -92,7 +101,7 @@ class Model(nn.Module):
             The output as if the sequence ended here, and the state for the next step.
         """
         output, state = self.network.step(state, **self.preprocess(inputs))
-        return self.preprocess.restore(self.combined(self.shaped(output))), state
+        return self.restore(self.combined(self.shaped(output))), state
 
     def shaped(self, output: Tensor) -> Tensor:
         """Bring the network's outputs (batch, n_outputs) to the target's shape where they are values; members' outputs

@@ -179,7 +179,7 @@ def against_diagonal(x: str, y: str, lines: Mapping[str, Points]) -> str:
     def draw(axes: "Axes") -> None:
         axes.plot([0, 1], [0, 1], color=INK, lw=0.8, ls="--", alpha=0.5)
         for (name, points), color in zip(lines.items(), (BLUE, ORANGE), strict=False):
-            axes.plot(*zip(*points, strict=True), color=color, lw=1.4, label=name)
+            axes.plot(*zip(*points, strict=True), color=color, label=name, marker="o" * (len(points) < 16), ms=3)
         axes.set(xlabel=x, ylabel=y, xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
         if len(lines) > 1:
             axes.legend()

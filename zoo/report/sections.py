@@ -28,6 +28,7 @@ class Sections:
 
     def __init__(self, predictor: Predictor, splits: Splits):
         self.predictor, self.splits = predictor, splits
+        self.temperature = predictor.model.temperature
         self._html: list[str] = []
 
     def __str__(self) -> str:
@@ -75,6 +76,10 @@ class Sections:
     def scatter(self, label: str, true: Tensor, predicted: Tensor) -> str:
         """Predicted (n,) against true values (n,)."""
         return _figure(charts.scatter(label, true, predicted))
+
+    def against_diagonal(self, x: str, y: str, lines: Mapping[str, charts.Points]) -> str:
+        """Shares against those that are wanted, as a line for each name."""
+        return _figure(charts.against_diagonal(x, y, lines))
 
     def by_step(self, label: str, lines: Mapping[str, Tensor]) -> str:
         """Values at each step of the horizon (horizon,), as a line for each name."""

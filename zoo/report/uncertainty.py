@@ -29,9 +29,9 @@ def uncertainty(predictor: Predictor, output: Tensor, target: Tensor) -> str:
     error = 0.5 / len(target) ** 0.5
     text = (
         f"predict_{conformal.kind}(rows, coverage=0.9) gives {conformal.meaning}. It holds the truth with this "
-        f"probability, by the errors on {calibration.n:,} validation samples (split-conformal prediction), if new "
-        "samples are like these. Validation also chose the epoch, which may lower the coverage: the table has what it "
-        f"is on the test split, where chance alone moves it by up to {2 * error:.1%} (two standard errors)."
+        f"probability, by the errors on {calibration.n:,} held-out samples (split-conformal prediction), if new ones "
+        "are like these. They also chose the epoch, which may lower the coverage: here is that of the test split, "
+        f"where chance alone moves it by up to {2 * error:.1%} (two standard errors)."
     )
     n_sizes, size = len(rows[0]) - 2, f"mean {conformal.size}"
     sizes = [size] if n_sizes == 1 else [f"{size}, output {index}" for index in range(n_sizes)]

@@ -184,6 +184,10 @@ class Task:
         """Probability of each class or label, (batch, n_outputs), in the order of `spec.class_names`."""
         raise UserError(f"predict_proba needs classes; this model predicts {self.spec.target_name}: use predict")
 
+    def fit_temperature(self, output: Tensor, target: Tensor) -> float:
+        """The number to divide logits by, so that probabilities suit the held-out targets (n, ...); 1 for values."""
+        return 1.0
+
     def combine(self, outputs: Tensor) -> Tensor:
         """The output (batch, ...) of an ensemble, from its members' (n_members, batch, ...)."""
         return outputs.mean(0)

@@ -22,6 +22,7 @@ from zoo.tasks.base import TASKS, Answer, Task, always, beside
 from zoo.tasks.columns import Fit, TargetColumn, Targets
 from zoo.tasks.conformal import Sets
 from zoo.tasks.losses import find_loss
+from zoo.tasks.temperature import fit_temperature, report_reliability
 
 MANY_CLASSES = 20  # whole numbers with more distinct values are amounts
 N_MISTAKES = 12  # drawn in a report
@@ -38,6 +39,7 @@ class Classification(Task):
         loss: "cross_entropy", "focal" or another of `zoo.tasks.losses`.
         label_smoothing: share of the target's probability that is spread over all classes.
         class_weights: a weight in the loss for each class, in the order of `spec.class_names`.
+        temperature: divides a trained model's logits; None for one that is fitted to held-out samples, 1 for none.
         metrics: names of further metrics.
     """
 
@@ -45,6 +47,7 @@ class Classification(Task):
     has_classes = stratified = True
     family, metric_prefix = "classification", "Multiclass"
     score, score_mode = "accuracy", "max"
+    loaded_options = ("metrics", "temperature")
     meanings: ClassVar[Mapping[str, str]] = {
         "loss": "what training lowers, here without label smoothing and class weights",
         "accuracy": "share of right answers",
@@ -58,10 +61,14 @@ class Classification(Task):
         loss: str = "cross_entropy",
         label_smoothing: float = 0.0,
         class_weights: Sequence[float] | None = None,
+        temperature: float | None = None,
         metrics: Sequence[str] = (),
     ) -> None:
         super().__init__(spec, metrics)
         check_smoothing(label_smoothing)
+        if temperature is not None and not 0 < temperature < math.inf:
+            raise UserError(f"task.temperature is above 0, or null to fit it; got {temperature}")
+        self.temperature = temperature
         self.label_smoothing, self.weighted = label_smoothing, class_weights is not None
         self.conformal = Sets(spec.class_names, self.probabilities)
         self._loss = find_loss(self.family, loss)
@@ -187,6 +194,10 @@ class Classification(Task):
         """The softmax of logits (batch, n_classes)."""
         return output.float().softmax(1)
 
+    def fit_temperature(self, output: Tensor, target: Tensor) -> float:
+        """The chosen temperature, or that of the lowest cross entropy of held-out samples."""
+        return fit_temperature(output, target) if self.temperature is None else self.temperature
+
     def combine(self, outputs: Tensor) -> Tensor:
         """Logarithms of the members' mean probabilities, (batch, n_classes)."""
         return log_mean_softmax(outputs)
@@ -214,6 +225,7 @@ class Classification(Task):
             for true, answer, share in zip(*(part[surest[:N_MISTAKES]].tolist() for part in parts), strict=True)
         ]
         page.samples("Surest mistakes", surest, captions, "wrong answers that the model was surest of")
+        report_reliability(page, output, target)
 
 
 def _confusions(page: "Page", counts: Tensor, names: Sequence[str]) -> str:

@@ -10,7 +10,13 @@ class Page(Protocol):
     """A report of a trained model on the test split. All text is plain; the page escapes it.
 
     `section` and `samples` add to the page. The other methods return a part of a section, as HTML.
+
+    Attributes:
+        temperature: of the model, see `zoo.tasks.temperature`.
     """
+
+    @property
+    def temperature(self) -> float: ...
 
     def section(self, title: str, text: str, *parts: str) -> None:
         """Add a heading, a paragraph, and parts side by side."""
@@ -36,6 +42,9 @@ class Page(Protocol):
 
     def scatter(self, label: str, true: Tensor, predicted: Tensor) -> str:
         """Predicted (n,) against true values (n,)."""
+
+    def against_diagonal(self, x: str, y: str, lines: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+        """Shares against those that are wanted, as a line for each name."""
 
     def by_step(self, label: str, lines: Mapping[str, Tensor]) -> str:
         """Values at each step of the horizon (horizon,), as a line for each name."""
