@@ -79,7 +79,7 @@ def loop_tabr(network, hidden, keys, targets):
 def test_answers_equal_a_plain_double_loop(name, kind, loop, options):
     model, asked = fitted(f"fnn/{name}", kind, **options), inputs_of(rows(kind, 6, seed=1))
     network, candidates = model.network, model.network.candidates
-    encoded = [network.encode(network.read(**model.preprocess(one))) for one in (asked, inputs_of(rows(kind)))]
+    encoded = [network.encode(network.table(**model.preprocess(one))) for one in (asked, inputs_of(rows(kind)))]
     looped = loop(network, encoded[0], network.key(encoded[1]), candidates.vectors(candidates.target))
     expected = torch.stack(list(looped))
     if name == "modern_nca":

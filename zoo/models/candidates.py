@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError
+from zoo.models.row_sample import RowSample
 
 DRAWN = 64  # rows that a draw gives at least, as fewer would leave out whole classes
 CANDIDATES = "network.candidates."  # how the names of these tensors start in a model's state
@@ -33,7 +34,7 @@ class Candidates(nn.Module):
     row: Tensor
 
     def __init__(
-        self, *, n_numeric: int, cardinalities: Sequence[int], n_outputs: int, target_kind: str, most: int
+        self, n_numeric: int, cardinalities: Sequence[int], *, n_outputs: int, target_kind: str, most: int
     ) -> None:
         super().__init__()
         if most < 2:
@@ -59,35 +60,28 @@ class Candidates(nn.Module):
     def fit(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
         """Keep the rows of batches in the training split's order, or `most` of them, which depend on nothing else. A
         missing value of a target becomes 0, the mean."""
-        generator, parts, n = torch.Generator().manual_seed(0), [], 0
+        sample, n = RowSample(self.most), 0
         for batch in batches:
-            size = len(batch["target"])
-            rows = {name: batch[name] for name in (*self.inputs, "target")}
-            numbers = {"row": torch.arange(n, n + size), "order": torch.rand(size, generator=generator)}
-            parts.append({**rows, **numbers})
-            n += size
-            if sum(len(part["row"]) for part in parts) > 2 * self.most:
-                parts = [self._drawn(parts)]
-        kept = self._drawn(parts)
-        for name in (*self.inputs, "row"):
-            setattr(self, name, kept[name].contiguous())
-        target = kept["target"]
-        self.target = target.nan_to_num().reshape(len(target), -1) if target.is_floating_point() else target
+            rows = torch.arange(n, n + len(batch["target"]))
+            sample.update(*(batch[name] for name in self.columns), rows)
+            n += len(rows)
+        *columns, self.row = sample.rows()
+        for name, column in zip(self.columns, columns, strict=True):
+            setattr(self, name, column.contiguous())
+        if self.target.is_floating_point():
+            self.target = self.target.nan_to_num().reshape(len(self), -1)
         if n > len(self):
             echo(f"{len(self):,} of {n:,} training rows, drawn at random, are candidates; model.max_candidates sets it")
 
-    def _drawn(self, parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Join parts, and leave the `most` rows of the lowest `order` in them."""
-        rows = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-        if len(rows["order"]) <= self.most:
-            return rows
-        index = rows["order"].topk(self.most, largest=False).indices.sort().values
-        return {name: column[index] for name, column in rows.items()}
+    @property
+    def columns(self) -> list[str]:
+        """The names of the inputs, and `target`."""
+        return [*self.inputs, "target"]
 
     def draw(self, share: float) -> dict[str, Tensor]:
         """Draw a share of the rows at random: inputs, `target` and `row` by name."""
         n = self.n_drawn(share)
-        names = (*self.inputs, "target", "row")
+        names = [*self.columns, "row"]
         if n == len(self):
             return {name: getattr(self, name) for name in names}
         index = torch.rand(len(self), device=self.target.device).topk(n, sorted=False).indices
@@ -109,7 +103,7 @@ class Candidates(nn.Module):
 
 def _take_size(candidates: Candidates, state: Mapping[str, Tensor], prefix: str, *_: Any) -> None:
     """Make room for the rows of a state before it is loaded."""
-    own = {name: getattr(candidates, name) for name in (*candidates.inputs, "target")}
+    own = {name: getattr(candidates, name) for name in candidates.columns}
     given = {name: state[prefix + name].to(rows.dtype) for name, rows in own.items() if prefix + name in state}
     if given.keys() != own.keys():
         return  # `load_state_dict` says what is missing

@@ -1,13 +1,14 @@
 """Base of the networks that answer for a row by training rows that are like it, in a space that they learn."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from zoo.models.candidates import Candidates
-from zoo.models.layers import Network, OneHot, concat_inputs
+from zoo.models.fnn.table_input import TableInput
+from zoo.models.layers import Network
 
 BLOCK_ROWS = 8192  # candidates that are encoded at once, in evaluation
 BLOCK_VALUES = 2**22  # distances that are computed at once, in evaluation
@@ -49,49 +50,29 @@ class Retrieval(Network):
     are searched; their encodings are computed once, and again after `eval()`, a new state or a new device.
 
     Args:
-        n_numeric, cardinalities, n_outputs, target_kind, max_candidates: see `Candidates`.
+        table: encodes rows as vectors.
+        candidates: the training rows.
         share: of the candidates, drawn for each training batch.
     """
 
     candidates: Candidates
 
-    def __init__(
-        self,
-        *,
-        n_numeric: int,
-        cardinalities: Sequence[int],
-        n_outputs: int,
-        target_kind: str,
-        share: float,
-        max_candidates: int,
-    ):
+    def __init__(self, table: TableInput, candidates: Candidates, *, share: float):
         super().__init__()
         if not 0 < share <= 1:
             raise ValueError(f"share is above 0 and at most 1; got {share}")
-        self.share = share
-        self.one_hot = OneHot(cardinalities)
-        self.d_in = n_numeric + self.one_hot.width
-        self.candidates = Candidates(
-            n_numeric=n_numeric,
-            cardinalities=cardinalities,
-            n_outputs=n_outputs,
-            target_kind=target_kind,
-            most=max_candidates,
-        )
+        self.table, self.candidates, self.share = table, candidates, share
         self._memory: Memory | None = None
+        self._remembered_target = candidates.target
         self.register_load_state_dict_pre_hook(lambda *_: self._forget())
 
     def encode(self, values: Tensor) -> Tensor:
-        """Encode rows (n, d_in), as (n, d_hidden)."""
+        """Encode rows (n, table.width), as (n, d_hidden)."""
         raise NotImplementedError
 
     def key(self, hidden: Tensor) -> Tensor:
         """The place (n, d_key) of encoded rows (n, d_hidden) in the space that is searched."""
         return hidden
-
-    def read(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
-        """The inputs of rows as vectors, (n, d_in)."""
-        return concat_inputs(numeric, None if categorical is None else self.one_hot(categorical))
 
     def train(self, mode: bool = True) -> "Retrieval":
         """Switch between training and evaluation, and forget the candidates' encodings."""
@@ -102,9 +83,9 @@ class Retrieval(Network):
         self._memory = None
 
     def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
-        """Keep the training rows."""
-        self._forget()
+        """Keep the training rows, and fit the embedding of numbers to those."""
         self.candidates.fit(inputs)
+        self.table.fit([{name: getattr(self.candidates, name) for name in self.candidates.columns}])
 
     def search(self, hidden: Tensor, memory: Memory, row: Tensor | None) -> Tensor:
         """What candidates say of encoded rows (batch, d_hidden), as (batch, ...); `row` (batch,) are the rows' numbers
@@ -120,27 +101,28 @@ class Retrieval(Network):
         self, numeric: Tensor | None = None, categorical: Tensor | None = None, row: Tensor | None = None
     ) -> Tensor:
         """`search` for rows of inputs, in evaluation for so many at once that memory is bounded."""
-        hidden, memory = self._encode_both(self.read(numeric, categorical))
+        hidden, memory = self._encode_both(self.table(numeric, categorical))
         if self.training:
             return self.search(hidden, memory, row)
         n = max(BLOCK_VALUES // len(self.candidates), 1)
         return torch.cat([self.search(part, memory, None) for part in hidden.split(n)])
 
     def _encode_both(self, values: Tensor) -> tuple[Tensor, Memory]:
-        """Encode the rows of a batch, (batch, d_in) to (batch, d_hidden), and candidates; in training both together."""
+        """Encode a batch (batch, table.width) as (batch, d_hidden), and candidates; in training both together."""
         if not self.training:
             return self.encode(values), self._remembered()
         drawn = self.candidates.draw(self.share)
-        others = self.read(**{name: drawn[name] for name in self.candidates.inputs})
+        others = self.table(**{name: drawn[name] for name in self.candidates.inputs})
         hidden, found = self.encode(torch.cat([values, others])).tensor_split([len(values)])
         return hidden, self._memory_of(self.key(found), drawn["target"], drawn["row"])
 
     def _remembered(self) -> Memory:
         """All candidates, encoded."""
-        if self._memory is None or self._memory.keys.device != self.candidates.target.device:
+        target = self.candidates.target
+        if self._memory is None or self._remembered_target is not target:  # another once rows or device are others
             with torch.inference_mode(False), torch.no_grad():  # as gradients of inputs may be asked for later
-                keys = [self.key(self.encode(self.read(**block))) for block in self.candidates.blocks(BLOCK_ROWS)]
-                self._memory = self._memory_of(torch.cat(keys), self.candidates.target)
+                keys = [self.key(self.encode(self.table(**block))) for block in self.candidates.blocks(BLOCK_ROWS)]
+                self._memory, self._remembered_target = self._memory_of(torch.cat(keys), target), target
         return self._memory
 
     def _memory_of(self, keys: Tensor, target: Tensor, rows: Tensor | None = None) -> Memory:

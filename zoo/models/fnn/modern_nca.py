@@ -6,13 +6,16 @@ Deviations: the rows of a batch are candidates of each other only where they are
 normalised together; and several labels at once, or several values, are predicted, the labels by their log-odds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from zoo.models import MODELS
+from zoo.models.candidates import Candidates
 from zoo.models.fnn._retrieval import Memory, Retrieval
+from zoo.models.fnn.table_input import TableInput
 
 EPSILON = 1e-7  # added to shares before their logarithm
 
@@ -23,7 +26,7 @@ class ModernNCA(Retrieval):
 
     Args:
         n_numeric: numbers in a row of input.
-        cardinalities: number of values of each categorical column, which are one-hot encoded.
+        cardinalities: number of values of each categorical column.
         n_outputs: classes, labels or values.
         target_kind: "class", "labels" or "values".
         width: entries of an encoded row.
@@ -32,6 +35,9 @@ class ModernNCA(Retrieval):
         dropout: share of a block's neurons that is zeroed in training.
         share: of the training rows, drawn as candidates for each batch.
         max_candidates: training rows that are kept, in the weights file too; of more, so many are drawn once.
+        embedding: of numbers: a name of `zoo.models.fnn.embeddings.EMBEDDINGS`, such as "plr_lite".
+        embedding_options: the embedding's own keywords, such as {"d_embedding": 8}.
+        d_category: entries of the vector of a category in columns with more than 8; 0 one-hot encodes all.
     """
 
     def __init__(
@@ -47,29 +53,29 @@ class ModernNCA(Retrieval):
         dropout: float = 0.1,
         share: float = 0.35,
         max_candidates: int = 100_000,
+        embedding: str = "none",
+        embedding_options: Mapping[str, Any] | None = None,
+        d_category: int = 0,
     ):
         super().__init__(
-            n_numeric=n_numeric,
-            cardinalities=cardinalities,
-            n_outputs=n_outputs,
-            target_kind=target_kind,
+            TableInput(n_numeric, cardinalities, embedding=embedding, options=embedding_options, d_category=d_category),
+            Candidates(n_numeric, cardinalities, n_outputs=n_outputs, target_kind=target_kind, most=max_candidates),
             share=share,
-            max_candidates=max_candidates,
         )
         if min(width, block_width) < 1 or depth < 0:
             rule = "width and block_width are at least 1, and depth at least 0"
             raise ValueError(f"{rule}; got width={width}, block_width={block_width} and depth={depth}")
         blocks = [_block(width, block_width, dropout) for _ in range(depth)]
         norm = [nn.BatchNorm1d(width)] if depth else []
-        self.encoder = nn.Sequential(nn.Linear(self.d_in, width), *blocks, *norm)
+        self.encoder = nn.Sequential(nn.Linear(self.table.width, width), *blocks, *norm)
         self.head = Shares(target_kind)
 
     def features(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
         """Encoded rows, (batch, width), for inputs (batch, n_numeric) and (batch, n_categorical)."""
-        return self.encode(self.read(numeric, categorical))
+        return self.encode(self.table(numeric, categorical))
 
     def encode(self, values: Tensor) -> Tensor:
-        """Encode rows (n, d_in), as (n, width)."""
+        """Encode rows (n, table.width), as (n, width)."""
         return self.encoder(values)
 
     def search(self, hidden: Tensor, memory: Memory, row: Tensor | None) -> Tensor:

@@ -1,20 +1,24 @@
 """TabR: a feedforward network that adds what the nearest training rows say, as attention does.
 
 Y. Gorishniy et al., "TabR: tabular deep learning meets nearest neighbors" (arXiv 2307.14338, section 3; TabR-S).
-Deviations: the nearest rows are found by a matrix product rather than an index; the last linear map of a context row's
-correction comes after the weighted mean, which is the same function; targets of every kind are embedded by one linear
-layer; and the candidates may be a share of the training rows, drawn for each batch.
+Deviations: the nearest rows are found by a matrix product rather than an index; the linear maps of the context's
+targets and corrections come after their weighted mean, which is the same function but for the dropout of a bias;
+targets of every kind are embedded by one linear layer; and the candidates may be a share of the training rows, drawn
+for each batch.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.models import MODELS
+from zoo.models.candidates import Candidates
 from zoo.models.fnn._retrieval import HIDDEN, Memory, Retrieval
+from zoo.models.fnn.table_input import TableInput
 
 
 @MODELS.register("fnn/tabr")
@@ -23,7 +27,7 @@ class TabR(Retrieval):
 
     Args:
         n_numeric: numbers in a row of input.
-        cardinalities: number of values of each categorical column, which are one-hot encoded.
+        cardinalities: number of values of each categorical column.
         n_outputs: classes, labels or values.
         target_kind: "class", "labels" or "values".
         width: entries of an encoded row; blocks have twice as many neurons.
@@ -33,6 +37,9 @@ class TabR(Retrieval):
         context_dropout: share of the attention's weights that is zeroed in training.
         share: of the training rows, drawn as candidates for each batch; 1 searches all.
         max_candidates: training rows that are kept, in the weights file too; of more, so many are drawn once.
+        embedding: of numbers: a name of `zoo.models.fnn.embeddings.EMBEDDINGS`, such as "plr_lite".
+        embedding_options: the embedding's own keywords, such as {"d_embedding": 8}.
+        d_category: entries of the vector of a category in columns with more than 8; 0 one-hot encodes all.
     """
 
     def __init__(
@@ -49,20 +56,20 @@ class TabR(Retrieval):
         context_dropout: float = 0.2,
         share: float = 1.0,
         max_candidates: int = 100_000,
+        embedding: str = "none",
+        embedding_options: Mapping[str, Any] | None = None,
+        d_category: int = 0,
     ):
         super().__init__(
-            n_numeric=n_numeric,
-            cardinalities=cardinalities,
-            n_outputs=n_outputs,
-            target_kind=target_kind,
+            TableInput(n_numeric, cardinalities, embedding=embedding, options=embedding_options, d_category=d_category),
+            Candidates(n_numeric, cardinalities, n_outputs=n_outputs, target_kind=target_kind, most=max_candidates),
             share=share,
-            max_candidates=max_candidates,
         )
         if min(width, context) < 1 or depth < 0:
             rule = "width and context are at least 1, and depth at least 0"
             raise ValueError(f"{rule}; got width={width}, context={context} and depth={depth}")
         self.context = context
-        self.encoder, self.to_key = nn.Linear(self.d_in, width), nn.Linear(width, width)
+        self.encoder, self.to_key = nn.Linear(self.table.width, width), nn.Linear(width, width)
         self.target_value = nn.Linear(n_outputs, width)
         for weight in self.target_value.parameters():
             nn.init.uniform_(weight, -1 / math.sqrt(2), 1 / math.sqrt(2))
@@ -78,7 +85,7 @@ class TabR(Retrieval):
         return self.found(numeric, categorical)
 
     def encode(self, values: Tensor) -> Tensor:
-        """Encode rows (n, d_in), as (n, width)."""
+        """Encode rows (n, table.width), as (n, width)."""
         return self.encoder(values)
 
     def key(self, hidden: Tensor) -> Tensor:
@@ -102,8 +109,7 @@ class TabR(Retrieval):
         distances = difference.square().sum(-1).masked_fill(nearest.values >= HIDDEN, HIDDEN)
         weights = self.context_dropout((-distances).softmax(1))[:, None]  # (batch, 1, context)
         targets = (weights @ memory.targets[nearest.indices]).squeeze(1)  # (batch, n_outputs)
-        value = F.linear(targets, self.target_value.weight) + self.target_value.bias * weights.sum(-1)
-        return value + self.correction((weights @ self.difference(difference)).squeeze(1))
+        return self.target_value(targets) + self.correction((weights @ self.difference(difference)).squeeze(1))
 
 
 def _block(width: int, dropout: float) -> nn.Module:
