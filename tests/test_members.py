@@ -14,8 +14,9 @@ from zoo.engine.means import MeanLoss
 from zoo.engine.speed.stacked import stack
 from zoo.inference.ensembling import ensemble
 from zoo.models import MODELS
-from zoo.models.fnn._members import MemberLinear, random_signs
+from zoo.models.fnn._members import MemberLinear, first_adapter
 from zoo.models.fnn.mlp import MLP
+from zoo.models.fnn.table_input import TableInput
 
 INPUTS = {
     "numeric": Input((4,), "float32", ("n_numeric",), 0),
@@ -109,12 +110,15 @@ def test_a_member_with_adapters_of_one_is_a_plain_perceptron(name):
     torch.testing.assert_close(network(**BATCH)[:, 2], mlp(**BATCH))
 
 
-def test_signs_are_drawn_for_each_member_and_column():
+@pytest.mark.parametrize("embedding", ["none", "pbld"])
+def test_scales_are_drawn_for_each_member_and_column(embedding):
     torch.manual_seed(0)
-    signs = random_signs(50, [1, 1, 3])
-    assert set(signs.unique().tolist()) == {-1, 1}
-    assert (signs[:, 2:] == signs[:, 2:3]).all()
-    assert len(signs.unique(dim=0)) == 8
+    scales = first_adapter(50, TableInput(2, (4,), embedding=embedding))
+    widths = [1, 1, 3] if embedding == "none" else [4, 4, 3]
+    first, second, category = scales.split(widths, 1)
+    for part in (first, second, category):
+        assert (part == part[:, :1]).all()
+    assert set(scales.unique().tolist()) == {-1, 1} if embedding == "none" else len(scales.unique()) == 150
 
 
 def test_a_training_of_members_ends_in_files_that_answer_alike(config, tmp_path):
@@ -131,9 +135,8 @@ def test_a_training_of_members_ends_in_files_that_answer_alike(config, tmp_path)
     files = sorted(tmp_path.rglob("model.safetensors"))
     zoo.train(config(*settings, f"distill.teacher={files[0]}"), tmp_path / "student")
     ensemble(files, tmp_path / "both.safetensors")
-    rows = zoo.load_data("breast_cancer").test[:4]["numeric"].numpy()
-    predictors = [zoo.load(file) for file in files]
-    mean = sum(predictor.predict_proba(rows) for predictor in predictors) / 2
-    together = zoo.load(tmp_path / "both.safetensors")
-    assert together.predict_proba(rows) == pytest.approx(mean, abs=1e-6)
-    assert predictors[0].features(rows).shape == (4, 3 * 8)
+    rows = zoo.load_data("breast_cancer").test[:4]["numeric"]
+    one, other, both = (zoo.load(file).model for file in (*files, tmp_path / "both.safetensors"))
+    mean = (one(numeric=rows).softmax(1) + other(numeric=rows).softmax(1)) / 2
+    torch.testing.assert_close(both(numeric=rows).softmax(1), mean)
+    assert zoo.load(files[0]).features(rows.numpy()).shape == (4, 3 * 8)

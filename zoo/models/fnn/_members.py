@@ -4,26 +4,19 @@ Y. Wen, D. Tran, J. Ba, "BatchEnsemble" (arXiv 2002.06715, section 3), initialis
 A. Babenko, "TabM" (arXiv 2410.24210, section 3).
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
-
-def random_signs(n_members: int, widths: Sequence[int]) -> nn.Parameter:
-    """An adapter (n_members, sum(widths)) of 1 and -1, drawn once for each member and column, whose inputs share it.
-
-    Args:
-        n_members: rows of the adapter.
-        widths: number of inputs that each column of the table has become, such as by one-hot encoding.
-    """
-    signs = torch.empty(n_members, len(widths)).bernoulli_(0.5) * 2 - 1
-    return nn.Parameter(signs.repeat_interleave(torch.tensor(widths, dtype=torch.long), 1))
+from zoo.models.fnn.embeddings import Plain
+from zoo.models.fnn.table_input import TableInput
 
 
-def column_widths(n_numeric: int, cardinalities: Sequence[int]) -> list[int]:
-    """Number of inputs that each column of a table becomes: one for a number, and those of its one-hot encoding."""
-    return [1] * n_numeric + [cardinality - 1 for cardinality in cardinalities]
+def first_adapter(n_members: int, table: TableInput) -> nn.Parameter:
+    """Scales of a table's vector, (n_members, table.width), drawn for each member and column: 1 or -1 where numbers are
+    read as they are, else from a normal distribution."""
+    scales = torch.randn(n_members, len(table.widths))
+    scales = scales.sign() if isinstance(table.numeric, Plain) else scales
+    return nn.Parameter(scales.repeat_interleave(torch.tensor(table.widths, dtype=torch.long), 1))
 
 
 def check_sizes(**sizes: int) -> None:

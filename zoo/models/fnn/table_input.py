@@ -25,7 +25,7 @@ class TableInput(nn.Module):
             al., arXiv 2407.04491, section 3.1); 0 one-hot encodes all columns.
 
     Attributes:
-        width: entries of the vector.
+        widths: entries of each column's part of the vector, in order; `width` is their sum.
         numeric: the embedding, which gives an axis for each column: (batch, n_numeric, d_embedding).
     """
 
@@ -41,7 +41,8 @@ class TableInput(nn.Module):
         super().__init__()
         self.numeric = create_embedding(embedding, n_numeric, options) if n_numeric else Plain(0)
         self.categorical = Categories(cardinalities, d_category)
-        self.width = n_numeric * self.numeric.d_embedding + self.categorical.width
+        self.widths = [self.numeric.d_embedding] * n_numeric + self.categorical.widths
+        self.width = sum(self.widths)
 
     def forward(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
         """Encode (batch, n_numeric) and (batch, n_categorical), of which one may be absent, as (batch, width)."""
@@ -78,7 +79,7 @@ class Categories(nn.Module):
         many = [index for index, n in enumerate(cardinalities) if d_category and n > MAX_ONE_HOT + 1]
         few = [index for index in range(len(cardinalities)) if index not in many]
         self.one_hot = OneHot([cardinalities[index] for index in few])
-        self.width = self.one_hot.width + len(many) * d_category
+        self.widths = [cardinalities[index] - 1 for index in few] + [d_category] * len(many)
         self.embedding: nn.Embedding | None = None
         if many:
             sizes = torch.tensor([cardinalities[index] for index in many])
