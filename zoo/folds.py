@@ -67,9 +67,9 @@ def train_folds(config: TrainingConfig, run: Run, train_fold: TrainFold, start: 
 
 
 def _keep_hashes(run: Run, config: TrainingConfig, data: TrainingSplits) -> None:
-    """Write the hashes of all samples; UserError where finished folds had others."""
+    """Write the hashes of all samples; UserError where the folds that are there had others."""
     changes = describe_changes(fingerprints(read_hashes(run.samples)), data.fingerprints())
-    if changes:
+    if changes and run.all_checkpoints():
         raise UserError(
             f"{data_name(config.data)} is not what {run.folder} was trained on: {changes}\n"
             "restore the data, or give another run_dir"
@@ -131,7 +131,12 @@ def _of_folds(results: Sequence[Result], task: Task) -> dict[str, Any]:
         "val": {name: one["mean"] for name, one in moments["val"].items()},
         "score": task.score,
         "baselines": {name: _baseline(name, results) for name in first["baselines"] if all(name in n for n in names)},
-        "folds": {"n": len(results), "epochs": [result["epoch"] for result in results], **moments},
+        "folds": {
+            "n": len(results),
+            **moments,
+            "epochs": [result["epoch"] for result in results],
+            "stopped": [result["stopped"] for result in results],
+        },
         "stopped": statistics.mode(result["stopped"] for result in results),
         "seconds": {key: round(sum(result["seconds"][key] for result in results), 3) for key in ("fit", "total")},
         **{key: first[key] for key in COPIED},
@@ -164,7 +169,10 @@ def _moments(values: Sequence[Values]) -> dict[str, dict[str, float]]:
 
 
 def _verdict(metrics: Values, config: TrainingConfig, task: Task) -> str:
+    epochs, stopped = metrics["folds"]["epochs"], metrics["folds"]["stopped"]
+    sentence = f"The weights kept are of epochs {min(epochs)} to {max(epochs)} of the folds."
     if metrics["baselines"]:
-        return verdict(metrics, {}, config.plain(), task.score_mode)
-    epochs = metrics["folds"]["epochs"]
-    return f"The weights kept are of epochs {min(epochs)} to {max(epochs)} of the folds."
+        sentence = verdict(metrics, {}, config.plain(), task.score_mode)
+    n_cut = stopped.count("budget")
+    more = f" The budget ended {n_cut} of {len(stopped)} folds: try a larger budget=, which is for all together."
+    return sentence + more * (n_cut > 0)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 RANGE = re.compile(r"([\w.@/]+)=(?:(log|interval)\(([^,()]+),([^,()]+)\)|()([\d.e+-]+?)\.\.([\d.e+-]+))")
 LOGARITHMIC = 10.0  # times the lower limit, from where a range LOW..HIGH is on a logarithmic scale
+EMBEDDINGS = ("piecewise_linear", "plr_lite")  # of numbers in a table, beside a model's default
 SHALLOW = 4  # layers: up to here other depths are usual too
 WHOLE = re.compile(r"[+-]?\d+")
 NOT_SEARCHED = ("task.", "distill.", "seed", "run_dir", "resume", "zoo_path")  # settings that make losses incomparable
@@ -64,7 +65,7 @@ Space = Sequence[Choice | Range]
 
 def usual_space(config: Mapping[str, Any]) -> list[str]:
     """The words of a search that names no range: usual ranges, around their defaults, of the learning rate, the weight
-    decay, and those of the model's keywords that decide its size and its dropout.
+    decay, and those of the model's keywords that decide its size, its dropout and how it embeds numbers.
 
     >>> usual_space({"optim": {"lr": 0.004}, "model": {"name": "fnn/mlp", "depth": 2, "dropout": 0.0}})
     ['optim.lr=log(0.0004,0.04)', 'model.depth=1..4', 'model.dropout=0..0.5']
@@ -78,6 +79,8 @@ def _usual_values(key: str, default: Any) -> str | None:
     """The values of a setting to search, by the end of its name; None where any other than the default is unusual."""
     if key.endswith("weight_decay") and default == "auto":
         return "log(0.01,3)"
+    if key.endswith("embedding") and isinstance(default, str):
+        return ",".join(dict.fromkeys((default, *EMBEDDINGS)))
     if isinstance(default, bool) or not isinstance(default, int | float):
         return None
     if key.endswith("dropout"):
@@ -85,7 +88,7 @@ def _usual_values(key: str, default: Any) -> str | None:
     if key.endswith(("lr", "weight_decay")) and default > 0:
         return f"log({default / 10:g},{default * 10:g})"
     if key.endswith("width"):
-        return f"{default // 2},{default},{2 * default}"
+        return f"{type(default)(default / 2)},{default},{2 * default}"
     if key.endswith("depth") and default <= SHALLOW:  # deeper networks have depths of their own, such as 20, 32, 44
         return f"1..{default + 2}"
     return None
