@@ -30,7 +30,7 @@ def main() -> None:
 def run(name: str, settings: dict[str, Path]) -> None:
     """Measure a suite, print its table, and write the files in `settings`."""
     from zoo.core.errors import unknown_name
-    from zoo.report.text import text_table
+    from zoo.core.table_layout import text_table
 
     if name not in SUITES:
         raise unknown_name("suite", name, SUITES)

@@ -43,7 +43,7 @@ def save_picture(path: Path, draw: Callable[["Figure"], None]) -> None:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    from zoo.report.charts import STYLE
+    from zoo.core.drawing import STYLE
 
     with rc_context(STYLE):
         figure = Figure(layout="constrained")

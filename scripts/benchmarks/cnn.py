@@ -146,8 +146,8 @@ def draw(figure: "Figure", _: object) -> None:
     """Plot accuracy over parameters: the pretrained files and published results."""
     from matplotlib.ticker import EngFormatter
 
+    from zoo.core.drawing import BLUE, INK
     from zoo.inference.pretrained import is_ensemble, list_pretrained, load_card
-    from zoo.report.charts import BLUE, INK
 
     figure.set_size_inches(9, 3.6)
     for ax, (data, others) in zip(figure.subplots(1, len(ANCHORS)), ANCHORS.items(), strict=True):

@@ -64,7 +64,7 @@ def _all(several: Sequence["Times"], of: Callable[["Times"], list[float]]) -> li
 
 def draw(figure: "Figure", measures: Sequence[Measure]) -> None:
     """Draw four bars per case: steps by hand, in the zoo, in the zoo one by one, and with Lightning's defaults."""
-    from zoo.report.charts import BLUE, INK, ORANGE
+    from zoo.core.drawing import BLUE, INK, ORANGE
 
     figure.set_size_inches(6.4, 3.4)
     axes = figure.add_subplot()

@@ -104,7 +104,7 @@ def draw(figure: "Figure", measures: Sequence[Growth]) -> None:
     """Draw a small log-log chart per exponent, with the fitted line dashed."""
     from matplotlib.ticker import EngFormatter, LogLocator
 
-    from zoo.report.charts import BLUE, INK
+    from zoo.core.drawing import BLUE, INK
 
     figure.set_size_inches(9, 4.4)
     charts = figure.subplots(2, -(-len(measures) // 2), squeeze=False).T.flat

@@ -13,8 +13,8 @@ import zoo
 from zoo.core.console import CONTROL_CHARACTERS, printable
 from zoo.core.errors import UserError
 from zoo.core.safe_csv import write_csv
+from zoo.core.table_layout import text_table
 from zoo.inference.predict_files import predict_file
-from zoo.report.text import text_table
 
 ROOT = Path(zoo.__file__).parent.parent
 EVIL = "\x1b[2J\x9b31m\u202e<script>=1"

@@ -81,7 +81,7 @@ def _in_process(name: str, cases: int, seed: int, minutes: float | None) -> dict
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    from zoo.report.text import text_table
+    from zoo.core.table_layout import text_table
 
     names = ("target", "cases", "refused", "accepted", "seconds", "megabytes", "violations")
     counted = [{**row, "violations": len(row["violations"])} for row in rows]

@@ -31,8 +31,9 @@ def run(runs: Path, output: Path) -> None:
     """Write the file and print its metrics."""
     from zoo.core.errors import UserError
     from zoo.core.run_folder import finished_runs
+    from zoo.core.table_layout import text_table
     from zoo.inference.ensembling import ensemble
-    from zoo.report.text import metric_rows, text_table
+    from zoo.report.text import metric_rows
 
     if not runs.is_dir():
         raise UserError(f"RUNS is a folder with finished runs; {runs} is not a folder")

@@ -58,8 +58,8 @@ def listing(words: Sequence[str]) -> str:
 
 def data_table(names: Sequence[str]) -> str:
     """Return a line for each data set, with what is known of it before it is read."""
+    from zoo.core.table_layout import text_table
     from zoo.data import Facts, facts
-    from zoo.report.text import text_table
 
     unknown = Facts("-", "-", "-", "-", "-", "-")
     known = {name: facts(name) or unknown for name in names}

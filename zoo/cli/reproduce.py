@@ -73,7 +73,7 @@ def _seeds(text: str, published: Sequence[int]) -> list[int]:
 
 def _table(compared: Sequence[Any], n: int) -> str:
     from zoo.core.formatting import format_number
-    from zoo.report.text import text_table
+    from zoo.core.table_layout import text_table
 
     header = ("", "card's mean", "std", "file", f"now, n={n}", "difference", "allowed", "")
     rows = [

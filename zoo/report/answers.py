@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from zoo.core.formatting import format_column
-from zoo.report.text import fit_columns, text_table
+from zoo.core.table_layout import fit_columns, text_table
 
 MOST_LIKELY = ("most likely", "second", "third")  # headings of the classes shown where there are more
 

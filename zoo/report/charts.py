@@ -1,63 +1,19 @@
-"""Charts and tables of a report, as strings of HTML.
+"""Charts of a report, as inline SVG."""
 
-Charts are inline SVG by matplotlib, in the page's text colour, which suits light and dark pages.
-"""
-
-import io
-import re
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from zoo.core.drawing import BLUE, INK, ORANGE, svg
 from zoo.core.formatting import format_column
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Points = Sequence[tuple[float, float]]
-INK, BLUE, ORANGE = "#010203", "#3a86d4", "#e8730c"
-STYLE: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "zoo",
-    "font.size": 9,
-    "text.parse_math": False,
-    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "legend.frameon": False,
-    "axes.formatter.limits": (-4, 9),  # exponents beyond which ticks are powers of ten
-    "axes.formatter.useoffset": False,
-}
 NAMED_CLASSES = 20  # a matrix of more classes has no names and counts
-
-
-def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """An HTML table of plain text."""
-    head = "".join(f"<th>{escape(cell)}" for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}" for cell in row) for row in rows)
-    return f'<div class="scroll"><table><tr>{head}{body}</table></div>'
-
-
-def svg(label: str, width: float, height: float, draw: Callable[["Axes"], None]) -> str:
-    """Draw a chart of `width` by `height` inches; `label` is its text alternative."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    text = io.StringIO()
-    with rc_context(STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # the page's own font may have it
-        figure = Figure((width, height), layout="constrained")
-        draw(figure.add_subplot())
-        figure.savefig(
-            text, format="svg", dpi=200, transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        )
-    chart = re.sub(r'^.*?<svg| xmlns(:\w+)?="[^"]*"', "", text.getvalue(), flags=re.DOTALL)
-    return f'<svg role="img" aria-label="{escape(label)}"{chart}'.replace(INK, "currentColor")
 
 
 def curves(label: str, lines: Mapping[str, Points], mark: float) -> str:

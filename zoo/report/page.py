@@ -11,10 +11,11 @@ from torch import Tensor
 from zoo.core.atomic_files import write_text
 from zoo.core.run_folder import Run
 from zoo.core.safe_yaml import to_yaml
+from zoo.core.table_layout import html_table
 from zoo.data import DATA
 from zoo.data.splits import Splits
 from zoo.inference.predictor import Predictor
-from zoo.report.charts import Points, curves, table
+from zoo.report.charts import Points, curves
 from zoo.report.sections import Sections, first_layer
 from zoo.report.text import baseline_rows, metric_rows, run_facts
 from zoo.report.uncertainty import uncertainty
@@ -105,7 +106,7 @@ def _results(splits: Splits, metrics: Values, task: Task) -> str:
     return f"""<h2>Results</h2>
 <p>{escape(metrics.get("verdict", ""))}</p>
 <p>The test split was read once, after training: quote its column.</p>
-{table((*header, ""), [(*row, task.meaning(row[0])) for row in rows])}<dl>{listed}</dl>"""
+{html_table((*header, ""), [(*row, task.meaning(row[0])) for row in rows])}<dl>{listed}</dl>"""
 
 
 def _baselines(metrics: Values, task: Task) -> str:
@@ -117,7 +118,7 @@ def _baselines(metrics: Values, task: Task) -> str:
     better = "higher" if task.score_mode == "max" else "lower"
     return f"""<h2>Baselines</h2>
 <p>The naive answer ({escape(naive)}) and quick references with their usual settings, fitted to the training split and
-measured like the model. A {better} {escape(task.score)} is better.</p>{table(rows[0], rows[1:])}"""
+measured like the model. A {better} {escape(task.score)} is better.</p>{html_table(rows[0], rows[1:])}"""
 
 
 def _learning(history: Mapping[str, Points], score: str, epoch: int) -> str:

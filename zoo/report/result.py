@@ -1,12 +1,13 @@
 """A finished training, as `zoo.train` returns it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.core.run_folder import Run
+from zoo.core.table_layout import html_table
 from zoo.report.text import baseline_rows, metric_rows, metrics_table, run_facts
 
 if TYPE_CHECKING:
@@ -74,18 +75,11 @@ class Result(Mapping[str, Any]):
     def _repr_html_(self) -> str:
         if not self.metrics:
             return escape(repr(self))
-        tables = "".join(map(_html_table, filter(None, (metric_rows(self.metrics), baseline_rows(self.metrics)))))
+        tables = filter(None, (metric_rows(self.metrics), baseline_rows(self.metrics)))
+        shown = "".join(html_table(rows[0], rows[1:]) for rows in tables)
         verdict = escape(self.metrics.get("verdict", ""))
         known = "".join(f"<br>{name}: {escape(fact)}" for name, fact in run_facts(self.metrics).items())
         return (
-            f"{tables}<p>{verdict}</p><small>{escape(str(self.path))}{known}<br>"
+            f"{shown}<p>{verdict}</p><small>{escape(str(self.path))}{known}<br>"
             f'<a href="{escape(self.report.as_posix())}">report.html</a></small>'
         )
-
-
-def _html_table(table: Sequence[Sequence[str]]) -> str:
-    """A table of plain text, with a header."""
-    header, *rows = table
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    lines = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
-    return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"

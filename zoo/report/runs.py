@@ -9,7 +9,7 @@ from pathlib import Path
 from zoo.core.config_paths import base_name
 from zoo.core.formatting import format_number
 from zoo.core.run_listing import ListedRun, differing_settings
-from zoo.report.text import fit_columns, text_table
+from zoo.core.table_layout import fit_columns, text_table
 
 LOSS_SETTINGS = ("task.", "distill.")  # sections that change what a loss means
 MOST_SETTINGS = 6  # shown, of those that differ

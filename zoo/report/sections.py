@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils.data import Subset
 
 from zoo.core.formatting import format_number
+from zoo.core.table_layout import html_table
 from zoo.data.splits import Splits, batches
 from zoo.inference.explanation import convolutions, filter_pictures, filters
 from zoo.inference.predictor import Predictor
@@ -63,7 +64,7 @@ class Sections:
 
     def table(self, header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
         """A table of text."""
-        return charts.table(header, rows)
+        return html_table(header, rows)
 
     def text_block(self, title: str, text: str) -> str:
         """Text with its line breaks, below a small heading."""

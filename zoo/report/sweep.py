@@ -11,8 +11,9 @@ from zoo.core.formatting import format_number
 from zoo.core.run_folder import Run
 from zoo.core.run_listing import FAILED, ListedRun, differing_settings, find_runs, values_at
 from zoo.core.safe_csv import write_csv
+from zoo.core.table_layout import fit_columns, text_table
 from zoo.report.runs import comparable
-from zoo.report.text import Values, fit_columns, mean_and_deviation, text_table
+from zoo.report.text import Values, mean_and_deviation
 
 Group = Sequence[ListedRun]  # jobs that differ in the seed alone
 

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from zoo.core.formatting import format_number
+from zoo.core.table_layout import html_table
 from zoo.inference.calibration import Calibration
 from zoo.inference.predictor import Predictor
-from zoo.report.charts import against_diagonal, table
+from zoo.report.charts import against_diagonal
 from zoo.tasks.conformal import Conformal
 
 COVERAGES = (0.5, 0.8, 0.9, 0.95, 0.99)  # of the table
@@ -35,7 +36,7 @@ def uncertainty(predictor: Predictor, output: Tensor, target: Tensor) -> str:
     )
     n_sizes, size = len(rows[0]) - 2, f"mean {conformal.size}"
     sizes = [size] if n_sizes == 1 else [f"{size}, output {index}" for index in range(n_sizes)]
-    listed = table(("coverage wanted", "on the test split", *sizes), rows)
+    listed = html_table(("coverage wanted", "on the test split", *sizes), rows)
     drawn = against_diagonal("coverage wanted", "coverage on the test split", {"model": points})
     return f'<h2>Uncertainty</h2>\n<p>{escape(text)}</p><div class="grid">{listed}<figure>{drawn}</figure></div>'
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.core.atomic_files import write_atomically
 from zoo.core.formatting import format_number
 from zoo.core.safe_csv import write_csv
-from zoo.report.text import fit_columns, text_table
+from zoo.core.table_layout import fit_columns, text_table
 from zoo.search.space import Range
 from zoo.search.study import Search, folder_of
 
