@@ -137,6 +137,8 @@ def test_a_training_of_members_ends_in_files_that_answer_alike(config, tmp_path)
     ensemble(files, tmp_path / "both.safetensors")
     rows = zoo.load_data("breast_cancer").test[:4]["numeric"]
     one, other, both = (zoo.load(file).model for file in (*files, tmp_path / "both.safetensors"))
-    mean = (one(numeric=rows).softmax(1) + other(numeric=rows).softmax(1)) / 2
-    torch.testing.assert_close(both(numeric=rows).softmax(1), mean)
+    mean = (
+        one.scaled(numeric=rows).softmax(1) + other.scaled(numeric=rows).softmax(1)
+    ) / 2  # temperatures do not count
+    torch.testing.assert_close(both.scaled(numeric=rows).softmax(1), mean)
     assert zoo.load(files[0]).features(rows.numpy()).shape == (4, 3 * 8)
