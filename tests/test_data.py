@@ -18,7 +18,7 @@ from zoo.data.module import ZooDataModule
 from zoo.data.random_split import carve
 from zoo.data.splits import TensorSplit, batches
 from zoo.data.tables._row_splits import SplitPlan, split_rows
-from zoo.models.preprocess import Moments
+from zoo.models.moments import Moments
 
 every_set = pytest.mark.parametrize("name", zoo.list_data())
 every_data = pytest.mark.parametrize("name", ready_data())

@@ -17,6 +17,7 @@ from zoo.inference.cards import verify
 from zoo.inference.evaluation import evaluate, evaluate_weights
 from zoo.inference.pretrained import CARDS, WEIGHTS, load_card
 from zoo.inference.test_time_augmentation import VIEWS
+from zoo.models import MODELS
 
 LARGE = ("mnist", "cifar10")
 
@@ -65,7 +66,8 @@ def test_a_recipe_has_the_settings_of_its_card(config, name):
     for section in ("model", "data", "optim", "task", "trainer", "distill"):
         settings = {key: value for key, value in flat(recipe[section]) if value != "auto" or key not in by_size}
         settings.pop("tricks", None)  # which changes no result
-        published = dict(flat(card[section]))  # an older one lacks settings that are null
+        later = MODELS.get(card["model"]["name"]).defaults() if section == "model" else {}
+        published = {**later, **dict(flat(card[section]))}  # an older one lacks settings that are null, and keywords
         assert settings == {key: published.get(key) for key in settings}, section
 
 

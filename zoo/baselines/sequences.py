@@ -19,7 +19,7 @@ from zoo.baselines import BASELINES
 from zoo.baselines._estimators import fit_linear
 from zoo.core.spec import DataSpec
 from zoo.models.layers import valid_steps
-from zoo.models.preprocess import Moments
+from zoo.models.moments import Moments
 
 LENGTH, N_KERNELS, N_SUMS = 9, 84, 12
 N_FEATURES, MOST_STEPS = 1000, 128

@@ -23,8 +23,8 @@ class Input:
         dtype: torch's name, such as "float32", "uint8" or "int64"; "float64" if the mean must be subtracted before
             values are rounded, see `float_type`.
         axes: a name for each axis. Models ask for sizes by these names, such as `in_channels` or `n_numeric`.
-        scaled_axis: the axis along which the model standardises, with one mean and standard deviation per entry; None
-            for values that are not standardised.
+        scaled_axis: the axis along which the model scales, with statistics for each entry; None for values that are not
+            scaled.
         cardinalities: of integer codes: the number of values of each entry of the last axis, or one number for codes
             without such an axis. Code 0 is a value that is not in the training split.
     """

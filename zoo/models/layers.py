@@ -44,12 +44,14 @@ class Network(nn.Module):
             them, (batch, n_members, ...). Each member learns every target, and the task combines their outputs.
         candidates: training rows that the network searches; None in all but retrieval networks, whose `forward` takes
             `row` in training, the numbers (batch,) of a batch's rows in the training split.
+        scaling: of inputs before the network: a name of `zoo.models.scaling.SCALINGS`.
         share: of the candidates that are computed for each training batch.
         factors: on the learning rate and the weight decay of parameters whose name matches a pattern, such as
             {"*.bias": (0.1, 0.0)}; the first pattern that matches counts.
     """
 
     n_members: int = 1
+    scaling: str = "standard"
     factors: ClassVar[Mapping[str, tuple[float, float]]] = {}
     features: Callable[..., Tensor]
     head: nn.Module
@@ -63,7 +65,7 @@ class Network(nn.Module):
         """Compute weights from training data before the first step; most networks have none.
 
         Args:
-            inputs: batches of standardised inputs by name, each (batch, ...), in the training split's order; and the
+            inputs: batches of scaled inputs by name, each (batch, ...), in the training split's order; and the
                 `target`, scaled as the loss sees it.
         """
 

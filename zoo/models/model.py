@@ -31,7 +31,7 @@ class Model(nn.Module):
 
     def __init__(self, spec: DataSpec, network: Network, *, combine: Callable[[Tensor], Tensor]):
         super().__init__()
-        self.preprocess = Preprocess(spec)
+        self.preprocess = Preprocess(spec, network.scaling)
         self.network = network.to(memory_format=torch.channels_last)  # like images from `preprocess`
         self.n_members, self.factors, self.combine = network.n_members, network.factors, combine
         self._value_shape = spec.target.shape if spec.target.is_floating else None

@@ -13,7 +13,7 @@ from zoo.core.registry import Registry
 from zoo.data.splits import Batch, Splits, batches
 from zoo.inference.explanation import convolutions, heat_of_batch, overlay_heat, to_pictures
 from zoo.inference.predictor import Predictor
-from zoo.models.preprocess import Moments
+from zoo.models.moments import Moments
 from zoo.report.charts import sparkline
 
 if TYPE_CHECKING:

@@ -31,6 +31,7 @@ class MLP(Network):
         norm: "none", "batch" or "layer"; applied before the activation.
         dropout: share of each hidden layer's outputs that is zeroed in training.
         residual: whether each hidden layer after the first adds its input to its output.
+        scaling: of numbers: a name of `zoo.models.scaling.SCALINGS`: "standard", "robust" or "quantile".
         embedding: of numbers: a name of `zoo.models.fnn.embeddings.EMBEDDINGS`, such as "piecewise_linear" or "plr".
         embedding_options: the embedding's own keywords, such as {"d_embedding": 8}.
         d_category: entries of the vector of a category in columns with more than 8; 0 one-hot encodes all.
@@ -48,6 +49,7 @@ class MLP(Network):
         norm: str = "none",
         dropout: float = 0.0,
         residual: bool = False,
+        scaling: str = "standard",
         embedding: str = "none",
         embedding_options: Mapping[str, Any] | None = None,
         d_category: int = 0,
@@ -55,7 +57,7 @@ class MLP(Network):
         super().__init__()
         if depth < 1 or width < 1:
             raise ValueError(f"depth and width are at least 1; got depth={depth}, width={width}")
-        self.residual = residual
+        self.residual, self.scaling = residual, scaling
         self.table = TableInput(
             n_numeric, cardinalities, embedding=embedding, options=embedding_options, d_category=d_category
         )
