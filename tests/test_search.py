@@ -8,11 +8,12 @@ from helpers.commands import in_this_process
 
 import zoo
 from zoo.core.errors import UserError
-from zoo.search.space import Choice, Range, combinations, divide, n_combinations, usual_space
+from zoo.search.space import Choice, Range, combinations, default_params, divide, n_combinations, usual_space
 
 optuna = pytest.importorskip("optuna")
 
 from zoo.search.study import Search, _open_study, run_search  # noqa: E402
+from zoo.search.summary import summarise  # noqa: E402
 from zoo.search.trial import Log, Pruned, run_trial  # noqa: E402
 
 SHORT = ["trainer.max_epochs=1", "trainer.limit_train_batches=4"]
@@ -51,13 +52,7 @@ def test_a_search_that_names_nothing_varies_settings_that_the_model_has(name):
     config = zoo.config(name)
     settings, space = divide(usual_space(config))
     assert settings == [] and space[0].key == "optim.lr"
-    for varied in space:
-        section, key = varied.key.split(".")
-        default = config[section][key]
-        if isinstance(varied, Range):
-            assert default == "auto" or varied.low <= default <= varied.high
-        else:
-            assert str(default) in varied.values
+    assert set(default_params(space, config)) == {varied.key for varied in space}  # where it begins
 
 
 def test_a_search_goes_on_after_a_failed_trial_and_names_the_best_by_validation(tmp_path, monkeypatch, capsys):
@@ -83,10 +78,12 @@ def test_a_trial_that_a_kill_ended_is_resumed_in_its_folder(tmp_path):
     settings, space = divide(["model=fnn", "optim.lr=log(1e-3,1e-1)", *SHORT])
     search = Search(settings, space, tmp_path, n_trials=1)
     killed = _open_study(search).ask()
+    assert killed.user_attrs == {"defaults": True}
     words = [varied.suggest(killed) for varied in space]
     study = run_search(search)
     states = [trial.state.name for trial in study.trials]
     assert states == ["FAIL", "COMPLETE"] and study.trials[1].params == killed.params
+    assert "\nwith the defaults: val loss " in summarise(search, study, None)
     assert {path.parent.name for path in tmp_path.glob("*/metrics.json")} == {"000"}
     assert f"lr: {words[0].partition('=')[2]}" in (tmp_path / "000" / "config.yaml").read_text()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoo.core.errors import UserError
+from zoo.core.run_listing import flat
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -28,6 +29,10 @@ class Choice:
     key: str
     values: tuple[str, ...]
 
+    def holds(self, value: Any) -> bool:
+        """Whether a value is one of them."""
+        return str(value) in self.values
+
     def suggest(self, trial: "Trial") -> str:
         """Return a word for the next trial."""
         return f"{self.key}={trial.suggest_categorical(self.key, self.values)}"
@@ -47,6 +52,10 @@ class Range:
     high: float
     log: bool
     whole: bool
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value is a number in the range."""
+        return isinstance(value, int if self.whole else int | float) and self.low <= value <= self.high
 
     def suggest(self, trial: "Trial") -> str:
         """Return a word for the next trial; other numbers than whole ones with four digits."""
@@ -76,9 +85,8 @@ def usual_space(config: Mapping[str, Any]) -> list[str]:
 
 
 def _usual_values(key: str, default: Any) -> str | None:
-    """The values of a setting to search, by the end of its name; None where any other than the default is unusual."""
-    if key.endswith("weight_decay") and default == "auto":
-        return "log(0.01,3)"
+    """The values of a setting to search, by the end of its name; None where others than the default are unusual, or the
+    data decide it."""
     if key.endswith("embedding") and isinstance(default, str):
         return ",".join(dict.fromkeys((default, *EMBEDDINGS)))
     if isinstance(default, bool) or not isinstance(default, int | float):
@@ -109,6 +117,14 @@ def divide(words: Sequence[str]) -> tuple[list[str], list[Choice | Range]]:
                 f"search other settings, such as {HOW}"
             )
     return [word for word, varied in read if varied is None], space
+
+
+def default_params(space: Space, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a space's settings in a config, by key, as Optuna takes them; none unless all are in the space."""
+    values = dict(flat(config))
+    if not all(varied.holds(values.get(varied.key)) for varied in space):
+        return {}
+    return {one.key: str(values[one.key]) if isinstance(one, Choice) else values[one.key] for one in space}
 
 
 def n_combinations(space: Space) -> float:

@@ -15,13 +15,14 @@ from zoo.core.console import echo
 from zoo.core.errors import DivergedError, InterruptedTraining, UserError
 from zoo.core.formatting import format_number, format_seconds
 from zoo.core.run_listing import record_failure
-from zoo.search.space import Space, combinations, n_combinations
+from zoo.search.space import Space, combinations, default_params, n_combinations
 from zoo.search.trial import LOG, Pruned, read_config, run_trial
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
 STORAGE = "search.sqlite"
+DEFAULTS = "defaults"  # marks the trial of them
 UNPRUNED = 5  # trials before any is pruned, and epochs of each
 MISTAKES = 3  # trials that end with the user's mistake, and none with a loss, before the search ends
 
@@ -111,10 +112,20 @@ def _open_study(search: Search) -> "Study":
             f"run_dir={search.folder} holds a search of other settings; give another run_dir, or the same settings"
         )
     study.set_user_attr("settings", now)
+    if not study.trials:
+        _enqueue_defaults(search, study)
     if search.n_trials == n_combinations(search.space):
         for params in combinations(search.space):
             study.enqueue_trial(params, skip_if_exists=True)
     return study
+
+
+def _enqueue_defaults(search: Search, study: "Study") -> None:
+    """Begin with the defaults where they are in the space, so that the search shows what it brings."""
+    if not all("." in varied.key for varied in search.space):  # a model or another file of settings, with its own
+        return
+    if params := default_params(search.space, read_config(search.settings, search.folder)[0]):
+        study.enqueue_trial(params, user_attrs={DEFAULTS: True})
 
 
 def _requeue_interrupted(study: "Study") -> None:
@@ -124,7 +135,7 @@ def _requeue_interrupted(study: "Study") -> None:
     for trial in study.get_trials(states=[TrialState.RUNNING]):
         study.set_user_attr("interrupted", [*study.user_attrs.get("interrupted", []), trial.number])
         study.tell(trial.number, state=TrialState.FAIL)
-        study.enqueue_trial(trial.params, user_attrs={"folder": folder_of(trial)})
+        study.enqueue_trial(trial.params, user_attrs={**trial.user_attrs, "folder": folder_of(trial)})
 
 
 def _n_done(study: "Study") -> int:

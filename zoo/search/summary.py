@@ -12,7 +12,7 @@ from zoo.core.formatting import format_number
 from zoo.core.safe_csv import write_csv
 from zoo.core.table_layout import fit_columns, text_table
 from zoo.search.space import Range
-from zoo.search.study import Search, folder_of
+from zoo.search.study import DEFAULTS, Search, folder_of
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -48,6 +48,7 @@ def summarise(search: Search, study: "Study", width: int | None) -> str:
         text_table(first, lines, n_left=0),
         *([f"what mattered: {mattered}"] if mattered else []),
         *_best(search, trials[0]),
+        *_of_defaults(trials),
         *(str(search.folder / name) for name in (TABLE, PICTURE)),
     ])  # fmt: skip
 
@@ -63,6 +64,12 @@ def _best(search: Search, best: "FrozenTrial") -> list[str]:
         f"best by validation: {' '.join(words)}, val loss {format_number(_loss(best))}",
         f"once you have chosen, its test metrics: zoo evaluate {shlex.quote(str(search.folder / folder_of(best)))}",
     ]
+
+
+def _of_defaults(trials: "Sequence[FrozenTrial]") -> list[str]:
+    """What the defaults give, where a trial had them."""
+    losses = [_last_loss(one) for one in trials if one.user_attrs.get(DEFAULTS)]
+    return [f"with the defaults: val loss {format_number(loss)}" for loss in losses if loss is not None]
 
 
 def _loss(trial: "FrozenTrial") -> float:
