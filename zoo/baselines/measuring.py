@@ -13,7 +13,6 @@ from torch import Tensor
 
 from zoo.baselines import BASELINES, takes
 from zoo.core.rank_zero import rank_zero_print
-from zoo.core.spec import DataSpec
 from zoo.data.splits import Batch, Split, Splits, batches, read
 from zoo.tasks import Task
 from zoo.tasks.base import Answer, Scale
@@ -88,7 +87,7 @@ def measure_baselines(splits: Splits, task: Task, measure: Measure) -> dict[str,
         name, start = entry.partition("/")[2], time.perf_counter()
         with _left_out(name):
             if takes(BASELINES.get(entry), splits.spec):
-                answer = _of_batch(splits.spec, BASELINES.get(entry)(splits.spec, **train))
+                answer = _of_batch(task, BASELINES.get(entry)(splits.spec, **train))
                 measured[name] = measure(answer, start, naive=False, **part)
     return measured
 
@@ -130,8 +129,8 @@ def _training_samples(split: Split) -> tuple[Batch, dict[str, str]]:
     return read(split, index.tolist()), {} if n_read == n else {"part": f"{n_read:,} of {n:,} samples"}
 
 
-def _of_batch(spec: DataSpec, predict: Callable[..., Tensor]) -> Answer:
-    return lambda batch: predict(**{name: batch[name] for name in spec.inputs})
+def _of_batch(task: Task, predict: Callable[..., Tensor]) -> Answer:
+    return lambda batch: task.certain(predict(**{name: batch[name] for name in task.spec.inputs}))
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 from zoo.core.errors import UserError
 
 IGNORE_INDEX = -100  # the target of a padded step
+MOST_PER_VALUE = 1000
 MAX_SIZE = 1 << 24  # of an axis of fixed size
 DTYPES = ("float32", "float64", "uint8", "int64")
 COLUMN_KINDS = ("numeric", "boolean", "categorical", "date")
@@ -97,6 +98,7 @@ class DataSpec:
             the sampling rate of sound.
         licence: terms under which the data may be used.
         source: origin of the data.
+        n_per_value: numbers that a model gives for each value of the target: one, or those of `zoo.tasks.heads`.
     """
 
     name: str
@@ -110,6 +112,7 @@ class DataSpec:
     reading: Mapping[str, Any] = field(default_factory=dict)
     licence: str = ""
     source: str = ""
+    n_per_value: int = 1
 
     def __post_init__(self) -> None:
         columns = (Column(column) if isinstance(column, str) else column for column in self.columns)
@@ -119,7 +122,7 @@ class DataSpec:
 
     @property
     def sizes(self) -> dict[str, Any]:
-        """All sizes a model may ask for: named axes of fixed size, `cardinalities` of integer codes, `n_outputs`,
+        """All sizes a model may ask for: named axes of fixed size, `cardinalities` of integer codes, all `n_outputs`,
         `per_step`, whether each step of a sequence has its own target, and `target_kind`: "class" for one of classes,
         "labels" for a 0 or 1 for each label, else "values"."""
         axes = {
@@ -132,7 +135,7 @@ class DataSpec:
         cardinalities = {"cardinalities": codes[0]} if codes else {}
         kind = "class" if not self.target.is_floating else "labels" if self.class_names else "values"
         of_target = {"per_step": None in self.target.shape, "target_kind": kind}
-        return {**axes, **cardinalities, "n_outputs": self.n_outputs, **of_target}
+        return {**axes, **cardinalities, "n_outputs": self.n_outputs * self.n_per_value, **of_target}
 
     @property
     def input_shapes(self) -> str:
@@ -184,6 +187,8 @@ def _rules(spec: DataSpec) -> dict[str, bool]:
         "a name for each axis of its inputs": all(len(one.axes) == len(one.shape) for one in spec.inputs.values()),
         "a number of outputs": _is_size(spec.n_outputs) and spec.n_outputs > 0,
         "a class for each sample or step, or a value for each output": _is_target(spec.target, spec.n_outputs),
+        "numbers for each value": type(spec.n_per_value) is int
+        and 0 < spec.n_per_value <= (MOST_PER_VALUE if spec.target.is_floating else 1),
         "a name for each output, or none": len(names) in (0, spec.n_outputs) and all(map(_is_text, names)),
         "name, kind, categories and range of each column": all(map(_is_column, spec.columns)),
         "its reading options by name": isinstance(spec.reading, Mapping),

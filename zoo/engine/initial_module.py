@@ -4,6 +4,7 @@ from typing import cast
 
 import lightning as L
 
+from zoo.core.errors import UserError
 from zoo.core.rank_zero import rank_zero_print
 from zoo.data.splits import Splits, batches, each_value_once
 from zoo.engine.distillation import Distillation
@@ -52,6 +53,9 @@ def _distillation(module: ZooModule, config: TrainingConfig, splits: Splits) -> 
         return None
     teacher = _load(distill.teacher, config, splits)
     check_compatible(teacher.spec, splits.spec)
+    ours, theirs = (", ".join(task.numbers) for task in (module.task, teacher.task))
+    if ours != theirs:
+        raise UserError(f"a teacher has the task.head of its student; distill.teacher gives {theirs}, not {ours}")
     return Distillation(module.task, teacher.model, weight=distill.weight, temperature=distill.temperature)
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from zoo.data.leakage import earlier_hashes_key, seen_hashes
 from zoo.data.module import load_section
 from zoo.data.splits import Splits
 from zoo.engine.checkpoint_io import SafeCheckpointIO
+from zoo.engine.task_settings import spec_with_head
 from zoo.inference.held_out import check_compatible, remove_seen
 from zoo.inference.training_data import data_name
 from zoo.settings.training_config import TrainingConfig
@@ -64,6 +65,7 @@ def load_splits(
     if splits is None:
         with contextlib.redirect_stdout(sys.stdout if is_rank_zero() else None):  # readers print in one process alone
             splits = load_section(config.data)
+    splits = replace(splits, spec=spec_with_head(config, splits.spec))
     for name, text in splits.files.items() if is_rank_zero() else ():
         write_text(run.folder / name, text)
     hashes, seen = split_hashes(splits), dict.fromkeys(HELD_OUT, np.empty(0, np.uint64))

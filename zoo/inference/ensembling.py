@@ -12,7 +12,7 @@ from zoo.inference.evaluation import calibrate_and_evaluate
 from zoo.inference.training_data import data_section
 from zoo.inference.weights_file import load_weights, save_weights
 from zoo.models.ensemble import Ensemble, Trained
-from zoo.tasks import create_task
+from zoo.tasks import trained_task
 
 COPIED = ("model", "spec", "config", "fingerprints", "precision", "device", "hardware", "versions")
 
@@ -58,7 +58,7 @@ def combine(loaded: Sequence[tuple[Trained, DataSpec, Mapping[str, Any]]]) -> tu
     """Combine models of one architecture and spec, as `load_weights` returns them, with their cards, into one model and
     its card."""
     _, spec, first = loaded[0]
-    model = Ensemble([member for member, _, _ in loaded], combine=create_task(spec).combine)  # type: ignore[misc]
+    model = Ensemble([member for member, _, _ in loaded], combine=trained_task(spec, first).combine)  # type: ignore[misc]
     card = {key: first[key] for key in COPIED if key in first}
     members = {"members": len(loaded), "seeds": [header["seed"] for _, _, header in loaded]}
     return model, {**card, **members, "n_parameters": sum(parameter.numel() for parameter in model.parameters())}

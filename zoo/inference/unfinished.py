@@ -37,7 +37,8 @@ def load_unfinished(folder: Path) -> "Predictor | None":
     if config.get("seeds") is not None:
         raise UserError(f"{run.folder} trains several seeds and is not finished; resume it with resume=auto")
     try:
-        card = {**{name: saved["hyper_parameters"][name] for name in ("model", "spec")}, "fingerprints": saved["data"]}
+        card = {name: saved["hyper_parameters"][name] for name in ("model", "spec")}
+        card |= {"fingerprints": saved["data"], "config": map_paths(config, base_name)}
         state, epoch = saved["state_dict"], saved["epoch"] + 1
         tensors = {name.removeprefix(PREFIX): state[name] for name in state if name.startswith(PREFIX)}
     except (KeyError, TypeError, AttributeError) as error:
@@ -45,7 +46,7 @@ def load_unfinished(folder: Path) -> "Predictor | None":
     model, spec = build_model(tensors, card, path)
     which = "its best epoch" if path == best else "epoch"
     rank_zero_print(f"{run.folder} is not finished: answers from {which}, {epoch}{_of_how_many(config)}")
-    return Predictor(model, spec, {**card, "config": map_paths(config, base_name)})
+    return Predictor(model, spec, card)
 
 
 def _of_how_many(config: Mapping[str, Any]) -> str:

@@ -67,14 +67,14 @@ def build_model(tensors: Mapping[str, "Tensor"], header: Mapping[str, Any], path
     from zoo.core.spec import DataSpec
     from zoo.models import MODELS, untrained_model
     from zoo.models.ensemble import Ensemble
-    from zoo.tasks import TASKS, create_task
+    from zoo.tasks import TASKS, trained_task
 
     try:
         spec = DataSpec.from_json(header["spec"])
         choices = dict(header["model"])
         _check_known(MODELS, name := choices.pop("name"))
         _check_known(TASKS, spec.task)
-        task = create_task(spec)
+        task = trained_task(spec, header)
         with _limited_parameters(tensors):
             members = [
                 untrained_model(name, spec, combine=task.combine, choices=choices)

@@ -34,7 +34,9 @@ class Model(nn.Module):
         self.preprocess = Preprocess(spec, network.scaling)
         self.network = network.to(memory_format=torch.channels_last)  # like images from `preprocess`
         self.n_members, self.factors, self.combine = network.n_members, network.factors, combine
-        self._value_shape = spec.target.shape if spec.target.is_floating else None
+        numbers = (spec.n_per_value,) if spec.n_per_value > 1 else ()
+        self._value_shape = (*numbers, *spec.target.shape) if spec.target.is_floating else None
+        self._rises = spec.n_per_value > 1
 
     def fit(self, values: Iterable[Mapping[str, Tensor]], samples: Iterable[Mapping[str, Tensor]]) -> None:
         """Fit the preprocessing to the training split, then what the network computes rather than learns.
@@ -104,10 +106,14 @@ class Model(nn.Module):
         return self.restore(self.combined(self.shaped(output))), state
 
     def shaped(self, output: Tensor) -> Tensor:
-        """Bring the network's outputs (batch, n_outputs) to the target's shape where they are values; members' outputs
-        (batch, n_members, n_outputs) become rows."""
+        """Bring the network's outputs (batch, n_outputs) to the target's shape where they are values, and to
+        (batch, n_per_value, *shape), which rise, where these are several numbers each; members' outputs (batch,
+        n_members, n_outputs) become rows."""
         output = output if self.n_members == 1 else output.flatten(0, 1)
-        return output if self._value_shape is None else output.view(len(output), *self._value_shape)  # type: ignore[arg-type]
+        if self._value_shape is None:
+            return output
+        values = output.view(len(output), *self._value_shape)
+        return rising(values) if self._rises else values
 
     def combined(self, output: Tensor) -> Tensor:
         """Combine members' outputs (batch * n_members, ...) on the scale of the loss into one (batch, ...)."""
@@ -115,3 +121,12 @@ class Model(nn.Module):
             return output
         members = output.unflatten(0, (-1, self.n_members)).transpose(0, 1)  # (n_members, batch, ...)
         return self.preprocess.scale_target(self.combine(self.preprocess.restore(members)))
+
+
+def rising(numbers: Tensor) -> Tensor:
+    """Numbers (batch, n, ...) that rise along the second axis: the middle one as it is, and the others by a positive
+    distance (softplus) from their neighbour on its side."""
+    middle = (numbers.shape[1] - 1) // 2
+    distance, centre = nn.functional.softplus(numbers), numbers[:, middle : middle + 1]
+    below = distance[:, :middle].flip(1).cumsum(1).flip(1)
+    return torch.cat([centre - below, centre, centre + distance[:, middle + 1 :].cumsum(1)], 1)

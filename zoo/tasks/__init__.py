@@ -42,12 +42,14 @@ def trained_task(spec: DataSpec, card: Mapping[str, Any]) -> Task:
     unknown here, such as of a user's folder that was not added, are left out."""
     config = card.get("config")
     options = config.get("task") if isinstance(config, Mapping) else None
-    plain = create_task(spec)
-    if not isinstance(options, Mapping):
-        return plain
-    loaded_options = {name: options[name] for name in plain.loaded_options if options.get(name) is not None}
-    metrics = loaded_options.get("metrics")
-    if isinstance(metrics, Sequence):
-        names = [metrics] if isinstance(metrics, str) else metrics
-        loaded_options["metrics"] = [name for name in names if is_metric(plain, name)]
-    return create_task(spec, **loaded_options) if loaded_options else plain
+    options = options if isinstance(options, Mapping) else {}
+    loaded = {name: options[name] for name in TASKS.get(spec.task).loaded_options if options.get(name) is not None}
+    metrics = loaded.pop("metrics", ())
+    task = create_task(spec, **loaded)
+    if len(task.numbers) != spec.n_per_value:
+        raise UserError(
+            f"the model gives {spec.n_per_value} numbers for each value; its task: {', '.join(task.numbers)}"
+        )
+    names = [metrics] if isinstance(metrics, str) else metrics if isinstance(metrics, Sequence) else ()
+    known = [name for name in names if is_metric(task, name)]
+    return create_task(spec, **loaded, metrics=known) if known else task

@@ -43,6 +43,7 @@ class Task:
         n_reported: outputs of the test split that `report` needs; None for all.
         stream: whether a split is one stream, read in order with the model's state carried from batch to batch.
         weighted: whether samples have different weights in the mean loss.
+        numbers: that a model gives for each value of the target, in words; several with a head of `zoo.tasks.heads`.
         conformal: what intervals or sets of a given coverage are, see `zoo.tasks.conformal`; None without any.
         generates: whether a model of this task writes text of its own, see `write`.
         call: how a loaded model is called, as Python code for the report.
@@ -67,6 +68,7 @@ class Task:
     call: ClassVar[str] = "model.predict(raw)"
     loaded_options: ClassVar[tuple[str, ...]] = ("metrics",)
     weighted: bool = False
+    numbers: Sequence[str] = ("value",)
     conformal: Conformal | None = None
 
     def __init__(self, spec: DataSpec, metrics: Sequence[str] = ()):
@@ -187,6 +189,10 @@ class Task:
     def fit_temperature(self, output: Tensor, target: Tensor) -> float:
         """The number to divide logits by, so that probabilities suit the held-out targets (n, ...); 1 for values."""
         return 1.0
+
+    def certain(self, values: Tensor) -> Tensor:
+        """The output that says an answer, such as a baseline's values (batch, *shape), without doubt."""
+        return values
 
     def combine(self, outputs: Tensor) -> Tensor:
         """The output (batch, ...) of an ensemble, from its members' (n_members, batch, ...)."""

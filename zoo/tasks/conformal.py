@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zoo.tasks.heads import Head
+
 BETWEEN = "; "  # names in one cell of a table
 
 
@@ -49,19 +51,32 @@ class Conformal(Protocol):
 
 
 class Intervals:
-    """An interval for each value (n, *shape): the residual is the score, `|y - prediction|` (J. Lei et al., algorithm
-    2). Several values of a sample are covered one by one, not together."""
+    """An interval for each value (n, *shape), from one of the bands of a head: `lower - limit * unit` to `upper + limit
+    * unit`. The score is how many units a value lies outside of the band, or below 0 inside. Several values of a sample
+    are covered one by one, not together.
+
+    Args:
+        head: whose bands they start from.
+    """
 
     kind, size = "interval", "width"
     meaning = "an interval for each number: what the model predicts, plus and minus a width"
 
+    def __init__(self, head: Head):
+        self.head = head
+
     def scores(self, output: Tensor, target: Tensor) -> Tensor:
-        """Absolute residuals, (1, n, *shape)."""
-        return (target - output).abs()[None]
+        """Units outside of each band, (n_bands, n, *shape)."""
+        lower, upper, unit = self.head.bands(output)
+        return torch.maximum(lower - target, target - upper) / unit
 
     def regions(self, output: Tensor, limits: Tensor, coverage: float) -> Tensor:
-        """Lower and upper bounds, (n, *shape, 2)."""
-        return torch.stack([output - limits[0], output + limits[0]], -1)
+        """Lower and upper bounds, (n, *shape, 2), from the band whose own coverage is the nearest."""
+        coverages = self.head.band_coverages
+        band = min(range(len(coverages)), key=lambda index: abs(coverages[index] - coverage))
+        lower, upper, unit = (part[band] for part in self.head.bands(output))
+        middle, width = (lower + upper) / 2, limits[band] * unit
+        return torch.stack([torch.minimum(lower - width, middle), torch.maximum(upper + width, middle)], -1)
 
     def covered(self, regions: Tensor, target: Tensor) -> Tensor:
         """Whether each value lies between its bounds, (n, *shape)."""

@@ -36,7 +36,9 @@ class Forecasting(Values):
     }
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """The mean of the chosen error over the targets that are not NaN."""
+        """The mean of the head's loss over the targets that are not NaN."""
+        if len(self.numbers) > 1:
+            return super().loss(output, target)
         measured = ~target.isnan()
         error = super().loss(output, torch.where(measured, target, output.detach().float()))  # 0 where not measured
         return error * (target.numel() / measured.sum().clamp(min=1))
@@ -47,9 +49,10 @@ class Forecasting(Values):
 
     def measure(self, metrics: "MetricCollection", output: Tensor, target: Tensor, scale: Scale) -> None:
         """Update the metrics with the targets that are not NaN."""
-        measured = ~target.isnan()
-        values = (each[measured] for each in (output, target, scale(output), scale(target)))
-        metrics.update(**dict(zip(("preds", "target", "scaled_preds", "scaled_target"), values, strict=True)))
+        measured, value = ~target.isnan(), self.head.value(output)
+        parts = {"preds": value, "target": target, "scaled_preds": scale(value), "scaled_target": scale(target)}
+        numbers = output[measured] if len(self.numbers) == 1 else output.movedim(1, -1)[measured]  # (n, n_per_value)
+        metrics.update(numbers=numbers, **{name: part[measured] for name, part in parts.items()})
 
     def default_metrics(self) -> "dict[str, Metric]":
         """Mean squared and absolute error over all measured targets: `_scaled` of values standardised by the training
@@ -63,6 +66,7 @@ class Forecasting(Values):
             "mae_scaled": ScaledAbsoluteError(),
             "mse": MeanSquaredError(),
             "mae": MeanAbsoluteError(),
+            **self.head_metrics(),
         }
 
     def naive(self, train: Mapping[str, Tensor]) -> dict[str, Answer]:
@@ -72,22 +76,24 @@ class Forecasting(Values):
         mean, horizon = train["target"].double().nanmean((0, 1)).to(train["target"].dtype), train["target"].shape[1]
 
         def repeating(period: int) -> Answer:
-            return lambda batch: _filled(repeat(batch["sequence"], period, horizon), mean)
+            return lambda batch: self.certain(_filled(repeat(batch["sequence"], period, horizon), mean))
 
         return {name: repeating(period) for name, period in answers.items()}
 
     def decode(self, output: Tensor) -> list[Any]:
         """For each window a list of its steps, each a list of the channels' values."""
-        return output.tolist()
+        return self.head.value(output).tolist()
 
     def tabulate(self, output: Tensor) -> dict[str, list[Any]]:
         """A row for each step of each window, a column for each channel."""
+        output = self.head.value(output)
         n, horizon, _ = output.shape
         steps = {"step": list(range(1, horizon + 1)) * n}
         return beside(steps, "forecast of", self.spec.column_names, output.flatten(0, 1).T.tolist())
 
     def report(self, page: "Page", output: Tensor, target: Tensor) -> None:
         """The error at each step ahead beside that of repeating the last value, and forecasts of single windows."""
+        output = self.head.value(output)
         n, names = len(output), self.spec.column_names
         seen = page.inputs(n)["sequence"]  # (n, look_back, n_channels)
         truth, *guesses = map(page.scaled, (target, output, seen[:, -1:].expand_as(target)))  # NaN: not measured

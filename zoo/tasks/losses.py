@@ -3,6 +3,9 @@
 A loss is a function of a model's outputs and the targets, both on the network's scale, that gives their mean, a scalar.
 
 - `regression/...`: values and targets of one shape.
+- `quantiles/...` and `gaussian/...`, of the heads of these names (`zoo.tasks.heads`), give the loss of each value
+  instead of the mean: of quantiles (batch, n, ...), targets (batch, ...) and levels (n,); of means, standard deviations
+  and targets, each (batch, ...).
 - `classification/...`: logits (n, n_classes) and classes (n,), or weights of each class (n, n_classes) where targets
   are mixed, smoothed or weighted. For `task.class_weights` it has an argument `reduction`, for `task.label_smoothing`
   one of that name, both as `torch.nn.functional.cross_entropy`. `IGNORE_INDEX` marks steps of a text without a target.

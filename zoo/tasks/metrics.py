@@ -103,6 +103,32 @@ class ScaledR2Score(R2Score):
         return super().compute() if n_samples(self) > 1 else torch.full((), torch.nan, device=self.device)
 
 
+class MeanOf(Metric):
+    """The mean of a function of a head's numbers and the targets.
+
+    Args:
+        function: of numbers (batch, n, ...) and targets (batch, ...), which gives a number for each target.
+    """
+
+    total: Tensor
+    n: Tensor
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]):
+        super().__init__()
+        self.function = function
+        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("n", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, numbers: Tensor, target: Tensor) -> None:
+        """Update with numbers and targets in the target's units."""
+        self.total += self.function(numbers, target).double().sum()
+        self.n += target.numel()
+
+    def compute(self) -> Tensor:
+        """Compute the mean of all batches."""
+        return (self.total / self.n).float()
+
+
 class CrossEntropy(Metric):
     """Mean cross entropy per token, in units of `unit` nats: log(2) gives bits."""
 

@@ -1,6 +1,7 @@
 """Regression: one number or several."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 from zoo.tasks.base import TASKS
 from zoo.tasks.columns import Fit, TargetColumn, Targets
-from zoo.tasks.conformal import Intervals
+from zoo.tasks.conformal import Conformal, Intervals
 from zoo.tasks.values import Values
 
 N_CHARTS = 6  # outputs drawn in a report
@@ -31,12 +32,16 @@ class Regression(Values):
 
     target = "float32", 1
     score, score_mode = "rmse", "min"
-    conformal = Intervals()
     meanings: ClassVar[Mapping[str, str]] = {
         **Values.meanings,
         "rmse": "root mean squared error, in the target's units; large errors weigh most",
         "r2": "share of the target's variance that is explained; 0 is answering the mean, 1 is perfect",
     }
+
+    @cached_property
+    def conformal(self) -> Conformal:  # type: ignore[override]
+        """Intervals from the bands of the head."""
+        return Intervals(self.head)
 
     @classmethod
     def fits(cls, columns: Sequence[TargetColumn]) -> Fit:
@@ -72,12 +77,13 @@ class Regression(Values):
         return F.mse_loss
 
     def default_metrics(self) -> "dict[str, Metric]":
-        """Root mean squared error and mean absolute error in the target's units, and R squared."""
+        """Root mean squared error and mean absolute error in the target's units, R squared, and those of the head."""
         from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError
 
         from zoo.tasks.metrics import ScaledR2Score
 
-        return {"rmse": MeanSquaredError(squared=False), "mae": MeanAbsoluteError(), "r2": ScaledR2Score()}
+        of_values = {"rmse": MeanSquaredError(squared=False), "mae": MeanAbsoluteError(), "r2": ScaledR2Score()}
+        return {**of_values, **self.head_metrics()}
 
     def metric_input(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Values (batch, n_outputs), or (batch,) of a single output."""
@@ -88,11 +94,17 @@ class Regression(Values):
         return {"num_outputs": self.spec.n_outputs}
 
     def decode(self, output: Tensor) -> list[Any]:
-        """A float for each row, or a list of floats where there are several outputs."""
-        return (output.squeeze(1) if output.shape[1] == 1 else output).tolist()
+        """A float for each row, or a list of floats where there are several values."""
+        return _listed(self.head.value(output))
+
+    def tabulate(self, output: Tensor) -> dict[str, list[Any]]:
+        """The answer, and the other numbers of the head."""
+        columns = {name: _listed(values) for name, values in self.head.columns(output).items()}
+        return {**super().tabulate(output), **columns}
 
     def report(self, page: "Page", output: Tensor, target: Tensor) -> None:
         """Predicted against true values for each output, and the largest errors."""
+        output = self.head.value(output)
         text = (
             "Each dot is a test sample. On the dashed line the prediction is right; above it is too high, below too "
             "low. A cloud flatter than the line says that the model keeps too close to the mean."
@@ -112,6 +124,11 @@ class Regression(Values):
         """What the first outputs are called."""
         name, n = self.spec.target_name, self.spec.n_outputs
         return [name] if n == 1 else [f"{name}, output {index}" for index in range(min(n, N_CHARTS))]
+
+
+def _listed(values: Tensor) -> list[Any]:
+    """A float for each row of values (n, n_values), or a list of floats of several."""
+    return (values.squeeze(1) if values.shape[1] == 1 else values).tolist()
 
 
 def _numbers(columns: Sequence[TargetColumn]) -> np.ndarray:

@@ -3,16 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.core.spec import DataSpec
 
 if TYPE_CHECKING:
-    from torchmetrics import MetricCollection
+    from torchmetrics import Metric, MetricCollection
 
 from zoo.tasks.base import Answer, Scale, Task, always
-from zoo.tasks.losses import find_loss
+from zoo.tasks.heads import create_head
 
 
 class Values(Task):
@@ -20,12 +19,16 @@ class Values(Task):
 
     Args:
         spec: the data set's.
-        loss: "mse" (squared error), "mae" (absolute error), "huber" or another of `zoo.tasks.losses`, on the
-            standardised target.
+        loss: "mse" (squared error, the default), "mae" (absolute error), "huber" or another of `zoo.tasks.losses`, on
+            the standardised target; of another head one of its own.
+        head: what numbers the network gives for each value: "value", "quantiles", "gaussian" or another of
+            `zoo.tasks.heads`.
+        quantiles: levels of the head's quantiles.
         metrics: names of further metrics.
     """
 
     family = "regression"
+    loaded_options = ("metrics", "head", "quantiles")
 
     meanings: ClassVar[Mapping[str, str]] = {
         "loss": "what training lowers with task.loss=mse, on standardised values",
@@ -33,22 +36,47 @@ class Values(Task):
         "mae": "mean absolute error, in the target's units",
     }
 
-    def __init__(self, spec: DataSpec, loss: str = "mse", metrics: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        spec: DataSpec,
+        loss: str | None = None,
+        head: str = "value",
+        quantiles: Sequence[float] | None = None,
+        metrics: Sequence[str] = (),
+    ) -> None:
         super().__init__(spec, metrics)
-        self._loss = find_loss(self.family, loss)
+        self.head = create_head(head, loss, quantiles)
+        self.numbers = self.head.numbers
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """The chosen error of outputs and targets of one shape, both standardised."""
-        return self._loss(output.float(), target)
+        """The head's loss of outputs and targets, both standardised."""
+        return self.head.loss(output, target)
+
+    def meaning(self, name: str) -> str:
+        """What the loss or a metric means, in words."""
+        return self.head.meanings.get(name) or super().meaning(name)
 
     def naive(self, train: Mapping[str, Tensor]) -> dict[str, Answer]:
-        """The mean of the training targets; their median where absolute errors are lowered."""
-        target = train["target"]
-        if self._loss is F.l1_loss:
-            return {"median": always(target.nanmedian(0).values)}
-        return {"mean": always(target.double().nanmean(0).to(target.dtype))}
+        """The mean of the training targets, their median where absolute errors are lowered, or their distribution."""
+        name, output = self.head.naive(train["target"])
+        return {name: always(output)}
+
+    def certain(self, values: Tensor) -> Tensor:
+        """The output that says values (batch, *shape) without doubt."""
+        return self.head.certain(values)
+
+    def combine(self, outputs: Tensor) -> Tensor:
+        """The output (batch, ...) of an ensemble, from its members' (n_members, batch, ...)."""
+        return self.head.combine(outputs)
+
+    def head_metrics(self) -> "dict[str, Metric]":
+        """New metrics of the head, beside those of single values."""
+        from zoo.tasks.metrics import MeanOf
+
+        return {name: MeanOf(function) for name, function in self.head.metrics.items()}
 
     def measure(self, metrics: "MetricCollection", output: Tensor, target: Tensor, scale: Scale) -> None:
         """Update each metric with the arguments that it names: values in the target's units, or standardised ones."""
-        output, target = output.contiguous(), target.contiguous()
-        metrics.update(preds=output, target=target, scaled_preds=scale(output), scaled_target=scale(target))
+        value, target = self.head.value(output).contiguous(), target.contiguous()
+        scaled = {"scaled_preds": scale(value), "scaled_target": scale(target)}
+        metrics.update(preds=value, target=target, numbers=output, **scaled)
