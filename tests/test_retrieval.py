@@ -1,15 +1,19 @@
 """Retrieval networks: training rows are searched exactly, never by themselves, and are part of the weights file."""
 
 import dataclasses
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from helpers.models import SPECS
 
 import zoo
 from zoo.core.errors import UserError
+from zoo.core.run_folder import Run
 from zoo.core.spec import Input
 from zoo.data.splits import NumberedSplit, TensorSplit, numbered
+from zoo.engine.data_guard import DataGuard
 from zoo.engine.speed.stacked import Stacked
 from zoo.inference.finetuning import copy_weights
 from zoo.inference.weights_file import load_weights, save_weights
@@ -202,3 +206,11 @@ def test_samples_have_their_number_in_the_split():
 def test_several_seeds_at_once_are_refused():
     with pytest.raises(UserError, match="one seed at a time"):
         Stacked([fitted("fnn/tabr"), fitted("fnn/tabr")])
+
+
+def test_a_resume_on_other_data_is_refused(tmp_path):
+    guard, before = (DataGuard(Run(tmp_path), {"train": np.arange(n, dtype=np.uint64)}) for n in (3, 4))
+    checkpoint = {}
+    before.on_save_checkpoint(None, None, checkpoint)
+    with pytest.raises(UserError, match=f"finetune={tmp_path}"):
+        guard.on_load_checkpoint(None, SimpleNamespace(n_candidates=3), checkpoint)

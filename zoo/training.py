@@ -122,7 +122,7 @@ def train_seeds(
         What `train` returns, for each seed.
 
     Raises:
-        UserError: beside those of `train`, for recurrent networks, Muon, and several processes.
+        UserError: beside those of `train`, for recurrent and retrieval networks, Muon, and several processes.
     """
     start = time.perf_counter() if start is None else start
     checked = _check(config, run_dir)
