@@ -35,6 +35,7 @@ class ModernNCA(Retrieval):
         dropout: share of a block's neurons that is zeroed in training.
         share: of the training rows, drawn as candidates for each batch.
         max_candidates: training rows that are kept, in the weights file too; of more, so many are drawn once.
+        scaling: of numbers: a name of `zoo.models.scaling.SCALINGS`: "standard", "robust" or "quantile".
         embedding: of numbers: a name of `zoo.models.fnn.embeddings.EMBEDDINGS`, such as "plr_lite".
         embedding_options: the embedding's own keywords, such as {"d_embedding": 8}.
         d_category: entries of the vector of a category in columns with more than 8; 0 one-hot encodes all.
@@ -53,6 +54,7 @@ class ModernNCA(Retrieval):
         dropout: float = 0.1,
         share: float = 0.35,
         max_candidates: int = 100_000,
+        scaling: str = "standard",
         embedding: str = "none",
         embedding_options: Mapping[str, Any] | None = None,
         d_category: int = 0,
@@ -62,6 +64,7 @@ class ModernNCA(Retrieval):
             Candidates(n_numeric, cardinalities, n_outputs=n_outputs, target_kind=target_kind, most=max_candidates),
             share=share,
         )
+        self.scaling = scaling
         if min(width, block_width) < 1 or depth < 0:
             rule = "width and block_width are at least 1, and depth at least 0"
             raise ValueError(f"{rule}; got width={width}, block_width={block_width} and depth={depth}")
