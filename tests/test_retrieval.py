@@ -214,3 +214,13 @@ def test_a_resume_on_other_data_is_refused(tmp_path):
     before.on_save_checkpoint(None, None, checkpoint)
     with pytest.raises(UserError, match=f"finetune={tmp_path}"):
         guard.on_load_checkpoint(None, SimpleNamespace(n_candidates=3), checkpoint)
+
+
+def test_only_a_network_with_outputs_of_its_own_gives_several_numbers_for_a_value():
+    spec = dataclasses.replace(SPEC_OF["values"], n_per_value=2)
+    batch = rows("values")
+    model = zoo.create_model("fnn/tabr", spec)
+    model.fit([batch], [batch])
+    assert model.eval().scaled(**inputs_of(batch)).shape == (40, 2, 3)
+    with pytest.raises(UserError, match=r"leave out task\.head"):
+        zoo.create_model("fnn/modern_nca", spec)

@@ -211,7 +211,10 @@ def test_a_head_gives_the_middle_and_a_width_for_each_sample(config, head, tmp_p
         (["data=diabetes", "task.quantiles=[0.5,0.9]"], "is for task.head=quantiles; this one is value"),
         (["data=diabetes", "task.head=quantiles", "task.quantiles=[0.1,0.9]"], "with 0.5 among them; got"),
         (["data=diabetes", "task.head=quantiles", "task.loss=mse"], "no loss 'mse'; there are: pinball"),
-        (["data=diabetes", "task.head=gaussian", "model=fnn/tabr"], "one number for each value, that of similar rows"),
+        (
+            ["data=diabetes", "task.head=gaussian", "model=fnn/modern_nca"],
+            "one number for each value, that of similar rows",
+        ),
         (["data=breast_cancer", "task.head=gaussian"], "no option of task classification"),
         (["data=breast_cancer", "task.temperature=0"], "task.temperature is above 0, or null"),
     ],

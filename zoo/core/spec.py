@@ -123,8 +123,8 @@ class DataSpec:
     @property
     def sizes(self) -> dict[str, Any]:
         """All sizes a model may ask for: named axes of fixed size, `cardinalities` of integer codes, all `n_outputs`,
-        `per_step`, whether each step of a sequence has its own target, and `target_kind`: "class" for one of classes,
-        "labels" for a 0 or 1 for each label, else "values"."""
+        `per_step`, whether each step of a sequence has its own target, `n_targets` classes, labels or values, and
+        `target_kind`: "class" for one of classes, "labels" for a 0 or 1 for each label, else "values"."""
         axes = {
             axis: size
             for an_input in self.inputs.values()
@@ -134,7 +134,7 @@ class DataSpec:
         codes = [an_input.cardinalities for an_input in self.inputs.values() if an_input.cardinalities]
         cardinalities = {"cardinalities": codes[0]} if codes else {}
         kind = "class" if not self.target.is_floating else "labels" if self.class_names else "values"
-        of_target = {"per_step": None in self.target.shape, "target_kind": kind}
+        of_target = {"per_step": None in self.target.shape, "n_targets": self.n_outputs, "target_kind": kind}
         return {**axes, **cardinalities, "n_outputs": self.n_outputs * self.n_per_value, **of_target}
 
     @property

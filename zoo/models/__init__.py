@@ -91,8 +91,6 @@ def _misfit(name: str, spec: DataSpec) -> str | None:
     needs = {key for key, needed in takes.items() if needed}
     if not needs <= set(offers) <= set(takes):
         return f"model {name} takes {', '.join(takes)}; data {spec.name} offers {', '.join(offers)}"
-    if spec.n_per_value > 1 and "target_kind" in network.required_sizes():
-        return f"model {name} gives one number for each value, that of similar rows; task.head gives {spec.n_per_value}"
     missing = [size for size in network.required_sizes() if size not in spec.sizes | _OPTIONAL_SIZES]
     if missing:
         return f"model {name} asks for the size {', '.join(missing)}; data {spec.name} has {spec.sizes}"

@@ -22,7 +22,7 @@ class Candidates(nn.Module):
     Args:
         n_numeric: numbers in a row.
         cardinalities: number of values of each categorical column.
-        n_outputs: classes, labels or values of a target.
+        n_targets: classes, labels or values.
         target_kind: "class", "labels" or "values", see `DataSpec.sizes`.
         most: rows that are kept of larger data, drawn at random.
 
@@ -34,18 +34,18 @@ class Candidates(nn.Module):
     row: Tensor
 
     def __init__(
-        self, n_numeric: int, cardinalities: Sequence[int], *, n_outputs: int, target_kind: str, most: int
+        self, n_numeric: int, cardinalities: Sequence[int], *, n_targets: int, target_kind: str, most: int
     ) -> None:
         super().__init__()
         if most < 2:
             raise ValueError(f"max_candidates is at least 2; got {most}")
-        self.n_outputs, self.cardinalities, self.most = n_outputs, list(cardinalities), most
+        self.n_targets, self.cardinalities, self.most = n_targets, list(cardinalities), most
         self.inputs: list[str] = []
         if n_numeric:
             self._add("numeric", torch.zeros(1, n_numeric))  # one row of zeros until `fit`
         if cardinalities:
             self._add("categorical", torch.zeros(1, len(cardinalities), dtype=torch.int64))
-        one = torch.zeros(1, dtype=torch.int64) if target_kind == "class" else torch.zeros(1, n_outputs)
+        one = torch.zeros(1, dtype=torch.int64) if target_kind == "class" else torch.zeros(1, n_targets)
         self.register_buffer("target", one)
         self.register_buffer("row", torch.full((1,), -1), persistent=False)
         self.register_load_state_dict_pre_hook(_take_size)
@@ -97,8 +97,8 @@ class Candidates(nn.Module):
             yield {name: getattr(self, name)[start : start + size] for name in self.inputs}
 
     def vectors(self, target: Tensor) -> Tensor:
-        """Targets as vectors (n, n_outputs); a class is one-hot."""
-        return target if target.is_floating_point() else F.one_hot(target, self.n_outputs).float()
+        """Targets as vectors (n, n_targets); a class is one-hot."""
+        return target if target.is_floating_point() else F.one_hot(target, self.n_targets).float()
 
 
 def _take_size(candidates: Candidates, state: Mapping[str, Tensor], prefix: str, *_: Any) -> None:
@@ -119,7 +119,7 @@ def _take_size(candidates: Candidates, state: Mapping[str, Tensor], prefix: str,
 
 def _check_codes(candidates: Candidates, rows: Mapping[str, Tensor]) -> None:
     """Raise UserError for a class or category that the model has no place for."""
-    sizes = {"categorical": torch.tensor(candidates.cardinalities), "target": torch.tensor(candidates.n_outputs)}
+    sizes = {"categorical": torch.tensor(candidates.cardinalities), "target": torch.tensor(candidates.n_targets)}
     for name, codes in rows.items():
         if not codes.is_floating_point() and ((codes < 0) | (codes >= sizes[name].to(codes.device))).any():
             raise UserError(f"candidates have codes from 0 to below {sizes[name].tolist()} as {name}; others are here")

@@ -22,7 +22,7 @@ class Memory:
     Attributes:
         keys: where they are in the space that is searched, (n, d_key).
         norms: their squares, (n,).
-        targets: as vectors, (n, n_outputs).
+        targets: as vectors, (n, n_targets).
         rows: their numbers in the training split, (n,); None in evaluation.
     """
 

@@ -27,7 +27,8 @@ class ModernNCA(Retrieval):
     Args:
         n_numeric: numbers in a row of input.
         cardinalities: number of values of each categorical column.
-        n_outputs: classes, labels or values.
+        n_outputs: outputs.
+        n_targets: classes, labels or values.
         target_kind: "class", "labels" or "values".
         width: entries of an encoded row.
         depth: blocks after the linear layer: BatchNorm, `block_width` neurons, and back to `width`.
@@ -47,6 +48,7 @@ class ModernNCA(Retrieval):
         n_numeric: int,
         cardinalities: Sequence[int],
         n_outputs: int,
+        n_targets: int,
         target_kind: str,
         width: int = 128,
         depth: int = 1,
@@ -61,10 +63,12 @@ class ModernNCA(Retrieval):
     ):
         super().__init__(
             TableInput(n_numeric, cardinalities, embedding=embedding, options=embedding_options, d_category=d_category),
-            Candidates(n_numeric, cardinalities, n_outputs=n_outputs, target_kind=target_kind, most=max_candidates),
+            Candidates(n_numeric, cardinalities, n_targets=n_targets, target_kind=target_kind, most=max_candidates),
             share=share,
         )
         self.scaling = scaling
+        if n_outputs != n_targets:
+            raise ValueError("it gives one number for each value, that of similar rows; leave out task.head")
         if min(width, block_width) < 1 or depth < 0:
             rule = "width and block_width are at least 1, and depth at least 0"
             raise ValueError(f"{rule}; got width={width}, block_width={block_width} and depth={depth}")

@@ -28,7 +28,8 @@ class TabR(Retrieval):
     Args:
         n_numeric: numbers in a row of input.
         cardinalities: number of values of each categorical column.
-        n_outputs: classes, labels or values.
+        n_outputs: outputs.
+        n_targets: classes, labels or values.
         target_kind: "class", "labels" or "values".
         width: entries of an encoded row; blocks have twice as many neurons.
         depth: blocks after the search.
@@ -49,6 +50,7 @@ class TabR(Retrieval):
         n_numeric: int,
         cardinalities: Sequence[int],
         n_outputs: int,
+        n_targets: int,
         target_kind: str,
         width: int = 96,
         depth: int = 1,
@@ -64,7 +66,7 @@ class TabR(Retrieval):
     ):
         super().__init__(
             TableInput(n_numeric, cardinalities, embedding=embedding, options=embedding_options, d_category=d_category),
-            Candidates(n_numeric, cardinalities, n_outputs=n_outputs, target_kind=target_kind, most=max_candidates),
+            Candidates(n_numeric, cardinalities, n_targets=n_targets, target_kind=target_kind, most=max_candidates),
             share=share,
         )
         self.scaling = scaling
@@ -73,7 +75,7 @@ class TabR(Retrieval):
             raise ValueError(f"{rule}; got width={width}, context={context} and depth={depth}")
         self.context = context
         self.encoder, self.to_key = nn.Linear(self.table.width, width), nn.Linear(width, width)
-        self.target_value = nn.Linear(n_outputs, width)
+        self.target_value = nn.Linear(n_targets, width)
         for weight in self.target_value.parameters():
             nn.init.uniform_(weight, -1 / math.sqrt(2), 1 / math.sqrt(2))
         self.difference = nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU())
@@ -111,7 +113,7 @@ class TabR(Retrieval):
         difference = query[:, None] - keys
         distances = difference.square().sum(-1).masked_fill(nearest.values >= HIDDEN, HIDDEN)
         weights = self.context_dropout((-distances).softmax(1))[:, None]  # (batch, 1, context)
-        targets = (weights @ memory.targets[nearest.indices]).squeeze(1)  # (batch, n_outputs)
+        targets = (weights @ memory.targets[nearest.indices]).squeeze(1)  # (batch, n_targets)
         return self.target_value(targets) + self.correction((weights @ self.difference(difference)).squeeze(1))
 
 
