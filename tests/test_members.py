@@ -122,7 +122,7 @@ def test_scales_are_drawn_for_each_member_and_column(embedding):
 
 
 def test_a_training_of_members_ends_in_files_that_answer_alike(config, tmp_path):
-    """Through validation, moving averages, seeds at once, distillation, an ensemble of files and the report."""
+    """Through validation, moving averages, seeds at once, the report and an ensemble of files."""
     settings = (
         "model=fnn/tabm_mini",
         "model.width=8",
@@ -133,7 +133,6 @@ def test_a_training_of_members_ends_in_files_that_answer_alike(config, tmp_path)
     )
     zoo.train_seeds(config(*settings, "seeds=[0,1]"), tmp_path / "seeds")
     files = sorted(tmp_path.rglob("model.safetensors"))
-    zoo.train(config(*settings, f"distill.teacher={files[0]}"), tmp_path / "student")
     ensemble(files, tmp_path / "both.safetensors")
     rows = zoo.load_data("breast_cancer").test[:4]["numeric"]
     one, other, both = (zoo.load(file).model for file in (*files, tmp_path / "both.safetensors"))

@@ -20,6 +20,7 @@ from zoo.models.cnn.convnext import Block
 from zoo.models.cnn.fast import FastCNN, Residual
 from zoo.models.cnn.inception_time import MaskedBatchNorm
 from zoo.models.cost import multiply_adds
+from zoo.models.layers import Dropout
 from zoo.models.rnn._recurrent import Recurrent
 from zoo.tasks import create_task
 
@@ -332,6 +333,19 @@ def test_stochastic_depth_skips_blocks_in_training_only():
     left_out = (trained == x).flatten(1).all(1)
     assert 0.15 < left_out.float().mean() < 0.35
     torch.testing.assert_close(trained[~left_out] - x[~left_out], (whole - x)[~left_out] / 0.75, atol=1e-5, rtol=1e-4)
+
+
+def test_dropout_zeroes_a_share_and_scales_the_rest():
+    torch.manual_seed(0)
+    dropout, x = Dropout(0.3), torch.ones(501, 203, requires_grad=True)
+    y = dropout(x)
+    assert y.unique().tolist() == pytest.approx([0, 1 / 0.7])
+    assert (y == 0).float().mean() == pytest.approx(0.3, abs=0.01)
+    (gradient,) = torch.autograd.grad(y.sum(), x)
+    assert torch.equal(gradient, y.detach())
+    seeds = torch.vmap(dropout, randomness="different")(torch.ones(2, 31))
+    assert not torch.equal(seeds[0], seeds[1])
+    assert torch.equal(dropout.eval()(x), x)
 
 
 def test_multiply_adds_equal_those_of_the_papers():

@@ -3,7 +3,7 @@
 Y. Gorishniy, A. Kotelnikov, A. Babenko, "TabM: advancing tabular deep learning with parameter-efficient ensembling"
 (ICLR 2025, arXiv 2410.24210, section 3.3), with the defaults of the authors' package tabm 0.0.3.
 Deviations: a value of a category not seen in training is all zeros, not a column of its own; with an embedding the
-published depth is 2, here given by `depth`.
+published depth is 2, here given by `depth`; quantiles are computed without noise.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from zoo.models import MODELS
 from zoo.models.fnn._members import MemberHeads, check_sizes, first_adapter
 from zoo.models.fnn.table_input import TableInput
-from zoo.models.layers import ACTIVATIONS, Network
+from zoo.models.layers import ACTIVATIONS, Dropout, Network
 
 
 @MODELS.register("fnn/tabm_mini")
@@ -34,6 +34,7 @@ class TabMMini(Network):
         embedding: of numbers: a name of `zoo.models.fnn.embeddings.EMBEDDINGS`; all members share it.
         embedding_options: the embedding's own keywords, such as {"d_embedding": 16}.
         d_category: entries of the vector of a category in columns with more than 8; 0 one-hot encodes all.
+        scaling: of numbers: a name of `zoo.models.scaling.SCALINGS`, here the one of the paper's experiments.
     """
 
     def __init__(
@@ -50,10 +51,11 @@ class TabMMini(Network):
         embedding: str = "none",
         embedding_options: Mapping[str, Any] | None = None,
         d_category: int = 0,
+        scaling: str = "quantile",
     ):
         super().__init__()
         check_sizes(depth=depth, width=width, n_members=n_members)
-        self.n_members = n_members
+        self.n_members, self.scaling = n_members, scaling
         self.table = TableInput(
             n_numeric, cardinalities, embedding=embedding, options=embedding_options, d_category=d_category
         )
@@ -62,7 +64,7 @@ class TabMMini(Network):
         for index in range(depth):
             self.layers.append(nn.Linear(width if index else self.table.width, width))
             self.layers.append(ACTIVATIONS.get(activation)())
-            self.layers.append(nn.Dropout(dropout))
+            self.layers.append(Dropout(dropout))
         self.head = MemberHeads(width, n_outputs, n_members=n_members)
 
     def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
