@@ -335,6 +335,18 @@ def test_stochastic_depth_skips_blocks_in_training_only():
     torch.testing.assert_close(trained[~left_out] - x[~left_out], (whole - x)[~left_out] / 0.75, atol=1e-5, rtol=1e-4)
 
 
+def test_realmlp_starts_with_outputs_of_unit_variance_around_zero():
+    torch.manual_seed(0)
+    network = MODELS.get("fnn/realmlp")(n_numeric=6, cardinalities=(), n_outputs=3, dropout=0.0)
+    rows = torch.randn(256, 6)
+    network.fit([{"numeric": part, "target": torch.zeros(len(part))} for part in rows.split(100)])
+    first = network.layers[0]
+    outputs = first(network.table(rows) * network.scale)  # (256, width)
+    torch.testing.assert_close(outputs.std(0, correction=0), torch.ones(256))
+    assert (outputs.amin(0) < 0).all() and (outputs.amax(0) > 0).all()
+    assert first.bias.std() > 0.3
+
+
 def test_dropout_zeroes_a_share_and_scales_the_rest():
     torch.manual_seed(0)
     dropout, x = Dropout(0.3), torch.ones(501, 203, requires_grad=True)
