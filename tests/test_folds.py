@@ -74,7 +74,7 @@ def test_folds_that_cannot_be_are_refused(tmp_path, folds, columns, options, mes
         ({"folds": 1}, "folds is a whole number from 2, such as folds=8, or null for one model; got 1"),
         ({"folds": True}, "got True"),
         ({"folds": 2, "seeds": [0, 1]}, "leave out seeds="),
-        ({"folds": 2, "resume": "changed"}, "resume=auto; got changed"),
+        ({"folds": 2, "resume": "changed"}, "give another run_dir; got resume=changed"),
         ({"folds": 2, "trainer": {"devices": 2}}, "trainer.devices=1"),
     ],
 )

@@ -102,9 +102,10 @@ def _release(
     section = {key: value for key, value in card["config"]["data"].items() if key != "val_fold"}
     of_all = {"folds": config.folds, "seed": config.seed, "budget": config.budget, "data": section}
     card |= {"seed": config.seed, "config": {**card["config"], **of_all}, "fingerprints": data.fingerprints()}
-    card["calibration"] = calibrate_out_of_fold(_out_of_fold(config, data.splits, results))
+    device = choose_device("cpu" if config.trainer["accelerator"] == "cpu" else "auto")
+    card["calibration"] = calibrate_out_of_fold(_out_of_fold(config, data.splits, results, device))
     save_weights(run.weights, model, card)
-    predictor = load(run.weights).to(choose_device("cpu" if config.trainer["accelerator"] == "cpu" else "auto"))
+    predictor = load(run.weights).to(device)
     test, *tested = evaluate(predictor, data.splits.test, n_returned=predictor.task.n_reported)
     metrics = {**_of_folds(results, predictor.task), "test": test, "n_parameters": card["n_parameters"]}
     metrics["seed"] = config.seed
@@ -116,10 +117,13 @@ def _release(
     return metrics
 
 
-def _out_of_fold(config: TrainingConfig, splits: Splits, results: Sequence[Result]) -> list[tuple[Predictor, Split]]:
-    """Each model, with the fold that it was not trained on."""
+def _out_of_fold(
+    config: TrainingConfig, splits: Splits, results: Sequence[Result], device: str
+) -> list[tuple[Predictor, Split]]:
+    """Each model on a device, with the fold that it was not trained on."""
     seed, n = split_seed(config.data), len(results)
-    return [(result.predictor, fold_splits(splits, fold, n, seed).val) for fold, result in enumerate(results)]
+    folds = [fold_splits(splits, fold, n, seed).val for fold in range(n)]
+    return [(result.predictor.to(device), fold) for result, fold in zip(results, folds, strict=True)]
 
 
 def _of_folds(results: Sequence[Result], task: Task) -> dict[str, Any]:

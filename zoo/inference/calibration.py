@@ -99,13 +99,15 @@ def calibrate_out_of_fold(folds: "Sequence[tuple[Predictor, Split]]") -> Mapping
     """Calibrate the mean of several models, each on a fold that it was not trained on: the errors of single models are
     larger than those of their mean, so the coverage is rather higher than asked (V. Vovk, "Cross-conformal
     predictors", 2015, pools the folds' errors likewise, but compares a new sample with each fold's by its own model).
+    A mean of probabilities is less sure than its models, and has seen all samples, so that no temperature is fitted.
     """
     task = folds[0][0].task
     if task.conformal is None:
         return {}
     parts = [_plain_outputs(predictor, split) for predictor, split in folds]
     output, target = (torch.cat(each) for each in zip(*parts, strict=True))
-    temperature = task.fit_temperature(output, target)
+    is_mean = len(folds) > 1
+    temperature = 1.0 if is_mean and task.temperature is None else task.fit_temperature(output, target)
     scores = task.conformal.scores(output if temperature == 1 else output / temperature, target)
     return {"temperature": temperature, **Calibration.of(scores).to_json()}
 

@@ -154,7 +154,10 @@ def _check_folds(config: Mapping[str, Any]) -> None:
         raise UserError("folds= trains a model for each fold, the first with seed=, the next with seed + 1, ...: leave "
                         "out seeds=, or take -m seed=0,100")  # fmt: skip
     if config.get("resume") not in (None, "auto"):
-        raise UserError(f"folds= continues with its own settings and data alone: resume=auto; got {config['resume']}")
+        raise UserError(
+            "folds= continues with its own settings and data alone, by resume=auto; for others give another run_dir; "
+            f"got resume={config['resume']}"
+        )
     trainer = config["trainer"]
     if trainer.get("devices", 1) not in (1, "1") or trainer.get("strategy", "auto") != "auto":
         raise UserError("folds= trains in one process; take trainer.devices=1 trainer.strategy=auto")

@@ -45,6 +45,7 @@ class Task:
         weighted: whether samples have different weights in the mean loss.
         numbers: that a model gives for each value of the target, in words; several with a head of `zoo.tasks.heads`.
         conformal: what intervals or sets of a given coverage are, see `zoo.tasks.conformal`; None without any.
+        temperature: divides logits; None for one that is fitted to held-out samples.
         generates: whether a model of this task writes text of its own, see `write`.
         call: how a loaded model is called, as Python code for the report.
         loaded_options: options of a training that a loaded model keeps, as they change what it answers or measures.
@@ -70,6 +71,7 @@ class Task:
     weighted: bool = False
     numbers: Sequence[str] = ("value",)
     conformal: Conformal | None = None
+    temperature: float | None = 1.0
 
     def __init__(self, spec: DataSpec, metrics: Sequence[str] = ()):
         self.spec = spec

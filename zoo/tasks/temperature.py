@@ -77,7 +77,7 @@ def report_reliability(page: "Page", logits: Tensor, target: Tensor) -> None:
     bins = {name: reliability(one.float().softmax(1), target) for name, one in found.items()}
     if page.temperature == 1:
         bins = {"model": bins["without"]}
-        what = "No temperature lowers the validation loss."
+        what = "The logits are divided by no temperature."
     else:
         what = f"The logits are divided by a temperature of {page.temperature:.3g}, fitted to the validation split."
     losses = {name: float(F.cross_entropy(found.get(name, logits).float(), target)) for name in bins}
