@@ -17,7 +17,7 @@ from zoo.core.run_listing import find_runs, record_failure
 from zoo.core.spec import Column, DataSpec, Input
 from zoo.data.splits import Splits, TensorSplit
 from zoo.inference.evaluation import evaluate
-from zoo.inference.explanation import filters
+from zoo.inference.image_explanation import filters
 from zoo.inference.predictor import Predictor
 from zoo.report.page import write_report
 from zoo.report.runs import runs_table

@@ -28,8 +28,9 @@ FOR_EXTENSIONS = (
     "zoo.data.splits.Splits",
     "zoo.data.splits.TensorSplit",
     "zoo.tasks.base.Task",
-    "zoo.inference.explanation.heat_maps",
-    "zoo.inference.explanation.filters",
+    "zoo.inference.table_explanation.TableExplanation",
+    "zoo.inference.image_explanation.heat_maps",
+    "zoo.inference.image_explanation.filters",
 )
 ROOMS = {
     "zoo": "public names, and a training from config to run folder",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from zoo.models.ensemble import Trained
 from zoo.tasks import trained_task
 from zoo.tasks.base import beside
 from zoo.tasks.conformal import Conformal
+
+if TYPE_CHECKING:
+    from zoo.inference.table_explanation import TableExplanation
 
 
 class Predictor:
@@ -129,6 +132,25 @@ class Predictor:
         self.model.temperature = temperature_of(self.calibration)
         return self
 
+    def explain(self, raw: Any, *, seconds: float = 10.0, n_pictures: int = 6, seed: int = 0) -> "TableExplanation":
+        """Explain a model of tables: how much it depends on each column, by permutation and by gradient, and the
+        partial dependence of the answer on the most important ones. Prints as a table, and in a notebook draws too.
+
+        Args:
+            raw: rows as `predict` takes them, at least 10; with the column of targets, such as the path of a table like
+                that of the training, for the importance by permutation too. Or a split of `zoo.load_data`. Rows that
+                the model was not trained on tell what helps it on new ones.
+            seconds: about how long it may take; of many rows, or for a slow model, a sample is measured.
+            n_pictures: columns whose partial dependence is computed.
+            seed: of the sample and the shuffled orders.
+
+        Raises:
+            UserError: for a model of images, sequences or text, and for rows that it does not take.
+        """
+        from zoo.inference.table_explanation import explain
+
+        return explain(self, raw, seconds=seconds, n_pictures=n_pictures, seed=seed)
+
     def features(self, raw: Any) -> np.ndarray:
         """The last hidden representation: (d_features,), or (n, d_features) for several samples."""
         batch, single = self.read(raw)
@@ -174,7 +196,7 @@ class Predictor:
         from zoo.data.readers import read_file
 
         batch, readable = read_file(self.spec, path)
-        return self._table(self._checked(batch), coverage), readable
+        return self._table(self.checked(batch), coverage), readable
 
     def _table(self, batch: Batch, coverage: float | None = None) -> dict[str, list[Any]]:
         output = self.outputs(batch)
@@ -199,9 +221,10 @@ class Predictor:
         from zoo.data.readers import read_raw
 
         batch, single = read_raw(self.spec, raw)
-        return self._checked(batch), single
+        return self.checked(batch), single
 
-    def _checked(self, batch: Batch) -> Batch:
+    def checked(self, batch: Batch) -> Batch:
+        """The batch; UserError unless its inputs have the sizes that the model was built for."""
         for name, an_input in self.spec.inputs.items():
             if name not in batch or not _fits(batch[name], an_input):
                 raise UserError(f"the file's spec contradicts itself: it reads no {name} of {an_input}")

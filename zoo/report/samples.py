@@ -11,7 +11,7 @@ import torch
 from zoo.core.formatting import format_number
 from zoo.core.registry import Registry
 from zoo.data.splits import Batch, Splits, batches
-from zoo.inference.explanation import convolutions, heat_of_batch, overlay_heat, to_pictures
+from zoo.inference.image_explanation import convolutions, heat_of_batch, overlay_heat, to_pictures
 from zoo.inference.predictor import Predictor
 from zoo.models.moments import Moments
 from zoo.report.charts import sparkline

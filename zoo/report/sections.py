@@ -11,7 +11,7 @@ from torch.utils.data import Subset
 from zoo.core.formatting import format_number
 from zoo.core.table_layout import html_table
 from zoo.data.splits import Splits, batches
-from zoo.inference.explanation import convolutions, filter_pictures, filters
+from zoo.inference.image_explanation import convolutions, filter_pictures, filters
 from zoo.inference.predictor import Predictor
 from zoo.report import charts
 from zoo.report.samples import SAMPLES, embedded

@@ -45,9 +45,16 @@ def read_new_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     plain = encode_plain_row(spec, raw)
     if plain is not None:
         return plain, True
+    table, place, single = read_rows(spec, raw)
+    return encode_rows(spec, table, place), single
+
+
+def read_rows(spec: DataSpec, raw: Any, more: Sequence[str] = ()) -> tuple[pa.Table, Place, bool]:
+    """Read rows as a table of the columns of `spec` and of those of `more` that it has; also return how to name a row,
+    and whether it was a single one."""
     if isinstance(raw, str | Path):
         raw = Path(raw).expanduser()
-        return _encode(spec, _read(spec, raw)[0], place_in(raw, spec.reading.get("encoding"))), False
+        return _read(spec, raw)[0], place_in(raw, spec.reading.get("encoding")), False
     try:
         frame, single = _to_frame(spec, raw)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -55,8 +62,8 @@ def read_new_rows(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
                         f"{quoted_list(spec.column_names)}; or values in this order") from error  # fmt: skip
     names = [clean_heading(name) for name in frame.columns]
     _check_columns(spec.column_names, names, "the input")
-    table = to_table(frame.loc[:, [name in spec.column_names for name in names]])
-    return _encode(spec, marks_to_null(table, spec.reading.get("missing", ()))), single
+    table = to_table(frame.loc[:, [name in (*spec.column_names, *more) for name in names]])
+    return marks_to_null(table, spec.reading.get("missing", ())), row_number, single
 
 
 @PARTIAL_READERS.register("numeric")
@@ -68,7 +75,7 @@ def read_readable_new_rows(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarra
     """
     table, _ = _read(spec, path)
     unreadable = UnreadableRows(len(table))
-    batch = _encode(spec, table, place_in(path, spec.reading.get("encoding")), unreadable)
+    batch = encode_rows(spec, table, place_in(path, spec.reading.get("encoding")), unreadable)
     report_unread(unreadable.rows, unreadable.why, "rows")
     return {name: values[~unreadable.rows] for name, values in batch.items()}, ~unreadable.rows
 
@@ -104,7 +111,7 @@ def _read(
     return read_table(path, cells, cache=file), file
 
 
-def _encode(
+def encode_rows(
     spec: DataSpec, table: pa.Table, place: Place = row_number, unreadable: UnreadableRows | None = None
 ) -> Batch:
     """Encode new rows as a batch; report how they differ from training."""

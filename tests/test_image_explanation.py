@@ -9,7 +9,7 @@ import torch
 import zoo
 from zoo.core.errors import UserError
 from zoo.core.spec import Input
-from zoo.inference.explanation import _hirescam, filter_pictures, filters, heat_maps, heat_pictures
+from zoo.inference.image_explanation import _hirescam, filter_pictures, filters, heat_maps, heat_pictures
 from zoo.models.ensemble import Ensemble
 
 

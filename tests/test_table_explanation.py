@@ -1,0 +1,126 @@
+"""Explanations of models of tables: importance by column, and partial dependence."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import zoo
+from zoo.core.errors import UserError
+from zoo.core.spec import Column, DataSpec, Input
+from zoo.data.columns.encode import table_inputs
+from zoo.inference.predictor import Predictor
+from zoo.models.layers import Network
+from zoo.models.model import Model
+
+N = 400
+COLUMNS = (
+    Column("area"),
+    Column("sold", "date"),
+    Column("town", "categorical", ("Bonn", "Kiel", "Ulm")),
+    Column("floors", missing=True),
+    Column("noise"),
+)
+
+
+class Formula(Network):
+    """3 area + 2 (in Kiel) + 0.001 days + missing floors."""
+
+    def __init__(self):
+        super().__init__()
+        self.unused = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, numeric, categorical):
+        area, days, missing = numeric[:, 0], numeric[:, 1], numeric[:, 6]
+        answer = 3 * area + 2 * (categorical[:, 0] == 2) + 0.001 * days + 0.5 * missing
+        return answer[:, None] + 0 * self.unused
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    target = Input((1,), "float32")
+    spec = DataSpec("houses", "regression", table_inputs(COLUMNS), 1, target, "price", columns=COLUMNS)
+    inputs = {name: Input(one.shape, one.dtype, one.axes, None, one.cardinalities) for name, one in spec.inputs.items()}
+    spec = DataSpec("houses", "regression", inputs, 1, target, "price", columns=COLUMNS)
+    return Predictor(Model(spec, Formula(), combine=lambda outputs: outputs.mean(0)), spec, {})
+
+
+@pytest.fixture(scope="module")
+def houses(predictor):
+    random = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {
+            "noise": random.normal(size=N),
+            "town": random.choice(["Bonn", "Kiel", "Ulm"], N),
+            "sold": pd.Timestamp("2020-01-01") + pd.to_timedelta(random.integers(0, 900, N), "D"),
+            "area": random.normal(size=N),
+            "floors": np.where(random.random(N) < 0.3, np.nan, 1.0),
+        }
+    )
+    return rows.assign(price=predictor.predict(rows))
+
+
+@pytest.fixture(scope="module")
+def explained(predictor, houses):
+    return predictor.explain(houses, n_pictures=3)
+
+
+def test_the_column_that_decides_comes_first_and_an_ignored_one_has_no_importance(explained, houses):
+    frame = explained.frame()
+    assert list(frame.index) == ["area", "town", "sold", "floors", "noise"]
+    assert (frame.loc["noise"] == 0).all()
+    # shuffling doubles the variance of a column's share
+    days = (houses.sold - houses.sold.min()).dt.days
+    assert frame.permutation["area"] == pytest.approx(2 * 3**2 * houses.area.var(), rel=0.1)
+    assert frame.permutation["sold"] == pytest.approx(2 * (0.001 * days).var(), rel=0.15)
+    assert frame.permutation["floors"] == pytest.approx(2 * 0.5**2 * 0.3 * 0.7, rel=0.2)
+    # and the mean distance from the mean is that of each distribution
+    assert frame.gradient["area"] == pytest.approx(3 * (2 / np.pi) ** 0.5, rel=0.1)
+    assert frame.gradient["sold"] == pytest.approx(0.9 / 4, rel=0.1)
+
+
+def test_partial_dependence_follows_the_formula_in_the_targets_unit(explained):
+    area, town, sold, *_ = explained.dependence
+    slopes = np.diff(area.mean[:, 0]) / np.diff(area.values)
+    assert slopes == pytest.approx(3 * np.ones(len(slopes)), abs=1e-3)
+    by_town = dict(zip(town.values, town.mean[:, 0].tolist(), strict=True))
+    assert by_town["Kiel"] - by_town["Ulm"] == pytest.approx(2, abs=1e-3)
+    assert sold.values[-1] - sold.values[0] > 800
+    assert (sold.mean[-1] - sold.mean[0]).item() == pytest.approx(0.001 * (sold.values[-1] - sold.values[0]), rel=1e-2)
+
+
+def test_an_explanation_prints_as_a_table_and_draws_every_kind_of_column(explained):
+    assert str(explained).splitlines()[1].split()[0] == "area"
+    assert "among 400 of 400 rows, the mean of 5 times" in " ".join(str(explained).split())
+    page = explained._repr_html_()
+    assert page.count("<svg") == 2 + 3 and ">Kiel<" in page
+
+
+def test_without_targets_the_gradient_alone_is_measured_and_said(predictor, houses):
+    explained = predictor.explain(houses.drop(columns="price"), n_pictures=0)
+    assert list(explained.table()) == ["column", "gradient"] and explained.columns[0] == "area"
+    assert "these rows have no 'price'" in explained.how
+
+
+def test_rows_without_their_target_are_left_out(predictor, houses, capsys):
+    partly = houses.assign(price=houses.price.where(houses.index < 50))
+    assert "50 of 50 rows" in predictor.explain(partly, n_pictures=0).how
+    assert "'price' missing: 350 of 400 rows" in capsys.readouterr().out
+
+
+def test_rows_that_cannot_be_explained_are_refused_with_the_rule(predictor, houses):
+    with pytest.raises(UserError, match=r"lacks a column: .*'area'"):
+        predictor.explain(houses.rename(columns={"area": "aera"}))
+    with pytest.raises(UserError, match="at least 10 rows; got 3"):
+        predictor.explain(houses[:3])
+    with pytest.raises(UserError, match=r"explain is for tables; .* takes image: heat_maps"):
+        zoo.load("cnn/small.mnist5k").explain(houses)
+
+
+def test_probabilities_are_explained_of_the_test_split_of_a_pretrained_classifier():
+    model, data = zoo.load("fnn/mlp.breast_cancer"), zoo.load_data("breast_cancer")
+    explained = model.explain(data.test, n_pictures=1)
+    assert set(explained.columns) == set(data.spec.column_names)
+    (first,) = explained.dependence
+    assert first.unit == "probability" and first.names == [data.spec.class_names[1]]
+    assert explained.frame().equals(model.explain(data.test, n_pictures=1).frame())  # by the seed alone
