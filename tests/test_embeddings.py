@@ -129,14 +129,14 @@ def test_tables_of_categories_alone_need_no_embedding_of_numbers():
 
 def test_categories_of_columns_with_many_become_vectors_and_unseen_ones_zeros():
     categories = Categories((4, 10, 9, 300), d_category=6)
-    assert categories.width == 3 + 8 + 6 + 6
+    assert categories.widths == [3, 8, 6, 6]
     assert not categories(torch.zeros(2, 4, dtype=torch.int64)).any()
     codes = torch.tensor([[1, 9, 8, 299], [3, 9, 1, 1]])
     output = categories(codes)
     torch.testing.assert_close(output[:, :11].nonzero()[:, 1], torch.tensor([0, 10, 2, 3]))
     assert torch.equal(output[0, 11:17], output[1, 11:17])
     assert not torch.equal(output[0, 17:], output[1, 17:])
-    assert Categories((4, 300)).width == 3 + 299
+    assert Categories((4, 300)).widths == [3, 299]
 
 
 def test_a_sample_of_rows_is_the_same_however_they_come():

@@ -374,6 +374,25 @@ def test_multiply_adds_equal_those_of_the_papers():
     assert resnet.training
 
 
+def test_layers_of_snn_keep_mean_0_and_variance_1():
+    hidden = torch.randn(2000, 6)
+    for layer in build("fnn/snn", width=256, depth=16, dropout=0.1).network.layers:
+        hidden = layer(hidden)
+        if isinstance(layer, torch.nn.AlphaDropout):
+            assert abs(hidden.mean()) < 0.2
+            assert 0.7 < hidden.var() < 1.3
+
+
+def test_resnet_for_tables_is_that_of_the_paper():
+    """ResNetBlock(x) = x + Linear(ReLU(Linear(BatchNorm(x)))), Prediction(x) = Linear(ReLU(BatchNorm(x)))."""
+    network, x = build("fnn/resnet").network, torch.randn(50, 6)
+    hidden = network.first(x)
+    for norm, one, _, _, two, _ in network.blocks.eval():
+        hidden = hidden + two(one(norm(hidden)).relu())
+    network.eval()
+    torch.testing.assert_close(network(x), network.head(network.last[0](hidden).relu()))
+
+
 def test_fast_whitens_the_patches_of_training_images():
     splits = zoo.load_data("mnist5k")
     model = zoo.create_model("cnn/fast", splits.spec)
