@@ -2,7 +2,7 @@
 
 D. Holzmüller, L. Grinsztajn, I. Steinwart, "Better by default: strong pre-tuned MLPs and boosted trees on tabular data"
 (NeurIPS 2024, arXiv 2407.04491, section 3 and table A.1, RealMLP-TD), as in the authors' package pytabkit 1.8.0. The
-defaults are those for classes; for values, experiment=fnn/realmlp.california has the published ones.
+defaults are those for classes; for values the published ones are model.activation=mish and optim.lr=0.2.
 Deviations: columns of categories are 0 or 1, without scaling, and one of two values has two; missing numbers have the
 scaled value 0, not a learnt one; values are not clipped to the range of the training targets; the weights are
 initialised on 256 random training rows, and all rows are in each epoch; the best epoch is that of the lowest loss.
