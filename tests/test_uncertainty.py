@@ -23,14 +23,14 @@ N, N_NEW = 500, 5000
 def values():
     """Predictions of two values, and what they were, with noise of another size for each."""
     predicted = torch.randn(N + N_NEW, 2)
-    return Intervals(Head()), predicted, predicted + torch.randn(N + N_NEW, 2) * torch.tensor([0.1, 3.0])
+    return Intervals(Head(), (2,)), predicted, predicted + torch.randn(N + N_NEW, 2) * torch.tensor([0.1, 3.0])
 
 
 def distributions(head, numbers):
     """Numbers of a head for one value, by standard normal quantiles and deviations that are too small by half."""
     mean, deviation = torch.randn(N + N_NEW, 1), torch.rand(N + N_NEW, 1) + 0.1
     output = mean[:, None] + deviation[:, None] * torch.tensor(numbers)[:, None]
-    return Intervals(head), output, mean + 2 * deviation * torch.randn(N + N_NEW, 1)
+    return Intervals(head, (1,)), output, mean + 2 * deviation * torch.randn(N + N_NEW, 1)
 
 
 def gaussian():
@@ -53,7 +53,7 @@ def test_new_samples_are_covered_as_often_as_asked(made, coverage):
     torch.manual_seed(0)
     conformal, output, target = made()
     calibration = Calibration.of(conformal.scores(output[:N], target[:N]))
-    assert Calibration.from_json(calibration.to_json()).scores.equal(calibration.scores)
+    assert Calibration.from_json(calibration.to_json(), conformal.shape).scores.equal(calibration.scores)
     regions = conformal.regions(output[N:], calibration.limits(coverage), coverage)
     found = conformal.covered(regions, target[N:]).double().mean(0)
     deviation = (coverage * (1 - coverage) * (1 / N + 1 / N_NEW)) ** 0.5
@@ -97,6 +97,9 @@ def test_a_file_without_calibration_says_how_to_get_one_and_keeps_it():
     assert [names[0] for names in sets] == model.predict(rows)
     with pytest.raises(UserError, match="predicts diagnosis: use predict_set"):
         model.predict_interval(rows)
+    for broken in ({"n": 9}, {"n": 9, "scores": [[0.1, 0.2]]}, {"n": 0, "scores": [[0.1]]}, {"n": 9, "scores": "all"}):
+        with pytest.raises(UserError, match="the file's calibration"):
+            Predictor(model.model, model.spec, {}, broken).predict_set(rows)
 
 
 def test_a_training_keeps_its_calibration_for_files_and_the_report(runs, tmp_path):

@@ -63,13 +63,14 @@ class Calibration:
         return {"n": self.n, "scores": self.scores.tolist()}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Calibration":
-        """Convert from the output of `to_json`. UserError for anything else, as in a file that is not the zoo's."""
+    def from_json(cls, values: Mapping[str, Any], shape: tuple[int, ...]) -> "Calibration":
+        """Convert from the output of `to_json`, of scores of a shape. UserError for anything else, as in a file that is
+        not the zoo's."""
         try:
             found = cls(int(values["n"]), torch.tensor(values["scores"], dtype=torch.float64))
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"the file's calibration cannot be read: {error}") from error
-        if found.scores.ndim < 2 or not 0 < len(found.scores) <= found.n:
+        if found.scores.shape[1:] != shape or not 0 < len(found.scores) <= found.n:
             raise UserError(
                 f"the file's calibration is of {found.n} samples and has scores {tuple(found.scores.shape)}"
             )

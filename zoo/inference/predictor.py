@@ -119,7 +119,7 @@ class Predictor:
                 "this model was not calibrated, as those of older versions; train it again, or call its "
                 "calibrate(zoo.load_data(...).val) with samples that it was not trained on"
             )
-        return Calibration.from_json(self.calibration).limits(coverage)
+        return Calibration.from_json(self.calibration, self._conformal().shape).limits(coverage)
 
     def calibrate(self, split: Split) -> "Predictor":
         """Calibrate the model on samples that it was not trained on, such as the validation split of `zoo.load_data`,

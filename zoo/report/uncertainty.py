@@ -23,7 +23,7 @@ def uncertainty(predictor: Predictor, output: Tensor, target: Tensor) -> str:
     conformal, found = predictor.task.conformal, predictor.calibration
     if conformal is None or not found:
         return ""
-    calibration = Calibration.from_json(found)
+    calibration = Calibration.from_json(found, conformal.shape)
     possible = calibration.n / (calibration.n + 1)
     rows = [_row(conformal, calibration, output, target, one) for one in COVERAGES if one <= possible]
     points = [(one, _measure(conformal, calibration, output, target, one)[0]) for one in _evenly(possible)]

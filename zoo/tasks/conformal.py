@@ -24,11 +24,13 @@ class Conformal(Protocol):
         kind: "interval" or "set".
         size: what `sizes` measures, in words.
         meaning: what a region is, for the report.
+        shape: of the scores of a sample, (n_bands, ...).
     """
 
     kind: str
     size: str
     meaning: str
+    shape: tuple[int, ...]
 
     def scores(self, output: Tensor, target: Tensor) -> Tensor:
         """How far targets (n, ...) are outside of the answers, (n_bands, n, ...); a row for each band that regions may
@@ -57,13 +59,14 @@ class Intervals:
 
     Args:
         head: whose bands they start from.
+        shape: of a target.
     """
 
     kind, size = "interval", "width"
     meaning = "an interval for each number: what the model predicts, plus and minus a width"
 
-    def __init__(self, head: Head):
-        self.head = head
+    def __init__(self, head: Head, shape: Sequence[int]):
+        self.head, self.shape = head, (len(head.band_coverages), *shape)
 
     def scores(self, output: Tensor, target: Tensor) -> Tensor:
         """Units outside of each band, (n_bands, n, *shape)."""
@@ -109,6 +112,7 @@ class Sets:
     """
 
     kind, size = "set", "classes"
+    shape: tuple[int, ...] = (1,)
     meaning = "a set of classes: the likeliest, which alone is right as often as the accuracy says, and more if needed"
 
     def __init__(self, class_names: Sequence[str], probabilities: Callable[[Tensor], Tensor]):

@@ -41,7 +41,7 @@ class Regression(Values):
     @cached_property
     def conformal(self) -> Conformal:  # type: ignore[override]
         """Intervals from the bands of the head."""
-        return Intervals(self.head)
+        return Intervals(self.head, (self.spec.n_outputs,))
 
     @classmethod
     def fits(cls, columns: Sequence[TargetColumn]) -> Fit:
