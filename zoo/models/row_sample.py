@@ -5,11 +5,12 @@ import torch
 from torch import Tensor
 
 MOST_ROWS = 200_000
+MOST_VALUES = 2**26  # of wide tables, which have fewer rows then
 
 
 class RowSample:
-    """At most `most` random rows of a stream of batches, in the stream's order: all of them where it has no more. The
-    same stream gives the same rows, whatever its batches.
+    """At most `most` random rows of a stream of batches, with at most `MOST_VALUES` values, in the stream's order: all
+    of them where it has no more. The same stream gives the same rows, whatever its batches.
 
     Args:
         most: rows to keep.
@@ -23,6 +24,7 @@ class RowSample:
 
     def update(self, *tensors: Tensor) -> None:
         """Add one batch: tensors of one length, each (batch, ...)."""
+        self.most = max(min(self.most, MOST_VALUES // sum(one.shape[1:].numel() for one in tensors)), 1)
         self._parts.append((torch.from_numpy(self._random.random(len(tensors[0]))), *(one.cpu() for one in tensors)))
         self._n += len(tensors[0])
         if self._n >= 2 * self.most:
