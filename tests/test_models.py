@@ -167,8 +167,8 @@ def test_bidirectional_step_is_refused():
 
 @pytest.mark.parametrize(("depth", "parameters"), [(20, 269_722), (32, 464_154), (44, 658_586), (56, 853_018)])
 def test_resnet_has_the_published_size(depth, parameters):
-    spec = SPECS["images"]
-    spec = DataSpec("cifar10", spec.task, {"image": Input((3, 32, 32), "uint8", spec.inputs["image"].axes, 0)}, 10)
+    image = Input((3, 32, 32), "uint8", SPECS["images"].inputs["image"].axes, 0)
+    spec = DataSpec("cifar10", "classification", {"image": image}, 10, class_names="abcdefghij")
     model = zoo.create_model("cnn/resnet", spec, depth=depth)
     assert sum(p.numel() for p in model.network.parameters()) == parameters
 
