@@ -15,6 +15,13 @@ BLOCK_VALUES = 2**22  # distances that are computed at once, in evaluation
 HIDDEN = 1e30  # squared distance of a row to itself, while it is trained on: its weight is 0
 
 
+def check_share(share: float) -> float:
+    """Return a share of the candidates; ValueError unless it is one."""
+    if not 0 < share <= 1:
+        raise ValueError(f"share is above 0 and at most 1; got {share}")
+    return share
+
+
 @dataclass(frozen=True)
 class Memory:
     """Encoded candidates.
@@ -22,13 +29,13 @@ class Memory:
     Attributes:
         keys: where they are in the space that is searched, (n, d_key).
         norms: their squares, (n,).
-        targets: as vectors, (n, n_targets).
+        values: what each says, (n, d_value): its target as a vector, or what `Retrieval.value` makes of it.
         rows: their numbers in the training split, (n,); None in evaluation.
     """
 
     keys: Tensor
     norms: Tensor
-    targets: Tensor
+    values: Tensor
     rows: Tensor | None = None
 
     def squared_distances(self, queries: Tensor, row: Tensor | None) -> Tensor:
@@ -52,16 +59,13 @@ class Retrieval(Network):
     Args:
         table: encodes rows as vectors.
         candidates: the training rows.
-        share: of the candidates, drawn for each training batch.
     """
 
     candidates: Candidates
 
-    def __init__(self, table: TableInput, candidates: Candidates, *, share: float):
+    def __init__(self, table: TableInput, candidates: Candidates):
         super().__init__()
-        if not 0 < share <= 1:
-            raise ValueError(f"share is above 0 and at most 1; got {share}")
-        self.table, self.candidates, self.share = table, candidates, share
+        self.table, self.candidates = table, candidates
         self._memory: Memory | None = None
         self._remembered_target = candidates.target
         self.register_load_state_dict_pre_hook(lambda *_: self._forget())
@@ -73,6 +77,10 @@ class Retrieval(Network):
     def key(self, hidden: Tensor) -> Tensor:
         """The place (n, d_key) of encoded rows (n, d_hidden) in the space that is searched."""
         return hidden
+
+    def value(self, hidden: Tensor, target: Tensor) -> Tensor:
+        """What encoded candidates (n, d_hidden) with targets (n, n_targets) say, (n, d_value)."""
+        return target
 
     def train(self, mode: bool = True) -> "Retrieval":
         """Switch between training and evaluation, and forget the candidates' encodings."""
@@ -114,17 +122,25 @@ class Retrieval(Network):
         drawn = self.candidates.draw(self.share)
         others = self.table(**{name: drawn[name] for name in self.candidates.inputs})
         hidden, found = self.encode(torch.cat([values, others])).tensor_split([len(values)])
-        return hidden, self._memory_of(self.key(found), drawn["target"], drawn["row"])
+        return hidden, self._memory_of(found, drawn["target"], drawn["row"])
 
     def _remembered(self) -> Memory:
         """All candidates, encoded."""
         target = self.candidates.target
         if self._memory is None or self._remembered_target is not target:  # another once rows or device are others
             with torch.inference_mode(False), torch.no_grad():  # as gradients of inputs may be asked for later
-                keys = [self.key(self.encode(self.table(**block))) for block in self.candidates.blocks(BLOCK_ROWS)]
-                self._memory, self._remembered_target = self._memory_of(torch.cat(keys), target), target
+                self._memory, self._remembered_target = self._memory_of_all(), target
         return self._memory
 
-    def _memory_of(self, keys: Tensor, target: Tensor, rows: Tensor | None = None) -> Memory:
-        keys = keys.float()
-        return Memory(keys, keys.square().sum(1), self.candidates.vectors(target), rows)
+    def _memory_of_all(self) -> Memory:
+        """All candidates, encoded block by block."""
+        parts, start = [], 0
+        for block in self.candidates.blocks(BLOCK_ROWS):
+            hidden = self.encode(self.table(**block))
+            parts.append(self._memory_of(hidden, self.candidates.target[start : start + len(hidden)]))
+            start += len(hidden)
+        return Memory(*(torch.cat([getattr(part, name) for part in parts]) for name in ("keys", "norms", "values")))
+
+    def _memory_of(self, hidden: Tensor, target: Tensor, rows: Tensor | None = None) -> Memory:
+        keys = self.key(hidden).float()
+        return Memory(keys, keys.square().sum(1), self.value(hidden, self.candidates.vectors(target)), rows)

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from zoo.models import MODELS
 from zoo.models.candidates import Candidates
-from zoo.models.fnn._retrieval import Memory, Retrieval
+from zoo.models.fnn._retrieval import Memory, Retrieval, check_share
 from zoo.models.fnn.table_input import TableInput
 
-EPSILON = 1e-7  # added to shares before their logarithm
+EPSILON = 1e-7
 
 
 @MODELS.register("fnn/modern_nca")
@@ -64,9 +64,8 @@ class ModernNCA(Retrieval):
         super().__init__(
             TableInput(n_numeric, cardinalities, embedding=embedding, options=embedding_options, d_category=d_category),
             Candidates(n_numeric, cardinalities, n_targets=n_targets, target_kind=target_kind, most=max_candidates),
-            share=share,
         )
-        self.scaling = scaling
+        self.scaling, self.share = scaling, check_share(share)
         if n_outputs != n_targets:
             raise ValueError("it gives one number for each value, that of similar rows; leave out task.head")
         if min(width, block_width) < 1 or depth < 0:
@@ -88,7 +87,7 @@ class ModernNCA(Retrieval):
     def search(self, hidden: Tensor, memory: Memory, row: Tensor | None) -> Tensor:
         """The weighted mean of the candidates' targets, (batch, n_outputs)."""
         distances = memory.squared_distances(hidden, row).sqrt()  # (batch, n)
-        return (-distances).softmax(1) @ memory.targets
+        return (-distances).softmax(1) @ memory.values
 
 
 def _block(width: int, block_width: int, dropout: float) -> nn.Module:
@@ -107,15 +106,16 @@ class Shares(nn.Module):
 
     Args:
         target_kind: "class", "labels" or "values".
+        epsilon: added to shares before their logarithm.
     """
 
-    def __init__(self, target_kind: str):
+    def __init__(self, target_kind: str, epsilon: float = EPSILON):
         super().__init__()
-        self.target_kind = target_kind
+        self.target_kind, self.epsilon = target_kind, epsilon
 
     def forward(self, mean: Tensor) -> Tensor:
         """Compute the outputs, of the same shape."""
         if self.target_kind == "values":
             return mean
-        logarithm = torch.log(mean + EPSILON)
-        return logarithm if self.target_kind == "class" else logarithm - torch.log(1 - mean + EPSILON)
+        logarithm = torch.log(mean + self.epsilon)
+        return logarithm if self.target_kind == "class" else logarithm - torch.log(1 - mean + self.epsilon)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from zoo.models import MODELS
 from zoo.models.candidates import Candidates
-from zoo.models.fnn._retrieval import HIDDEN, Memory, Retrieval
+from zoo.models.fnn._retrieval import HIDDEN, Memory, Retrieval, check_share
 from zoo.models.fnn.table_input import TableInput
 
 
@@ -67,9 +67,8 @@ class TabR(Retrieval):
         super().__init__(
             TableInput(n_numeric, cardinalities, embedding=embedding, options=embedding_options, d_category=d_category),
             Candidates(n_numeric, cardinalities, n_targets=n_targets, target_kind=target_kind, most=max_candidates),
-            share=share,
         )
-        self.scaling = scaling
+        self.scaling, self.share = scaling, check_share(share)
         if min(width, context) < 1 or depth < 0:
             rule = "width and context are at least 1, and depth at least 0"
             raise ValueError(f"{rule}; got width={width}, context={context} and depth={depth}")
@@ -113,7 +112,7 @@ class TabR(Retrieval):
         difference = query[:, None] - keys
         distances = difference.square().sum(-1).masked_fill(nearest.values >= HIDDEN, HIDDEN)
         weights = self.context_dropout((-distances).softmax(1))[:, None]  # (batch, 1, context)
-        targets = (weights @ memory.targets[nearest.indices]).squeeze(1)  # (batch, n_targets)
+        targets = (weights @ memory.values[nearest.indices]).squeeze(1)  # (batch, n_targets)
         return self.target_value(targets) + self.correction((weights @ self.difference(difference)).squeeze(1))
 
 

@@ -1,0 +1,193 @@
+"""TabM-NCA: an ensemble in one network that is shown what similar training rows were.
+
+A learnt kernel over the training rows, as in H.-J. Ye et al., "Revisiting nearest neighbor for tabular data" (arXiv
+2407.03257, section 4), before a TabM-mini of Y. Gorishniy et al. (arXiv 2410.24210, section 3.3), of this zoo's own
+making. What it adds to both:
+- values are answered by a trend, a function of the row alone, and the kernel's mean of what the trend leaves over at
+  the similar rows, as in kriging with a trend (G. Matheron, "Le krigeage universel", 1969);
+- the kernel's answer is an input of each member, what the members add to it where it is a value, and a member itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo.models import MODELS
+from zoo.models.candidates import Candidates
+from zoo.models.fnn._members import MemberHeads, check_sizes, first_adapter
+from zoo.models.fnn._retrieval import Memory, Retrieval
+from zoo.models.fnn.modern_nca import Shares
+from zoo.models.fnn.table_input import TableInput
+from zoo.models.layers import ACTIVATIONS, Dropout
+
+SHARPNESS = 3.0  # first scale of the space that is searched: some tens of rows count, not thousands
+EPSILON = 1e-3  # added to the kernel's shares of classes, as no row is beyond doubt
+
+
+class Members(nn.Module):
+    """Multilayer perceptrons of rows with an answer beside, which share their weights but for an adapter and a head.
+
+    Args:
+        adapter: a scale of each input for each perceptron, (n, d_in + n_targets).
+        depth, width: hidden layers, and neurons in each.
+        n_outputs, n_targets: outputs of a member, and entries of the answer.
+        activation, dropout: see `TabMNCA`.
+        adds: whether the perceptrons add to the answer.
+
+    Attributes:
+        n_members: perceptrons, and one more for the answer itself where it has as many entries as an output.
+    """
+
+    def __init__(
+        self,
+        adapter: Tensor,
+        *,
+        depth: int,
+        width: int,
+        n_outputs: int,
+        n_targets: int,
+        activation: str,
+        dropout: float,
+        adds: bool,
+    ):
+        super().__init__()
+        self.adapter, self.n_targets = nn.Parameter(adapter), n_targets
+        self.layers = nn.Sequential()
+        for index in range(depth):
+            self.layers.append(nn.Linear(width if index else adapter.shape[1], width))
+            self.layers.append(ACTIVATIONS.get(activation)())
+            self.layers.append(Dropout(dropout))
+        self.head = MemberHeads(width, n_outputs, n_members=len(adapter))
+        self.answers = n_outputs == n_targets  # else an output is a whole distribution
+        self.adds = adds and self.answers
+        self.n_members = len(adapter) + self.answers
+
+    def hidden(self, rows: Tensor) -> Tensor:
+        """The last hidden layers, (batch, n, width), of rows (batch, d_in + n_targets)."""
+        return self.layers(rows[:, None] * self.adapter)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """The members' outputs, (batch, n_members, n_outputs)."""
+        outputs, answer = self.head(self.hidden(rows)), rows[:, None, -self.n_targets :]
+        outputs = outputs + answer if self.adds else outputs
+        return torch.cat([outputs, answer], dim=1) if self.answers else outputs
+
+
+@MODELS.register("fnn/tabm_nca")
+class TabMNCA(Retrieval):
+    """A kernel over the training rows, then `n_members` multilayer perceptrons which share their weights.
+
+    Args:
+        n_numeric: numbers in a row of input.
+        cardinalities: number of values of each categorical column.
+        n_outputs: outputs.
+        n_targets: classes, labels or values.
+        target_kind: "class", "labels" or "values".
+        depth: hidden layers of the members.
+        width: neurons in each of them.
+        n_members: multilayer perceptrons in one; the kernel's own answer is a further member.
+        activation: a name of `zoo.models.layers.ACTIVATIONS`, such as "relu".
+        dropout: share of each hidden layer's outputs that is zeroed in training.
+        kernel_width: neurons of the hidden layer that the kernel's space and the trend are computed from.
+        d_key: dimensions of the kernel's space.
+        n_searched: training rows that are drawn and searched for each training batch.
+        max_candidates: training rows that are kept, in the weights file too; of more, so many are drawn once.
+        scaling: of numbers: a name of `zoo.models.scaling.SCALINGS`: "standard", "robust" or "quantile".
+        embedding: of numbers: a name of `zoo.models.fnn.embeddings.EMBEDDINGS`; kernel and members share it.
+        embedding_options: the embedding's own keywords, such as {"d_embedding": 16}.
+        d_category: entries of the vector of a category in columns with more than 8; 0 one-hot encodes all.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_numeric: int,
+        cardinalities: Sequence[int],
+        n_outputs: int,
+        n_targets: int,
+        target_kind: str,
+        depth: int = 2,
+        width: int = 128,
+        n_members: int = 16,
+        activation: str = "relu",
+        dropout: float = 0.25,
+        kernel_width: int = 64,
+        d_key: int = 24,
+        n_searched: int = 2000,
+        max_candidates: int = 100_000,
+        scaling: str = "quantile",
+        embedding: str = "piecewise_linear",
+        embedding_options: Mapping[str, Any] | None = None,
+        d_category: int = 8,
+    ):
+        check_sizes(
+            depth=depth, width=width, n_members=n_members, kernel_width=kernel_width, d_key=d_key, n_searched=n_searched
+        )
+        super().__init__(
+            TableInput(n_numeric, cardinalities, embedding=embedding, options=embedding_options, d_category=d_category),
+            Candidates(n_numeric, cardinalities, n_targets=n_targets, target_kind=target_kind, most=max_candidates),
+        )
+        self.scaling, self.n_searched, self.d_key = scaling, n_searched, d_key
+        self.n_trends = n_targets if target_kind == "values" else 0
+        self.hidden = nn.Sequential(
+            nn.Linear(self.table.width, kernel_width), ACTIVATIONS.get(activation)(), Dropout(dropout)
+        )
+        self.kernel = nn.Linear(kernel_width + self.table.width, d_key + self.n_trends)
+        self.scale = nn.Parameter(torch.tensor(SHARPNESS))
+        self.shares = Shares(target_kind, EPSILON)
+        self.head: Members = Members(
+            torch.cat([first_adapter(n_members, self.table), torch.randn(n_members, n_targets).sign()], dim=1),
+            depth=depth,
+            width=width,
+            n_outputs=n_outputs,
+            n_targets=n_targets,
+            activation=activation,
+            dropout=dropout,
+            adds=target_kind == "values",
+        )
+        self.n_members = self.head.n_members
+
+    @property
+    def share(self) -> float:  # type: ignore[override]
+        """Share of the candidates that are searched for a training batch."""
+        return min(self.n_searched / len(self.candidates), 1.0)
+
+    def features(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
+        """The members' last hidden layers, (batch, n_members, width), for inputs (batch, n_numeric) and (batch,
+        n_categorical)."""
+        hidden: Tensor = self.head.hidden(self.found(numeric, categorical))
+        return hidden
+
+    def found(
+        self, numeric: Tensor | None = None, categorical: Tensor | None = None, row: Tensor | None = None
+    ) -> Tensor:
+        """Rows and the kernel's answers, (batch, table.width + n_targets), in float32: rows that are near each other
+        are the same in bfloat16."""
+        with torch.autocast(self.scale.device.type, enabled=False):
+            return super().found(numeric, categorical, row)
+
+    def encode(self, values: Tensor) -> Tensor:
+        """Encode rows (n, table.width), as (n, d_key + n_trends + table.width)."""
+        kernel = self.kernel(torch.cat([self.hidden(values), values], dim=1))
+        return torch.cat([kernel, values], dim=1)
+
+    def key(self, hidden: Tensor) -> Tensor:
+        """Places in the kernel's space, (n, d_key)."""
+        return hidden[:, : self.d_key] * self.scale
+
+    def trend(self, hidden: Tensor) -> Tensor:
+        """What the row alone says of a value, (n, n_trends)."""
+        return hidden[:, self.d_key : self.d_key + self.n_trends]
+
+    def value(self, hidden: Tensor, target: Tensor) -> Tensor:
+        """Classes and labels as they are, and what the trend leaves over of values, (n, n_targets)."""
+        return target - self.trend(hidden) if self.n_trends else target
+
+    def search(self, hidden: Tensor, memory: Memory, row: Tensor | None) -> Tensor:
+        """The row and the kernel's answer, (batch, table.width + n_targets)."""
+        weights = (-memory.squared_distances(self.key(hidden), row).sqrt()).softmax(1)  # (batch, n)
+        found = weights @ memory.values  # (batch, n_targets)
+        answer = found + self.trend(hidden) if self.n_trends else self.shares(found)
+        return torch.cat([hidden[:, self.d_key + self.n_trends :], answer], dim=1)
