@@ -165,7 +165,8 @@ class QuantileNormal(Scale):
         below = torch.searchsorted(self.quantiles, values, right=True).sub_(1).clamp_(min=0)  # the quantile at or below
         above = torch.searchsorted(self.quantiles, values).clamp_(max=N_QUANTILES - 1)  # and the one at or above
         low, high = self.quantiles.gather(1, below).double(), self.quantiles.gather(1, above).double()
-        place = torch.where(high > low, (values - low) / (high - low), 0.5)
+        between = high > low
+        place = torch.where(between, (values - low) / torch.where(between, high - low, 1.0), 0.5)  # so has a gradient
         share = torch.lerp(self.shares[below], self.shares[above], place).clamp(LEAST, 1 - LEAST)
         normal = torch.where(values.isnan(), math.nan, torch.special.ndtri(share)).float()
         return normal.view_as(first).movedim(0, -self.axis_from_end)
