@@ -1,5 +1,7 @@
 """Explanations of models of tables: importance by column, and partial dependence."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,9 +11,12 @@ import zoo
 from zoo.core.errors import UserError
 from zoo.core.spec import Column, DataSpec, Input
 from zoo.data.columns.encode import table_inputs
+from zoo.inference.column_importance import _integrated_gradients
 from zoo.inference.predictor import Predictor
+from zoo.inference.table_columns import Answers
 from zoo.models.layers import Network
 from zoo.models.model import Model
+from zoo.tasks import create_task
 
 N = 400
 COLUMNS = (
@@ -40,8 +45,6 @@ class Formula(Network):
 def predictor():
     target = Input((1,), "float32")
     spec = DataSpec("houses", "regression", table_inputs(COLUMNS), 1, target, "price", columns=COLUMNS)
-    inputs = {name: Input(one.shape, one.dtype, one.axes, None, one.cardinalities) for name, one in spec.inputs.items()}
-    spec = DataSpec("houses", "regression", inputs, 1, target, "price", columns=COLUMNS)
     return Predictor(Model(spec, Formula(), combine=lambda outputs: outputs.mean(0)), spec, {})
 
 
@@ -115,6 +118,24 @@ def test_rows_that_cannot_be_explained_are_refused_with_the_rule(predictor, hous
         predictor.explain(houses[:3])
     with pytest.raises(UserError, match=r"explain is for tables; .* takes image: heat_maps"):
         zoo.load("cnn/small.mnist5k").explain(houses)
+
+
+@pytest.mark.parametrize("head", ["value", "quantiles", "gaussian"])
+@pytest.mark.parametrize("scaling", ["standard", "quantile"])
+def test_shares_of_all_columns_add_up_to_the_answer_whatever_the_scaling_and_the_head(head, scaling):
+    """Integrated gradients are complete, also of a column with two values, whose quantiles jump."""
+    torch.manual_seed(0)
+    data = zoo.load_data("diabetes")
+    n_numbers = len(create_task(data.spec, head=head).numbers)
+    spec = dataclasses.replace(data.spec, n_per_value=n_numbers)
+    model = zoo.create_model("fnn/mlp", spec, scaling=scaling)
+    model.fit([data.train[:]], [data.train[:]])
+    predictor = Predictor(model, spec, {"config": {"task": {"head": head}}})
+    batch = {"numeric": data.test.columns["numeric"]}
+    answers, outputs = Answers(predictor), predictor.outputs(batch)
+    shares = _integrated_gradients(predictor, answers, batch, answers.likeliest(outputs))
+    total = answers(outputs)[:, 0] - shares[0].sum(-1)
+    assert total.std() < 0.05 * answers(outputs).std()  # the answer at the mean, for every row
 
 
 def test_probabilities_are_explained_of_the_test_split_of_a_pretrained_classifier():

@@ -12,6 +12,7 @@ from torch import Tensor
 from zoo.data.splits import Batch
 from zoo.inference.predictor import Predictor
 from zoo.inference.table_columns import TABLE_INPUTS, Answers, TableColumn
+from zoo.models.preprocess import Preprocess
 
 MIN_REPEATS = 2  # for a deviation
 COPIED_ROWS = 4096  # of the shuffled copies that are answered together
@@ -101,27 +102,47 @@ def gradient_importance(
 
 
 def _integrated_gradients(predictor: Predictor, answers: Answers, batch: Batch, likeliest: Tensor) -> Tensor:
-    """The share of each number in each explained answer (n_explained, n, n_numeric); 0 for missing values."""
-    mean = batch["numeric"].nanmean(0).nan_to_num()
+    """The share of each number in each explained answer (n_explained, n, n_numeric), the mean being that of the rows as
+    the first layer scales them."""
+    layers = [layer for layer in predictor.model.modules() if isinstance(layer, Preprocess)]  # one for each member
+    with torch.inference_mode():
+        means = [layer({"numeric": batch["numeric"]})["numeric"].mean(0) for layer in layers]
     parts, n_done = [], 0
     for part in predictor.parts(batch):
         chosen = likeliest[n_done : n_done + len(part["numeric"])]
         n_done += len(chosen)
-        gradients = sum(_gradients(predictor, answers, part, mean, chosen, step) for step in range(N_STEPS))
-        parts.append((gradients / N_STEPS) * (part["numeric"] - mean).nan_to_num())
+        steps = [(step + 0.5) / N_STEPS for step in range(N_STEPS)]
+        shares = [_shares(predictor, answers, part, list(zip(layers, means, strict=True)), chosen, at) for at in steps]
+        parts.append(torch.stack(shares).mean(0))
     return torch.cat(parts, dim=1)
 
 
 @torch.enable_grad()
-def _gradients(
-    predictor: Predictor, answers: Answers, part: Batch, mean: Tensor, likeliest: Tensor, step: int
+def _shares(
+    predictor: Predictor,
+    answers: Answers,
+    part: Batch,
+    means: Sequence[tuple[Preprocess, Tensor]],
+    likeliest: Tensor,
+    at: float,
 ) -> Tensor:
-    """Gradients (n_explained, n, n_numeric) of the explained answers, at one step of the way from the mean."""
-    numbers = mean + (step + 0.5) / N_STEPS * (part["numeric"] - mean)
-    numbers.requires_grad_()
-    explained = answers.explained(predictor.model(**part | {"numeric": numbers}), likeliest)
-    gradients = [
-        torch.autograd.grad(answer.sum(), numbers, retain_graph=index + 1 < explained.shape[1])[0]
-        for index, answer in enumerate(explained.T)
+    """Gradients of the explained answers at a share of the way from the mean, times the way (n_explained, n,
+    n_numeric), summed over the layers that scale."""
+    places: list[Tensor] = []
+    ways: list[Tensor] = []
+
+    def put_between(mean: Tensor, scaled: Batch) -> Batch:
+        ways.append(scaled["numeric"].detach() - mean.clone())
+        places.append((mean + at * ways[-1]).requires_grad_())
+        return scaled | {"numeric": places[-1]}
+
+    hooks = [
+        layer.register_forward_hook(lambda _, __, scaled, mean=mean: put_between(mean, scaled)) for layer, mean in means
     ]
-    return torch.stack(gradients).nan_to_num()
+    try:
+        explained = answers.explained(predictor.model(**part), likeliest)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    found = [torch.autograd.grad(answer.sum(), places, retain_graph=True) for answer in explained.T]
+    return torch.stack([sum(map(torch.mul, gradients, ways), torch.zeros(())) for gradients in found])

@@ -64,7 +64,8 @@ class Answers:
 
     def __call__(self, output: Tensor) -> Tensor:
         """The answers (n, n_answers) of outputs (n, ...) in the target's units."""
-        return self.predictor.task.probabilities(output) if self.has_classes else output.reshape(len(output), -1)
+        task = self.predictor.task
+        return task.probabilities(output) if self.has_classes else task.value(output).flatten(1)
 
     def explained(self, output: Tensor, likeliest: Tensor) -> Tensor:
         """The answers (n, n_explained) whose changes are measured: the probability of the likeliest class or label, or
@@ -76,7 +77,8 @@ class Answers:
         """
         if self.has_classes:
             return self(output).gather(1, likeliest[:, None])
-        return output if len(self.names) == 1 else self.predictor.model.preprocess.scale_target(output).flatten(1)
+        value = self.predictor.task.value(output)
+        return value if len(self.names) == 1 else self.predictor.model.preprocess.scale_target(value).flatten(1)
 
     def likeliest(self, output: Tensor) -> Tensor:
         """The largest answer (n,) of each row."""

@@ -180,6 +180,10 @@ class Task:
         """One readable answer a sample: a class name, or a number in the target's units."""
         raise NotImplementedError
 
+    def value(self, output: Tensor) -> Tensor:
+        """The single value of each target (batch, *shape), of outputs that hold several numbers for it."""
+        return output
+
     def tabulate(self, output: Tensor) -> dict[str, list[Any]]:
         """The answers as columns of a table, by heading."""
         return {"prediction": self.decode(output)}

@@ -69,6 +69,10 @@ class Values(Task):
         """The output (batch, ...) of an ensemble, from its members' (n_members, batch, ...)."""
         return self.head.combine(outputs)
 
+    def value(self, output: Tensor) -> Tensor:
+        """The head's single best value, (batch, *shape)."""
+        return self.head.value(output)
+
     def head_metrics(self) -> "dict[str, Metric]":
         """New metrics of the head, beside those of single values."""
         from zoo.tasks.metrics import MeanOf
