@@ -36,7 +36,13 @@ def trees(**changes) -> pd.DataFrame:
 def model(config, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trees")
     trees().assign(girth=np.arange(N) * 1.5).to_csv(folder / "train.csv", index=False)
-    options = ("model=fnn", "data=csv", f"data.path={folder / 'train.csv'}", "data.target=girth", "data.split=random")
+    options = (
+        "model=fnn/mlp",
+        "data=csv",
+        f"data.path={folder / 'train.csv'}",
+        "data.target=girth",
+        "data.split=random",
+    )
     zoo.train(config(*options, "trainer=cpu", "trainer.max_epochs=1"), folder / "run")
     return zoo.load(folder / "run")
 

@@ -156,7 +156,7 @@ def test_a_large_split_gives_baselines_a_part_that_they_name(monkeypatch):
 
 
 def test_a_training_has_its_baselines_in_metrics_table_and_report(tmp_path):
-    run = zoo.train(zoo.config("fnn", "trainer.max_epochs=3"), tmp_path / "with")
+    run = zoo.train(zoo.config("fnn/mlp", "trainer.max_epochs=3"), tmp_path / "with")
     found = json.loads((tmp_path / "with/metrics.json").read_text())["baselines"]
     naive, *references = found
     assert naive == "majority class" and references == ["gradient boosting", "logistic regression"]
@@ -167,7 +167,7 @@ def test_a_training_has_its_baselines_in_metrics_table_and_report(tmp_path):
     for name in found:
         assert name in str(run) and name in page
     assert evaluate_weights(tmp_path / "with", split="val")["baselines"] == found
-    assert "baselines" not in evaluate_weights(tmp_path / "with", data=zoo.config("fnn")["data"])
+    assert "baselines" not in evaluate_weights(tmp_path / "with", data=zoo.config("fnn/mlp")["data"])
 
 
 def test_baseline_false_leaves_them_out(runs):

@@ -125,11 +125,11 @@ class Mine(Callback):
 
 def test_a_callback_whose_state_cannot_be_saved_is_named(config, tmp_path):
     with pytest.raises(UserError, match=r"callbacks\.Mine\.seen is of type set"):
-        zoo.train(config("model=fnn", "trainer.max_epochs=1"), tmp_path, callbacks=[Mine()])
+        zoo.train(config("model=fnn/mlp", "trainer.max_epochs=1"), tmp_path, callbacks=[Mine()])
 
 
 def test_checkpoints_of_torch_save_are_refused_by_a_resume(config, tmp_path):
-    settings = ("model=fnn", "trainer.max_epochs=1", "resume=auto")
+    settings = ("model=fnn/mlp", "trainer.max_epochs=1", "resume=auto")
     zoo.train(config(*settings), tmp_path)
     (tmp_path / "metrics.json").unlink()
     for path in checkpoints(tmp_path / "checkpoints"):
@@ -152,6 +152,6 @@ def test_a_file_has_its_hash_in_it_and_no_other_beside_it(runs, tmp_path):
 def test_a_training_and_its_resume_pickle_nothing(config, tmp_path, monkeypatch):
     for name in ("load", "save"):
         monkeypatch.setattr(torch, name, lambda *_, **__: pytest.fail("a pickle"))
-    zoo.train(config("model=fnn", "trainer.max_epochs=1"), tmp_path)
-    zoo.train(config("model=fnn", "trainer.max_epochs=2", "resume=changed"), tmp_path)
+    zoo.train(config("model=fnn/mlp", "trainer.max_epochs=1"), tmp_path)
+    zoo.train(config("model=fnn/mlp", "trainer.max_epochs=2", "resume=changed"), tmp_path)
     FNNModule.load_from_checkpoint(newest(tmp_path / "checkpoints"))

@@ -25,7 +25,7 @@ CHOICES = [
 def test_every_yaml_composes_to_a_whole_config(config, group, name):
     overrides = [f"{group}={name}"]
     if group not in ("model", "experiment"):
-        overrides.append("model=fnn")
+        overrides.append("model=fnn/mlp")
     composed = config(*overrides)
     assert {"model", "data", "task", "optim", "trainer"} <= set(composed)
     if group == "model":
@@ -51,7 +51,7 @@ def test_trainer_keys_are_arguments_of_lightning_or_of_the_zoo(name):
 
 @pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "optim"])
 def test_optim_keys_are_arguments_of_the_optimiser(name):
-    section = zoo.config("fnn", f"optim={name}")["optim"]
+    section = zoo.config("fnn/mlp", f"optim={name}")["optim"]
     options = set(section) - {"name", "weight_decay", "bias_lr", "schedule", *OPTIONAL}
     assert options <= set(inspect.signature(OPTIMIZERS.get(section["name"])).parameters)
     assert section["schedule"]["name"] in [*SCHEDULES.names(), "auto"]

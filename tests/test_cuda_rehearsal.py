@@ -49,15 +49,15 @@ AUGMENT = {
     "resize": {"start": 20, "epochs": 2},
 }  # others need no options
 SETTINGS = {
-    "every option of fnn": ("model=fnn", "model.norm=batch", "model.dropout=0.2", "model.scaling=quantile",
+    "every option of fnn": ("model=fnn/mlp", "model.norm=batch", "model.dropout=0.2", "model.scaling=quantile",
                             "model.embedding=piecewise_linear_tree", "optim.ema=0.9", "optim.lookahead=2",
                             "optim.anneal=flat_cosine", "optim.clip=1", "optim.sam=0.05",
                             "task.class_weights=[1,3]", "task.label_smoothing=0.1",
                             "distill.teacher=fnn/mlp.breast_cancer", "trainer.tricks=[]", "data.resident=false"),
-    "muon, accumulated": ("model=fnn", "data=diabetes", "task.head=quantiles", "optim=muon",
+    "muon, accumulated": ("model=fnn/mlp", "data=diabetes", "task.head=quantiles", "optim=muon",
                           "trainer.accumulate_grad_batches=2",
                           "trainer.precision=bf16-mixed"),
-    "several seeds": ("model=fnn", "seeds=[0,1]", "model.scaling=robust", "model.embedding=pbld",
+    "several seeds": ("model=fnn/mlp", "seeds=[0,1]", "model.scaling=robust", "model.embedding=pbld",
                       "optim=nesterov", "optim.clip=1", "model.dropout=0.2"),
     "retrieval": ("model=fnn/tabr", "data=breast_cancer", "optim.ema=0.9", "distill.teacher=fnn/mlp.breast_cancer"),
     "recurrent": ("model=rnn", "model.width=4", "data.batch_size=16"),
@@ -210,7 +210,7 @@ def test_predictions_on_the_gpu_equal_those_on_the_cpu(runs, gpu, family):
 
 def test_waits_for_the_gpu_do_not_grow_with_the_batches(config, gpu, tmp_path):
     waits = []
-    settings = config("model=fnn", "optim.ema=0.9", "optim.lookahead=2", "trainer=gpu", "trainer.max_epochs=1")
+    settings = config("model=fnn/mlp", "optim.ema=0.9", "optim.lookahead=2", "trainer=gpu", "trainer.max_epochs=1")
     for n in (3, 6):
         gpu.waits.clear()
         settings["trainer"]["limit_train_batches"] = n

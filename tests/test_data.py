@@ -30,7 +30,7 @@ load = functools.cache(zoo.load_data)
 
 
 def section_of(name):
-    return zoo.config("fnn", f"data={name}")["data"]
+    return zoo.config("fnn/mlp", f"data={name}")["data"]
 
 
 def rows(split):

@@ -36,7 +36,7 @@ def test_the_script_starts_all_processes(config, script, tmp_path):
 
 @pytest.mark.long
 def test_a_training_resumes_with_another_strategy_and_keeps_the_optimisers_state(config, tmp_path):
-    settings = ("model=fnn", "data.batch_size=37", "optim=adamw", "optim.schedule.name=constant", "resume=changed")
+    settings = ("model=fnn/mlp", "data.batch_size=37", "optim=adamw", "optim.schedule.name=constant", "resume=changed")
 
     def train(folder, strategy, n_epochs):
         train_twice(config(*settings, *TWO_PROCESSES, f"trainer={strategy}", f"trainer.max_epochs={n_epochs}"), folder)
@@ -52,7 +52,7 @@ def test_options_that_need_unsharded_weights_are_refused(config, tmp_path, monke
     monkeypatch.setenv("LOCAL_RANK", "0")  # as a launcher does, so that Lightning starts no process
     with pytest.raises(zoo.UserError, match=r"trainer=fsdp|on one device"):
         zoo.train(
-            config("model=fnn", "trainer=fsdp", "trainer.devices=1", "trainer.accelerator=cpu", setting), tmp_path
+            config("model=fnn/mlp", "trainer=fsdp", "trainer.devices=1", "trainer.accelerator=cpu", setting), tmp_path
         )
 
 
@@ -184,7 +184,7 @@ def test_a_slurm_job_saves_is_requeued_and_resumes(tmp_path):
     command = [
         "bash",
         str(CLUSTER / "train.sbatch"),
-        "model=fnn",
+        "model=fnn/mlp",
         *TWO_PROCESSES,
         "trainer=fsdp",
         "trainer.max_epochs=20",

@@ -18,8 +18,8 @@ SHORT = ("trainer=cpu", "trainer.max_epochs=2")
 def runs(config, tmp_path_factory):
     """Two seeds of a classifier and of a regression, and one of another architecture."""
     folder = tmp_path_factory.mktemp("runs")
-    zoo.train_seeds(config("model=fnn", "seeds=[0,1]", *SHORT), folder / "classes")
-    zoo.train_seeds(config("model=fnn", "data=diabetes", "seeds=[0,1]", *SHORT), folder / "values")
+    zoo.train_seeds(config("model=fnn/mlp", "seeds=[0,1]", *SHORT), folder / "classes")
+    zoo.train_seeds(config("model=fnn/mlp", "data=diabetes", "seeds=[0,1]", *SHORT), folder / "values")
     zoo.train(config("model=fnn/perceptron", *SHORT), folder / "other")
     return folder
 
@@ -70,7 +70,7 @@ def test_recurrent_networks_form_an_ensemble(config, tmp_path):
 
 def test_members_trained_on_other_splits_are_refused(config, runs, tmp_path):
     for fold in (0, 1):
-        zoo.train(config("model=fnn", "data.n_folds=2", f"data.fold={fold}", *SHORT), tmp_path / str(fold))
+        zoo.train(config("model=fnn/mlp", "data.n_folds=2", f"data.fold={fold}", *SHORT), tmp_path / str(fold))
     with pytest.raises(UserError, match="trained on the same split"):
         ensemble(files(tmp_path), tmp_path / "x.safetensors")
     ensemble(files(runs / "classes"), tmp_path / "both.safetensors")

@@ -80,7 +80,7 @@ def test_folds_that_cannot_be_are_refused(tmp_path, folds, columns, options, mes
 )
 def test_settings_that_do_not_go_with_folds_are_refused(config, settings, message):
     with pytest.raises(UserError, match=message):
-        TrainingConfig.of({**config("fnn"), **settings})
+        TrainingConfig.of({**config("fnn/mlp"), **settings})
 
 
 def test_folds_make_one_file_with_a_score_out_of_fold_also_after_a_kill(config, tmp_path):
@@ -91,7 +91,9 @@ def test_folds_make_one_file_with_a_score_out_of_fold_also_after_a_kill(config, 
             if trainer.default_root_dir.endswith("fold=1") and trainer.current_epoch == 1:
                 raise InterruptedTraining(15, "test")
 
-    run = zoo.fit(table(), "y", "fnn", "trainer.max_epochs=3", "baseline=false", folds=2, run_dir=tmp_path / "whole")
+    run = zoo.fit(
+        table(), "y", "fnn/mlp", "trainer.max_epochs=3", "baseline=false", folds=2, run_dir=tmp_path / "whole"
+    )
     data = json.loads((tmp_path / "whole" / "fold=0" / "metrics.json").read_text())
     folds = [data, json.loads((tmp_path / "whole" / "fold=1" / "metrics.json").read_text())]
     assert run["val"]["loss"] == pytest.approx(np.mean([fold["val"]["loss"] for fold in folds]))
@@ -107,7 +109,7 @@ def test_folds_make_one_file_with_a_score_out_of_fold_also_after_a_kill(config, 
         zoo.evaluate(run.path, "val")
 
     parts = tmp_path / "parts"
-    settings = config("fnn", "trainer.max_epochs=3", "data=csv", "data.target=y", "folds=2")
+    settings = config("fnn/mlp", "trainer.max_epochs=3", "data=csv", "data.target=y", "folds=2")
     settings["data"]["path"] = str(next((tmp_path / "whole" / "data").iterdir()))
     with pytest.raises(InterruptedTraining):
         zoo.train(settings, parts, callbacks=[Interrupt()])

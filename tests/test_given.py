@@ -113,16 +113,16 @@ def test_other_data_are_refused_with_what_is_taken(message, tmp_path):
 
 def test_a_fit_leaves_a_run_that_resumes_and_evaluates(tmp_path):
     words = ("trainer.max_epochs=1", "baseline=false")
-    result = zoo.fit(FRAME, "price", "fnn", *words, run_dir=tmp_path / "run", width=8)
+    result = zoo.fit(FRAME, "price", "fnn/mlp", *words, run_dir=tmp_path / "run", width=8)
     assert {"val", "test"} <= set(result.metrics) and len(result.history) == 1
     assert zoo.inference.evaluation.evaluate_weights(result.path)["test"] == result["test"]
-    again = zoo.fit(FRAME, "price", "fnn", *words, "resume=auto", run_dir=tmp_path / "run", width=8)
+    again = zoo.fit(FRAME, "price", "fnn/mlp", *words, "resume=auto", run_dir=tmp_path / "run", width=8)
     assert again.metrics == result.metrics
     (tmp_path / "run").rename(tmp_path / "moved")
     assert zoo.evaluate(tmp_path / "moved")[0]["loss"] == pytest.approx(result["test"]["loss"])
     (tmp_path / "moved").rename(tmp_path / "run")
     with pytest.raises(UserError, match="holds other data"):
-        zoo.fit(FRAME[:50], "price", "fnn", "resume=auto", run_dir=tmp_path / "run")
+        zoo.fit(FRAME[:50], "price", "fnn/mlp", "resume=auto", run_dir=tmp_path / "run")
 
 
 @pytest.fixture(scope="module")
@@ -219,13 +219,15 @@ def test_the_public_functions_name_what_they_take():
         (lambda: zoo.evaluate(5), "evaluate takes what zoo.load returns"),
         (lambda: zoo.create_model("fnn/mlp", "wine"), "a spec is that of a data set"),
         (lambda: zoo.list_models(spec="wine"), "a spec is that of a data set"),
-        (lambda: zoo.config("fnn", 5), "settings are text"),
-        (lambda: zoo.config("fnn", data="win"), "no data 'win'; the nearest: wine"),
-        (lambda: zoo.config("fnn", data="wine", wid=3), "no setting of model fnn/mlp 'wid'"),
+        (lambda: zoo.config("fnn/mlp", 5), "settings are text"),
+        (lambda: zoo.config("fnn/mlp", data="win"), "no data 'win'; the nearest: wine"),
+        (lambda: zoo.config("fnn/mlp", data="wine", wid=3), "no setting of model fnn/mlp 'wid'"),
     ):
         with pytest.raises(UserError, match=message):
             mistake()
-    assert zoo.config("fnn", data="wine", seed=3, width=8) == zoo.config("fnn", "data=wine", "seed=3", "model.width=8")
+    assert zoo.config("fnn/mlp", data="wine", seed=3, width=8) == zoo.config(
+        "fnn/mlp", "data=wine", "seed=3", "model.width=8"
+    )
     assert zoo.evaluate("fnn/mlp.breast_cancer", "val")[0]["accuracy"] > 0.9 and len(spec.class_names) == 3
 
 

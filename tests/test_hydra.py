@@ -37,10 +37,10 @@ def test_the_flags_of_a_command_line_are_hydras():
 
 
 def test_a_command_takes_arguments_other_than_sys_argv(monkeypatch, tmp_path):
-    """`zoo train model=fnn` leaves `sys.argv` to Lightning, which starts the other processes of a training by it."""
+    """`zoo train` leaves `sys.argv` to Lightning, which starts the other processes of a training by it."""
     monkeypatch.setattr(sys, "argv", ["zoo", "train", "not=read"])
     seen = []
-    hydra_private.run(seen.append, str(CONF), "train", ["model=fnn", "seed=3", f"run_dir={tmp_path}"])
+    hydra_private.run(seen.append, str(CONF), "train", ["model=fnn/mlp", "seed=3", f"run_dir={tmp_path}"])
     assert seen[0].seed == 3 and sys.argv == ["zoo", "train", "not=read"]
 
 
@@ -58,7 +58,7 @@ def test_a_missing_choice_is_named_with_its_section():
         "hydra/launcher=joblib": ("hydra", "launcher/joblib"),
     }.items():
         with pytest.raises(HydraException) as caught:
-            compose_file("train", ["model=fnn", word])
+            compose_file("train", ["model=fnn/mlp", word])
         group, name, names = hydra_private.missing_choice(caught.value)
         assert (group, name) == answer and names
     assert hydra_private.missing_choice(ValueError()) is None
@@ -67,6 +67,6 @@ def test_a_missing_choice_is_named_with_its_section():
 def test_an_error_inside_hydra_can_be_distinguished_from_ours():
     """A value that Hydra cannot handle ends with exit code 2, a bug of ours with a traceback."""
     with pytest.raises(Exception) as caught:  # noqa: PT011
-        compose_file("train", ["model=fnn", "data=[wine,2]"])
+        compose_file("train", ["model=fnn/mlp", "data=[wine,2]"])
     assert hydra_private.is_from_hydra(caught.value)
     assert not hydra_private.is_from_hydra(ValueError())

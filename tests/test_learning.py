@@ -59,7 +59,7 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_short_training_beats_the_baseline(name, config, tmp_path, monkeypatch):
-    section = config("model=fnn", f"data={name}", *CHEAPER.get(name, []))["data"]
+    section = config("model=fnn/mlp", f"data={name}", *CHEAPER.get(name, []))["data"]
     whole = load_section(section)
     splits = replace(whole, val=shortened(whole.val, 200), test=shortened(whole.test, N_TEST))
     if whole.spec.task != "forecasting":  # whose windows overlap

@@ -23,7 +23,7 @@ from zoo.engine.resources import fill_auto
 from zoo.optim.schedules import Progress, create_schedule
 from zoo.settings.training_config import TrainingConfig
 
-OWN = ("model=fnn", "data=csv", "data.path=own.csv")
+OWN = ("model=fnn/mlp", "data=csv", "data.path=own.csv")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def table(tmp_path_factory):
     frame["y"] = frame["a"] + rng.normal(0, 1, 120)
     path = tmp_path_factory.mktemp("length") / "own.csv"
     frame.to_csv(path, index=False)
-    return ("model=fnn", "data=csv", f"data.path={path}", "data.target=y", "trainer=cpu", "optim.weight_decay=0")
+    return ("model=fnn/mlp", "data=csv", f"data.path={path}", "data.target=y", "trainer=cpu", "optim.weight_decay=0")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_a_resumed_training_keeps_to_the_end_that_was_chosen(config, table, whol
 
 def test_a_budget_ends_a_training_and_its_rate_falls_before(config, tmp_path, capsys):
     zoo.train(
-        config("model=fnn", "trainer=cpu", "trainer.max_epochs=5000", "optim.schedule.name=constant", "budget=1s"),
+        config("model=fnn/mlp", "trainer=cpu", "trainer.max_epochs=5000", "optim.schedule.name=constant", "budget=1s"),
         tmp_path,
     )
     metrics = json.loads((tmp_path / "metrics.json").read_text())
@@ -100,7 +100,7 @@ def test_a_budget_ends_a_training_and_its_rate_falls_before(config, tmp_path, ca
         ((*OWN, "trainer.max_epochs=5"), ("one_cycle", 5, None, "best", None)),
         ((*OWN, "trainer.patience=null"), ("one_cycle", 100, None, "best", None)),
         ((*OWN, "trainer.patience=7", "budget=2min", "trainer.keep=last"), ("trapezoidal", 1000, 7, "last", "2min")),
-        (("model=fnn", "data=wine"), ("one_cycle", 60, None, "best", None)),
+        (("model=fnn/mlp", "data=wine"), ("one_cycle", 60, None, "best", None)),
         (("model=cnn", "data=mnist5k"), ("one_cycle", 48, None, "last", None)),
         (("model=cnn", "data=mnist5k", "trainer.patience=5"), ("one_cycle", 48, 5, "best", None)),
     ],

@@ -55,7 +55,7 @@ def trained(config, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     write_columns(folder / "t.csv")
     data = ("data=csv", f"data.path={folder / 't.csv'}", TARGETS)
-    zoo.train(config("model=fnn", *data, "trainer.max_epochs=40"), folder / "run")
+    zoo.train(config("model=fnn/mlp", *data, "trainer.max_epochs=40"), folder / "run")
     return folder
 
 
@@ -148,7 +148,7 @@ def test_a_multi_label_model_is_not_evaluated_on_numbers(trained, tmp_path):
 def test_a_model_trained_on_cells_of_labels_evaluates_other_cells(config, tmp_path):
     write_cells(tmp_path / "t.csv")
     data = ("data=csv", f"data.path={tmp_path / 't.csv'}", "data.target=tags", "data.task=multi_label")
-    zoo.train(config("model=fnn", *data, "trainer.max_epochs=20"), tmp_path / "run")
+    zoo.train(config("model=fnn/mlp", *data, "trainer.max_epochs=20"), tmp_path / "run")
     frame, _ = rows()
     frame.assign(tags=["big | red"] * (N - 1) + [""]).to_csv(tmp_path / "other.csv", index=False)
     other = {"name": "csv", "path": str(tmp_path / "other.csv")}
@@ -160,7 +160,7 @@ def test_a_model_trained_on_cells_of_labels_evaluates_other_cells(config, tmp_pa
 
 def test_seeds_ensembles_and_distillation_work_as_for_any_task(config, trained, tmp_path, capsys):
     data = ("data=csv", f"data.path={trained / 't.csv'}", TARGETS, "trainer=debug", "trainer.max_epochs=3")
-    several = train_seeds(config("model=fnn", *data, "seeds=[0,1]"), tmp_path / "seeds")
+    several = train_seeds(config("model=fnn/mlp", *data, "seeds=[0,1]"), tmp_path / "seeds")
     assert len(several) == 2
     weights = [tmp_path / "seeds" / f"seed={seed}" / "model.safetensors" for seed in (0, 1)]
     ensemble(weights, tmp_path / "both.safetensors")
@@ -168,8 +168,8 @@ def test_seeds_ensembles_and_distillation_work_as_for_any_task(config, trained, 
     row = {"x": 0.1, "y": 0.2, "z": 0.3}
     mean = (one.predict_proba(row) + other.predict_proba(row)) / 2
     np.testing.assert_allclose(both.predict_proba(row), mean, atol=1e-6)
-    zoo.train(config("model=fnn", *data, f"finetune={trained / 'run'}"), tmp_path / "finetuned")
-    zoo.train(config("model=fnn", *data, f"distill.teacher={trained / 'run'}"), tmp_path / "student")
+    zoo.train(config("model=fnn/mlp", *data, f"finetune={trained / 'run'}"), tmp_path / "finetuned")
+    zoo.train(config("model=fnn/mlp", *data, f"distill.teacher={trained / 'run'}"), tmp_path / "student")
     assert "weights from" in capsys.readouterr().out
 
 
@@ -235,7 +235,7 @@ def test_metrics_can_be_copied_pickled_and_reset():
 
 def test_a_threshold_decides_and_is_saved_with_the_weights(config, trained, tmp_path):
     data = ("data=csv", f"data.path={trained / 't.csv'}", TARGETS, "trainer=debug", "trainer.max_epochs=3")
-    zoo.train(config("model=fnn", *data, "task.threshold=[0.01,0.5,0.99]"), tmp_path)
+    zoo.train(config("model=fnn/mlp", *data, "task.threshold=[0.01,0.5,0.99]"), tmp_path)
     model, row = zoo.load(tmp_path), {"x": 0, "y": 0.3, "z": 3}
     probability = model.predict_proba(row)
     expected = [name for name, p, at in zip(LABELS, probability, (0.01, 0.5, 0.99), strict=True) if p >= at]

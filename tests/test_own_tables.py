@@ -346,7 +346,9 @@ def test_a_users_file_format_is_one_function(load, frame, rows_format, tmp_path,
     splits = load(as_rows(frame), name="houses.rows")
     same(splits, load(frame))
     assert len(read_raw(splits.spec, tmp_path / "houses.rows")[0]["numeric"]) == N
-    settings = config("model=fnn", "data=csv", f"data.path={tmp_path}/houses.rows", "data.target=sold", "trainer=cpu")
+    settings = config(
+        "model=fnn/mlp", "data=csv", f"data.path={tmp_path}/houses.rows", "data.target=sold", "trainer=cpu"
+    )
     settings["trainer"]["max_epochs"] = 1
     assert zoo.train(settings, tmp_path / "run")["test"]
 

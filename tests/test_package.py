@@ -20,7 +20,7 @@ try:
     zoo.train({"model": {"name": "fnn/mlp"}}, "run")
 except zoo.UserError as error:
     print(error)
-metrics = zoo.train(zoo.config("fnn", "trainer=cpu", "trainer.max_epochs=2", width=32), "run")
+metrics = zoo.train(zoo.config("fnn/mlp", "trainer=cpu", "trainer.max_epochs=2", width=32), "run")
 print(zoo.__version__, metrics["epoch"])
 """
 MEGABYTES = 40  # limit of a wheel, with its weights
@@ -72,7 +72,7 @@ def test_the_installed_command_trains_evaluates_and_predicts_a_users_table(comma
     (tmp_path / "rows.csv").write_text("\n".join(["a,b,answer", *rows]))
     own = ("data=csv", "data.path=rows.csv", "data.target=answer")
     assert "report.html" in command(
-        "train", "model=fnn", *own, "trainer=cpu", "trainer.max_epochs=2", "run_dir=run", cwd=tmp_path
+        "train", "model=fnn/mlp", *own, "trainer=cpu", "trainer.max_epochs=2", "run_dir=run", cwd=tmp_path
     )
     assert "accuracy" in command("evaluate", "weights=run", cwd=tmp_path)
     command("predict", "weights=run", "input=rows.csv", "output=answers.csv", cwd=tmp_path)
@@ -138,16 +138,16 @@ def test_a_settings_file_is_copied_once(tmp_path):
 
 
 def test_a_config_has_every_setting_and_the_given_values():
-    config = zoo.config("fnn", "data=wine", "trainer.max_epochs=3", width=64)
+    config = zoo.config("fnn/mlp", "data=wine", "trainer.max_epochs=3", width=64)
     assert config["model"]["name"] == "fnn/mlp" and config["model"]["width"] == 64
     assert config["data"]["name"] == "wine" and config["trainer"]["max_epochs"] == 3
-    assert config == zoo.config("model=fnn", "model.width=64", "data=wine", "trainer.max_epochs=3")
+    assert config == zoo.config("model=fnn/mlp", "model.width=64", "data=wine", "trainer.max_epochs=3")
 
 
 def test_the_config_is_still_available_by_its_old_name():
     from common import training_config
 
-    assert training_config("model=fnn") == zoo.config("fnn")
+    assert training_config("model=fnn/mlp") == zoo.config("fnn/mlp")
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_the_config_is_still_available_by_its_old_name():
         (["fnn", "trainer.epochs=3"], {}, "no setting 'trainer.epochs'; the nearest: trainer.max_epochs"),
         (["fnn", "trainer.max_epochs=three"], {}, "trainer.max_epochs is a whole number"),
         (["fnn"], {"width": "three"}, "model.width is a whole number"),
-        (["fnn", "optim=1e-3"], {}, "optim is a name"),
+        (["fnn/mlp", "optim=1e-3"], {}, "optim is a name"),
         ([], {}, "say which model: model=cnn or fnn or rnn"),
     ],
 )
@@ -176,13 +176,13 @@ def test_a_training_of_anything_but_a_config_says_how_to_get_one(mistaken):
 
 def test_a_result_has_metrics_history_and_predictor(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = zoo.train(zoo.config("fnn", "trainer=cpu", "trainer.max_epochs=2"))
+    result = zoo.train(zoo.config("fnn/mlp", "trainer=cpu", "trainer.max_epochs=2"))
     assert result.path == Path("runs/breast_cancer") and result.report.is_file()
     assert result["test"] == result.metrics["test"] and result["epoch"] in (1, 2)
     assert result.history["epoch"].tolist() == [1, 2]
     assert result.predictor.spec.class_names == ["malignant", "benign"]
     assert repr(result.predictor) == "<Predictor fnn/mlp, classification of breast_cancer from numeric>"
-    again = zoo.train(zoo.config("fnn", "trainer=cpu", "trainer.max_epochs=2", "resume=auto"), result.path)
+    again = zoo.train(zoo.config("fnn/mlp", "trainer=cpu", "trainer.max_epochs=2", "resume=auto"), result.path)
     assert again == result
 
 
@@ -228,5 +228,5 @@ def test_no_folder_reaches_into_the_private_files_of_another():
 )
 def test_a_plain_config_is_checked_before_anything_is_made(changes, message, tmp_path):
     with pytest.raises(UserError, match=message):
-        zoo.train_seeds({**zoo.config("fnn", "seeds=[0,1]"), **changes}, tmp_path / "run")
+        zoo.train_seeds({**zoo.config("fnn/mlp", "seeds=[0,1]"), **changes}, tmp_path / "run")
     assert not (tmp_path / "run").exists()

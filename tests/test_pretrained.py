@@ -137,7 +137,7 @@ def test_sequences_of_any_lengths_are_predicted():
 
 
 def test_a_regression_predicts_in_the_targets_units(config, tmp_path):
-    zoo.train(config("model=fnn", "data=diabetes", "trainer.max_epochs=5"), tmp_path)
+    zoo.train(config("model=fnn/mlp", "data=diabetes", "trainer.max_epochs=5"), tmp_path)
     predictor, split = zoo.load(tmp_path / "model.safetensors"), zoo.load_data("diabetes").test
     answers = predictor.predict(split.columns["numeric"])
     assert 50 < np.mean(answers) < 300

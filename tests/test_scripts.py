@@ -20,7 +20,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.long
 def test_multirun_leaves_one_folder_per_job_and_a_summary(script, tmp_path):
-    done = script("train", "-m", "model=fnn,fnn/perceptron", "seed=0,1", f"run_dir={tmp_path}", "trainer.max_epochs=1")
+    done = script(
+        "train", "-m", "model=fnn/mlp,fnn/perceptron", "seed=0,1", f"run_dir={tmp_path}", "trainer.max_epochs=1"
+    )
     assert done.code == 0, done.err
     folders = sorted(path.parent for path in tmp_path.rglob("metrics.json"))
     assert len(folders) == 4
@@ -39,7 +41,7 @@ LONG = [
 
 
 def test_a_sweep_is_named_by_the_settings_that_differ_wherever_its_flag_stands(script, tmp_path):
-    done = script("train", "model=fnn", "-m", "seed=0,1", *LONG, f"run_dir={tmp_path}")
+    done = script("train", "model=fnn/mlp", "-m", "seed=0,1", *LONG, f"run_dir={tmp_path}")
     assert done.code == 0, done.err
     assert {path.parent.name for path in tmp_path.rglob("metrics.json")} == {"seed=0", "seed=1"}
 
@@ -61,13 +63,13 @@ def excluded(words):
         ),
         (["-m", "data=csv", "data.path=/home/jane/a.csv", "seed=0,1"], {"data.path"}, False),
         (
-            ["-m", "model=fnn", f"run_dir={'d' * 250}", f"+note={'c' * 190}", "optim.lr=1,2", "seed=3"],
+            ["-m", "model=fnn/mlp", f"run_dir={'d' * 250}", f"+note={'c' * 190}", "optim.lr=1,2", "seed=3"],
             {"model", "note"},
             False,
         ),
         (["-m", "+logger.wandb.api_key=secret,other"], set(), True),
         (["-m", f"data.path={'a' * 150},{'b' * 150}", f"+note={'c' * 99},d"], set(), True),
-        (["-m", "model=fnn", f"seed={','.join(map(str, range(200)))}"], set(), False),
+        (["-m", "model=fnn/mlp", f"seed={','.join(map(str, range(200)))}"], set(), False),
         (["seed=0"], set(), False),
     ],
 )
@@ -76,7 +78,7 @@ def test_a_sweeps_folders_have_short_names_without_paths_and_a_loggers_settings(
 
 
 def test_an_unknown_flag_is_refused_in_one_line(monkeypatch, capsys):
-    assert in_this_process("train", ["model=fnn", "--foo", "seed=0"], monkeypatch) == 2
+    assert in_this_process("train", ["model=fnn/mlp", "--foo", "seed=0"], monkeypatch) == 2
     err = capsys.readouterr().err
     assert "--foo" in err and len(err.strip().splitlines()) <= 5
 
@@ -158,7 +160,7 @@ def test_a_setting_of_a_model_can_be_reset_to_null(script, tmp_path):
 
 
 def test_divergence_exits_with_3(tmp_path, monkeypatch, capsys):
-    arguments = ["model=fnn", "optim=sgd", "optim.lr=1e30", f"run_dir={tmp_path}"]
+    arguments = ["model=fnn/mlp", "optim=sgd", "optim.lr=1e30", f"run_dir={tmp_path}"]
     assert in_this_process("train", arguments, monkeypatch) == 3
     assert len(capsys.readouterr().err.strip().splitlines()) <= 5
 
@@ -188,7 +190,7 @@ def test_a_reproduction_within_the_deviation_agrees(metric, std, now, n_now, wit
 
 
 def test_threads_change_nothing_beyond_rounding(config, tmp_path):
-    settings = ("model=fnn", "trainer.max_epochs=2")
+    settings = ("model=fnn/mlp", "trainer.max_epochs=2")
     one, two = (zoo.train(config(*settings, f"trainer.threads={n}"), tmp_path / str(n)) for n in (1, 2))
     assert two["test"] == pytest.approx(one["test"], rel=1e-3)
 

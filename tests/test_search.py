@@ -21,8 +21,8 @@ SHORT = ["trainer.max_epochs=1", "trainer.limit_train_batches=4"]
 
 def test_ranges_and_values_are_told_from_settings():
     words = ["optim.lr=1e-4..1e-1", "model.width=log(8, 64)", "model.dropout=0..0.5", "model.activation=relu,gelu"]
-    settings, space = divide(["model=fnn", *words, "seed=3"])
-    assert settings == ["model=fnn", "seed=3"]
+    settings, space = divide(["model=fnn/mlp", *words, "seed=3"])
+    assert settings == ["model=fnn/mlp", "seed=3"]
     assert space == [
         Range("optim.lr", 1e-4, 0.1, log=True, whole=False),
         Range("model.width", 8, 64, log=True, whole=True),
@@ -44,7 +44,7 @@ def test_ranges_and_values_are_told_from_settings():
 )
 def test_what_cannot_be_searched_is_refused(word, message):
     with pytest.raises(UserError, match=message):
-        divide(["model=fnn", word])
+        divide(["model=fnn/mlp", word])
 
 
 @pytest.mark.parametrize("name", [*zoo.list_models("fnn/*"), "cnn/resnet", "rnn/gru"])
@@ -56,7 +56,7 @@ def test_a_search_that_names_nothing_varies_settings_that_the_model_has(name):
 
 
 def test_a_search_goes_on_after_a_failed_trial_and_names_the_best_by_validation(tmp_path, monkeypatch, capsys):
-    words = ["fnn", "optim=sgd", "optim.lr=0.1,1e-9,1e30", f"run_dir={tmp_path / 'search'}", *SHORT]
+    words = ["fnn/mlp", "optim=sgd", "optim.lr=0.1,1e-9,1e30", f"run_dir={tmp_path / 'search'}", *SHORT]
     assert in_this_process("search", words, monkeypatch) == 0
     out = capsys.readouterr().out
     assert "trial 3/3  failed: " in out and "nan" in out  # three values are three trials, not twenty
@@ -75,7 +75,7 @@ def test_a_search_goes_on_after_a_failed_trial_and_names_the_best_by_validation(
 
 
 def test_a_trial_that_a_kill_ended_is_resumed_in_its_folder(tmp_path):
-    settings, space = divide(["model=fnn", "optim.lr=log(1e-3,1e-1)", *SHORT])
+    settings, space = divide(["model=fnn/mlp", "optim.lr=log(1e-3,1e-1)", *SHORT])
     search = Search(settings, space, tmp_path, n_trials=1)
     killed = _open_study(search).ask()
     assert killed.user_attrs == {"defaults": True}
@@ -90,7 +90,7 @@ def test_a_trial_that_a_kill_ended_is_resumed_in_its_folder(tmp_path):
 
 def test_a_trial_may_be_pruned_after_any_epoch(tmp_path):
     with pytest.raises(Pruned, match="pruned after epoch 2"):
-        run_trial(["fnn", "trainer.max_epochs=9", SHORT[1]], tmp_path, lambda loss, epoch: loss > 0 and epoch == 2)
+        run_trial(["fnn/mlp", "trainer.max_epochs=9", SHORT[1]], tmp_path, lambda loss, epoch: loss > 0 and epoch == 2)
     assert len((tmp_path / "metrics.csv").read_text().splitlines()) == 3
     assert "epoch 1/9" in (tmp_path / "log.txt").read_text()
 

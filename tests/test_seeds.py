@@ -10,8 +10,8 @@ from zoo.core.errors import InterruptedTraining, UserError
 from zoo.engine.speed.stacked import Stacked
 
 SETTINGS = {
-    "fnn": ("model=fnn", "trainer.max_epochs=6", "optim.ema=0.9", "optim.clip=0.5"),
-    "fnn, of classes that weigh unlike": ("model=fnn", "trainer.max_epochs=3", "task.class_weights=[1,20]"),
+    "fnn": ("model=fnn/mlp", "trainer.max_epochs=6", "optim.ema=0.9", "optim.clip=0.5"),
+    "fnn, of classes that weigh unlike": ("model=fnn/mlp", "trainer.max_epochs=3", "task.class_weights=[1,20]"),
     "cnn": (
         *("model=cnn", "trainer.max_epochs=1", "~data.augment.warp", "data.batch_size=750", "trainer.keep=best"),
         "trainer.precision=32-true",  # "auto" rounds to 16 bits on some processors
@@ -41,7 +41,7 @@ def test_each_model_equals_one_trained_alone(config, tmp_path, family):
 
 def test_finished_seeds_resume_with_other_settings(config, tmp_path):
     for n, resume in ((1, ()), (3, ("resume=changed",))):
-        zoo.train_seeds(config("model=fnn", "seeds=[0,1]", f"trainer.max_epochs={n}", *resume), tmp_path)
+        zoo.train_seeds(config("model=fnn/mlp", "seeds=[0,1]", f"trainer.max_epochs={n}", *resume), tmp_path)
         history = (tmp_path / "seed=1" / "metrics.csv").read_text().splitlines()
         assert len(history) == 1 + n
 
@@ -50,7 +50,7 @@ def test_several_seeds_of_a_table_with_categories(config, tmp_path):
     path = tmp_path / "fruit.csv"
     path.write_text("colour,size,sweet\n" + "red,1.5,yes\ngreen,2.5,no\nred,0.5,yes\ngreen,1.0,no\n" * 20)
     table = ("data=csv", f"data.path={path}", "data.target=sweet", "trainer.max_epochs=20")
-    for metrics in zoo.train_seeds(config("model=fnn", *table, "seeds=[0,1]"), tmp_path / "run"):
+    for metrics in zoo.train_seeds(config("model=fnn/mlp", *table, "seeds=[0,1]"), tmp_path / "run"):
         assert metrics["test"]["accuracy"] == 1
 
 
@@ -62,7 +62,13 @@ def test_an_interrupted_training_of_seeds_resumes_bit_for_bit(config, tmp_path):
             if trainer.current_epoch == 1:
                 raise InterruptedTraining(15, "test")
 
-    settings = ("model=fnn", "seeds=[0,1,2]", "trainer.max_epochs=4", "model.dropout=0.1", "optim.anneal=flat_cosine")
+    settings = (
+        "model=fnn/mlp",
+        "seeds=[0,1,2]",
+        "trainer.max_epochs=4",
+        "model.dropout=0.1",
+        "optim.anneal=flat_cosine",
+    )
     zoo.train_seeds(config(*settings), tmp_path / "whole")
     with pytest.raises(InterruptedTraining):
         zoo.train_seeds(config(*settings), tmp_path / "parts", callbacks=[Interrupt()])
@@ -81,13 +87,13 @@ def test_an_interrupted_training_of_seeds_resumes_bit_for_bit(config, tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (("model=fnn", "seeds=[1,1]"), "all different"),
-        (("model=fnn", "seeds=3"), "two numbers at least"),
-        (("model=fnn", "seeds=[1,-2]"), "whole number from 0"),
+        (("model=fnn/mlp", "seeds=[1,1]"), "all different"),
+        (("model=fnn/mlp", "seeds=3"), "two numbers at least"),
+        (("model=fnn/mlp", "seeds=[1,-2]"), "whole number from 0"),
         (("model=rnn", "seeds=[0,1]"), "recurrent"),
-        (("model=fnn", "seeds=[0,1]", "optim=muon"), "one seed at a time"),
-        (("model=fnn", "seeds=[0,1]", "optim.sam=0.05"), "one seed at a time"),
-        (("model=fnn", "seeds=[0,1]", "trainer.compile=default"), "without trainer.compile"),
+        (("model=fnn/mlp", "seeds=[0,1]", "optim=muon"), "one seed at a time"),
+        (("model=fnn/mlp", "seeds=[0,1]", "optim.sam=0.05"), "one seed at a time"),
+        (("model=fnn/mlp", "seeds=[0,1]", "trainer.compile=default"), "without trainer.compile"),
     ],
 )
 def test_models_that_cannot_be_trained_at_once_are_refused(config, tmp_path, overrides, message):
@@ -112,7 +118,7 @@ def test_gradients_of_stacked_models_are_clipped_each_by_its_own_norm():
 
 @pytest.mark.long
 def test_the_command_leaves_one_folder_per_seed_and_a_summary(script, tmp_path):
-    done = script("train", "model=fnn", "seeds=[0,1]", "trainer.max_epochs=1", f"run_dir={tmp_path}")
+    done = script("train", "model=fnn/mlp", "seeds=[0,1]", "trainer.max_epochs=1", f"run_dir={tmp_path}")
     assert done.code == 0, done.err
     assert sorted(path.parent.name for path in tmp_path.glob("*/metrics.json")) == ["seed=0", "seed=1"]
     assert "±" in (done.out)

@@ -398,7 +398,7 @@ def test_bad_paths_are_refused_with_the_nearest_name(frame, tmp_path):
 def test_a_table_is_trained_and_predicts_a_file(load, frame, config, tmp_path):
     path = tmp_path / "houses.csv"
     frame.assign(sold=np.where(frame["size"] > 0, "yes", "no")).to_csv(path, index=False)
-    overrides = ("model=fnn", "data=csv", f"data.path={path}", "data.target=sold", "trainer.max_epochs=3")
+    overrides = ("model=fnn/mlp", "data=csv", f"data.path={path}", "data.target=sold", "trainer.max_epochs=3")
     zoo.train(config(*overrides), tmp_path / "run")
     predictor = zoo.load(tmp_path / "run" / "model.safetensors")
     answers = predictor.predict(path)
@@ -413,7 +413,7 @@ def test_a_model_is_evaluated_on_the_rows_of_another_file(frame, config, tmp_pat
     rows = frame[frame["city"] == "Ulm"].assign(extra=1)[["sold", "extra", "city", "rooms", "size"]]
     rows = pd.concat([rows, rows[:1].assign(sold=None)])
     rows.to_csv(new, index=False)
-    settings = ("model=fnn", "data=csv", f"data.path={old}", "data.target=sold", "trainer.max_epochs=1")
+    settings = ("model=fnn/mlp", "data=csv", f"data.path={old}", "data.target=sold", "trainer.max_epochs=1")
     zoo.train(config(*settings), tmp_path / "run")
     measured = evaluate_weights(tmp_path / "run", data={"name": "csv", "path": str(new)})
     answers = zoo.load(tmp_path / "run").predict(new)

@@ -100,7 +100,7 @@ def test_metrics_of_several_outputs_are_their_mean():
 
 
 def test_additional_metrics_are_logged_reported_and_evaluated_again(config, tmp_path):
-    metrics = zoo.train(config("model=fnn", *QUICK, "task.metrics=[CohenKappa]", "task.loss=focal"), tmp_path)
+    metrics = zoo.train(config("model=fnn/mlp", *QUICK, "task.metrics=[CohenKappa]", "task.loss=focal"), tmp_path)
     assert "cohen_kappa" in metrics["test"] and "val/cohen_kappa" in (tmp_path / "metrics.csv").read_text()
     assert "inter-annotator agreement" in (tmp_path / "report.html").read_text()
     assert "cohen_kappa" in zoo.load(tmp_path).task.metrics().keys()  # noqa: SIM118, a MetricCollection
@@ -172,7 +172,7 @@ def own(tmp_path_factory):
 
 def test_a_users_loss_and_metric_are_chosen_by_name(own, config, tmp_path):
     choices = ("task.loss=margin", "task.metrics=[top2]", "data=wine", f"zoo_path={own}")
-    metrics = zoo.train(config("model=fnn", *QUICK, *choices), tmp_path)
+    metrics = zoo.train(config("model=fnn/mlp", *QUICK, *choices), tmp_path)
     assert metrics["test"]["top2"] >= metrics["test"]["accuracy"]
     assert "Share of samples whose class is among the two likeliest" in (tmp_path / "report.html").read_text()
     with pytest.raises(UserError, match="label_smoothing needs a loss with the argument label_smoothing"):
@@ -185,7 +185,7 @@ def test_a_users_task_reads_targets_predicts_and_reports(own, config, tmp_path):
     rows = [f"{x},{x % 5},{x % 3 * 10}" for x in range(200)]
     (tmp_path / "t.csv").write_text("\n".join(["x,y,n", *rows]))
     data = ("data=csv", f"data.path={tmp_path / 't.csv'}", "data.target=n", "data.task=counts", f"zoo_path={own}")
-    zoo.train(config("model=fnn", *QUICK, *data), tmp_path / "run")
+    zoo.train(config("model=fnn/mlp", *QUICK, *data), tmp_path / "run")
     model = zoo.load(tmp_path / "run")
     assert model.spec.task == "counts" and model.predict({"x": 3, "y": 3}) > 0
     assert "A &lt;panel&gt; of my own." in (tmp_path / "run" / "report.html").read_text()
@@ -204,7 +204,7 @@ def test_several_targets_are_regressed_together(config, tmp_path):
     rows = [f"{x},{x % 7},{3 * x + 0.5},{-x * 100.25}" for x in range(200)]
     (tmp_path / "t.csv").write_text("\n".join(["x,y,a,b", *rows]))
     data = ("data=csv", f"data.path={tmp_path / 't.csv'}", "data.target=[a,b]")
-    zoo.train(config("model=fnn", "trainer.max_epochs=30", *data), tmp_path / "run")
+    zoo.train(config("model=fnn/mlp", "trainer.max_epochs=30", *data), tmp_path / "run")
     model = zoo.load(tmp_path / "run")
     assert (model.spec.task, model.spec.n_outputs, model.spec.target_name) == ("regression", 2, "a, b")
     a, b = model.predict({"x": 100, "y": 2})

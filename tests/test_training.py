@@ -97,7 +97,7 @@ def weights_of(folder):
 
 
 def test_a_history_has_no_metrics_of_epochs_that_were_not_validated(config, tmp_path):
-    zoo.train(config("model=fnn", "trainer.max_epochs=3", "trainer.check_val_every_n_epoch=2"), tmp_path)
+    zoo.train(config("model=fnn/mlp", "trainer.max_epochs=3", "trainer.check_val_every_n_epoch=2"), tmp_path)
     header, *rows = [line.split(",") for line in (tmp_path / "metrics.csv").read_text().splitlines()]
     assert [row[header.index("val/loss")] != "" for row in rows] == [False, True, False]
 
@@ -116,7 +116,7 @@ def test_the_learning_rate_does_not_depend_on_callbacks_that_follow_batches(conf
         def on_train_batch_end(self, *args):
             """Lightning is handed every batch alone."""
 
-    settings = ("model=fnn", "trainer.max_epochs=3", "resume=auto", "optim.schedule.name=cosine")
+    settings = ("model=fnn/mlp", "trainer.max_epochs=3", "resume=auto", "optim.schedule.name=cosine")
     zoo.train(config(*settings), tmp_path / "whole")
     with pytest.raises(InterruptedTraining):
         zoo.train(config(*settings), tmp_path / "parts", callbacks=[Stop()])
@@ -130,7 +130,7 @@ def test_the_learning_rate_does_not_depend_on_callbacks_that_follow_batches(conf
 
 def test_a_resume_with_larger_batches_keeps_its_place_in_the_schedule(config, tmp_path):
     """If the schedule counted updates, the learning rate would be 0 for the rest, and lookahead would diverge."""
-    settings = config("model=fnn", "trainer=cpu", "trainer.max_epochs=2", "data.batch_size=16", "optim.lookahead=2")
+    settings = config("model=fnn/mlp", "trainer=cpu", "trainer.max_epochs=2", "data.batch_size=16", "optim.lookahead=2")
     zoo.train(settings, tmp_path / "run")
     settings["trainer"]["max_epochs"], settings["data"]["batch_size"], settings["resume"] = 4, 128, "changed"
     zoo.train(settings, tmp_path / "run")
@@ -144,7 +144,7 @@ def test_a_resume_with_larger_batches_keeps_its_place_in_the_schedule(config, tm
 
 @pytest.mark.parametrize("batch_size", [32, 4])  # 11 batches per epoch, in one group; 86, in several
 def test_gradients_are_accumulated_over_batches(config, tmp_path, batch_size):
-    settings = ("model=fnn", "trainer.max_epochs=1", "optim=sgd", f"data.batch_size={batch_size}")
+    settings = ("model=fnn/mlp", "trainer.max_epochs=1", "optim=sgd", f"data.batch_size={batch_size}")
     zoo.train(config(*settings, "trainer.accumulate_grad_batches=3"), tmp_path / "accumulated")
     n_batches = -(-341 // batch_size)
     assert weights_of(tmp_path / "accumulated")["global_step"] == -(-n_batches // 3)
@@ -165,7 +165,7 @@ class Follow(L.Callback):
 @pytest.mark.parametrize("callbacks", [[], [Follow()]], ids=["grouped", "alone"])
 def test_the_last_update_of_an_epoch_is_the_mean_of_its_own_batches(config, tmp_path, callbacks):
     """If fewer batches are left than are accumulated, the gradient is divided by their number."""
-    settings = ("model=fnn", "trainer.max_epochs=1", "optim=sgd", "trainer.keep=last")
+    settings = ("model=fnn/mlp", "trainer.max_epochs=1", "optim=sgd", "trainer.keep=last")
     for n in (1, 4):
         more = ("trainer.limit_train_batches=1", f"trainer.accumulate_grad_batches={n}")
         zoo.train(config(*settings, *more), tmp_path / str(n), callbacks)
@@ -195,7 +195,7 @@ def test_limits_count_batches_and_the_schedule_ends_with_the_last_update(
     batches, add_gradient = [], ZooModule.add_gradient
     monkeypatch.setattr(ZooModule, "add_gradient", lambda *args: batches.append(args) or add_gradient(*args))
     training = config(
-        "model=fnn", "data.batch_size=32", "trainer.max_epochs=1", "optim.schedule.name=cosine", *settings
+        "model=fnn/mlp", "data.batch_size=32", "trainer.max_epochs=1", "optim.schedule.name=cosine", *settings
     )
     zoo.train(training, tmp_path)
     header, *rows = [line.split(",") for line in (tmp_path / "metrics.csv").read_text().splitlines()]
@@ -209,7 +209,7 @@ def test_overfit_batches_repeats_the_same_batches_in_each_epoch(config, tmp_path
     monkeypatch.setattr(
         ZooModule, "add_gradient", lambda *args: first.append(float(args[1]["numeric"][0].sum())) or add_gradient(*args)
     )
-    zoo.train(config("model=fnn", "trainer.max_epochs=2", "+trainer.overfit_batches=2"), tmp_path)
+    zoo.train(config("model=fnn/mlp", "trainer.max_epochs=2", "+trainer.overfit_batches=2"), tmp_path)
     assert len(first) == 4 and first[:2] == first[2:]
 
 
@@ -222,11 +222,11 @@ def test_overfit_batches_repeats_the_same_batches_in_each_epoch(config, tmp_path
 )
 def test_impossible_numbers_of_batches_are_refused(config, tmp_path, setting, message):
     with pytest.raises(UserError, match=message):
-        zoo.train(config("model=fnn", "trainer.accumulate_grad_batches=2", setting), tmp_path)
+        zoo.train(config("model=fnn/mlp", "trainer.accumulate_grad_batches=2", setting), tmp_path)
 
 
 def test_the_same_command_gives_the_same_file_for_any_number_of_workers(config, tmp_path):
-    settings = ("model=fnn", "trainer.max_epochs=2")
+    settings = ("model=fnn/mlp", "trainer.max_epochs=2")
     zoo.train(config(*settings), tmp_path / "one")
     zoo.train(config(*settings), tmp_path / "two")
     zoo.train(config(*settings, "data.num_workers=2", "data.resident=false"), tmp_path / "workers")
@@ -239,13 +239,13 @@ def test_the_same_command_gives_the_same_file_for_any_number_of_workers(config, 
 def test_compiling_reaches_the_network_that_trains(config, tmp_path, monkeypatch):
     compiled = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self, *args, **kwargs: compiled.append(type(self).__name__))
-    zoo.train(config("model=fnn", "trainer=debug", "trainer.compile=default"), tmp_path)
+    zoo.train(config("model=fnn/mlp", "trainer=debug", "trainer.compile=default"), tmp_path)
     assert compiled == ["MLP"]
 
 
 def test_a_finished_run_is_not_overwritten(runs, config):
     with pytest.raises(UserError, match="resume=auto"):
-        zoo.train(config("model=fnn"), runs["fnn"])
+        zoo.train(config("model=fnn/mlp"), runs["fnn"])
     before = (runs["fnn"] / "model.safetensors").read_bytes()
     assert zoo.train(config(*SHORT["fnn"], "resume=auto"), runs["fnn"])["test"]
     assert (runs["fnn"] / "model.safetensors").read_bytes() == before
@@ -259,10 +259,10 @@ def test_training_leaves_the_process_as_it_was(config, tmp_path):
         return torch.get_num_threads(), *map(signal.getsignal, (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1))
 
     before = state()
-    worker = threading.Thread(target=zoo.train, args=(config("model=fnn", "trainer=debug"), tmp_path / "run"))
+    worker = threading.Thread(target=zoo.train, args=(config("model=fnn/mlp", "trainer=debug"), tmp_path / "run"))
     worker.start()
     worker.join()
-    zoo.train(config("model=fnn", "trainer=debug"), tmp_path / "main")
+    zoo.train(config("model=fnn/mlp", "trainer=debug"), tmp_path / "main")
     assert (tmp_path / "run" / "metrics.json").exists()
     assert state() == before
 
@@ -412,24 +412,24 @@ def test_finetuning_and_distillation_warn_about_possible_leakage(config, tmp_pat
     "overrides", [("optim=muon",), ("optim=nesterov",), ("optim=adam", "optim.clip=1"), ("optim.sam=0.05",)]
 )
 def test_every_optimiser_learns_through_the_trainer(config, tmp_path, overrides):
-    metrics = zoo.train(config("model=fnn", "trainer.max_epochs=8", *overrides), tmp_path)
+    metrics = zoo.train(config("model=fnn/mlp", "trainer.max_epochs=8", *overrides), tmp_path)
     assert metrics["val"]["accuracy"] > 0.9
 
 
 def test_the_options_of_tasks_change_what_is_learnt(config, tmp_path):
     zoo.train(
-        config("model=fnn", "trainer=debug", "task.label_smoothing=0.1", "task.class_weights=[1,2]"), tmp_path / "a"
+        config("model=fnn/mlp", "trainer=debug", "task.label_smoothing=0.1", "task.class_weights=[1,2]"), tmp_path / "a"
     )
     for loss in ("mse", "mae", "huber"):
-        zoo.train(config("model=fnn", "data=diabetes", "trainer=debug", f"task.loss={loss}"), tmp_path / loss)
+        zoo.train(config("model=fnn/mlp", "data=diabetes", "trainer=debug", f"task.loss={loss}"), tmp_path / loss)
     assert len({(tmp_path / loss / "model.safetensors").read_bytes()[-4000:] for loss in ("mse", "mae", "huber")}) == 3
     with pytest.raises(UserError, match="label_smoothing"):
-        zoo.train(config("model=fnn", "data=diabetes", "task.label_smoothing=0.1"), tmp_path / "c")
+        zoo.train(config("model=fnn/mlp", "data=diabetes", "task.label_smoothing=0.1"), tmp_path / "c")
 
 
 def test_bf16_trains_with_clipping(config, tmp_path):
     settings = ("trainer.max_epochs=5", "trainer.precision=bf16-mixed", "optim.clip=1")
-    metrics = zoo.train(config("model=fnn", *settings), tmp_path)
+    metrics = zoo.train(config("model=fnn/mlp", *settings), tmp_path)
     assert metrics["precision"] == "bf16-mixed"
     assert metrics["val"]["accuracy"] > 0.9
 
@@ -443,7 +443,7 @@ def quadratic():
 
 
 def options_of(name):
-    section = zoo.config("fnn", f"optim={name}")["optim"]
+    section = zoo.config("fnn/mlp", f"optim={name}")["optim"]
     return {key: value for key, value in section.items() if key not in ("schedule", *OPTIONAL)}
 
 
@@ -616,7 +616,7 @@ def test_an_optimiser_and_a_schedule_of_the_users_own_train_and_resume(config, t
     (tmp_path / "own" / "lion.py").write_text(LION)
     (tmp_path / "own" / "conf" / "optim" / "lion.yaml").write_text(LION_YAML)
     zoo.add_path(tmp_path / "own")
-    training = config("fnn", f"zoo_path={tmp_path / 'own'}", "optim=lion", "trainer=cpu", "trainer.max_epochs=3")
+    training = config("fnn/mlp", f"zoo_path={tmp_path / 'own'}", "optim=lion", "trainer=cpu", "trainer.max_epochs=3")
     assert zoo.train(training, tmp_path / "run")["val"]["accuracy"] > 0.9
     rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open()))
     assert float(rows[0]["lr"]) > float(rows[1]["lr"]) > float(rows[2]["lr"])
@@ -642,7 +642,7 @@ def test_lookahead_moves_the_weights_back_to_their_slow_copy():
 
 
 def test_a_config_without_the_optional_settings_still_trains(config, tmp_path):
-    training = config("model=fnn", "trainer=debug")
+    training = config("model=fnn/mlp", "trainer=debug")
     training["optim"] = {key: value for key, value in training["optim"].items() if key not in OPTIONAL}
     assert zoo.train(training, tmp_path)["test"]["accuracy"] > 0
 
@@ -653,7 +653,7 @@ def test_a_config_without_the_optional_settings_still_trains(config, tmp_path):
 def test_impossible_options_of_optim_are_refused(config, tmp_path, setting):
     name, _, value = setting.partition(": ")
     with pytest.raises(UserError, match=f"optim.{name} is a"):
-        zoo.train(config("model=fnn", f"optim.{name}={value}"), tmp_path)
+        zoo.train(config("model=fnn/mlp", f"optim.{name}={value}"), tmp_path)
 
 
 def test_weights_are_perturbed_along_the_gradient_and_restored():
@@ -678,7 +678,8 @@ def test_weights_are_perturbed_along_the_gradient_and_restored():
 
 
 def test_sharpness_aware_minimisation_changes_the_training(config, tmp_path):
-    losses = [zoo.train(config("model=fnn", "trainer=debug", f"optim.sam={radius}"), tmp_path / radius)["val"]["loss"]
+    settings = "model=fnn/mlp", "trainer=debug"
+    losses = [zoo.train(config(*settings, f"optim.sam={radius}"), tmp_path / radius)["val"]["loss"]
               for radius in ("null", "0.5")]  # fmt: skip
     assert losses[0] != losses[1]
 
@@ -692,7 +693,7 @@ def test_sharpness_aware_minimisation_changes_the_training(config, tmp_path):
 )
 def test_sharpness_aware_minimisation_refuses_accumulation(config, tmp_path, overrides, message):
     with pytest.raises(UserError, match=message):
-        zoo.train(config("model=fnn", *overrides), tmp_path)
+        zoo.train(config("model=fnn/mlp", *overrides), tmp_path)
 
 
 # -- tasks
@@ -768,7 +769,7 @@ def test_data_sets_without_batch_indexing_give_the_same_weights(config, tmp_path
     items = Splits(splits.spec, *(Items(split) for split in (splits.train, splits.val, splits.test)))
     states = []
     for one in (splits, items):
-        settings = config("model=fnn", "data=wine", "optim=adamw", "optim.schedule.name=one_cycle")
+        settings = config("model=fnn/mlp", "data=wine", "optim=adamw", "optim.schedule.name=one_cycle")
         L.seed_everything(0, verbose=False)
         module = create_module(settings["model"], spec=splits.spec.to_json(), task={}, optim=settings["optim"])
         trainer = L.Trainer(
@@ -784,7 +785,7 @@ def test_data_sets_without_batch_indexing_give_the_same_weights(config, tmp_path
 
 def test_a_val_check_interval_longer_than_an_epoch_is_refused(config, tmp_path):
     with pytest.raises(UserError, match=r"val_check_interval is at most the batches of an epoch: .*300.*"):
-        zoo.train(config("model=fnn", "trainer=debug", "+trainer.val_check_interval=300"), tmp_path)
+        zoo.train(config("model=fnn/mlp", "trainer=debug", "+trainer.val_check_interval=300"), tmp_path)
 
 
 @pytest.mark.parametrize("name", TASKS.names())
@@ -817,7 +818,7 @@ def test_bf16_is_for_processors_that_are_fast_at_it(monkeypatch):
 
 def test_distillation_follows_the_teacher(config, tmp_path, capsys):
     """The student of an uncertain teacher is uncertain too."""
-    short = ("model=fnn", "trainer.max_epochs=5", "data.batch_size=64", "task.temperature=1")
+    short = ("model=fnn/mlp", "trainer.max_epochs=5", "data.batch_size=64", "task.temperature=1")
     zoo.train(config(*short, "task.label_smoothing=0.6"), tmp_path / "teacher")
     teacher = zoo.load(tmp_path / "teacher")
     numeric = zoo.load_data("breast_cancer").test.columns["numeric"].numpy()
@@ -835,7 +836,7 @@ def test_distillation_follows_the_teacher(config, tmp_path, capsys):
 
 
 def test_a_teacher_of_other_splits_is_reported(config, tmp_path, capsys):
-    taught = ("model=fnn", "trainer=debug", "distill.teacher=fnn/mlp.breast_cancer")
+    taught = ("model=fnn/mlp", "trainer=debug", "distill.teacher=fnn/mlp.breast_cancer")
     for settings, warns in (((), False), (("data.split_seed=3",), True)):
         zoo.train(config(*taught, *settings), tmp_path / str(warns))
         assert ("warning: fnn/mlp.breast_cancer was trained with data.split_seed=0" in capsys.readouterr().out) == warns
@@ -856,7 +857,7 @@ def trained(config, folder):
 )
 def test_impossible_teachers_are_refused(config, tmp_path, settings, message):
     with pytest.raises(UserError, match=message):
-        zoo.train(config("model=fnn", *settings), tmp_path)
+        zoo.train(config("model=fnn/mlp", *settings), tmp_path)
 
 
 def test_a_network_of_one_image_size_refuses_smaller_images(config, tmp_path):
@@ -901,7 +902,7 @@ def test_the_work_of_a_batch_counts_every_forward_pass(config, more, expected):
 
 def test_without_a_terminal_lines_tell_the_epoch_of_how_many_and_the_time_left(config, tmp_path, capsys):
     short = ("trainer.max_epochs=24", "trainer.limit_train_batches=1", "trainer=cpu", "trainer.precision=16-mixed")
-    result = zoo.train(config("model=fnn", *short), tmp_path, start=time.perf_counter() - 100)
+    result = zoo.train(config("model=fnn/mlp", *short), tmp_path, start=time.perf_counter() - 100)
     out = capsys.readouterr().out
     assert "trainer.precision=16-mixed needs a GPU; training with bf16-mixed" in out
     lines = [line for line in out.splitlines() if line.startswith("epoch ")]
@@ -939,7 +940,7 @@ def test_a_run_folder_alone_resumes_and_answers(config, tmp_path, capsys, monkey
             if trainer.current_epoch == 1:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    settings = config("fnn", "data=wine", "trainer.max_epochs=3", "optim.lr=0.002", width=16)
+    settings = config("fnn/mlp", "data=wine", "trainer.max_epochs=3", "optim.lr=0.002", width=16)
     with pytest.raises(InterruptedTraining):
         zoo.train(settings, tmp_path / "run", callbacks=[Stop()])
     predictor = zoo.load(tmp_path / "run")
@@ -961,7 +962,7 @@ def test_a_callback_with_a_state_is_not_lost_in_a_resume(config, tmp_path):
         def state_dict(self):
             return {"n": 1}
 
-    settings = config("fnn", "data=wine", "trainer.max_epochs=1", "resume=auto")
+    settings = config("fnn/mlp", "data=wine", "trainer.max_epochs=1", "resume=auto")
     zoo.train(settings, tmp_path, callbacks=[Count()])
     (tmp_path / "metrics.json").unlink()
     with pytest.raises(UserError, match=r"had the callback .*Count; name it again"):

@@ -22,9 +22,9 @@ from zoo.engine.speed.step_groups import StepGroups
 from zoo.engine.speed.tricks import ALL
 
 SETTINGS = {
-    "fnn": ("model=fnn", "trainer.max_epochs=2", "data.batch_size=8", "model.dropout=0.2", "optim.ema=0.9",
+    "fnn": ("model=fnn/mlp", "trainer.max_epochs=2", "data.batch_size=8", "model.dropout=0.2", "optim.ema=0.9",
             "optim.lookahead=3", "optim.clip=1"),
-    "fnn, accumulated": ("model=fnn", "trainer.max_epochs=2", "data.batch_size=2",
+    "fnn, accumulated": ("model=fnn/mlp", "trainer.max_epochs=2", "data.batch_size=2",
                          "trainer.accumulate_grad_batches=3", "optim.ema=0.9", "optim.lookahead=2", "optim=muon"),
     "cnn": ("model=cnn", "trainer.max_epochs=1", "trainer.limit_train_batches=5", "optim.sam=0.01"),
     "rnn": ("model=rnn", "trainer.max_epochs=2", "model.width=16"),
@@ -96,7 +96,7 @@ def test_a_resume_in_mid_epoch_may_switch_tricks(config, plain, tmp_path, monkey
 @pytest.mark.parametrize("size", [4, 32])
 def test_a_resume_in_mid_epoch_may_change_the_batch_size(config, tmp_path, monkeypatch, tricks, size):
     """The schedule ends with the last update, wherever in its epoch the training resumes."""
-    settings = ("model=fnn", "trainer.max_epochs=3", "trainer=cpu", f"trainer.tricks={tricks}")
+    settings = ("model=fnn/mlp", "trainer.max_epochs=3", "trainer=cpu", f"trainer.tricks={tricks}")
     Stop(monkeypatch, 60)
     with pytest.raises(InterruptedTraining):
         zoo.train(config(*settings, "data.batch_size=8"), tmp_path)
@@ -117,7 +117,7 @@ class Follow(L.Callback):
 
 def test_batches_that_a_callback_follows_are_not_grouped(config, tmp_path):
     follow = Follow()
-    zoo.train(config("model=fnn", "trainer.max_epochs=1", "data.batch_size=8"), tmp_path, callbacks=[follow])
+    zoo.train(config("model=fnn/mlp", "trainer.max_epochs=1", "data.batch_size=8"), tmp_path, callbacks=[follow])
     assert follow.n == 43  # of 341 samples
 
 
@@ -126,7 +126,7 @@ def test_small_batches_are_grouped(config, tmp_path, monkeypatch):
     monkeypatch.setattr(
         StepGroups, "batches", lambda self, *args: sizes.append(len(self.numbers(args[1]))) or batches(self, *args)
     )
-    zoo.train(config("model=fnn", "trainer.max_epochs=1", "data.batch_size=8"), tmp_path)
+    zoo.train(config("model=fnn/mlp", "trainer.max_epochs=1", "data.batch_size=8"), tmp_path)
     assert sizes == [32, 11]
 
 
@@ -136,7 +136,7 @@ def test_a_module_is_as_it_was_after_a_training_with_tricks(config, tmp_path):
             self.module = pl_module
 
     keep, before = Keep(), os.environ.get(NVML_CHECK)
-    zoo.train(config("model=fnn", "trainer=debug"), tmp_path, callbacks=[keep])
+    zoo.train(config("model=fnn/mlp", "trainer=debug"), tmp_path, callbacks=[keep])
     assert not {"training_step", "n_batches", "batches_done", "optimizers", "manual_backward"} & set(vars(keep.module))
     assert os.environ.get(NVML_CHECK) == before
 
@@ -147,7 +147,7 @@ def test_a_module_is_as_it_was_after_a_training_with_tricks(config, tmp_path):
 )
 def test_unknown_tricks_are_refused(config, tmp_path, setting, message):
     with pytest.raises(UserError, match=message):
-        zoo.train(config("model=fnn", f"trainer.tricks={setting}"), tmp_path)
+        zoo.train(config("model=fnn/mlp", f"trainer.tricks={setting}"), tmp_path)
 
 
 class Memory(ctypes.Structure):

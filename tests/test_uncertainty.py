@@ -193,7 +193,7 @@ def test_numbers_of_a_value_never_cross():
 
 @pytest.mark.parametrize("head", ["quantiles", "gaussian"])
 def test_a_head_gives_the_middle_and_a_width_for_each_sample(config, head, tmp_path):
-    short = ("model=fnn", "data=diabetes", "trainer.max_epochs=2", f"task.head={head}", "seeds=[0,1]")
+    short = ("model=fnn/mlp", "data=diabetes", "trainer.max_epochs=2", f"task.head={head}", "seeds=[0,1]")
     results = zoo.train_seeds(config(*short), tmp_path)
     ensemble([result.path / "model.safetensors" for result in results], tmp_path / "both.safetensors")
     data = zoo.load_data("diabetes").test
@@ -224,4 +224,4 @@ def test_a_head_gives_the_middle_and_a_width_for_each_sample(config, head, tmp_p
 )
 def test_a_head_that_does_not_suit_is_refused(config, words, message, tmp_path):
     with pytest.raises(UserError, match=message):
-        zoo.train(config("model=fnn", *words, "trainer=debug"), tmp_path / "run")
+        zoo.train(config("model=fnn/mlp", *words, "trainer=debug"), tmp_path / "run")

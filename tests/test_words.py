@@ -58,7 +58,7 @@ def unregistered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def understood(line: str) -> str:
     command, *words = shlex.split(line)
-    read = read_words(words, flags(), lambda: setting_names(command, ["model=fnn"] * (command == "train")))
+    read = read_words(words, flags(), lambda: setting_names(command, ["model=fnn/mlp"] * (command == "train")))
     return " ".join(as_override(key, value) for key, value in MEANINGS[command](read).items())
 
 
@@ -71,7 +71,7 @@ def understood(line: str) -> str:
         ("train table.csv data.target=price -m seed=0,1", "model=fnn data=csv data.path=table.csv"),
         ("train data.path=table.csv trainer=cpu price", "model=fnn data=csv data.target=price"),
         ("train data=csv ./table.csv price", "model=fnn data.path=./table.csv data.target=price"),
-        ("train model=fnn data=csv data.path=table.csv data.target=price", ""),
+        ("train model=fnn/mlp data=csv data.path=table.csv data.target=price", ""),
         ("train photos/", "model=cnn data=imagefolder data.path=photos/"),
         ("train cnn ./cnn", "model=cnn data=imagefolder data.path=./cnn"),
         ("train photos finetune=cnn/resnet20.cifar10", "data=imagefolder data.path=photos"),
@@ -151,7 +151,7 @@ def test_a_model_of_a_users_that_lacks_something_is_refused_with_what(base, yaml
 
 
 def test_the_help_of_a_command_explains_its_own_settings_and_ends_with_examples() -> None:
-    train, predict = settings_help("train", ["model=fnn", "data=csv"]), settings_help("predict", [])
+    train, predict = settings_help("train", ["model=fnn/mlp", "data=csv"]), settings_help("predict", [])
     assert "data.target=null                column to predict" in train and "model.depth=2" in train
     assert "hydra" not in train.lower() and "trainer" not in predict and "CSV file" in predict
     bare = [line for text in (train, predict) for line in text.splitlines() if re.fullmatch(r"  [\w.]+=\S+", line)]

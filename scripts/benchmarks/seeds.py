@@ -14,8 +14,8 @@ SEEDS = (0, 1, 2, 3, 4)
 
 def measure() -> Iterator[Measure]:
     for name, *settings in (
-        ("model=fnn",),
-        ("model=fnn", "data=digits"),
+        ("model=fnn/mlp",),
+        ("model=fnn/mlp", "data=digits"),
         ("model=cnn/lenet5", "trainer.max_epochs=2"),
     ):
         at_once, apart = in_turn(lambda: train(name, settings, [SEEDS]), lambda: train(name, settings, SEEDS), 1)  # noqa: B023

@@ -26,8 +26,8 @@ COMMANDS = {  # the words, and the limit of their time: seconds
     "list": (["list"], 0.5),
 }
 AGAINST_TORCH = {  # the words, and the limit of their time: a multiple of import torch
-    "train model=fnn, to its first step": (["train", "model=fnn", RUN, "+callbacks.end._target_={end}"], 2.0),
-    "train model=fnn, whole": (["train", "model=fnn", RUN], None),
+    "train model=fnn, to its first step": (["train", "model=fnn/mlp", RUN, "+callbacks.end._target_={end}"], 2.0),
+    "train model=fnn, whole": (["train", "model=fnn/mlp", RUN], None),
     "predict one row": (["predict", f"weights={NAME}", ROW], 1.3),
 }
 

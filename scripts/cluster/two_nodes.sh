@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Simulate a training on two machines with two network namespaces, each with its own address:
-#     bash scripts/cluster/two_nodes.sh model=fnn run_dir=runs/two [any.key=value]
+#     bash scripts/cluster/two_nodes.sh model=fnn/mlp run_dir=runs/two [any.key=value]
 # Needs Linux with ip, nsenter and unshare, and root only if users may not create namespaces; then exits with 77.
 set -euo pipefail
 

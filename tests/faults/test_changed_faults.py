@@ -42,7 +42,9 @@ def settings(config, tmp_path):
     """A short training on a table in a folder of its own."""
     (tmp_path / "data").mkdir()
     path = table(tmp_path / "data" / "train.csv")
-    return config("model=fnn", "data=csv", f"data.path={path}", "data.target=y", "trainer=cpu", "trainer.max_epochs=2")
+    return config(
+        "model=fnn/mlp", "data=csv", f"data.path={path}", "data.target=y", "trainer=cpu", "trainer.max_epochs=2"
+    )
 
 
 # Hashes of samples
@@ -352,7 +354,7 @@ def test_fault_32_released_files_hold_no_paths(settings, tmp_path):
 def test_somebody_elses_config_runs_no_code(config, tmp_path):
     (tmp_path / "models" / "fnn").mkdir(parents=True)
     (tmp_path / "models" / "fnn" / "theirs.py").write_text("raise SystemExit('ran')")
-    settings = config("model=fnn") | {"zoo_path": str(tmp_path), "model": {"name": "fnn/theirs"}}
+    settings = config("model=fnn/mlp") | {"zoo_path": str(tmp_path), "model": {"name": "fnn/theirs"}}
     with pytest.raises(UserError, match=r"zoo\.add_path\("):
         zoo.train(settings, tmp_path / "run")
 
@@ -381,7 +383,7 @@ def test_columns_named_like_paths_keep_their_names(config, tmp_path, monkeypatch
     rows = pd.read_csv(tmp_path / "imu.csv").rename(columns={"a": "/imu/x", "b": "~", "y": "/robot/slip"})
     rows.to_csv(tmp_path / "imu.csv", index=False)
     monkeypatch.chdir(tmp_path)
-    settings = config("fnn", "data=csv", "data.path=imu.csv", "data.target=/robot/slip", "trainer=cpu")
+    settings = config("fnn/mlp", "data=csv", "data.path=imu.csv", "data.target=/robot/slip", "trainer=cpu")
     settings["trainer"]["max_epochs"] = 1
     metrics = zoo.train(settings, tmp_path / "run")
     shutil.copy(tmp_path / "run" / "model.safetensors", "alone.safetensors")

@@ -24,60 +24,60 @@ MISTAKES = {
     "model=cnn model.wdth=3": "nearest: model.width",
     "model=cnn trainer.max_epochs=three": "trainer.max_epochs is a whole number",
     "model=cnn data=japanese_vowels": "takes image; data japanese_vowels offers sequence, lengths",
-    "model=fnn run_dir=/proc/nowhere": "/proc/nowhere",
+    "model=fnn/mlp run_dir=/proc/nowhere": "/proc/nowhere",
     "cnnn": "nearest: cnn",
-    "--model fnn": "settings are written without dashes: model=fnn",
-    "model=fnn seed=0,1": "add -m; all at once: seeds=[0,1]",
+    "--model fnn": "settings are written without dashes: model=fnn/mlp",
+    "model=fnn/mlp seed=0,1": "add -m; all at once: seeds=[0,1]",
     "model=cnn data=diabetes": "model cnn/small takes image; data diabetes offers numeric",
     "model=cnn data=imagefolder data.path=nowhere": "no file or folder 'nowhere'",
-    "model=fnn data=diabetes task.label_smoothing=0.1": "task.label_smoothing=null",
-    "model=fnn +data.augment.flip.p=0.5": "it needs 'image'; this batch has numeric",
-    "model=fnn data=minst": "nearest: mnist",
-    "model=fnn optim.schedule.name=cosin": "nearest: cosine",
-    "model=fnn optim.lr=fast": "optim.lr is a number",
-    "model=fnn data.batch_size=0": "data.batch_size",
-    "model=fnn trainer.max_epochs=0": "whole number from 1",
-    "model=fnn data.split_seed=-1": "data breast_cancer",
-    "model=fnn optim.ema=2": "optim.ema",
-    "model=fnn optim.lookahead=0": "optim.lookahead",
-    "model=fnn optim=adamw optim.bias_lr=0": "optim.bias_lr is a factor above 0",
-    "model=fnn optim.betas=[0.9]": "optim.name=adamw",
-    "model=fnn optim.schedule.name=step optim.schedule.gamma=x": "optim.schedule.name=step",
-    "model=fnn optim.schedule.gamma=0.5": "no option of schedule one_cycle 'gamma'",
-    "model=fnn trainer.precision=half": "trainer.precision 'half'",
-    "model=fnn data.n_folds=5": "data.n_folds=5 has no effect without data.fold, such as data.fold=0",
-    "model=fnn +trainer.gradient_clip_val=1": "optim.clip=1",
-    "model=fnn trainer.check_val_every_n_epoch=0": "whole number from 1",
-    "model=fnn budget=5": "a time above 0 with its unit",
-    "model=fnn +trainer.max_time=00:00:01:00": "budget=90s",
+    "model=fnn/mlp data=diabetes task.label_smoothing=0.1": "task.label_smoothing=null",
+    "model=fnn/mlp +data.augment.flip.p=0.5": "it needs 'image'; this batch has numeric",
+    "model=fnn/mlp data=minst": "nearest: mnist",
+    "model=fnn/mlp optim.schedule.name=cosin": "nearest: cosine",
+    "model=fnn/mlp optim.lr=fast": "optim.lr is a number",
+    "model=fnn/mlp data.batch_size=0": "data.batch_size",
+    "model=fnn/mlp trainer.max_epochs=0": "whole number from 1",
+    "model=fnn/mlp data.split_seed=-1": "data breast_cancer",
+    "model=fnn/mlp optim.ema=2": "optim.ema",
+    "model=fnn/mlp optim.lookahead=0": "optim.lookahead",
+    "model=fnn/mlp optim=adamw optim.bias_lr=0": "optim.bias_lr is a factor above 0",
+    "model=fnn/mlp optim.betas=[0.9]": "optim.name=adamw",
+    "model=fnn/mlp optim.schedule.name=step optim.schedule.gamma=x": "optim.schedule.name=step",
+    "model=fnn/mlp optim.schedule.gamma=0.5": "no option of schedule one_cycle 'gamma'",
+    "model=fnn/mlp trainer.precision=half": "trainer.precision 'half'",
+    "model=fnn/mlp data.n_folds=5": "data.n_folds=5 has no effect without data.fold, such as data.fold=0",
+    "model=fnn/mlp +trainer.gradient_clip_val=1": "optim.clip=1",
+    "model=fnn/mlp trainer.check_val_every_n_epoch=0": "whole number from 1",
+    "model=fnn/mlp budget=5": "a time above 0 with its unit",
+    "model=fnn/mlp +trainer.max_time=00:00:01:00": "budget=90s",
     "model=cnn data.augment.warp.rotate=7.5 optim.ema=3": "optim.ema",  # rotations take any number of degrees
-    "model=fnn optim.lr=null": "optim.lr is a number",
-    "model=fnn optim.schedule=null": "optim.schedule.name=cosine",
-    "model=fnn +extra=1": "no setting 'extra'",
+    "model=fnn/mlp optim.lr=null": "optim.lr is a number",
+    "model=fnn/mlp optim.schedule=null": "optim.schedule.name=cosine",
+    "model=fnn/mlp +extra=1": "no setting 'extra'",
     "model=cnn data.augment.cutout.size=8": "+data.augment.cutout.size=8",
     "model=cnn data=cifar10 +data.augment.trivial={} model.label_smoothing=0.1": "nearest: task.label_smoothing",
     "model=cnn data=cifar10 data.augment.crop.paddin=2": "nearest: data.augment.crop.padding",
     "model=cnn data=cifar10 data.augment.flop.p=1": "nearest: data.augment.flip",
-    "model=fnn 'seed=[1'": "",
-    "model=fnn resume=nowhere.ckpt": "resume=auto",
-    "model=fnn finetune=fnn/mpl.breast_cancer": "nearest: fnn/mlp.breast_cancer",
-    "model=fnn zoo_path=/nowhere": "is not a folder",
+    "model=fnn/mlp 'seed=[1'": "",
+    "model=fnn/mlp resume=nowhere.ckpt": "resume=auto",
+    "model=fnn/mlp finetune=fnn/mpl.breast_cancer": "nearest: fnn/mlp.breast_cancer",
+    "model=fnn/mlp zoo_path=/nowhere": "is not a folder",
     "optim=sgd": "say which model",
     "model=0": "model is a name",
-    "model=fnn optim=1e-3": "optim is a name, such as adam; got 1e-3",
-    "model=fnn data=[wine,2]": "data is a name",
-    "model=fnn data=[wine,nowhere]": "data/nowhere",
-    "model=fnn data.batch_size=many": "data.batch_size is a whole number",
-    "model=fnn optim.weight_decay=much": "optim.weight_decay is a number",
-    "model=fnn data=csv": "data.path",
-    "model=fnn data=csv data.path=flats.csv data.target=price": "flats.csv",
+    "model=fnn/mlp optim=1e-3": "optim is a name, such as adam; got 1e-3",
+    "model=fnn/mlp data=[wine,2]": "data is a name",
+    "model=fnn/mlp data=[wine,nowhere]": "data/nowhere",
+    "model=fnn/mlp data.batch_size=many": "data.batch_size is a whole number",
+    "model=fnn/mlp optim.weight_decay=much": "optim.weight_decay is a number",
+    "model=fnn/mlp data=csv": "data.path",
+    "model=fnn/mlp data=csv data.path=flats.csv data.target=price": "flats.csv",
     "model=cnn data=imagefolder": "data.path",
     "model=rnn data=sequences": "data.path",
     "model=rnn data=series": "data.path",
     "model=rnn data=text data.path=nowhere/book.txt": "book.txt",
     "model=rnn data=ucr data.name=GunPiont": "GunPoint",
-    "model=fnn data=wine data.fold=7": "data.fold",
-    "model=fnn data=csv data.path=größe(1).csv data.target=y": "größe(1).csv",
+    "model=fnn/mlp data=wine data.fold=7": "data.fold",
+    "model=fnn/mlp data=csv data.path=größe(1).csv data.target=y": "größe(1).csv",
 }
 
 
@@ -116,10 +116,10 @@ def test_fault_21_a_refused_training_leaves_a_folder_as_it_was(tmp_path, monkeyp
         ["run_dir=kept", "data.ignore=[z]"],
         ["run_dir=empty", "data.test_share=2"],
     ):
-        assert in_this_process("train", ["fnn", "rows.csv", "y", "trainer=cpu", *late], monkeypatch) == 2
+        assert in_this_process("train", ["fnn/mlp", "rows.csv", "y", "trainer=cpu", *late], monkeypatch) == 2
         assert sorted(tmp_path.rglob("*")) == before
     with pytest.raises(UserError, match="no column"):
-        zoo.train(zoo.config("fnn", "data=csv", "data.path=rows.csv", "data.target=z"), tmp_path / "new" / "run")
+        zoo.train(zoo.config("fnn/mlp", "data=csv", "data.path=rows.csv", "data.target=z"), tmp_path / "new" / "run")
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -129,7 +129,7 @@ def test_fault_22_folders_may_have_spaces_and_non_ascii_letters(script, tmp_path
     files evaluate to the same metrics.
     """
     folder = tmp_path / "a folder, ünïcode"
-    trained = script("train", "model=fnn", f"run_dir='{folder}'", "trainer.max_epochs=2", "trainer=cpu")
+    trained = script("train", "model=fnn/mlp", f"run_dir='{folder}'", "trainer.max_epochs=2", "trainer=cpu")
     assert trained.code == 0, trained.err
     assert "epoch 2" in trained.out  # a line an epoch, where there is no terminal
     assert str(folder / "report.html") in trained.out
@@ -162,7 +162,7 @@ def test_fault_22_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
     (tmp_path / "home" / "rows.csv").write_text("".join(["x,y\n", *rows]))
     (tmp_path / "home" / "kinds.yaml").write_text("columns: {x: categorical}")
     own = ["data=csv", "data.path=~/rows.csv", "data.target=y", "data.schema=~/kinds.yaml", "run_dir=~/run"]
-    assert in_this_process("train", ["model=fnn", *own, "trainer=cpu", "trainer.max_epochs=1"], monkeypatch) == 0
+    assert in_this_process("train", ["model=fnn/mlp", *own, "trainer=cpu", "trainer.max_epochs=1"], monkeypatch) == 0
     answers = ["weights=~/run", "input=~/rows.csv", "output=~/answers.csv"]
     assert in_this_process("predict", answers, monkeypatch) == 0
     assert in_this_process("evaluate", ["weights=~/run", "run_dir=~/measured"], monkeypatch) == 0
@@ -177,7 +177,7 @@ def test_fault_24_a_sweep_continues_after_a_failed_job(tmp_path, monkeypatch, ca
     """If a job diverges, has a mistake or crashes, the others continue; the summary names it, and the sweep exits
     with the code of the first failed job.
     """
-    arguments = ["-m", "model=fnn", "optim=sgd", "optim.lr=0.1,1e30,-1,0.2", "trainer.max_epochs=1"]
+    arguments = ["-m", "model=fnn/mlp", "optim=sgd", "optim.lr=0.1,1e30,-1,0.2", "trainer.max_epochs=1"]
     assert in_this_process("train", [*arguments, f"run_dir={tmp_path}"], monkeypatch) == 3
     out, err = capsys.readouterr()
     assert len(list(tmp_path.rglob("metrics.json"))) == 2
@@ -186,21 +186,23 @@ def test_fault_24_a_sweep_continues_after_a_failed_job(tmp_path, monkeypatch, ca
     assert "optim.lr=-1" in second and "Invalid learning rate" in second
     assert "Traceback" not in err
     monkeypatch.setattr("zoo.engine.load_splits.load_section", lambda _: 1 / 0)
-    assert in_this_process("train", ["-m", "model=fnn", "seed=0,1", f"run_dir={tmp_path / 'bug'}"], monkeypatch) == 1
+    assert (
+        in_this_process("train", ["-m", "model=fnn/mlp", "seed=0,1", f"run_dir={tmp_path / 'bug'}"], monkeypatch) == 1
+    )
     assert capsys.readouterr().err.count("ZeroDivisionError") == 2 * 2  # with its traceback, after the job's name
 
 
 def test_fault_24_a_signal_ends_the_whole_sweep(tmp_path, monkeypatch):
     """On a signal a sweep saves the running job, starts no other, and ends with the signal's exit code."""
     monkeypatch.setattr(ZooModule, "on_train_epoch_end", lambda _: os.kill(os.getpid(), signal.SIGTERM))
-    assert in_this_process("train", ["-m", "model=fnn", "seed=0,1", f"run_dir={tmp_path}"], monkeypatch) == 143
+    assert in_this_process("train", ["-m", "model=fnn/mlp", "seed=0,1", f"run_dir={tmp_path}"], monkeypatch) == 143
     assert {path.parts[-3] for path in tmp_path.rglob("*.ckpt")} == {"model=fnn,seed=0"}
 
 
 @pytest.mark.long
 def test_fault_24_a_killed_sweep_resumes(tmp_path, monkeypatch, capfd):
     """After a kill the same command skips finished jobs, resumes the interrupted one, and runs the rest."""
-    arguments = ["-m", "model=fnn", "seed=0,1,2", "trainer.max_epochs=9", "trainer.save_every=0", "resume=auto"]
+    arguments = ["-m", "model=fnn/mlp", "seed=0,1,2", "trainer.max_epochs=9", "trainer.save_every=0", "resume=auto"]
     arguments += [f"run_dir={tmp_path}"]
     command = [sys.executable, ROOT / "scripts" / "train.py", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -379,7 +379,7 @@ def test_fault_13_a_failed_worker_ends_the_training(config, tmp_path, monkeypatc
     monkeypatch.setattr("zoo.engine.load_splits.load_section", lambda _: faulty)
     monkeypatch.setattr("zoo.engine.initial_module.each_value_once", lambda _: batches(splits.train))
     with pytest.raises(UserError, match=message):
-        zoo.train(config("model=fnn", "data=wine", "data.num_workers=2"), tmp_path / "run")
+        zoo.train(config("model=fnn/mlp", "data=wine", "data.num_workers=2"), tmp_path / "run")
 
 
 # 20: sequences of unusual lengths

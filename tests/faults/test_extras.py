@@ -41,7 +41,7 @@ for extra, modules in extras.items():
 @pytest.mark.long
 def test_fault_23_the_core_works_without_each_extra(config, tmp_path):
     """Without any one of the optional extras the zoo imports, trains and loads."""
-    settings = config("model=fnn", "trainer=debug")
+    settings = config("model=fnn/mlp", "trainer=debug")
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT],
         input=json.dumps([settings, str(tmp_path), HIDDEN]),
@@ -66,7 +66,7 @@ def test_fault_23_the_message_names_the_extra(choice, extra, monkeypatch, capsys
     package = choice.partition("=")[2]
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.syspath_prepend(ROOT / "scripts")
-    monkeypatch.setattr(sys, "argv", ["scripts/train.py", "model=fnn", choice, f"run_dir={tmp_path}"])
+    monkeypatch.setattr(sys, "argv", ["scripts/train.py", "model=fnn/mlp", choice, f"run_dir={tmp_path}"])
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(ROOT / "scripts" / "train.py"), run_name="__main__")
     reason, install = capsys.readouterr().err.splitlines()
@@ -82,6 +82,6 @@ def test_the_extra_of_a_package_is_the_narrowest(monkeypatch):
 
 def test_a_search_without_optuna_names_its_extra(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    assert in_this_process("search", ["fnn", "model.width=8,16"], monkeypatch) == 2
+    assert in_this_process("search", ["fnn/mlp", "model.width=8,16"], monkeypatch) == 2
     reason, install = capsys.readouterr().err.splitlines()[-2:]
     assert "optuna" in reason and install == 'pip install -e ".[sweep]"'

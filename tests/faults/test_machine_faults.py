@@ -15,7 +15,9 @@ from zoo.inference.evaluation import evaluate_weights
 @pytest.mark.long
 def test_fault_14_a_missing_gpu_is_refused(script, tmp_path):
     """Without a GPU, trainer=gpu ends with exit code 2 and one line."""
-    done = script("train", "model=fnn", "trainer=gpu", f"run_dir={tmp_path / 'r'}", env={"CUDA_VISIBLE_DEVICES": ""})
+    done = script(
+        "train", "model=fnn/mlp", "trainer=gpu", f"run_dir={tmp_path / 'r'}", env={"CUDA_VISIBLE_DEVICES": ""}
+    )
     assert done.code == 2
     assert len(done.err.strip().splitlines()) == 1
 
@@ -23,7 +25,7 @@ def test_fault_14_a_missing_gpu_is_refused(script, tmp_path):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_fault_14_auto_reports_that_it_uses_the_cpu(config, tmp_path, capsys):
     """Without a GPU, a training uses the CPU and says so."""
-    zoo.train(config("model=fnn", "trainer.max_epochs=1"), tmp_path)
+    zoo.train(config("model=fnn/mlp", "trainer.max_epochs=1"), tmp_path)
     assert "breast_cancer, CPU" in capsys.readouterr().out
 
 
@@ -46,7 +48,7 @@ def ask_a_gpu(*_):
 def test_fault_15_out_of_memory_says_which_batch_size_may_fit(tmp_path, monkeypatch, capsys, step, size, advice):
     """Out of memory ends with exit code 2 and one line that suggests half the batch size and twice the accumulation."""
     monkeypatch.setattr(ZooModule, "training_step", step)
-    arguments = ["model=fnn", f"data.batch_size={size}", f"run_dir={tmp_path}"]
+    arguments = ["model=fnn/mlp", f"data.batch_size={size}", f"run_dir={tmp_path}"]
     assert in_this_process("train", arguments, monkeypatch) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert advice in line
@@ -67,7 +69,7 @@ def test_fault_16_a_weights_file_of_another_setup_loads(config, tmp_path, monkey
     """
     in_place = torch.nn.Module.compile
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **_: in_place(self, backend="aot_eager"))
-    settings = ("model=fnn", "trainer=cpu", "trainer.max_epochs=5")
+    settings = ("model=fnn/mlp", "trainer=cpu", "trainer.max_epochs=5")
     plain = zoo.train(config(*settings, "trainer.precision=32-true"), tmp_path / "plain")
     train = train_twice if made == "two processes" else zoo.train
     train(config(*settings, *ELSEWHERE[made]), tmp_path / "made")
@@ -111,14 +113,14 @@ def test_fault_30_two_processes_weigh_gaps_like_one(config, tmp_path):
 
 def test_fault_19_batchnorm_gets_no_batch_of_one_sample(config, tmp_path):
     """Batch sizes differ by at most one sample, so BatchNorm never gets a last batch of a single sample."""
-    settings = ("model=fnn", "model.norm=batch", "trainer.max_epochs=10")
+    settings = ("model=fnn/mlp", "model.norm=batch", "trainer.max_epochs=10")
     assert len(zoo.load_data("breast_cancer").train) % 20 == 1
     assert zoo.train(config(*settings, "data.batch_size=20"), tmp_path)["val"]["accuracy"] > 0.9
 
 
 def test_fault_19_a_batch_of_one_sample_with_batchnorm_is_refused(tmp_path, monkeypatch, capsys):
     """A batch size that gives BatchNorm single samples ends with exit code 2 and one line."""
-    arguments = ["model=fnn", "model.norm=batch", "data.batch_size=2", f"run_dir={tmp_path}"]
+    arguments = ["model=fnn/mlp", "model.norm=batch", "data.batch_size=2", f"run_dir={tmp_path}"]
     assert in_this_process("train", arguments, monkeypatch) == 2
     assert "raise data.batch_size" in capsys.readouterr().err
 
@@ -127,7 +129,7 @@ def test_fault_19_metrics_do_not_depend_on_the_validation_batch_size(config, tmp
     """A validation split smaller than a batch, or with a last batch of one sample, gives the same metrics."""
     n = len(zoo.load_data("breast_cancer").val)
     for size in (1000, n - 1, 7):
-        zoo.train(config("model=fnn", "trainer.max_epochs=2", f"data.eval_batch_size={size}"), tmp_path / str(size))
+        zoo.train(config("model=fnn/mlp", "trainer.max_epochs=2", f"data.eval_batch_size={size}"), tmp_path / str(size))
     whole, *others = (
         pd.read_csv(tmp_path / str(size) / "metrics.csv").drop(columns="seconds") for size in (1000, n - 1, 7)
     )

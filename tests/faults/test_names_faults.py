@@ -45,7 +45,7 @@ def test_fault_32_names_in_data_are_printed_as_text(config, tmp_path, capsys):
     frame = pd.DataFrame({f"x{EVIL}": np.arange(60.0) ** 2, "y": [EVIL, "=2+3"] * 30, "id": 1.5, f"id{EVIL}": 1.5})
     path = tmp_path / f"t{EVIL.replace('/', '')}.parquet"
     frame.to_parquet(path)
-    choices = config("model=fnn", "data=csv", "data.target=y", "trainer=cpu", "trainer.max_epochs=1")
+    choices = config("model=fnn/mlp", "data=csv", "data.target=y", "trainer=cpu", "trainer.max_epochs=1")
     choices["data"]["path"] = str(path)
     zoo.train(choices, tmp_path / "run")
     frame.assign(**{f"x{EVIL}": 1e9}).to_parquet(path)

@@ -102,7 +102,7 @@ def test_fault_29_a_table_with_offsets_is_learnt_as_without(config, tmp_path, mo
     the same table without offsets, in memory and memory-mapped.
     """
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
-    options = ("model=fnn", "data=csv", "data.target=height", f"data.cache={cache}", "data.split=random")
+    options = ("model=fnn/mlp", "data=csv", "data.target=height", f"data.cache={cache}", "data.split=random")
     plain, one = trained(config, tmp_path / "plain", *options, f"data.path={table_file(tmp_path, 0, 0)}")
     path = table_file(tmp_path, inputs, target)
     raised, other = trained(config, tmp_path / "raised", *options, f"data.path={path}")
@@ -122,7 +122,7 @@ def test_fault_29_several_seeds_and_ensembles_keep_the_offset(config, tmp_path):
     from zoo.inference.ensembling import ensemble
     from zoo.training import train_seeds
 
-    options = ("model=fnn", "data=csv", "data.target=height", f"data.path={table_file(tmp_path, 1.7e9, OFFSET)}")
+    options = ("model=fnn/mlp", "data=csv", "data.target=height", f"data.path={table_file(tmp_path, 1.7e9, OFFSET)}")
     measured = train_seeds(config(*options, *QUICK, "seeds=[0,1]"), tmp_path / "both")
     alone = zoo.train(config(*options, *QUICK, "seed=1"), tmp_path / "one")
     alike(alone, measured[1])

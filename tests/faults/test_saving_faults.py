@@ -44,7 +44,7 @@ def test_fault_01_a_kill_at_any_moment_resumes_bit_for_bit(family, tmp_path):
 
 def test_fault_01_half_written_files_of_seeds_are_removed(config, tmp_path):
     """Temporary files that a kill leaves in the folders of several seeds are removed at the next start."""
-    settings = ("model=fnn", "seeds=[0,1]", "trainer.max_epochs=1", "resume=auto")
+    settings = ("model=fnn/mlp", "seeds=[0,1]", "trainer.max_epochs=1", "resume=auto")
     for folder in ("seed=0", "seed=1/checkpoints", "checkpoints"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / ".model.safetensors.abc.zoo-tmp").touch()
@@ -54,7 +54,7 @@ def test_fault_01_half_written_files_of_seeds_are_removed(config, tmp_path):
 
 def test_fault_01_early_stopping_survives_a_kill(tmp_path):
     """A training that stopped early does not continue after a kill that follows its last save."""
-    config = {**config_of("fnn", "trainer.patience=1", "optim.lr=0.3"), "seed": 1}
+    config = {**config_of("fnn/mlp", "trainer.patience=1", "optim.lr=0.3"), "seed": 1}
     assert attempt(config, tmp_path / "whole") == 0
     assert attempt(config, tmp_path / "parts") == 0
     (tmp_path / "parts" / "metrics.json").unlink()
@@ -99,7 +99,13 @@ def test_fault_02_a_signal_saves_and_stops(config, tmp_path, family, step, numbe
 @pytest.mark.long
 def test_fault_02_the_exit_code_is_that_of_the_signal(tmp_path):
     """The command exits with 128 plus the signal's number, and says how to resume."""
-    command = [sys.executable, ROOT / "scripts/train.py", "model=fnn", "trainer.max_epochs=5000", f"run_dir={tmp_path}"]
+    command = [
+        sys.executable,
+        ROOT / "scripts/train.py",
+        "model=fnn/mlp",
+        "trainer.max_epochs=5000",
+        f"run_dir={tmp_path}",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -118,7 +124,7 @@ def train_and_send(settings, folder):
 
 def test_fault_02_a_second_sigint_ends_at_once(tmp_path):
     """A second SIGINT ends the process at once, without a save; earlier checkpoints are intact."""
-    settings = {key: value for key, value in config_of("fnn").items() if key != "callbacks"}
+    settings = {key: value for key, value in config_of("fnn/mlp").items() if key != "callbacks"}
     process = multiprocessing.get_context("forkserver").Process(target=train_and_send, args=(settings, tmp_path))
     process.start()
     process.join()
@@ -181,7 +187,7 @@ def test_fault_04_an_unwritable_run_folder_is_refused(config, tmp_path, folder):
     """A run folder that is read-only or cannot be created is refused before any data are read."""
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot write run_dir"):
-        zoo.train(config("model=fnn", "data.batch_size=-1"), tmp_path / folder)
+        zoo.train(config("model=fnn/mlp", "data.batch_size=-1"), tmp_path / folder)
 
 
 @pytest.mark.parametrize("harm", ["flipped", "cut", "empty", "no hash"])
@@ -229,7 +235,7 @@ def test_fault_06_a_pickle_is_refused_and_never_run(file, config, tmp_path):
     with pytest.raises(UserError, match="is a pickle"):
         SafeCheckpointIO().load_checkpoint(checkpoint)
     with pytest.raises(UserError, match="is a pickle"):
-        zoo.train(config("model=fnn", f"resume={checkpoint}"), tmp_path / "run")
+        zoo.train(config("model=fnn/mlp", f"resume={checkpoint}"), tmp_path / "run")
     checkpoint.write_bytes(pickle.dumps(Evil(ran)))
     with pytest.raises(UserError, match="damaged"):
         SafeCheckpointIO().load_checkpoint(checkpoint)
@@ -279,7 +285,7 @@ class Poison(Callback):
 @pytest.mark.parametrize("what", ["loss", "gradient"])
 def test_fault_08_divergence_ends_the_training(config, tmp_path, what, value):
     """NaN or infinity in the loss or a gradient ends the training, and everything saved is finite."""
-    settings = config("model=fnn", "optim=adamw", "trainer.max_epochs=5", "trainer.save_every=0")
+    settings = config("model=fnn/mlp", "optim=adamw", "trainer.max_epochs=5", "trainer.save_every=0")
     with pytest.raises(DivergedError, match=r"optim\.lr"):
         zoo.train(settings, tmp_path, callbacks=[Poison(what, value, 20)])
     saved = list((tmp_path / "checkpoints").glob("*.ckpt"))
@@ -293,7 +299,7 @@ def test_fault_08_rollback_returns_to_the_best_epoch(config, tmp_path, capsys):
     """With trainer.rollback=0.5 a training that diverges returns to its best epoch with half the learning rate, and
     finishes.
     """
-    settings = config("model=fnn", "trainer.max_epochs=3", "trainer.rollback=0.5", "optim.schedule.name=constant")
+    settings = config("model=fnn/mlp", "trainer.max_epochs=3", "trainer.rollback=0.5", "optim.schedule.name=constant")
     metrics = zoo.train(settings, tmp_path, callbacks=[Poison("gradient", float("nan"), 20)])
     assert "rolled back to it, learning rate lowered (time 1)" in capsys.readouterr().out
     assert metrics["test"]["accuracy"] > 0.9
@@ -304,12 +310,12 @@ def test_fault_08_rollback_returns_to_the_best_epoch(config, tmp_path, capsys):
 
 def test_fault_17_a_changed_config_is_refused(config, tmp_path, capsys):
     """A resume with another config prints the difference and is refused, unless resume=changed allows it."""
-    zoo.train(config("model=fnn", "trainer.max_epochs=1"), tmp_path)
+    zoo.train(config("model=fnn/mlp", "trainer.max_epochs=1"), tmp_path)
     with pytest.raises(UserError, match=r"trainer.max_epochs: 1 before, 2 now"):
-        zoo.train(config("model=fnn", "trainer.max_epochs=2", "resume=auto"), tmp_path)
-    zoo.train(config("model=fnn", "trainer.max_epochs=1", "resume=auto", "trainer.save_every=7"), tmp_path)
+        zoo.train(config("model=fnn/mlp", "trainer.max_epochs=2", "resume=auto"), tmp_path)
+    zoo.train(config("model=fnn/mlp", "trainer.max_epochs=1", "resume=auto", "trainer.save_every=7"), tmp_path)
     assert "finished already" in capsys.readouterr().out
-    zoo.train(config("model=fnn", "trainer.max_epochs=2", "resume=changed"), tmp_path)
+    zoo.train(config("model=fnn/mlp", "trainer.max_epochs=2", "resume=changed"), tmp_path)
     assert "trainer.max_epochs: 1 before, 2 now" in capsys.readouterr().out
     assert len(contents(tmp_path)["metrics.csv"]) == 2
     other = {
@@ -319,15 +325,15 @@ def test_fault_17_a_changed_config_is_refused(config, tmp_path, capsys):
     }
     for setting, message in other.items():
         with pytest.raises(UserError, match=message):
-            zoo.train(config("model=fnn", "trainer.max_epochs=3", setting, "resume=changed"), tmp_path)
+            zoo.train(config("model=fnn/mlp", "trainer.max_epochs=3", setting, "resume=changed"), tmp_path)
     capsys.readouterr()
-    zoo.train(config("model=fnn", "trainer.max_epochs=2", "resume=auto"), tmp_path)
+    zoo.train(config("model=fnn/mlp", "trainer.max_epochs=2", "resume=auto"), tmp_path)
     assert "finished already" in capsys.readouterr().out  # as before the refusals
 
 
 def test_another_rate_and_a_folder_that_was_moved(config, tmp_path):
     """A resumed training takes a new learning rate; in a moved folder it still finds its best epoch."""
-    constant = ("model=fnn", "optim.schedule.name=constant")
+    constant = ("model=fnn/mlp", "optim.schedule.name=constant")
     zoo.train(config(*constant, "optim.lr=0.01", "trainer.max_epochs=3"), tmp_path / "here")
     (tmp_path / "here").rename(tmp_path / "there")
     settings = config(*constant, "optim.lr=1", "trainer.max_epochs=4", "resume=changed")
@@ -342,7 +348,13 @@ def test_fault_26_a_clock_set_back_changes_nothing(config, tmp_path, monkeypatch
     """With the clock set back, a training resumes from the checkpoint saved last, and keeps and releases what it
     saves then; also in a copy of the folder.
     """
-    settings = ("model=fnn", "trainer.keep=last", "trainer.save_every=0", "trainer.n_checkpoints=1", "resume=changed")
+    settings = (
+        "model=fnn/mlp",
+        "trainer.keep=last",
+        "trainer.save_every=0",
+        "trainer.n_checkpoints=1",
+        "resume=changed",
+    )
     zoo.train(config(*settings, "trainer.max_epochs=2"), tmp_path)
     monkeypatch.setattr("time.time_ns", lambda: 1)
     monkeypatch.setattr("time.time", lambda: 1.0)
@@ -370,7 +382,7 @@ def test_fault_18_a_second_run_in_one_folder_is_refused(config, tmp_path):
     hold = "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
     (tmp_path / "checkpoints").mkdir()
     command = [sys.executable, "-c", hold, str(tmp_path / "checkpoints" / ".lock")]
-    settings = config("model=fnn", "trainer.max_epochs=1", "resume=auto")
+    settings = config("model=fnn/mlp", "trainer.max_epochs=1", "resume=auto")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         with pytest.raises(UserError, match="in use by another training"):
@@ -381,7 +393,7 @@ def test_fault_18_a_second_run_in_one_folder_is_refused(config, tmp_path):
 
 def test_fault_34_a_second_thread_in_one_folder_is_refused(config, tmp_path):
     """Of two threads in one process that train in one folder the second is refused, and the first keeps its lock."""
-    run, settings = Run(tmp_path), config("model=fnn", "trainer.max_epochs=1", "resume=auto")
+    run, settings = Run(tmp_path), config("model=fnn/mlp", "trainer.max_epochs=1", "resume=auto")
     with run.claim(settings), ThreadPoolExecutor(1) as other:
         for _ in range(2):
             with pytest.raises(UserError, match="in use by another training"):

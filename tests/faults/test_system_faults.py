@@ -81,8 +81,8 @@ if __name__ == "__main__":
     import zoo
     from lightning.pytorch.trainer.connectors import signal_connector
     signal_connector._IS_WINDOWS = sys.argv[1] == "windows"
-    metrics = zoo.train(zoo.config("model=fnn", "trainer=cpu", "trainer.max_epochs=1"), sys.argv[2])
-    zoo.train(zoo.config("model=fnn", "data=csv", "data.path=" + sys.argv[3], "data.target=y", "data.cache=true",
+    metrics = zoo.train(zoo.config("model=fnn/mlp", "trainer=cpu", "trainer.max_epochs=1"), sys.argv[2])
+    zoo.train(zoo.config("model=fnn/mlp", "data=csv", "data.path=" + sys.argv[3], "data.target=y", "data.cache=true",
               "trainer=cpu", "trainer.max_epochs=1"), sys.argv[2] + "-csv")
     print(zoo.load(sys.argv[2]).card["hardware"], metrics["test"]["accuracy"])
 """
@@ -112,7 +112,7 @@ _parallel.n_cores = lambda: 2
 files = [pathlib.Path(__file__)] * 12 * _parallel.CHUNK_SIZE
 print(len(list(_parallel.map_files(read_header, files, "reading"))))
 import zoo
-zoo.train(zoo.config("model=fnn", "trainer=cpu", "trainer.max_epochs=1", "data.num_workers=1"), sys.argv[1])
+zoo.train(zoo.config("model=fnn/mlp", "trainer=cpu", "trainer.max_epochs=1", "data.num_workers=1"), sys.argv[1])
 """
 
 
@@ -137,7 +137,7 @@ def test_fault_28_a_slurm_job_without_srun_ends_in_one_line(config, monkeypatch,
     for name, value in {**job, "JOB_NODELIST": "localhost"}.items():
         monkeypatch.setenv(f"SLURM_{name}", str(value))
     with pytest.raises(UserError, match=r"`--ntasks=4`.*`--ntasks-per-node=4`"):
-        zoo.train(config("model=fnn", "trainer=cpu", "trainer.max_epochs=1"), tmp_path)
+        zoo.train(config("model=fnn/mlp", "trainer=cpu", "trainer.max_epochs=1"), tmp_path)
 
 
 def test_fault_34_a_temporary_folder_of_another_user_is_not_used(monkeypatch, tmp_path):

@@ -19,7 +19,7 @@ def test_fault_33_a_harmful_config_is_refused(config, runs, tmp_path, text):
     run.checkpoints.mkdir()
     run.metrics.write_text("{}")
     run.config.write_text(text)
-    for call in (lambda: zoo.train(config("model=fnn", "resume=auto"), tmp_path), lambda: write_summary(tmp_path)):
+    for call in (lambda: zoo.train(config("model=fnn/mlp", "resume=auto"), tmp_path), lambda: write_summary(tmp_path)):
         with pytest.raises(UserError, match=r"config\.yaml") as caught:
             call()
         assert len(str(caught.value)) < 300

@@ -50,9 +50,9 @@ def starts(folder: Path) -> list[list[str]]:
         path.write_bytes(seeds.images()[0])
     at = f"data.path={folder}"
     return [
-        ["model=fnn", "data=csv", f"{at}/table.csv", "data.target=kind"],
-        ["model=fnn", "data=csv", f"{at}/values.csv", "data.target=value"],
-        ["model=fnn", "data=wine"],
+        ["model=fnn/mlp", "data=csv", f"{at}/table.csv", "data.target=kind"],
+        ["model=fnn/mlp", "data=csv", f"{at}/values.csv", "data.target=value"],
+        ["model=fnn/mlp", "data=wine"],
         ["model=cnn", "data=imagefolder", f"{at}/images", "data.size=28", "data.cache=false"],
         ["model=cnn/resnet", "model.depth=8", "data=imagefolder", f"{at}/images", "data.cache=false"],
         ["model=rnn", "data=sequences", f"{at}/sequences.npz"],

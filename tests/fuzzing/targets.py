@@ -247,7 +247,7 @@ def overrides(folder: Path) -> Target:
                 raise UserError(f"exit {end.code}") from end
 
     os.chdir(folder)
-    run(["model=fnn"])  # libraries load code and look for fonts at their first use
+    run(["model=fnn/mlp"])  # libraries load code and look for fonts at their first use
     cases = st.lists(words.overrides(), min_size=1, max_size=4)
     return Target(cases, lambda case: case, run, [["model=" + nested(50)]])
 

@@ -24,4 +24,4 @@ def overrides() -> st.SearchStrategy[str]:
         st.sampled_from(("=", "=", "=", "", "==")),
         st.one_of(st.sampled_from(_VALUES), loose),
     )
-    return st.one_of(setting.map("".join), st.sampled_from(("model=fnn", "model=cnn", "model=rnn", "--help")))
+    return st.one_of(setting.map("".join), st.sampled_from(("model=fnn/mlp", "model=cnn", "model=rnn", "--help")))

@@ -37,14 +37,14 @@ def test_trains_on_cuda_and_measures_the_same_on_cpu(config, tmp_path, family, p
 
 def test_out_of_memory_ends_in_one_line_of_advice(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(ZooModule, "training_step", lambda *_: torch.empty(2**50, device="cuda"))
-    arguments = ["model=fnn", "trainer=gpu", "data.batch_size=32", f"run_dir={tmp_path}"]
+    arguments = ["model=fnn/mlp", "trainer=gpu", "data.batch_size=32", f"run_dir={tmp_path}"]
     assert in_this_process("train", arguments, monkeypatch) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith("data.batch_size=16 trainer.accumulate_grad_batches=2")
 
 
 def test_resident_data_gives_the_same_result(config, tmp_path):
-    settings = ("model=fnn", "trainer=gpu", "trainer.max_epochs=3")
+    settings = ("model=fnn/mlp", "trainer=gpu", "trainer.max_epochs=3")
     resident = zoo.train(config(*settings), tmp_path / "resident")
     moved = zoo.train(config(*settings, "data.resident=false"), tmp_path / "moved")
     assert resident["val"] == moved["val"]
@@ -100,7 +100,7 @@ def test_a_run_resumes_on_another_device(config, tmp_path):
             if trainer.current_epoch == 1:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    settings = ("model=fnn", "trainer.max_epochs=4", "trainer.precision=32-true")
+    settings = ("model=fnn/mlp", "trainer.max_epochs=4", "trainer.precision=32-true")
     whole = zoo.train(config(*settings, "trainer=gpu"), tmp_path / "whole")
     with pytest.raises(InterruptedTraining):
         zoo.train(config(*settings, "trainer=cpu"), tmp_path / "parts", callbacks=[Stop()])

@@ -12,7 +12,13 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_all_devices_train_like_one(config, script, tmp_path, strategy):
-    settings = ("model=fnn", "data.batch_size=37", "optim.clip=1", "trainer.max_epochs=3", "trainer.precision=32-true")
+    settings = (
+        "model=fnn/mlp",
+        "data.batch_size=37",
+        "optim.clip=1",
+        "trainer.max_epochs=3",
+        "trainer.precision=32-true",
+    )
     one = zoo.train(config(*settings, "trainer=gpu"), tmp_path / "one")
     devices = ("trainer.accelerator=gpu", f"trainer.devices={torch.cuda.device_count()}")
     done = script("train", *settings, f"trainer={strategy}", *devices, f"run_dir={tmp_path / 'all'}")

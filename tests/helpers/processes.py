@@ -13,7 +13,13 @@ import zoo
 # Batches of odd sizes, so that two processes have unequal shares. No random layers: each process draws its own.
 SETTINGS = {
     "fnn": (
-        *("model=fnn", "data.batch_size=37", "optim.clip=1", "task.class_weights=[1,3]", "task.label_smoothing=0.1"),
+        *(
+            "model=fnn/mlp",
+            "data.batch_size=37",
+            "optim.clip=1",
+            "task.class_weights=[1,3]",
+            "task.label_smoothing=0.1",
+        ),
         "distill.teacher=fnn/mlp.breast_cancer",
     ),
     "cnn": ("model=cnn/lenet5", "data.batch_size=37", "data.augment=null", "trainer.limit_train_batches=20"),

@@ -30,7 +30,7 @@ class Members(nn.Module):
     """Multilayer perceptrons of rows with an answer beside, which share their weights but for an adapter and a head.
 
     Args:
-        adapter: a scale of each input for each perceptron, (n, d_in + n_targets).
+        adapter: a scale of each input for each perceptron, (n, d_in).
         depth, width: hidden layers, and neurons in each.
         n_outputs, n_targets: outputs of a member, and entries of the answer.
         activation, dropout: see `TabMNCA`.
@@ -53,26 +53,31 @@ class Members(nn.Module):
         adds: bool,
     ):
         super().__init__()
-        self.adapter, self.n_targets = nn.Parameter(adapter), n_targets
-        self.layers = nn.Sequential()
-        for index in range(depth):
-            self.layers.append(nn.Linear(width if index else adapter.shape[1], width))
-            self.layers.append(ACTIVATIONS.get(activation)())
-            self.layers.append(Dropout(dropout))
-        self.head = MemberHeads(width, n_outputs, n_members=len(adapter))
+        n, d_in = adapter.shape
+        self.adapter, self.answer_adapter = nn.Parameter(adapter), nn.Parameter(torch.randn(n, n_targets).sign())
+        self.first, self.first_of_answer = nn.Linear(d_in, width), nn.Linear(n_targets, width, bias=False)
+        self.layers = nn.Sequential(ACTIVATIONS.get(activation)(), Dropout(dropout))
+        for _ in range(depth - 1):
+            self.layers.extend([nn.Linear(width, width), ACTIVATIONS.get(activation)(), Dropout(dropout)])
+        self.head = MemberHeads(width, n_outputs, n_members=n)
         self.answers = n_outputs == n_targets  # else an output is a whole distribution
         self.adds = adds and self.answers
-        self.n_members = len(adapter) + self.answers
+        self.n_members = n + self.answers
 
     def hidden(self, rows: Tensor) -> Tensor:
         """The last hidden layers, (batch, n, width), of rows (batch, d_in + n_targets)."""
-        return self.layers(rows[:, None] * self.adapter)
+        inputs, answer = self._parts(rows)
+        return self.layers(self.first(inputs * self.adapter) + self.first_of_answer(answer * self.answer_adapter))
 
     def forward(self, rows: Tensor) -> Tensor:
         """The members' outputs, (batch, n_members, n_outputs)."""
-        outputs, answer = self.head(self.hidden(rows)), rows[:, None, -self.n_targets :]
+        outputs, answer = self.head(self.hidden(rows)), self._parts(rows)[1]
         outputs = outputs + answer if self.adds else outputs
         return torch.cat([outputs, answer], dim=1) if self.answers else outputs
+
+    def _parts(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The inputs (batch, 1, d_in) and the answer (batch, 1, n_targets)."""
+        return rows[:, None, : self.first.in_features], rows[:, None, self.first.in_features :]
 
 
 @MODELS.register("fnn/tabm_nca")
@@ -134,11 +139,12 @@ class TabMNCA(Retrieval):
         self.hidden = nn.Sequential(
             nn.Linear(self.table.width, kernel_width), ACTIVATIONS.get(activation)(), Dropout(dropout)
         )
-        self.kernel = nn.Linear(kernel_width + self.table.width, d_key + self.n_trends)
+        self.kernel = nn.Linear(kernel_width + self.table.width, d_key)
+        self.target_value = nn.Linear(kernel_width + self.table.width, self.n_trends) if self.n_trends else None
         self.scale = nn.Parameter(torch.tensor(SHARPNESS))
         self.shares = Shares(target_kind, EPSILON)
         self.head: Members = Members(
-            torch.cat([first_adapter(n_members, self.table), torch.randn(n_members, n_targets).sign()], dim=1),
+            first_adapter(n_members, self.table),
             depth=depth,
             width=width,
             n_outputs=n_outputs,
@@ -170,8 +176,9 @@ class TabMNCA(Retrieval):
 
     def encode(self, values: Tensor) -> Tensor:
         """Encode rows (n, table.width), as (n, d_key + n_trends + table.width)."""
-        kernel = self.kernel(torch.cat([self.hidden(values), values], dim=1))
-        return torch.cat([kernel, values], dim=1)
+        both = torch.cat([self.hidden(values), values], dim=1)
+        trend = [] if self.target_value is None else [self.target_value(both)]
+        return torch.cat([self.kernel(both), *trend, values], dim=1)
 
     def key(self, hidden: Tensor) -> Tensor:
         """Places in the kernel's space, (n, d_key)."""
