@@ -46,6 +46,7 @@ from zoo.tasks import create_task, trained_task
 from zoo.tasks.scores import BlockScores
 
 Config = Mapping[str, Any]
+FACTS = ("n_parameters", "n_candidates", "seed", "device", "precision", "hardware", "versions")  # of a card, as metrics
 VERSIONS = ("torch", "lightning", "torchmetrics", "hydra-core", "numpy", "scikit-learn")
 
 
@@ -243,7 +244,7 @@ def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
         "stopped": fitted.stopped,
         "seconds": {"fit": round(fitted.seconds, 3), "total": _seconds_since(trained.start)},
         **_peak_memory(fitted.trainer.strategy.root_device),
-        **{key: card[key] for key in ("n_parameters", "seed", "device", "precision", "hardware", "versions")},
+        **{key: card[key] for key in FACTS if key in card},
     }
     metrics["verdict"] = verdict(metrics, run.read_history(), config.plain(), predictor.task.score_mode)
     write_report(run, _without_folders(config), splits, metrics, predictor, tested)

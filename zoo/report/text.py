@@ -56,6 +56,7 @@ def run_facts(metrics: Values) -> dict[str, str]:
         "weights": metrics.get("weights"),
         "data": metrics.get("data"),
         "parameters": f"{metrics['n_parameters']:,}",
+        "rows": _rows_kept(metrics.get("n_candidates")),
         "epoch used": metrics.get("epoch"),
         "seconds": ", ".join(f"{value:,.1f} {name}" for name, value in metrics["seconds"].items()),
         "seed": metrics.get("seed"),
@@ -63,6 +64,11 @@ def run_facts(metrics: Values) -> dict[str, str]:
         "peak GiB": metrics.get("peak_gpu_gib"),
     }
     return {name: str(fact) for name, fact in known.items() if fact is not None}
+
+
+def _rows_kept(n: int | None) -> str | None:
+    """What to know of a weights file that holds training rows."""
+    return None if n is None else f"the weights hold {n:,} training rows: share them only where these may be seen"
 
 
 def metrics_table(metrics: Values, run_dir: str | Path | None) -> str:
