@@ -97,6 +97,8 @@ def test_each_kind_of_input_shows_its_samples(tmp_path, model, data, pictures):
     assert len(re.findall(pictures, text)) >= 12
     for label in ("loss over the epochs", "learning rate over the epochs", "12,345", html.escape(splits.spec.source)):
         assert label in text
+    of_columns = ("Importance of the columns", "permutation: rise of the loss, by column")
+    assert all((label in text) == model.startswith("fnn") for label in of_columns)
 
 
 def test_images_and_counts_are_those_of_the_outputs(tmp_path, digits):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers.commands import in_this_process
 
 import zoo
 from zoo.core.errors import UserError
@@ -137,10 +138,46 @@ def test_shares_of_all_columns_add_up_to_the_answer_whatever_the_scaling_and_the
     assert total.std() < 0.05 * answers(outputs).std()  # the answer at the mean, for every row
 
 
-def test_probabilities_are_explained_of_the_test_split_of_a_pretrained_classifier():
+def test_a_pretrained_classifier_is_explained_by_its_test_split_and_a_smaller_budget_by_fewer_rows_and_columns():
     model, data = zoo.load("fnn/mlp.breast_cancer"), zoo.load_data("breast_cancer")
     explained = model.explain(data.test, n_pictures=1)
     assert set(explained.columns) == set(data.spec.column_names)
     (first,) = explained.dependence
     assert first.unit == "probability" and first.names == [data.spec.class_names[1]]
     assert explained.frame().equals(model.explain(data.test, n_pictures=1).frame())  # by the seed alone
+    few = model.explain(data.test, multiply_adds=1e6, n_pictures=0)
+    assert len(few.columns) == 20 and "over 32 of 114 rows" in few.how
+    assert "for the 20 of 30 columns with the largest gradient" in few.how
+
+
+@pytest.fixture
+def cells(tmp_path, monkeypatch):
+    """A folder with the test split's table, without targets, which also is where the process is."""
+    monkeypatch.chdir(tmp_path)
+    data = zoo.load_data("breast_cancer")
+    rows = pd.DataFrame(data.test.columns["numeric"].numpy(), columns=data.spec.column_names)
+    rows.to_csv("cells.csv", index=False)
+    rows.iloc[:, :3].to_csv("three.csv", index=False)
+    return tmp_path
+
+
+def test_the_command_prints_the_importances_and_writes_a_page_beside_the_table(cells, monkeypatch, capsys):
+    assert in_this_process("explain", ["fnn/mlp.breast_cancer", "cells.csv", "n_pictures=1"], monkeypatch) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].split() == ["column", "gradient"] and "wrote cells_explained.html" in out
+    assert (cells / "cells_explained.html").read_text().count("<svg") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("fnn/mlp.breast_cancer", "say which weights and which table"),
+        ("fnn/mlp.breast_cancer clls.csv", "nearest: cells.csv"),
+        ("fnn/mlp.breast_cancer three.csv", "the input lacks a column: no column 'mean area'"),
+        ("fnn/mlp.breast_cancer cells.csv three.csv", "explain takes one table; got three.csv"),
+        ("cnn/small.mnist5k cells.csv", "explain is for tables; this model takes image"),
+    ],
+)
+def test_mistakes_in_the_command_get_one_message(arguments, message, cells, monkeypatch, capsys):
+    assert in_this_process("explain", arguments.split(), monkeypatch) == 2
+    assert message in capsys.readouterr().err

@@ -5,7 +5,7 @@ import sys
 
 from zoo.core.console import echo
 
-COMMANDS = ("train", "evaluate", "predict", "search", "runs", "list", "ensemble", "reproduce", "copy")
+COMMANDS = ("train", "evaluate", "predict", "explain", "search", "runs", "list", "ensemble", "reproduce", "copy")
 EXAMPLES = """\
   zoo train table.csv price run_dir=runs/first
   zoo predict runs/first new.csv answers.csv

@@ -3,7 +3,6 @@
 Both count a column of the user's table once, with all numbers that it becomes, such as the parts of a date.
 """
 
-import time
 from collections.abc import Sequence
 
 import torch
@@ -14,7 +13,6 @@ from zoo.inference.predictor import Predictor
 from zoo.inference.table_columns import TABLE_INPUTS, Answers, TableColumn
 from zoo.models.preprocess import Preprocess
 
-MIN_REPEATS = 2  # for a deviation
 COPIED_ROWS = 4096  # of the shuffled copies that are answered together
 N_STEPS = 16  # from the mean of all rows to a row, over which gradients are averaged
 
@@ -31,7 +29,6 @@ def permutation_importance(
     columns: Sequence[TableColumn],
     *,
     n_repeats: int,
-    deadline: float,
     generator: torch.Generator,
 ) -> Tensor:
     """How much the loss rises when the values of a column are shuffled among the rows (L. Breiman, Machine Learning 45,
@@ -42,17 +39,16 @@ def permutation_importance(
         batch: its inputs, each (n, ...), and "target", on its device.
         columns: to shuffle, one at a time.
         n_repeats: how often, with another order of the rows each time.
-        deadline: by `time.perf_counter`; after it, and two repeats, no new one begins.
         generator: of the orders, on the CPU.
 
     Returns:
-        The rises (n_columns, n_repeats), of fewer repeats where time ran out.
+        The rises (n_columns, n_repeats).
     """
     n = len(batch["target"])
     loss = loss_of(predictor, predictor.outputs(batch), batch["target"])
     n_together = max(1, COPIED_ROWS // n)
     repeats: list[list[float]] = []
-    while len(repeats) < n_repeats and (len(repeats) < MIN_REPEATS or time.perf_counter() < deadline):
+    for _ in range(n_repeats):
         order = torch.randperm(n, generator=generator).to(predictor.device)
         repeats.append([])
         for start in range(0, len(columns), n_together):

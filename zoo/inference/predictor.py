@@ -132,7 +132,9 @@ class Predictor:
         self.model.temperature = temperature_of(self.calibration)
         return self
 
-    def explain(self, raw: Any, *, seconds: float = 10.0, n_pictures: int = 6, seed: int = 0) -> "TableExplanation":
+    def explain(
+        self, raw: Any, *, multiply_adds: float = 1e11, n_pictures: int = 6, seed: int = 0
+    ) -> "TableExplanation":
         """Explain a model of tables: how much it depends on each column, by permutation and by gradient, and the
         partial dependence of the answer on the most important ones. Prints as a table, and in a notebook draws too.
 
@@ -140,7 +142,8 @@ class Predictor:
             raw: rows as `predict` takes them, at least 10; with the column of targets, such as the path of a table like
                 that of the training, for the importance by permutation too. Or a split of `zoo.load_data`. Rows that
                 the model was not trained on tell what helps it on new ones.
-            seconds: about how long it may take; of many rows, or for a slow model, a sample is measured.
+            multiply_adds: of the model that it may take, about; of many rows, or for a large model, a sample is
+                measured. The default is some seconds on one core of a CPU.
             n_pictures: columns whose partial dependence is computed.
             seed: of the sample and the shuffled orders.
 
@@ -149,7 +152,7 @@ class Predictor:
         """
         from zoo.inference.table_explanation import explain
 
-        return explain(self, raw, seconds=seconds, n_pictures=n_pictures, seed=seed)
+        return explain(self, raw, multiply_adds=multiply_adds, n_pictures=n_pictures, seed=seed)
 
     def features(self, raw: Any) -> np.ndarray:
         """The last hidden representation: (d_features,), or (n, d_features) for several samples."""

@@ -1,7 +1,6 @@
 """Explain what a model of tables has learned: the importance of each column, and its effect on the answer."""
 
 import textwrap
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -17,21 +16,22 @@ from zoo.core.table_layout import html_table, text_table
 from zoo.data.columns.targets import target_names
 from zoo.data.splits import Batch, read
 from zoo.data.tables.rows_with_targets import read_rows_with_targets
-from zoo.inference.column_importance import gradient_importance, permutation_importance
-from zoo.inference.partial_dependence import PartialDependence, partial_dependence
+from zoo.inference.column_importance import N_STEPS, gradient_importance, permutation_importance
+from zoo.inference.dependence_chart import draw_dependence
+from zoo.inference.importance_chart import N_BARS, draw_importance, short
+from zoo.inference.partial_dependence import N_VALUES, PartialDependence, partial_dependence
 from zoo.inference.predictor import Predictor
-from zoo.inference.table_charts import draw_dependence, draw_importance
-from zoo.inference.table_columns import TABLE_INPUTS, choose_rows, table_columns
+from zoo.inference.table_columns import TABLE_INPUTS, TableColumn, choose_rows, table_columns
+from zoo.models import cost
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MIN_ROWS = 10
-MAX_ROWS = 4096  # that are shuffled, at most
-FEWEST_ROWS = 64  # that are shuffled, however slow the model is
+# at least and at most, by the work
+SHUFFLED_ROWS, GRADIENT_ROWS, DEPENDENCE_ROWS = (128, 4096), (32, 256), (32, 128)
 N_REPEATS = 5
-GRADIENT_ROWS = 256
-DEPENDENCE_ROWS = 128
+MULTIPLY_ADDS = 1e11  # about 3 s on one core of a CPU
 WIDEST_NAME, WIDEST_LINE = 48, 98  # of a column and a line, for a terminal
 ELSEWHERE = {
     "image": "heat_maps(predictor, images) of zoo.inference.image_explanation shows what a classifier of images sees",
@@ -77,15 +77,15 @@ class TableExplanation:
         drawn = []
         if self.permutation is not None:
             means, deviations = self.permutation.mean(1).tolist(), self.permutation.std(1).tolist()
-            drawn.append(draw_importance("rise of the loss when shuffled", self.columns, means, deviations))
-        drawn.append(draw_importance("mean size of its share in the answer", self.columns, self.gradient.tolist()))
+            drawn.append(draw_importance("permutation: rise of the loss", self.columns, means, deviations))
+        drawn.append(draw_importance("gradient: mean share in the answer", self.columns, self.gradient.tolist()))
         return [*drawn, *map(draw_dependence, self.dependence)]
 
     def __repr__(self) -> str:
         names, *numbers = self._cells()
-        short = [name if len(name) <= WIDEST_NAME else f"{name[: WIDEST_NAME - 1]}…" for name in names]
+        shown = [short(name, WIDEST_NAME) for name in names]
         return (
-            f"{text_table([*self.table()], zip(short, *numbers, strict=True))}\n{textwrap.fill(self.how, WIDEST_LINE)}"
+            f"{text_table([*self.table()], zip(shown, *numbers, strict=True))}\n{textwrap.fill(self.how, WIDEST_LINE)}"
         )
 
     def _repr_html_(self) -> str:
@@ -99,79 +99,98 @@ class TableExplanation:
 
 
 def explain(
-    predictor: Predictor, raw: Any, *, seconds: float = 10.0, n_pictures: int = 6, seed: int = 0
+    predictor: Predictor, raw: Any, *, multiply_adds: float = MULTIPLY_ADDS, n_pictures: int = 6, seed: int = 0
 ) -> TableExplanation:
     """Explain a model of tables by rows of a table; the arguments are those of `Predictor.explain`."""
-    start = time.perf_counter()
-    _check(predictor)
+    check_takes_tables(predictor)
+    if n_pictures < 0:
+        raise UserError(f"n_pictures is at least 0; got {n_pictures}")
     generator = torch.Generator().manual_seed(seed)
     batch, n_given = _rows(predictor, raw, generator)
-    n = len(next(iter(batch.values())))
-    columns = table_columns(predictor.spec)
-    few = _subset(batch, choose_rows(n, GRADIENT_ROWS, generator).to(predictor.device))
+    columns, n_rows = table_columns(predictor.spec), _rows_of_each(predictor, batch, multiply_adds)
+    few = _sample(batch, _affordable(n_rows, _gradient_passes(columns), GRADIENT_ROWS), generator)
     gradient = gradient_importance(predictor, few, columns, generator)
-    permutation, n_shuffled = None, 0
+    order, permutation, n_shuffled = gradient.argsort(descending=True, stable=True), None, 0
     if "target" in batch:
-        n_shuffled = _affordable(predictor, batch, len(columns), seconds)
-        permutation = permutation_importance(
-            predictor,
-            _subset(batch, choose_rows(n, n_shuffled, generator).to(predictor.device)),
-            columns,
-            n_repeats=N_REPEATS,
-            deadline=start + seconds,
-            generator=generator,
-        )
-    order = (gradient if permutation is None else permutation.mean(1)).argsort(descending=True, stable=True)
-    few = _subset(few, torch.arange(min(DEPENDENCE_ROWS, n), device=predictor.device))
+        order = order[: max(N_BARS, n_rows // (N_REPEATS * SHUFFLED_ROWS[0]))]
+        rows = _sample(batch, _affordable(n_rows, N_REPEATS * len(order), SHUFFLED_ROWS), generator)
+        n_shuffled = len(rows["target"])
+        shuffled = [columns[index] for index in order]
+        permutation = permutation_importance(predictor, rows, shuffled, n_repeats=N_REPEATS, generator=generator)
+        by_rise = permutation.mean(1).argsort(descending=True, stable=True)
+        order, permutation = order[by_rise], permutation[by_rise]
+    n_dependence = _affordable(n_rows, n_pictures * N_VALUES, DEPENDENCE_ROWS)
+    few_still = {name: values[:n_dependence] for name, values in few.items()}
     return TableExplanation(
         [columns[index].column.name for index in order],
-        None if permutation is None else permutation[order],
+        permutation,
         gradient[order],
-        [partial_dependence(predictor, few, columns[index], batch) for index in order[:n_pictures]],
-        _how(predictor, permutation, n_shuffled, n_given, min(GRADIENT_ROWS, n)),
+        [partial_dependence(predictor, few_still, columns[index], batch) for index in order[:n_pictures]],
+        _how(predictor, columns, permutation, n_given, n_shuffled, len(next(iter(few.values())))),
     )
 
 
-def _check(predictor: Predictor) -> None:
+def _rows_of_each(predictor: Predictor, batch: Batch, multiply_adds: float) -> int:
+    """How many rows each of the three measurements may pass through the model."""
+    rows = {name: batch[name][: GRADIENT_ROWS[1]] for name in predictor.spec.inputs}
+    per_row = cost.multiply_adds(predictor.model, **rows) / len(next(iter(rows.values())))
+    return int(multiply_adds / 3 / max(per_row, 1))
+
+
+def _affordable(n_rows: int, n_passes: int, limits: tuple[int, int]) -> int:
+    """How many rows, within the limits, may pass through the model `n_passes` times, `n_rows` in all."""
+    fewest, most = limits
+    return max(fewest, min(most, n_rows // max(n_passes, 1)))
+
+
+def _gradient_passes(columns: Sequence[TableColumn]) -> int:
+    """Passes of `gradient_importance` over its rows; a gradient is about as much work as two more."""
+    return 3 * N_STEPS + sum(one.input == "categorical" for one in columns)
+
+
+def takes_tables(predictor: Predictor) -> bool:
+    """Whether the model is of tables."""
+    return set(predictor.spec.inputs) <= set(TABLE_INPUTS)
+
+
+def check_takes_tables(predictor: Predictor) -> None:
     """Raise UserError unless the model is of tables."""
-    if not set(predictor.spec.inputs) <= set(TABLE_INPUTS):
+    if not takes_tables(predictor):
         takes = ", ".join(predictor.spec.inputs)
         there = ELSEWHERE.get(takes, "predict_proba or predict of changed inputs shows what a change does")
         raise UserError(f"explain is for tables; this model takes {takes}: {there}")
 
 
 def _rows(predictor: Predictor, raw: Any, generator: torch.Generator) -> tuple[Batch, int]:
-    """At most `MAX_ROWS` rows on the model's device, with "target" where it is known; and how many were given."""
+    """The rows, or as many as can be shuffled at most, on the model's device, with "target" where it is known; and how
+    many were given."""
     if isinstance(raw, Dataset):
         n = len(raw)  # type: ignore[arg-type]
-        batch = read(raw, choose_rows(n, MAX_ROWS, generator).tolist())
+        batch = read(raw, choose_rows(n, SHUFFLED_ROWS[1], generator).tolist())
     else:
         batch = read_rows_with_targets(predictor.spec, raw)
         n = len(next(iter(batch.values())))
-        batch = _subset(batch, choose_rows(n, MAX_ROWS, generator))
+        batch = _sample(batch, SHUFFLED_ROWS[1], generator)
     if n < MIN_ROWS:
         raise UserError(f"an explanation needs at least {MIN_ROWS} rows; got {n}")
     targets = {"target": batch["target"].to(predictor.device)} if "target" in batch else {}
     return {**predictor.to_device(predictor.checked(batch)), **targets}, n
 
 
-def _subset(batch: Batch, rows: Tensor) -> Batch:
-    return {name: values[rows] for name, values in batch.items()}
+def _sample(batch: Batch, n_chosen: int, generator: torch.Generator) -> Batch:
+    """At most `n_chosen` rows of a batch, at random, in their order."""
+    rows = choose_rows(len(next(iter(batch.values()))), n_chosen, generator)
+    return {name: values[rows.to(values.device)] for name, values in batch.items()}
 
 
-def _affordable(predictor: Predictor, batch: Batch, n_columns: int, seconds: float) -> int:
-    """How many rows can be shuffled in this time, by the time that the answers for the rows take."""
-    n = len(batch["target"])
-    predictor.outputs(_subset(batch, torch.arange(MIN_ROWS, device=predictor.device)))  # the first call takes longer
-    start = time.perf_counter()
-    predictor.outputs(batch).cpu()
-    per_row = (time.perf_counter() - start) / n
-    while n > FEWEST_ROWS and n * n_columns * N_REPEATS * per_row > seconds:
-        n //= 2
-    return n
-
-
-def _how(predictor: Predictor, permutation: Tensor | None, n_shuffled: int, n_given: int, n_gradient: int) -> str:
+def _how(
+    predictor: Predictor,
+    columns: Sequence[TableColumn],
+    permutation: Tensor | None,
+    n_given: int,
+    n_shuffled: int,
+    n_gradient: int,
+) -> str:
     """What was measured, in words."""
     spec = predictor.spec
     of = f"of {n_given:,} rows"
@@ -179,14 +198,16 @@ def _how(predictor: Predictor, permutation: Tensor | None, n_shuffled: int, n_gi
         names = " and ".join(repr(name) for name in target_names(spec))
         first = f"permutation is left out, as it needs the true values: these rows have no {names}"
     else:
-        times = permutation.shape[1]
+        n, times = permutation.shape
         first = (
             f"permutation is how much the loss rises when a column is shuffled among {n_shuffled:,} {of}, the mean of "
             f"{times} times"
         )
+        first += f", for the {n:,} of {len(columns):,} columns with the largest gradient" * (n < len(columns))
     share = f"in {spec.target_name}" if spec.n_outputs == 1 else "in the standardised values"
     share = "in the probability of the likeliest class" if predictor.task.has_classes else share
+    swapped = ", of categories by swapping them" * any(one.input == "categorical" for one in columns)
     return (
-        f"{first}; gradient is the mean size of a column's share {share}, by integrated gradients from the mean row, "
-        f"of categories by swapping them, over {n_gradient:,} {of}."
+        f"{first}; gradient is the mean size of a column's share {share}, by integrated gradients from the mean row"
+        f"{swapped}, over {n_gradient:,} {of}."
     )

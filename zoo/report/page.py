@@ -4,6 +4,7 @@ import inspect
 import shlex
 from collections.abc import Mapping
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -16,6 +17,7 @@ from zoo.data import DATA
 from zoo.data.splits import Splits
 from zoo.inference.predictor import Predictor
 from zoo.report.charts import Points, curves
+from zoo.report.importance import importance
 from zoo.report.sections import Sections, first_layer
 from zoo.report.text import baseline_rows, metric_rows, run_facts
 from zoo.report.uncertainty import uncertainty
@@ -84,11 +86,16 @@ def write_report(
         _folds(metrics) if "folds" in metrics else _learning(run.read_history(), task.score, metrics["epoch"]),
         str(test_split),
         uncertainty(predictor, *tested),
+        importance(predictor, splits),
         first_layer(predictor),
         _usage(config, splits, task),
     )
-    title = escape(f"{config['model']['name']} on {splits.spec.name}")
-    write_text(run.report, PAGE.format(title=title, body="\n".join(filter(None, sections))))
+    write_page(run.report, f"{config['model']['name']} on {splits.spec.name}", *sections)
+
+
+def write_page(path: Path, title: str, *sections: str) -> None:
+    """Write an HTML file with a title, which is escaped, and sections, which are HTML; empty ones are left out."""
+    write_text(path, PAGE.format(title=escape(title), body="\n".join(filter(None, sections))))
 
 
 def _results(splits: Splits, metrics: Values, task: Task) -> str:

@@ -1,37 +1,17 @@
-"""Draw the importance of the columns of a table, and the partial dependence of an answer on one of them, as SVG."""
+"""Draw the partial dependence of an answer on a column of a table, as SVG."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from zoo.core.drawing import BLUE, INK, ORANGE, svg
+from zoo.inference.importance_chart import short
 from zoo.inference.partial_dependence import PartialDependence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-N_BARS = 20  # columns, at most
 N_ROWS = 30  # lines of single rows
 COLOURS = BLUE, ORANGE, "#4c9a5b", "#9467bd", "#8c6d31"  # of the answers
-WIDTH, HEIGHT = 3.4, 2.5
-
-
-def draw_importance(
-    label: str, names: Sequence[str], values: Sequence[float], deviations: Sequence[float] | None = None
-) -> str:
-    """Draw a bar for each column, the first one on top, with its deviation."""
-    n = min(len(names), N_BARS)
-    left_out = f"\n(the first {n} of {len(names)} columns)" * (len(names) > n)
-
-    def draw(axes: "Axes") -> None:
-        axes.barh(range(n), values[:n], color=BLUE, height=0.7)
-        if deviations:
-            axes.errorbar(values[:n], range(n), xerr=deviations[:n], fmt="none", ecolor=INK, elinewidth=0.8)
-        axes.set_yticks(range(n), [_short(name, 28) for name in names[:n]])
-        axes.set(ylim=(n - 0.4, -0.6), xlabel=label + left_out)
-        axes.locator_params(axis="x", nbins=5)
-        axes.tick_params(axis="y", length=0)
-
-    return svg(f"{label}, by column", 4.3, 0.75 + 0.2 * n, draw)
+WIDTH, HEIGHT = 3.05, 2.3  # inches; three in a row fit a report
 
 
 def draw_dependence(one: PartialDependence) -> str:
@@ -58,11 +38,11 @@ def _line(axes: "Axes", one: PartialDependence) -> None:
     if len(one.names) == 1:
         axes.plot(values, one.rows[:N_ROWS].T, color=INK, lw=0.5, alpha=0.18)
     for name, mean, color in zip(one.names, one.mean.T, COLOURS, strict=False):
-        axes.plot(values, mean, color=color, lw=1.8, label=_short(name, 20), marker="o" * (len(values) < 4), ms=4)
+        axes.plot(values, mean, color=color, lw=1.8, label=short(name, 20), marker="o" * (len(values) < 4), ms=4)
     low, _ = axes.get_ylim()
     axes.plot(values, [low] * len(values), "|", color=INK, ms=5, alpha=0.5, clip_on=False)  # where the values are
     axes.set_ylim(bottom=low)
-    axes.set(xlabel=_short(one.column.name, 44), ylabel=_short(_unit(one), 36))
+    axes.set(xlabel=short(one.column.name, 44), ylabel=short(_unit(one), 36))
     _legend(axes, one)
 
 
@@ -74,13 +54,13 @@ def _categories(axes: "Axes", one: PartialDependence) -> None:
         axes.axvline(centre, color=INK, lw=0.8)
     else:
         for name, mean, color in zip(one.names, one.mean.T, COLOURS, strict=False):
-            axes.plot(mean, places, "o", color=color, ms=4, label=_short(name, 20))
-    axes.set_yticks(places, [_short(str(value), 22) for value in one.values])
+            axes.plot(mean, places, "o", color=color, ms=4, label=short(name, 20))
+    axes.set_yticks(places, [short(str(value), 22) for value in one.values])
     axes.locator_params(axis="x", nbins=4)
     axes.tick_params(axis="y", length=0)
     left_out = f"\n({len(places)} most frequent of {one.n_values} values)" * (one.n_values > len(places))
-    axes.set(ylim=(len(places) - 0.4, -0.6), xlabel=_short(_unit(one), 36) + left_out)
-    axes.set_title(_short(one.column.name, 44), fontsize=9, loc="left")
+    axes.set(ylim=(len(places) - 0.4, -0.6), xlabel=short(_unit(one), 36) + left_out)
+    axes.set_title(short(one.column.name, 44), fontsize=9, loc="left")
     _legend(axes, one)
 
 
@@ -92,7 +72,3 @@ def _legend(axes: "Axes", one: PartialDependence) -> None:
 
 def _unit(one: PartialDependence) -> str:
     return f"probability of {one.names[0]}" if one.unit == "probability" and len(one.names) == 1 else one.unit
-
-
-def _short(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
