@@ -1,7 +1,7 @@
 """Measure the zoo on this machine: python scripts/benchmark.py SUITE [output=FILE.json] [docs=FOLDER].
 
-The suites are auto, cnn, data, engine, fnn, gpu, growth, latency, rnn, seeds and startup. Each prints the medians of
-several runs and of a reference; output= also saves the rows, docs= a page with a picture.
+The suites are auto, cnn, data, engine, fnn, fnn_folds, gpu, growth, latency, rnn, seeds and startup. Most print the
+medians of several runs and of a reference; output= also saves the rows, docs= a page with a picture.
 """
 
 import argparse
@@ -9,6 +9,7 @@ import importlib
 import json
 import platform
 import sys
+from itertools import groupby
 from pathlib import Path
 
 from zoo.cli.errors import exit_codes
@@ -41,7 +42,9 @@ def run(name: str, settings: dict[str, Path]) -> None:
         print(f"measured: {measure.name}", file=sys.stderr)
         measures.append(measure)
     rows = [measure.row for measure in measures]
-    print(text_table([*rows[0]], [measure.cells for measure in measures]))
+    for _, group in groupby(measures, type):
+        table = list(group)
+        print(text_table([*table[0].row], [measure.cells for measure in table]))
     if "output" in settings:
         settings["output"].write_text(json.dumps(rows, indent=1))
     if "docs" in settings:

@@ -3,10 +3,28 @@
 import importlib
 import json
 import sys
+from dataclasses import replace
 
 import benchmark
 import pytest
-from benchmarks import _case, _cases, _measure, _page, _throughput, cnn, data, engine, growth, latency, startup
+from benchmarks import (
+    _case,
+    _cases,
+    _comparison,
+    _measure,
+    _page,
+    _peers,
+    _throughput,
+    cnn,
+    data,
+    engine,
+    fnn,
+    fnn_folds,
+    growth,
+    latency,
+    startup,
+)
+from scipy.stats import t, ttest_1samp
 
 import zoo
 from zoo.cli.options import read_options
@@ -140,6 +158,71 @@ def test_rows_and_page_are_written(monkeypatch, tmp_path, capsys):
     assert "| list.py | 0.2500 | 1.000 | s | 0.2500 | 0.1250 to 0.5000 | <= 1 |" in page
     assert benchmark.machine() in page
     assert "list.py" in capsys.readouterr().out
+
+
+MIXED = "".join(f"{i},{'' if i % 7 == 0 else i % 5},{'' if i % 6 == 0 else 'ab'[i % 2]},{2 * i}\n" for i in range(60))
+
+
+@pytest.mark.parametrize("name", ["LightGBM", "LogisticRegression or Ridge"])
+def test_a_peer_takes_missing_numbers_and_categories_of_the_same_rows(name, tmp_path):
+    (tmp_path / "mixed.csv").write_text(f"a,b,c,y\n{MIXED}")
+    splits = _comparison.splits_of(["data=csv", f"data.path={tmp_path / 'mixed.csv'}", "data.target=y"])
+    table = _peers.Table.of(splits)
+    assert table.train.x.isna().sum().sum() == splits.train.columns["numeric"].isnan().sum() > 0
+    assert (
+        table.categorical == ["category_0"] and table.val.y.tolist() == splits.val.columns["target"].flatten().tolist()
+    )
+    peer = {**_peers.PEERS, **_peers.CLASSIC}[name]
+    if reason := peer.reason(table):
+        pytest.skip(reason)
+    assert 0 < _comparison.fit_peer(peer, table, 0).test < _comparison.naive(table).test + 20
+
+
+def test_the_comparison_has_a_row_of_every_model_and_says_which_were_not_run(tmp_path):
+    trees, linear = _peers.PEERS["HistGradientBoosting"], _peers.CLASSIC["LogisticRegression or Ridge"]
+    peers = {"CatBoost": linear, "missing": _peers.Peer(trees.fit, "no_such_package")}
+    rows = _comparison.compare(["data=wine", "trainer.max_epochs=1"], "wine", ["fnn/mlp"], peers, n_seeds=1)
+    assert [row.model for row in rows] == ["naive answer", "CatBoost", "fnn/mlp", "missing"]
+    naive, tree, ours, missing = rows
+    assert ours.note == ("yes" if ours.test >= tree.test else "no")
+    assert missing.row["as good as LightGBM and CatBoost"] == "not installed: pip install zoo[peers]"
+    assert naive.row["seeds"] == 1 and tree.row["validation"] is None and ours.row["parameters"] > 0
+    line = _measure.against_target("first", [1.0], "s", 1.0)
+    assert _page.markdown([line, *rows]).count("\n\n") == 1
+    assert "on 1 of 1 data sets" in fnn.after([replace(ours, model="fnn", note="yes")])
+    _page.save_picture(tmp_path / "fnn.png", lambda figure: fnn.draw(figure, [line, *rows]))
+    assert (tmp_path / "fnn.png").stat().st_size > 5000
+
+
+def test_a_score_is_relative_to_the_best_of_the_others():
+    def row(model, score, value):
+        return _comparison.Comparison("data", model, score, [_comparison.Outcome(value, fit=1.0)])
+
+    more = fnn.relative_scores([row("a", "accuracy", 0.8), row("b", "accuracy", 0.5), row("fnn", "accuracy", 0.88)])
+    assert more["fnn"] == [(1.0, pytest.approx(10))] and more["a"] == [(1.0, 0.0)]
+    less = fnn.relative_scores([row("a", "rmse", 2.0), row("fnn", "rmse", 2.5)])
+    assert less["fnn"] == [(1.0, pytest.approx(-20))]
+
+
+def test_paired_folds_are_tested_with_the_corrected_variance():
+    differences = [0.01, 0.02, -0.01, 0.03, 0.015, 0.0, 0.02, 0.01, 0.005, 0.02]
+    plain = ttest_1samp(differences, 0)
+    assert fnn_folds.corrected_t_test(differences, n_folds=10**9) == pytest.approx(plain.pvalue)
+    corrected = 2 * t.sf(plain.statistic / (10 * (1 / 10 + 1 / 4)) ** 0.5, 9)
+    assert fnn_folds.corrected_t_test(differences) == pytest.approx(corrected)
+    assert fnn_folds.corrected_t_test([0.0, 0.0]) == 1.0
+    row = fnn_folds.Paired("wine", "SVC", "rmse", [2.0, 2.1, 2.2], [1.0, 1.1, 1.2], seconds=1.0).row
+    assert row["zoo better by"] == pytest.approx(1.0) and row["zoo is"] == "better"
+
+
+def test_tables_in_the_folder_of_data_are_compared_too(monkeypatch, tmp_path):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "mixed.csv").write_text(f"a,b,c,y\n{MIXED}")
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path))
+    words = fnn.data_sets()["mixed"]
+    assert words[-1] == "data.target=y" and set(fnn.SETS) < set(fnn.data_sets())
+    raw = fnn.raw_rows(words, 100)
+    assert [*raw] == ["a", "b", "c"] and len(raw) == 100
 
 
 def test_every_suite_has_measure():

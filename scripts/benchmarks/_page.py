@@ -1,6 +1,7 @@
 """A suite's page: its table in Markdown, and a picture if the suite draws one."""
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def write_page(folder: Path, suite: ModuleType, header: str, measures: Sequence[Measure]) -> None:
-    """Write `folder`/<suite>.md, and <suite>.png if the suite has a `draw`.
+    """Write `folder`/<suite>.md, and <suite>.png if the suite has a `draw`; text below the tables if it has `after`.
 
     Args:
         folder: created if it does not exist.
@@ -26,13 +27,18 @@ def write_page(folder: Path, suite: ModuleType, header: str, measures: Sequence[
     if hasattr(suite, "draw"):
         save_picture(folder / f"{name}.png", lambda figure: suite.draw(figure, measures))
         picture = f"![{name}]({name}.png)\n\n"
+    after = f"\n{suite.after(measures)}" if hasattr(suite, "after") else ""
     title = f"# Benchmark: {name}\n\n{(suite.__doc__ or '').strip()}\n\n"
     command = f"Written by `python scripts/benchmark.py {name} docs=docs/benchmarks` on:\n{header}\n\n"
-    (folder / f"{name}.md").write_text(title + command + picture + markdown(measures))
+    (folder / f"{name}.md").write_text(title + command + picture + markdown(measures) + after)
 
 
 def markdown(measures: Sequence[Measure]) -> str:
-    """Format the rows as a table."""
+    """Format the rows as tables, one for each kind of row."""
+    return "\n".join(_table(list(rows)) for _, rows in groupby(measures, type))
+
+
+def _table(measures: Sequence[Measure]) -> str:
     header = [*measures[0].row]
     lines = [header, ["---"] * len(header), *(measure.cells for measure in measures)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
