@@ -41,6 +41,11 @@ class Outcome:
     predict: float | None = None
     n_parameters: int | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("test", "val"):  # the zoo's metrics are of 32 bits, and equal scores are to be equal
+            value = getattr(self, name)
+            object.__setattr__(self, name, None if value is None else float(f"{value:.6g}"))
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -131,7 +136,7 @@ def compare(
 
 def splits_of(words: Sequence[str]) -> Splits:
     """Load the splits that a training with these settings has."""
-    with _quiet():
+    with quiet():
         return load_section(zoo.config("fnn", *words)["data"])
 
 
@@ -148,13 +153,13 @@ def fit_ours(model: str, words: Sequence[str], splits: Splits, seed: int) -> Out
 @contextlib.contextmanager
 def train(*words: str) -> Iterator[Result]:
     """Train as `words` say, without output and baselines, in a folder that is deleted in the end."""
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, quiet():
         yield zoo.train(zoo.config(*words, "baseline=false"), f"{folder}/run")
 
 
 def fit_peer(peer: Peer, table: Table, seed: int) -> Outcome:
     """Fit a model of another library, and measure it."""
-    with _quiet():
+    with quiet():
         start = now()
         fitted = peer.fit(table, seed)
         fit = now() - start
@@ -201,7 +206,8 @@ def _text(value: Any) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
+    """Suppress output and warnings."""
     nowhere = io.StringIO()
     with warnings.catch_warnings(), contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         warnings.simplefilter("ignore")

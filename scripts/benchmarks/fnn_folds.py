@@ -1,10 +1,11 @@
 """Feedforward networks: the zoo's default and other libraries' models over 10 x 5 folds of small tables.
 
-Five folds, ten times with another random order ($ZOO_REPEATS sets another number): each tests a model that is fitted to
-the four others, and all models have the same. Of the four folds a fifth of the rows is for validation; models that do
-not stop early are fitted to those rows as well. `p` is that of the difference of the fold's scores to the zoo's,
-two-sided, by a paired t-test whose variance is corrected for the training sets' overlap (C. Nadeau, Y. Bengio,
-"Inference for the Generalization Error", Machine Learning 52, 2003, section 3). A difference is significant from 5 %.
+Five folds, ten times with another random order ($ZOO_REPEATS sets another number; the table says how many folds were
+measured): each tests a model that is fitted to the four others, and all models have the same. Of the four folds a fifth
+of the rows is for validation; models that do not stop early are fitted to those rows as well. `p` is that of the
+difference of the folds' scores to the zoo's, two-sided, by a paired t-test whose variance is corrected for the training
+sets' overlap (C. Nadeau, Y. Bengio, "Inference for the Generalization Error", Machine Learning 52, 2003, section 3). A
+difference is significant below 5 %.
 """
 
 import math
