@@ -61,10 +61,11 @@ def test_every_card_has_its_recipe_and_every_recipe_its_card():
 @pytest.mark.parametrize("name", zoo.list_pretrained())
 def test_a_recipe_has_the_settings_of_its_card(config, name):
     recipe, card = config(f"experiment={name}", f"run_dir={name}"), load_card(name)["config"]
-    by_size = {"batch_size", "weight_decay", "max_epochs", "schedule.name", "patience", "keep"}  # not auto in a card
+    by_size = {"batch_size", "weight_decay", "max_epochs", "schedule.name", "patience", "keep"}
+    chosen = by_size | {"accelerator", "precision", "threads"}  # in a card, where a recipe may have auto
     assert recipe["finetune"] == card["finetune"]
     for section in ("model", "data", "optim", "task", "trainer", "distill"):
-        settings = {key: value for key, value in flat(recipe[section]) if value != "auto" or key not in by_size}
+        settings = {key: value for key, value in flat(recipe[section]) if value != "auto" or key not in chosen}
         settings.pop("tricks", None)  # which changes no result
         later = MODELS.get(card["model"]["name"]).defaults() if section == "model" else {}
         published = {**later, **dict(flat(card[section]))}  # an older one lacks settings that are null, and keywords

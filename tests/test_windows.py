@@ -273,14 +273,14 @@ def test_batch_losses_are_weighted_by_their_measured_values(loss):
     task = create_task(gapped(0.0).spec, loss=loss)
     draw = torch.Generator().manual_seed(1)
     output, target = torch.randn(6, 4, 2, generator=draw, requires_grad=True), torch.randn(6, 4, 2, generator=draw)
-    assert task.loss(output, target) == task._loss(output, target)
+    assert task.loss(output, target) == task.head.loss(output, target)
     assert task.count(target) == 6
     target[:3, 1:] = torch.nan
     parts = [(task.loss(*part), task.count(part[1])) for part in zip(output.split(3), target.split(3), strict=True)]
     whole = sum(mean * n for mean, n in parts) / sum(n for _, n in parts)
     torch.testing.assert_close(task.loss(output, target), whole)
     measured = ~target.isnan()
-    torch.testing.assert_close(whole, task._loss(output[measured], target[measured]))
+    torch.testing.assert_close(whole, task.head.loss(output[measured], target[measured]))
     whole.backward()
     assert (output.grad[~measured] == 0).all()
     assert (output.grad[measured] != 0).all()

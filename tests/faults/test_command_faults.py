@@ -26,7 +26,7 @@ MISTAKES = {
     "model=cnn data=japanese_vowels": "takes image; data japanese_vowels offers sequence, lengths",
     "model=fnn/mlp run_dir=/proc/nowhere": "/proc/nowhere",
     "cnnn": "nearest: cnn",
-    "--model fnn": "settings are written without dashes: model=fnn/mlp",
+    "--model fnn": "settings are written without dashes: model=fnn",
     "model=fnn/mlp seed=0,1": "add -m; all at once: seeds=[0,1]",
     "model=cnn data=diabetes": "model cnn/small takes image; data diabetes offers numeric",
     "model=cnn data=imagefolder data.path=nowhere": "no file or folder 'nowhere'",
@@ -195,7 +195,7 @@ def test_fault_24_a_sweep_continues_after_a_failed_job(tmp_path, monkeypatch, ca
 def test_fault_24_a_signal_ends_the_whole_sweep(tmp_path, monkeypatch):
     """On a signal a sweep saves the running job, starts no other, and ends with the signal's exit code."""
     monkeypatch.setattr(ZooModule, "on_train_epoch_end", lambda _: os.kill(os.getpid(), signal.SIGTERM))
-    assert in_this_process("train", ["-m", "model=fnn/mlp", "seed=0,1", f"run_dir={tmp_path}"], monkeypatch) == 143
+    assert in_this_process("train", ["-m", "model=fnn", "seed=0,1", f"run_dir={tmp_path}"], monkeypatch) == 143
     assert {path.parts[-3] for path in tmp_path.rglob("*.ckpt")} == {"model=fnn,seed=0"}
 
 

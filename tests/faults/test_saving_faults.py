@@ -54,7 +54,7 @@ def test_fault_01_half_written_files_of_seeds_are_removed(config, tmp_path):
 
 def test_fault_01_early_stopping_survives_a_kill(tmp_path):
     """A training that stopped early does not continue after a kill that follows its last save."""
-    config = {**config_of("fnn/mlp", "trainer.patience=1", "optim.lr=0.3"), "seed": 1}
+    config = {**config_of("fnn", "trainer.patience=1", "optim.lr=0.3"), "seed": 1}
     assert attempt(config, tmp_path / "whole") == 0
     assert attempt(config, tmp_path / "parts") == 0
     (tmp_path / "parts" / "metrics.json").unlink()
@@ -124,7 +124,7 @@ def train_and_send(settings, folder):
 
 def test_fault_02_a_second_sigint_ends_at_once(tmp_path):
     """A second SIGINT ends the process at once, without a save; earlier checkpoints are intact."""
-    settings = {key: value for key, value in config_of("fnn/mlp").items() if key != "callbacks"}
+    settings = {key: value for key, value in config_of("fnn").items() if key != "callbacks"}
     process = multiprocessing.get_context("forkserver").Process(target=train_and_send, args=(settings, tmp_path))
     process.start()
     process.join()

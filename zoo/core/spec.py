@@ -43,7 +43,7 @@ class Input:
     @property
     def is_floating(self) -> bool:
         """Whether the elements are floating-point numbers."""
-        return self.dtype.startswith("float")
+        return self.dtype in ("float32", "float64")
 
 
 def float_type(*ranges: Sequence[float]) -> str:
