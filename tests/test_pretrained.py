@@ -19,7 +19,7 @@ from zoo.inference.pretrained import CARDS, WEIGHTS, load_card
 from zoo.inference.test_time_augmentation import VIEWS
 from zoo.models import MODELS
 
-LARGE = ("mnist", "cifar10")
+FETCHED = ("mnist", "cifar10", "california", "adult")  # data that do not come inside a package
 
 
 @pytest.mark.parametrize("name", zoo.list_pretrained())
@@ -41,8 +41,8 @@ def test_card_file_and_model_agree(name):
 )
 def test_published_metrics_are_reproduced(name):
     card = load_card(name)
-    if card["spec"]["name"] in LARGE and "ZOO_DATA" not in os.environ:
-        pytest.skip("set ZOO_DATA to a folder with the large sets")
+    if card["spec"]["name"] in FETCHED and "ZOO_DATA" not in os.environ:
+        pytest.skip("set ZOO_DATA to a folder with the data set")
     measured = evaluate_weights(name, device="cpu")["test"]
     for metric, value in card["file"]["test"].items():
         assert measured[metric] == pytest.approx(value, abs=1e-4), metric
