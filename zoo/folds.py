@@ -21,7 +21,6 @@ from zoo.inference.calibration import calibrate_out_of_fold
 from zoo.inference.device import choose_device
 from zoo.inference.ensembling import combine
 from zoo.inference.evaluation import evaluate
-from zoo.inference.predictor import Predictor
 from zoo.inference.pretrained import load
 from zoo.inference.training_data import data_name
 from zoo.inference.weights_file import load_weights, save_weights
@@ -57,13 +56,15 @@ def train_folds(config: TrainingConfig, run: Run, train_fold: TrainFold, start: 
         data = load_splits(run, config, None)
         _keep_hashes(run, config, data)
         results: list[Result] = []
+        held_out: list[Split] = []
         for fold in range(config.folds):
             splits = fold_splits(data.splits, fold, config.folds, split_seed(config.data))
             part = _config_of_fold(config, fold, splits, results)
             sizes = f"{len(splits.train):,} to train, {len(splits.val):,} to validate"  # type: ignore[arg-type]
             rank_zero_print(f"fold {fold + 1} of {config.folds}: {sizes}")
             results.append(train_fold(part, Run(run.folder / f"fold={fold}"), splits))
-        return Result(run.folder, _release(config, run, data, results, start))
+            held_out.append(splits.val)
+        return Result(run.folder, _release(config, run, data, results, held_out, start))
 
 
 def _keep_hashes(run: Run, config: TrainingConfig, data: TrainingSplits) -> None:
@@ -95,15 +96,22 @@ def _config_of_fold(config: TrainingConfig, fold: int, splits: Splits, before: S
 
 
 def _release(
-    config: TrainingConfig, run: Run, data: TrainingSplits, results: Sequence[Result], start: float
+    config: TrainingConfig,
+    run: Run,
+    data: TrainingSplits,
+    results: Sequence[Result],
+    held_out: Sequence[Split],
+    start: float,
 ) -> dict[str, Any]:
-    """Write the weights file of all models together, and from that, as a user loads it, its metrics and report."""
+    """Write the weights file of all models together, and from that, as a user loads it, its metrics and report;
+    `held_out` are the folds that validated the models."""
     model, card = combine([load_weights(Run(result.path).weights) for result in results])
     section = {key: value for key, value in card["config"]["data"].items() if key != "val_fold"}
     of_all = {"folds": config.folds, "seed": config.seed, "budget": config.budget, "data": section}
     card |= {"seed": config.seed, "config": {**card["config"], **of_all}, "fingerprints": data.fingerprints()}
     device = choose_device("cpu" if config.trainer["accelerator"] == "cpu" else "auto")
-    card["calibration"] = calibrate_out_of_fold(_out_of_fold(config, data.splits, results, device))
+    folds = [(result.predictor.to(device), fold) for result, fold in zip(results, held_out, strict=True)]
+    card["calibration"] = calibrate_out_of_fold(folds)
     save_weights(run.weights, model, card)
     predictor = load(run.weights).to(device)
     test, *tested = evaluate(predictor, data.splits.test, n_returned=predictor.task.n_reported)
@@ -115,15 +123,6 @@ def _release(
     metrics["seconds"]["total"] = max(metrics["seconds"]["total"], round(time.perf_counter() - start, 3))
     write_text(run.metrics, json.dumps(metrics, indent=1))  # last, as it marks the run as finished
     return metrics
-
-
-def _out_of_fold(
-    config: TrainingConfig, splits: Splits, results: Sequence[Result], device: str
-) -> list[tuple[Predictor, Split]]:
-    """Each model on a device, with the fold that it was not trained on."""
-    seed, n = split_seed(config.data), len(results)
-    folds = [fold_splits(splits, fold, n, seed).val for fold in range(n)]
-    return [(result.predictor.to(device), fold) for result, fold in zip(results, folds, strict=True)]
 
 
 def _of_folds(results: Sequence[Result], task: Task) -> dict[str, Any]:

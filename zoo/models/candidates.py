@@ -92,9 +92,9 @@ class Candidates(nn.Module):
         return min(max(round(share * len(self)), DRAWN), len(self))
 
     def blocks(self, size: int) -> Iterable[dict[str, Tensor]]:
-        """The inputs of all rows, `size` at a time."""
+        """All rows, `size` at a time: inputs and `target` by name."""
         for start in range(0, len(self), size):
-            yield {name: getattr(self, name)[start : start + size] for name in self.inputs}
+            yield {name: getattr(self, name)[start : start + size] for name in self.columns}
 
     def vectors(self, target: Tensor) -> Tensor:
         """Targets as vectors (n, n_targets); a class is one-hot."""

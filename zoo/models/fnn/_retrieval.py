@@ -120,9 +120,12 @@ class Retrieval(Network):
         if not self.training:
             return self.encode(values), self._remembered()
         drawn = self.candidates.draw(self.share)
-        others = self.table(**{name: drawn[name] for name in self.candidates.inputs})
-        hidden, found = self.encode(torch.cat([values, others])).tensor_split([len(values)])
+        hidden, found = self.encode(torch.cat([values, self._values(drawn)])).tensor_split([len(values)])
         return hidden, self._memory_of(found, drawn["target"], drawn["row"])
+
+    def _values(self, rows: Mapping[str, Tensor]) -> Tensor:
+        """Rows of the candidates as vectors, (n, table.width)."""
+        return self.table(**{name: rows[name] for name in self.candidates.inputs})
 
     def _remembered(self) -> Memory:
         """All candidates, encoded."""
@@ -134,11 +137,8 @@ class Retrieval(Network):
 
     def _memory_of_all(self) -> Memory:
         """All candidates, encoded block by block."""
-        parts, start = [], 0
-        for block in self.candidates.blocks(BLOCK_ROWS):
-            hidden = self.encode(self.table(**block))
-            parts.append(self._memory_of(hidden, self.candidates.target[start : start + len(hidden)]))
-            start += len(hidden)
+        blocks = self.candidates.blocks(BLOCK_ROWS)
+        parts = [self._memory_of(self.encode(self._values(block)), block["target"]) for block in blocks]
         return Memory(*(torch.cat([getattr(part, name) for part in parts]) for name in ("keys", "norms", "values")))
 
     def _memory_of(self, hidden: Tensor, target: Tensor, rows: Tensor | None = None) -> Memory:
