@@ -224,3 +224,16 @@ def test_only_a_network_with_outputs_of_its_own_gives_several_numbers_for_a_valu
     assert model.eval().scaled(**inputs_of(batch)).shape == (40, 2, 3)
     with pytest.raises(UserError, match=r"leave out task\.head"):
         zoo.create_model("fnn/modern_nca", spec)
+
+
+def test_the_rows_that_a_file_holds_are_said_also_of_an_ensemble():
+    from zoo.inference.ensembling import combine
+    from zoo.inference.evaluation import evaluate_weights
+    from zoo.inference.pretrained import WEIGHTS
+    from zoo.inference.weights_file import load_weights
+    from zoo.report.text import metrics_table
+
+    name = "fnn/tabm_nca.wine"
+    assert "hold 106 training rows" in metrics_table(evaluate_weights(name, device="cpu"), None)
+    loaded = [load_weights(WEIGHTS / f"{name}.safetensors") for _ in range(2)]
+    assert combine(loaded)[1]["n_candidates"] == 212

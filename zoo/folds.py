@@ -115,8 +115,8 @@ def _release(
     save_weights(run.weights, model, card)
     predictor = load(run.weights).to(device)
     test, *tested = evaluate(predictor, data.splits.test, n_returned=predictor.task.n_reported)
-    metrics = {**_of_folds(results, predictor.task), "test": test, "n_parameters": card["n_parameters"]}
-    metrics["seed"] = config.seed
+    metrics = {**_of_folds(results, predictor.task), "test": test, "seed": config.seed}
+    metrics |= {key: card[key] for key in ("n_parameters", "n_candidates") if key in card}
     save_weights(run.weights, model, {**card, "metrics": {"val": metrics["val"], "test": test}})
     metrics["verdict"] = _verdict(metrics, config, predictor.task)
     write_report(run, card["config"], data.splits, metrics, predictor, (tested[0], tested[1]))

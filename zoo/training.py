@@ -36,6 +36,7 @@ from zoo.inference.evaluation import evaluate
 from zoo.inference.predictor import Predictor
 from zoo.inference.pretrained import list_pretrained, load
 from zoo.inference.weights_file import save_weights
+from zoo.models.ensemble import sizes
 from zoo.models.model import Model
 from zoo.report.page import write_report
 from zoo.report.result import Result
@@ -272,15 +273,13 @@ def _seconds_since(start: float) -> float:
 
 def _card(trained: Trained, config: TrainingConfig, model: Model) -> dict[str, Any]:
     """Return what the weights file says of itself, but for its metrics."""
-    candidates = model.network.candidates  # training rows that are in the file
     return {
         "model": dict(config.model),
         "spec": trained.data.splits.spec.to_json(),
         "config": {key: value for key, value in _without_folders(config).items() if key not in ("run_dir", "resume")},
         "fingerprints": trained.data.fingerprints(),
         "seed": config.seed,
-        "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
-        **({} if candidates is None else {"n_candidates": len(candidates)}),
+        **sizes(model),
         "precision": trained.fitted.trainer.precision,
         "device": describe_device(trained.fitted.trainer),
         "hardware": hardware(),

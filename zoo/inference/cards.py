@@ -20,7 +20,7 @@ from zoo.inference.evaluation import calibrate_and_evaluate
 from zoo.inference.pretrained import CARDS, WEIGHTS, load_card
 from zoo.inference.reproduction import finished_metrics
 from zoo.inference.weights_file import load_weights, save_weights
-from zoo.models.ensemble import Trained
+from zoo.models.ensemble import Trained, sizes
 
 PROBE_TOLERANCE = 1e-3
 HALVED_TOLERANCE = 1e-3  # largest relative change of the validation loss by 16-bit weights
@@ -115,7 +115,7 @@ def verify(name: str) -> list[str]:
     problems += [] if card["file"]["test"] == header["metrics"]["test"] else ["metrics"]
     problems += [] if card["bytes"] == path.stat().st_size else ["bytes"]
     problems += [] if card["sha256"] == sha256_of(path) else ["sha256"]
-    counted = sum(parameter.numel() for parameter in model.parameters())
+    counted = sizes(model)["n_parameters"]
     problems += [] if card["n_parameters"] == counted else [f"n_parameters counted as {counted}"]
     probe = _probe_outputs(model, spec)
     expected = torch.tensor(card["probe"])

@@ -11,7 +11,7 @@ from zoo.data.module import what_decides
 from zoo.inference.evaluation import calibrate_and_evaluate
 from zoo.inference.training_data import data_section
 from zoo.inference.weights_file import load_weights, save_weights
-from zoo.models.ensemble import Ensemble, Trained
+from zoo.models.ensemble import Ensemble, Trained, sizes
 from zoo.tasks import trained_task
 
 COPIED = ("model", "spec", "config", "fingerprints", "precision", "device", "hardware", "versions")
@@ -61,7 +61,7 @@ def combine(loaded: Sequence[tuple[Trained, DataSpec, Mapping[str, Any]]]) -> tu
     model = Ensemble([member for member, _, _ in loaded], combine=trained_task(spec, first).combine)  # type: ignore[misc]
     card = {key: first[key] for key in COPIED if key in first}
     members = {"members": len(loaded), "seeds": [header["seed"] for _, _, header in loaded]}
-    return model, {**card, **members, "n_parameters": sum(parameter.numel() for parameter in model.parameters())}
+    return model, {**card, **members, **sizes(model)}
 
 
 def _training_split(card: Mapping[str, Any], path: Path) -> tuple[Any, Any]:

@@ -21,6 +21,7 @@ from zoo.inference.predictor import Predictor
 from zoo.inference.pretrained import list_pretrained, load
 from zoo.inference.test_time_augmentation import VIEWS, Views
 from zoo.inference.training_data import run_of
+from zoo.models.ensemble import sizes
 from zoo.tasks.scores import BlockScores, Scores
 
 
@@ -134,7 +135,7 @@ def evaluate_weights(
         "weights": str(weights),
         "data": name,
         **(_baselines(str(weights), split, measured[split]) if data is None else {}),
-        "n_parameters": sum(parameter.numel() for parameter in predictor.model.parameters()),
+        **sizes(predictor.model),
         "seconds": {"total": round(time.perf_counter() - start, 3)},
         "device": device,
     }

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zoo.models.candidates import Candidates
 from zoo.models.model import Model
 from zoo.models.preprocess import Preprocess
 
@@ -59,3 +60,11 @@ class Ensemble(nn.Module):
 
 
 Trained = Model | Ensemble
+
+
+def sizes(model: Trained) -> dict[str, int]:
+    """The size of a model as cards and metrics have it: `n_parameters`, and `n_candidates` where it holds training
+    rows, those of all members."""
+    n_candidates = sum(len(layer) for layer in model.modules() if isinstance(layer, Candidates))
+    rows = {"n_candidates": n_candidates} if n_candidates else {}
+    return {"n_parameters": sum(parameter.numel() for parameter in model.parameters()), **rows}

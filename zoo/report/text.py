@@ -67,7 +67,7 @@ def run_facts(metrics: Values) -> dict[str, str]:
 
 
 def _rows_kept(n: int | None) -> str | None:
-    """What to know of a weights file that holds training rows."""
+    """What to know of a weights file that holds `n` training rows, of several models all of theirs."""
     return None if n is None else f"the weights hold {n:,} training rows: share them only where these may be seen"
 
 
