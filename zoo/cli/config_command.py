@@ -76,6 +76,7 @@ def read_overrides(words: Iterable[str], config_name: str, meaning: Meaning) -> 
     Raises:
         UserError: for an unknown flag, a word that stands for nothing, and a section's choice that is not a name.
     """
+    from zoo.settings.family_model import resolve_family
     from zoo.settings.hydra_private import flags, is_sweep
     from zoo.settings.mistakes import setting_names
     from zoo.settings.words import as_override, read_word
@@ -84,4 +85,5 @@ def read_overrides(words: Iterable[str], config_name: str, meaning: Meaning) -> 
     understood = meaning(read)
     print_understood(understood)
     overrides = [*(as_override(key, value) for key, value in understood.items()), *map(read_word, read.settings)]
+    overrides = resolve_family(overrides)
     return read.flags, overrides + (name_jobs(overrides) if is_sweep(read.flags) else [])

@@ -51,6 +51,8 @@ class Facts(NamedTuple):
         licence: terms under which the data may be used.
         source: author and origin.
         network: "fetched" if its files are downloaded unless ZOO_DATA or the cache has them.
+        model: the architecture that its family's name stands for with these data, such as "rnn/segrnn"; "" for that of
+            the family's file in conf/model.
     """
 
     task: str
@@ -59,6 +61,7 @@ class Facts(NamedTuple):
     licence: str
     source: str
     network: str = "no"
+    model: str = ""
 
 
 def facts(name: str) -> Facts | None:

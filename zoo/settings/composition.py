@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.core.errors import UserError, unknown_name
 from zoo.settings.conf_files import compose_file
+from zoo.settings.family_model import resolve_family
 from zoo.settings.finetuning import settings_of_finetuning
 from zoo.settings.mistakes import explain
 from zoo.settings.types import check_type, check_types
@@ -51,7 +52,7 @@ def compose(*words: str) -> "DictConfig":
         raise UserError(f'settings are text, such as "data.fold=1"; got {wrong[0]!r}')
     overrides = [read_word(word if "=" in word or word.startswith("~") else f"model={word}") for word in words]
     brought = settings_of_finetuning(dict(word.partition("=")[::2] for word in overrides))
-    overrides = [*(as_override(key, value) for key, value in brought.items()), *overrides]
+    overrides = resolve_family([*(as_override(key, value) for key, value in brought.items()), *overrides])
     try:
         composed = compose_file("train", overrides)
         check_types("train", overrides, composed)
