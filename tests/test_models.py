@@ -21,12 +21,17 @@ from zoo.models.cnn.fast import FastCNN, Residual
 from zoo.models.cnn.inception_time import MaskedBatchNorm
 from zoo.models.cost import multiply_adds
 from zoo.models.layers import Dropout
-from zoo.models.rnn._recurrent import Recurrent
+from zoo.models.rnn._recurrent import Recurrent, VariationalDropout
 from zoo.tasks import create_task
 
 READ_SEQUENCES = zoo.list_models(spec=SPECS["sequences"])
 RECURRENT = [name for name in READ_SEQUENCES if issubclass(MODELS.get(name), Recurrent)]
-POOLINGS = ("last", "mean", "max", "attention")
+POOLINGS = {  # and options, so that tests over poolings cover them too
+    "last": {"expansion": 2},
+    "mean": {"residual": True},
+    "max": {"residual": True, "norm": "layer", "expansion": 1},
+    "attention": {"norm": "rms"},
+}
 
 
 every_model = pytest.mark.parametrize("name", zoo.list_models())
@@ -135,7 +140,7 @@ def test_padding_never_changes_what_is_learnt(name):
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_padding_never_changes_a_pooled_output(name, pooling, bidirectional):
-    model = build(name, pooling=pooling, bidirectional=bidirectional, depth=2).eval()
+    model = build(name, pooling=pooling, bidirectional=bidirectional, depth=2, **POOLINGS[pooling]).eval()
     torch.testing.assert_close(*padded_and_alone(model), rtol=1e-4, atol=1e-5)
 
 
@@ -152,12 +157,31 @@ def test_the_last_state_of_each_direction_depends_on_the_whole_sequence(name):
 @pytest.mark.parametrize("name", RECURRENT)
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_step_equals_forward(name, pooling):
-    model = build(name, pooling=pooling, bidirectional=False, depth=2).eval()
+    model = build(name, pooling=pooling, bidirectional=False, depth=2, **POOLINGS[pooling]).eval()
     sequence, state = probe_inputs(spec_of(name), 2)["sequence"], None
     for t in range(sequence.shape[1]):
         output, state = model.step(state, sequence=sequence[:, t])
         whole = model(sequence=sequence[:, : t + 1], lengths=torch.tensor([t + 1, t + 1]))
         torch.testing.assert_close(output, whole, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_residual_layers_add_what_they_compute_from_their_normalised_input(name):
+    network = build(name, depth=2, width=8, residual=True, norm="layer", expansion=2, bidirectional=False).network
+    sequence = probe_inputs(spec_of(name), 2)["sequence"]
+    first = network.forwards[0](sequence)[0]
+    first = first + network.feedforwards[0](first)
+    second = first + network.forwards[1](torch.nn.functional.layer_norm(first, (8,)))[0]
+    second = second + network.feedforwards[1](second)
+    torch.testing.assert_close(network.features(sequence), torch.nn.functional.layer_norm(second, (8,)).amax(1))
+
+
+def test_variational_dropout_zeroes_the_same_units_at_all_steps():
+    torch.manual_seed(0)
+    x = VariationalDropout(0.5)(torch.ones(4, 9, 50))
+    assert torch.equal(x, x[:, :1].expand_as(x))
+    assert x.unique().tolist() == [0, 2]
+    assert not torch.equal(x[0], x[1])
 
 
 def test_bidirectional_step_is_refused():
@@ -315,6 +339,8 @@ def test_mlp_blocks_are_residual_with_the_chosen_norm(norm, kind):
         ("cnn/torchvision", "images", {"architecture": "resnet81"}, "resnet18"),
         ("cnn/torchvision", "images", {"architecture": "inception_v3"}, "28 by 28"),
         ("rnn/gru", "sequences", {"pooling": "lats"}, "last"),
+        ("rnn/gru", "sequences", {"norm": "batch"}, "take none, layer or rms"),
+        ("rnn/gru", "sequences", {"expansion": -1}, "0 for no feedforward part, or above; got -1"),
         ("cnn/inception_time", "sequences", {"kernel": 40}, "kernel is odd, such as 39; got 40"),
         ("cnn/inception_time", "images", {}, "takes sequence, lengths; data images offers image"),
     ],

@@ -28,7 +28,7 @@ for _name, _activation in {
     ACTIVATIONS.register(_name)(_activation)
 
 NORMS_1D: Registry[type[nn.Module]] = Registry("norm", "NORMS_1D")
-for _name, _norm in {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}.items():
+for _name, _norm in {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm, "rms": nn.RMSNorm}.items():
     NORMS_1D.register(_name)(_norm)
 
 

@@ -28,7 +28,7 @@ class MLP(Network):
         depth: hidden layers.
         width: neurons in each hidden layer.
         activation: a name of `zoo.models.layers.ACTIVATIONS`, such as "sigmoid", "tanh", "relu", "gelu" or "silu".
-        norm: "none", "batch" or "layer"; applied before the activation.
+        norm: "none", "batch", "layer" or "rms"; applied before the activation.
         dropout: share of each hidden layer's outputs that is zeroed in training.
         residual: whether each hidden layer after the first adds its input to its output.
         scaling: of numbers: a name of `zoo.models.scaling.SCALINGS`: "standard", "robust" or "quantile".

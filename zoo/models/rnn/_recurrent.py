@@ -2,6 +2,11 @@
 
 Sequences are padded at their end. The forward direction reads padding only after the data; the backward direction reads
 each sequence reversed within its own length. So no packing is needed, and padding never changes an output.
+
+Residual connections with normalisation before each layer ("pre-norm") are those of R. Xiong et al., "On layer
+normalization in the transformer architecture" (arXiv 2002.04745, figure 1b). Dropout with one mask for all steps of a
+sequence: Y. Gal, Z. Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks" (arXiv
+1512.05287, section 4); deviation: on the inputs of layers only, not on the states between steps.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.core.errors import UserError
-from zoo.models.layers import Network, OneHot, concat_inputs, valid_steps
+from zoo.models.layers import NORMS_1D, Dropout, Network, OneHot, concat_inputs, valid_steps
 from zoo.models.rnn._pooling import POOLINGS
 
 
@@ -26,7 +31,12 @@ class Recurrent(Network):
         width: hidden units of each layer and direction.
         depth: layers.
         bidirectional: whether each layer also reads backwards; None does unless `per_step`.
+        residual: whether each layer but the first adds to its input instead of replacing it.
+        norm: of the input of each layer but the first, and of the last layer's output: "none", "layer" or "rms".
+        expansion: hidden units, in multiples of the layer's outputs, of a feedforward part with a residual connection
+            after each layer; 0 is none.
         dropout: share of values between layers and before the output that is zeroed in training.
+        variational: whether dropout between layers zeroes the same values at all steps of a sequence.
         pooling: "last" state of each direction, "mean", "max" or "attention" over the valid steps, or "none" with
             `per_step`; None is "max", or "none" with `per_step`.
     """
@@ -43,12 +53,18 @@ class Recurrent(Network):
         width: int = 128,
         depth: int = 1,
         bidirectional: bool | None = None,
+        residual: bool = False,
+        norm: str = "none",
+        expansion: int = 0,
         dropout: float = 0.0,
+        variational: bool = True,
         pooling: str | None = None,
     ):
         super().__init__()
         if depth < 1 or width < 1:
             raise ValueError(f"depth and width are at least 1; got depth={depth}, width={width}")
+        if expansion < 0:
+            raise ValueError(f"expansion is 0 for no feedforward part, or above; got {expansion}")
         bidirectional = not per_step if bidirectional is None else bidirectional
         pooling = ("none" if per_step else "max") if pooling is None else pooling
         if per_step and (bidirectional or pooling != "none"):
@@ -58,14 +74,19 @@ class Recurrent(Network):
         if pooling == "none" and not per_step:
             raise ValueError("one output for a sequence needs a pooling: last, mean, max or attention")
         n_directions = 2 if bidirectional else 1
-        self.per_step = per_step
+        d_features = width * n_directions
+        self.per_step, self.residual = per_step, residual
         self.one_hot = OneHot(cardinalities)
-        sizes = [n_channels + self.one_hot.width] + [width * n_directions] * (depth - 1)
+        sizes = [n_channels + self.one_hot.width] + [d_features] * (depth - 1)
         self.forwards = nn.ModuleList(self.cell(size, width, batch_first=True) for size in sizes)
         self.backwards = nn.ModuleList(self.cell(size, width, batch_first=True) for size in sizes * bidirectional)
-        self.dropout = nn.Dropout(dropout)
-        self.pooling = POOLINGS.get(pooling)(width * n_directions, n_directions)
-        self.head = nn.Linear(width * n_directions, n_outputs)
+        self.norms = nn.ModuleList(norm_of_each_step(norm, d_features) for _ in sizes)
+        self.feedforwards = nn.ModuleList(
+            FeedForward(d_features, expansion * d_features, norm) for _ in sizes * bool(expansion)
+        )
+        self.dropout = VariationalDropout(dropout) if variational else Dropout(dropout)
+        self.pooling = POOLINGS.get(pooling)(d_features, n_directions)
+        self.head = nn.Linear(d_features, n_outputs)
 
     def features(
         self, sequence: Tensor | None = None, tokens: Tensor | None = None, lengths: Tensor | None = None
@@ -80,13 +101,7 @@ class Recurrent(Network):
         hidden = self._encode(sequence, tokens)
         if lengths is None:
             lengths = torch.full((len(hidden),), hidden.shape[1], device=hidden.device)
-        for index, forward in enumerate(self.forwards):
-            hidden = self.dropout(hidden) if index else hidden
-            output, _ = forward(hidden)  # (batch, time, width)
-            if self.backwards:
-                backward, _ = self.backwards[index](reverse(hidden, lengths))
-                output = torch.cat([output, reverse(backward, lengths)], dim=2)  # (batch, time, 2 width)
-            hidden = output
+        hidden, _ = self._run(hidden, lengths=lengths)
         return self.dropout(self.pooling(hidden, valid_steps(lengths, hidden.shape[1])))
 
     def step(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
@@ -105,7 +120,7 @@ class Recurrent(Network):
         if self.backwards:
             raise UserError("a bidirectional network reads whole sequences; use bidirectional=false to go step by step")
         states, pooled = state or (None, None)
-        hidden, states = self._run_forwards(self._encode(**inputs)[:, None], states)  # (batch, 1, width)
+        hidden, states = self._run(self._encode(**inputs)[:, None], states)  # (batch, 1, width)
         features, pooled = self.pooling.step(hidden[:, 0], pooled)
         return self.head(self.dropout(features)), (states, pooled)
 
@@ -118,19 +133,54 @@ class Recurrent(Network):
         if not self.per_step:
             return self(**inputs), None
         encoded = self._encode(**inputs)  # (batch, time, n_in)
-        hidden, states = self._run_forwards(encoded.flatten(0, 1)[None], state)  # (1, batch x time, width)
-        return self.head(hidden[0].unflatten(0, encoded.shape[:2])), states
+        hidden, states = self._run(encoded.flatten(0, 1)[None], state)  # (1, batch x time, width)
+        return self.head(self.dropout(hidden)[0].unflatten(0, encoded.shape[:2])), states
 
     def _encode(self, sequence: Tensor | None = None, tokens: Tensor | None = None) -> Tensor:
         return concat_inputs(sequence, None if tokens is None else self.one_hot(tokens[..., None]))
 
-    def _run_forwards(self, hidden: Tensor, states: Any) -> tuple[Tensor, Any]:
-        """Run the forward layers over (batch, time, n_in) from the state of each; return the new states too."""
+    def _run(self, hidden: Tensor, states: Any = None, *, lengths: Tensor | None = None) -> tuple[Tensor, list[Any]]:
+        """Run all layers over (batch, time, n_in), the forward ones from the state of each.
+
+        Returns:
+            The normalised outputs of the last layer, (batch, time, width x directions), and the new states.
+        """
         after = []
-        for index, (layer, before) in enumerate(zip(self.forwards, states or [None] * len(self.forwards), strict=True)):
-            hidden, state = layer(self.dropout(hidden) if index else hidden, before)
+        for index, before in enumerate(states or [None] * len(self.forwards)):
+            entry = self.dropout(self.norms[index - 1](hidden)) if index else hidden
+            output, state = self.forwards[index](entry, before)  # (batch, time, width)
+            if self.backwards:
+                assert lengths is not None
+                backward, _ = self.backwards[index](reverse(entry, lengths))
+                output = torch.cat([output, reverse(backward, lengths)], dim=2)  # (batch, time, 2 width)
+            hidden = hidden + output if self.residual and index else output
+            hidden = hidden + self.feedforwards[index](hidden) if self.feedforwards else hidden
             after.append(state)
-        return hidden, after
+        return self.norms[-1](hidden), after
+
+
+class FeedForward(nn.Sequential):
+    """Normalisation and a network of one hidden layer, on each step alone: (..., width) to (..., width)."""
+
+    def __init__(self, width: int, hidden: int, norm: str):
+        super().__init__(norm_of_each_step(norm, width), nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+
+
+class VariationalDropout(Dropout):
+    """Dropout that zeroes the same values at all steps of (batch, time, width); of (batch, width), any values."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() == 2 or not self.training or not self.p:
+            return super().forward(x)
+        return x * super().forward(x.new_ones(len(x), 1, x.shape[2]))
+
+
+def norm_of_each_step(name: str, width: int) -> nn.Module:
+    """Create a normalisation of each step (..., width) alone, by its name."""
+    norm = NORMS_1D.get(name)
+    if issubclass(norm, nn.BatchNorm1d):
+        raise ValueError(f"norm={name} would mix padding into its statistics; take none, layer or rms")
+    return norm(width)
 
 
 def reverse(sequence: Tensor, lengths: Tensor) -> Tensor:
