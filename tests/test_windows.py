@@ -126,7 +126,7 @@ def test_a_language_model_never_looks_ahead_and_steps_equal_forward(name):
 
 @pytest.mark.parametrize("choice", [{"bidirectional": True}, {"pooling": "max"}])
 def test_choices_that_would_look_ahead_are_refused(choice):
-    with pytest.raises(UserError, match="leave both null"):
+    with pytest.raises(UserError, match="leave it null"):
         zoo.create_model("rnn/lstm", text().spec, **choice)
 
 

@@ -99,6 +99,8 @@ class DataSpec:
         licence: terms under which the data may be used.
         source: origin of the data.
         n_per_value: numbers that a model gives for each value of the target: one, or those of `zoo.tasks.heads`.
+        causal: where each step has a target: whether its output may depend on the steps up to it alone, as for the next
+            token of a text; False where whole sequences are read before.
     """
 
     name: str
@@ -113,6 +115,7 @@ class DataSpec:
     licence: str = ""
     source: str = ""
     n_per_value: int = 1
+    causal: bool = True
 
     def __post_init__(self) -> None:
         columns = (Column(column) if isinstance(column, str) else column for column in self.columns)
@@ -123,8 +126,9 @@ class DataSpec:
     @property
     def sizes(self) -> dict[str, Any]:
         """All sizes a model may ask for: named axes of fixed size, `cardinalities` of integer codes, all `n_outputs`,
-        `per_step`, whether each step of a sequence has its own target, `n_targets` classes, labels or values, and
-        `target_kind`: "class" for one of classes, "labels" for a 0 or 1 for each label, else "values"."""
+        `per_step`, whether each step of a sequence has its own target, `causal`, whether that depends on the steps up
+        to it alone, `n_targets` classes, labels or values, and `target_kind`: "class" for one of classes, "labels" for
+        a 0 or 1 for each label, else "values"."""
         axes = {
             axis: size
             for an_input in self.inputs.values()
@@ -134,8 +138,10 @@ class DataSpec:
         codes = [an_input.cardinalities for an_input in self.inputs.values() if an_input.cardinalities]
         cardinalities = {"cardinalities": codes[0]} if codes else {}
         kind = "class" if not self.target.is_floating else "labels" if self.class_names else "values"
-        of_target = {"per_step": None in self.target.shape, "n_targets": self.n_outputs, "target_kind": kind}
-        return {**axes, **cardinalities, "n_outputs": self.n_outputs * self.n_per_value, **of_target}
+        per_step = None in self.target.shape
+        of_target = {"per_step": per_step, "causal": per_step and self.causal, "n_targets": self.n_outputs}
+        n_outputs = {"n_outputs": self.n_outputs * self.n_per_value, "target_kind": kind}
+        return {**axes, **cardinalities, **of_target, **n_outputs}
 
     @property
     def input_shapes(self) -> str:
@@ -189,6 +195,7 @@ def _rules(spec: DataSpec) -> dict[str, bool]:
         "a class for each sample or step, or a value for each output": _is_target(spec.target, spec.n_outputs),
         "numbers for each value": type(spec.n_per_value) is int
         and 0 < spec.n_per_value <= (MOST_PER_VALUE if spec.target.is_floating else 1),
+        "whether it is causal, true or false": isinstance(spec.causal, bool),
         "a name for each output, or none": len(names) in (0, spec.n_outputs) and all(map(_is_text, names)),
         "name, kind, categories and range of each column": all(map(_is_column, spec.columns)),
         "its reading options by name": isinstance(spec.reading, Mapping),
@@ -231,7 +238,8 @@ def _is_text(value: Any) -> bool:
 def _is_target(target: Input, n_outputs: int) -> bool:
     if target.dtype == "int64":
         return target.shape in ((), (None,))
-    return all(map(_is_size, target.shape)) and math.prod(size or 0 for size in target.shape) == n_outputs
+    shape = target.shape[1:] if target.shape[:1] == (None,) else target.shape  # of a step, or of the sample
+    return all(map(_is_size, shape)) and math.prod(size or 0 for size in shape) == n_outputs
 
 
 def _is_size(value: Any) -> bool:

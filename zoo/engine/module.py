@@ -91,17 +91,21 @@ class ZooModule(L.LightningModule):
         return 0 if candidates is None else candidates.n_drawn(self.model.network.share)
 
     def inputs(self, batch: Batch) -> Batch:
-        """The inputs of a batch, without the steps that are padding in every sequence.
+        """The inputs of a batch."""
+        return {name: value for name, value in batch.items() if name != "target"}
+
+    def without_padding(self, batch: Batch) -> Batch:
+        """The batch without the steps that are padding in every sequence.
 
         On a GPU these steps stay: to know the longest sequence would wait for all work under way.
         """
-        inputs = {name: value for name, value in batch.items() if name != "target"}
-        lengths = inputs.get("lengths")
+        lengths = batch.get("lengths")
         if lengths is None or lengths.is_cuda:
-            return inputs
-        longest = int(lengths.max())
-        padded = [name for name, value in self.task.spec.inputs.items() if value.shape[:1] == (None,)]
-        return {name: value[:, :longest] if name in padded else value for name, value in inputs.items()}
+            return batch
+        longest, spec = int(lengths.max()), self.task.spec
+        parts = {**spec.inputs, "target": spec.target}
+        padded = [name for name, part in parts.items() if part.shape[:1] == (None,)]
+        return {name: value[:, :longest] if name in padded else value for name, value in batch.items()}
 
     # -- training
 
@@ -140,6 +144,7 @@ class ZooModule(L.LightningModule):
 
     def add_gradient(self, batch: Batch, share: float, mean: MeanLoss) -> None:
         """Add the gradient of `share` of a batch's loss, and the loss itself to `mean`."""
+        batch = self.without_padding(batch)
         inputs = self.inputs(batch)
         output, target = self.outputs_and_targets(inputs, batch["target"])
         loss = self.loss_of(output, target, mean)
@@ -207,6 +212,7 @@ class ZooModule(L.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Update loss and metrics with one batch."""
+        batch = self.without_padding(batch)
         output, self._state = self.model.carry(self._state, **self.inputs(batch))
         self.measure(output, batch["target"], self.val_loss, self.val_metrics)
 

@@ -64,7 +64,7 @@ def _fill(section: dict[str, Any], **values: Any) -> None:
 def batch_work(module: ZooModule, data: ZooDataModule) -> int:
     """Multiply-adds of a training batch's forward passes: of all models in training, twice with `optim.sam`, and of the
     teacher."""
-    inputs = module.inputs(next(batches(data.splits.train, 1)))
+    inputs = module.inputs(module.without_padding(next(batches(data.splits.train, 1))))
     work = multiply_adds(module.new_model(), **inputs) * module.n_models * (2 if module.optim["sam"] else 1)
     if module.distillation is not None:
         work += multiply_adds(module.distillation.teacher, **inputs)

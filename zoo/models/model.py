@@ -35,7 +35,8 @@ class Model(nn.Module):
         self.network = network.to(memory_format=torch.channels_last)  # like images from `preprocess`
         self.n_members, self.factors, self.combine = network.n_members, network.factors, combine
         numbers = (spec.n_per_value,) if spec.n_per_value > 1 else ()
-        self._value_shape = (*numbers, *spec.target.shape) if spec.target.is_floating else None
+        shape = [-1 if size is None else size for size in spec.target.shape]
+        self._value_shape = (*numbers, *shape) if spec.target.is_floating else None
         self._rises = spec.n_per_value > 1
 
     def fit(self, values: Iterable[Mapping[str, Tensor]], samples: Iterable[Mapping[str, Tensor]]) -> None:
@@ -106,7 +107,7 @@ class Model(nn.Module):
         return self.restore(self.combined(self.shaped(output))), state
 
     def shaped(self, output: Tensor) -> Tensor:
-        """Bring the network's outputs (batch, n_outputs) to the target's shape where they are values, and to
+        """Bring the network's outputs (batch, n_outputs) to the target's shape where it is floating, and to
         (batch, n_per_value, *shape), which rise, where these are several numbers each; members' outputs (batch,
         n_members, n_outputs) become rows."""
         output = output if self.n_members == 1 else output.flatten(0, 1)

@@ -1,37 +1,28 @@
 """Language modelling: the next token at each step of a text."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from zoo.core.spec import IGNORE_INDEX, DataSpec
+from zoo.core.spec import IGNORE_INDEX
 
 if TYPE_CHECKING:
-    from torchmetrics import Metric, MetricCollection
+    from torchmetrics import Metric
 
     from zoo.tasks.page import Page
 
-from zoo.tasks.base import TASKS, Answer, Scale, Task
-from zoo.tasks.classification import log_mean_softmax, log_shares
-from zoo.tasks.losses import find_loss
+from zoo.tasks.base import TASKS, Answer
+from zoo.tasks.classification import log_shares
+from zoo.tasks.steps import StepClasses
 
 
 @TASKS.register("language_modelling")
-class LanguageModelling(Task):
-    """The next token, at each step of a text.
+class LanguageModelling(StepClasses):
+    """The next token, at each step of a text; the arguments are those of `StepClasses`."""
 
-    Args:
-        spec: the data set's.
-        loss: "cross_entropy" or another of classification, see `zoo.tasks.losses`.
-        metrics: names of further metrics.
-    """
-
-    family, metric_prefix = "classification", "Multiclass"
-    target = "int64", 1
-    has_classes = True
     score, score_mode, n_reported = "nats", "min", 0
     call = 'model.generate("Once upon a time", n=200)'
     stream = generates = True
@@ -42,18 +33,6 @@ class LanguageModelling(Task):
         "accuracy": "share of right answers",
     }
 
-    def __init__(self, spec: DataSpec, loss: str = "cross_entropy", metrics: Sequence[str] = ()) -> None:
-        super().__init__(spec, metrics)
-        self._loss = find_loss(self.family, loss)
-
-    def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """The chosen loss of logits (batch, time, n_tokens) and tokens (batch, time), in nats a token."""
-        return self._loss(output.float().flatten(0, 1), target.flatten())  # IGNORE_INDEX is torch's default
-
-    def count(self, target: Tensor) -> Tensor:
-        """The number of steps that are not padding."""
-        return (target != IGNORE_INDEX).sum()
-
     def default_metrics(self) -> "dict[str, Metric]":
         """Cross entropy in nats and in bits a token, and the share of tokens that were the likeliest."""
         from torchmetrics.classification import MulticlassAccuracy
@@ -62,15 +41,6 @@ class LanguageModelling(Task):
 
         accuracy = MulticlassAccuracy(self.spec.n_outputs, average="micro")
         return {"nats": CrossEntropy(), "bits": CrossEntropy(unit=math.log(2)), "accuracy": accuracy}
-
-    def measure(self, metrics: "MetricCollection", output: Tensor, target: Tensor, scale: Scale) -> None:
-        """Update the metrics with the steps that are not padding."""
-        valid = target != IGNORE_INDEX
-        metrics.update(output[valid], target[valid])
-
-    def metric_input(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Probabilities (n, n_tokens) and tokens (n,)."""
-        return output.float().softmax(1), target
 
     def naive(self, train: Mapping[str, Tensor]) -> dict[str, Answer]:
         """Each token with its share of the training text, whatever came before."""
@@ -84,10 +54,6 @@ class LanguageModelling(Task):
     def probabilities(self, output: Tensor) -> Tensor:
         """Of the token after the end of each text, (batch, n_tokens)."""
         return output[:, -1].float().softmax(1)
-
-    def combine(self, outputs: Tensor) -> Tensor:
-        """Logarithms of the members' mean probabilities, (batch, time, n_tokens)."""
-        return log_mean_softmax(outputs)
 
     def write(
         self, carry: Callable[[Tensor, Any], tuple[Tensor, Any]], tokens: Tensor, n: int, temperature: float, seed: int

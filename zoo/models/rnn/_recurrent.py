@@ -27,10 +27,11 @@ class Recurrent(Network):
         n_channels: values at each step.
         cardinalities: number of tokens, if there are any; they are one-hot encoded, so that each has its own weights.
         n_outputs: outputs.
-        per_step: whether each step has an output, of the steps up to it, instead of one for the sequence.
+        per_step: whether each step has an output, instead of one for the sequence.
+        causal: whether the output of each step may depend on the steps up to it alone.
         width: hidden units of each layer and direction.
         depth: layers.
-        bidirectional: whether each layer also reads backwards; None does unless `per_step`.
+        bidirectional: whether each layer also reads backwards; None does unless `causal`.
         residual: whether each layer but the first adds to its input instead of replacing it.
         norm: of the input of each layer but the first, and of the last layer's output: "none", "layer" or "rms".
         expansion: hidden units, in multiples of the layer's outputs, of a feedforward part with a residual connection
@@ -50,6 +51,7 @@ class Recurrent(Network):
         cardinalities: Sequence[int],
         n_outputs: int,
         per_step: bool,
+        causal: bool,
         width: int = 128,
         depth: int = 1,
         bidirectional: bool | None = None,
@@ -65,12 +67,12 @@ class Recurrent(Network):
             raise ValueError(f"depth and width are at least 1; got depth={depth}, width={width}")
         if expansion < 0:
             raise ValueError(f"expansion is 0 for no feedforward part, or above; got {expansion}")
-        bidirectional = not per_step if bidirectional is None else bidirectional
+        bidirectional = not causal if bidirectional is None else bidirectional
         pooling = ("none" if per_step else "max") if pooling is None else pooling
-        if per_step and (bidirectional or pooling != "none"):
-            raise ValueError(
-                "an output for each step goes with bidirectional=false and pooling=none; or leave both null"
-            )
+        if per_step and pooling != "none":
+            raise ValueError("an output for each step goes with pooling=none; or leave it null")
+        if causal and bidirectional:
+            raise ValueError("a model of what comes next reads forwards alone: bidirectional=false; or leave it null")
         if pooling == "none" and not per_step:
             raise ValueError("one output for a sequence needs a pooling: last, mean, max or attention")
         n_directions = 2 if bidirectional else 1
@@ -125,12 +127,12 @@ class Recurrent(Network):
         return self.head(self.dropout(features)), (states, pooled)
 
     def carry(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
-        """Compute `forward`; with `per_step`, read the batch as one stream that continues from `state`.
+        """Compute `forward`; with `per_step`, read a batch without `lengths` as one stream that continues from `state`.
 
         Returns:
             The outputs, and the state after the last step.
         """
-        if not self.per_step:
+        if not self.per_step or "lengths" in inputs:
             return self(**inputs), None
         encoded = self._encode(**inputs)  # (batch, time, n_in)
         hidden, states = self._run(encoded.flatten(0, 1)[None], state)  # (1, batch x time, width)
