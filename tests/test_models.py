@@ -26,6 +26,7 @@ from zoo.tasks import create_task
 
 READ_SEQUENCES = zoo.list_models(spec=SPECS["sequences"])
 RECURRENT = [name for name in READ_SEQUENCES if issubclass(MODELS.get(name), Recurrent)]
+PLAIN = [name for name in RECURRENT if MODELS.get(name)._run is Recurrent._run]  # the layers read the input itself
 POOLINGS = {  # and options, so that tests over poolings cover them too
     "last": {"expansion": 2},
     "mean": {"residual": True},
@@ -144,7 +145,7 @@ def test_padding_never_changes_a_pooled_output(name, pooling, bidirectional):
     torch.testing.assert_close(*padded_and_alone(model), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", RECURRENT)
+@pytest.mark.parametrize("name", PLAIN)
 def test_the_last_state_of_each_direction_depends_on_the_whole_sequence(name):
     network = build(name, pooling="last", bidirectional=True).eval().network
     sequence, lengths = torch.randn(3, 8, 4), torch.tensor([8, 5, 1])
@@ -165,7 +166,7 @@ def test_step_equals_forward(name, pooling):
         torch.testing.assert_close(output, whole, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", RECURRENT)
+@pytest.mark.parametrize("name", PLAIN)
 def test_residual_layers_add_what_they_compute_from_their_normalised_input(name):
     network = build(name, depth=2, width=8, residual=True, norm="layer", expansion=2, bidirectional=False).network
     sequence = probe_inputs(spec_of(name), 2)["sequence"]
@@ -174,6 +175,27 @@ def test_residual_layers_add_what_they_compute_from_their_normalised_input(name)
     second = first + network.forwards[1](torch.nn.functional.layer_norm(first, (8,)))[0]
     second = second + network.feedforwards[1](second)
     torch.testing.assert_close(network.features(sequence), torch.nn.functional.layer_norm(second, (8,)).amax(1))
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (4, 3), (2, 5)])
+def test_a_strided_front_answers_at_each_step_of_a_stream(kernel, stride):
+    options = {"bidirectional": False, "kernel": kernel, "stride": stride, "width": 8}
+    model, sequence = build("rnn/conv_gru", **options).eval(), probe_inputs(SPECS["sequences"], 2)["sequence"]
+    network, state, steps = model.network, None, []
+    for part in sequence.split([1, 2, 4, sequence.shape[1] - 7], 1):
+        output, state = network._run(part, state)
+        steps.append(output)
+    torch.testing.assert_close(torch.cat(steps, 1), network._run(sequence)[0])
+    state = None
+    for t in range(sequence.shape[1]):
+        output, state = network.step(state, sequence=sequence[:, t])
+        torch.testing.assert_close(output, network(sequence=sequence[:, : t + 1]))
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_padding_never_changes_an_output_of_a_strided_front(bidirectional):
+    model = build("rnn/conv_gru", bidirectional=bidirectional, kernel=4, stride=3, n_convs=3).eval()
+    torch.testing.assert_close(*padded_and_alone(model), rtol=1e-4, atol=1e-5)
 
 
 def test_variational_dropout_zeroes_the_same_units_at_all_steps():
@@ -341,6 +363,7 @@ def test_mlp_blocks_are_residual_with_the_chosen_norm(norm, kind):
         ("rnn/gru", "sequences", {"pooling": "lats"}, "last"),
         ("rnn/gru", "sequences", {"norm": "batch"}, "take none, layer or rms"),
         ("rnn/gru", "sequences", {"expansion": -1}, "0 for no feedforward part, or above; got -1"),
+        ("rnn/conv_gru", "sequences", {"stride": 0}, "at least 1; got n_convs=2, kernel=5, stride=0"),
         ("cnn/inception_time", "sequences", {"kernel": 40}, "kernel is odd, such as 39; got 40"),
         ("cnn/inception_time", "images", {}, "takes sequence, lengths; data images offers image"),
     ],

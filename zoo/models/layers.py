@@ -99,8 +99,15 @@ class Network(nn.Module):
 
 
 def _constructor(cls: type) -> dict[str, Any]:
-    parameters = inspect.signature(cls).parameters
-    return {name: parameter.default for name, parameter in parameters.items()}
+    """Keywords of a constructor and their defaults; `**options` are the other keywords of its base class."""
+    keywords: dict[str, Any] = {}
+    for owner in (base for base in cls.__mro__ if "__init__" in vars(base)):
+        parameters = list(inspect.signature(vars(owner)["__init__"]).parameters.values())[1:]
+        named = {one.name: one.default for one in parameters if one.kind is not one.VAR_KEYWORD}
+        keywords = named | keywords
+        if len(named) == len(parameters):
+            break
+    return keywords
 
 
 class Dropout(nn.Dropout):
