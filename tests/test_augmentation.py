@@ -18,25 +18,38 @@ def one_hot(target: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.one_hot(target).float()
 
 
+def ramp(*lengths):
+    """Sequences (batch, longest, 2) of their steps' numbers, and ten times these, padded with zeros."""
+    steps = torch.arange(float(max(lengths)))[None, :, None] * torch.tensor([1.0, 10.0])
+    valid = steps[:, :, :1] < torch.tensor(lengths)[:, None, None]
+    target = torch.arange(len(lengths))
+    return {"sequence": steps * valid, "lengths": torch.tensor(lengths), "target": target}
+
+
 BATCHES = {
     "image": {"image": torch.randint(256, (4, 3, 8, 8), dtype=torch.uint8), "target": torch.arange(4)},
     "numeric": {"numeric": torch.randn(4, 5), "target": torch.arange(4)},
+    "sequence": ramp(20, 9, 2, 1),
 }
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS.names())
 def test_an_augmentation_keeps_shapes_and_draws_from_the_global_generator(name):
-    batch = BATCHES["image"]
+    batch = {**BATCHES["image"], **BATCHES["sequence"]}
 
     def drawn(seed):
         torch.manual_seed(seed)
-        return augment(batch, {name: OPTIONS.get(name, {})}, epoch=seed, mixable=one_hot)["image"].float()
+        changed = augment(batch, {name: OPTIONS.get(name, {})}, epoch=seed, mixable=one_hot)
+        return {key: value.float().nan_to_num(-1.0) for key, value in changed.items()}
 
-    assert drawn(9).shape == batch["image"].shape
-    assert drawn(0).isfinite().all()
-    assert torch.equal(drawn(0), drawn(0))
-    assert not torch.equal(drawn(0), drawn(1))
-    assert torch.equal(batch["image"], BATCHES["image"]["image"])
+    def equal(first, second):
+        return all(torch.equal(value, second[key]) for key, value in first.items())
+
+    for key in ("image", "sequence")[: 1 if name == "speed" else 2]:
+        assert drawn(9)[key].shape == batch[key].shape
+    assert all(value.isfinite().all() for value in drawn(0).values())
+    assert equal(drawn(0), drawn(0)) and not equal(drawn(0), drawn(2))
+    assert equal({**BATCHES["image"], **ramp(20, 9, 2, 1)}, {**batch, "target": torch.arange(4)})
 
 
 OPTIONS = {
@@ -45,7 +58,139 @@ OPTIONS = {
     "colour": {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4},
     "noise": {"name": "image", "std": 5.0},
     "resize": {"start": 4, "epochs": 2},
+    "mask": {"channels": 0.3},
+    "speed": {"amount": 0.4},
+    "time_shift": {"amount": 0.4},
 }
+
+
+def misfit(name, kind):
+    """Why an augmentation does not take a kind of batch; "" if it does."""
+    options = {**OPTIONS.get(name, {}), **({"name": kind} if name == "noise" else {})}
+    try:
+        augment(BATCHES[kind], {name: options}, mixable=one_hot)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS.names())
+def test_an_augmentation_takes_images_or_sequences_and_is_else_refused(name):
+    messages = {kind: misfit(name, kind) for kind in BATCHES}
+    assert not messages["image"] or not messages["sequence"]
+    assert messages["numeric"] or name == "noise"
+    for kind, message in messages.items():
+        assert not message or (f"{name} does not fit: it needs '" in message and f"this batch has {kind}" in message)
+
+
+@pytest.mark.parametrize("name", [name for name in AUGMENTATIONS.names() if not misfit(name, "sequence")])
+def test_an_augmentation_reads_no_padding_and_leaves_none_but_zeros(name):
+    options = {**OPTIONS.get(name, {}), **({"name": "sequence"} if name == "noise" else {})}
+
+    def changed(padding):
+        batch = {**ramp(20, 9, 2, 1), "target": torch.arange(4)}
+        valid = torch.arange(20)[:, None] < batch["lengths"][:, None, None]
+        batch["sequence"] = batch["sequence"].where(valid, padding)
+        torch.manual_seed(3)
+        after = augment(batch, {name: options}, mixable=one_hot)
+        valid = torch.arange(after["sequence"].shape[1])[:, None] < after["lengths"][:, None, None]
+        return after["sequence"], valid, after["lengths"]
+
+    (zeros, valid, lengths), (others, _, same) = changed(0.0), changed(1e6)
+    assert (zeros[~valid.expand_as(zeros)] == 0).all()
+    assert torch.equal(zeros.where(valid, 0).nan_to_num(-1), others.where(valid, 0).nan_to_num(-1))
+    assert lengths.min() >= 1 and lengths.max() <= zeros.shape[1] and torch.equal(lengths, same)
+
+
+def moved(name, options, *lengths):
+    """How the steps of ramps of these lengths are numbered after an augmentation, each (length,)."""
+    torch.manual_seed(0)
+    batch = augment(ramp(*lengths), {name: options})
+    torch.testing.assert_close(batch["sequence"][..., 1], batch["sequence"][..., 0] * 10)
+    return [steps[:n] for steps, n in zip(batch["sequence"][..., 0], batch["lengths"].tolist(), strict=True)]
+
+
+def test_time_warp_keeps_both_ends_and_the_order():
+    for steps in moved("time_warp", {"std": 0.5}, 30, 30, 17, 2, 1):
+        n = len(steps)
+        assert (steps.diff() > 0).all() and steps[0] == 0 and steps[-1] == pytest.approx(n - 1)
+        assert n < 3 or (steps - torch.arange(n)).abs().max() > 0.3
+
+
+def test_time_shift_fills_the_gap_with_the_value_at_the_end():
+    for steps in moved("time_shift", {"amount": 0.4}, *[20] * 9, 10):
+        n = len(steps)
+        assert torch.equal(steps, (torch.arange(n) + steps[n // 2] - n // 2).clamp(0, n - 1))
+        assert (steps[n // 2] - n // 2).abs() <= 0.4 * n
+
+
+def test_speed_keeps_both_ends_and_changes_the_length():
+    ramps = moved("speed", {"amount": 0.3}, *[20] * 9)
+    assert {len(steps) for steps in ramps} > {20} and all(14 <= len(steps) <= 26 for steps in ramps)
+    for steps in ramps:
+        torch.testing.assert_close(steps, torch.linspace(0, 19, len(steps)))
+
+
+def test_time_crop_keeps_a_window_which_is_stretched_where_there_are_no_lengths():
+    ramps = moved("time_crop", {"smallest": 0.5}, *[21] * 99)
+    assert all(torch.equal(steps, torch.arange(len(steps)) + steps[0]) for steps in ramps)
+    assert {len(steps) for steps in ramps} == set(range(11, 22))
+    whole = ramp(*[21] * 99)
+    del whole["lengths"]
+    stretched = augment(whole, {"time_crop": {"smallest": 0.5}})["sequence"][..., 0]
+    torch.testing.assert_close(stretched.diff(), stretched.diff()[:, :1].expand(-1, 20))
+    assert stretched.min() >= 0 and stretched.max() <= 20 and 0.5 <= stretched.diff().min() < stretched.diff().max()
+
+
+def test_scale_and_jitter_are_relative_to_a_channel_of_a_sequence():
+    torch.manual_seed(0)
+    batch = ramp(*[1000] * 3, 500)
+    scaled = augment(batch, {"scale": {"amount": 0.5}})["sequence"]
+    torch.testing.assert_close(scaled[:3].mean(1), batch["sequence"][:3].mean(1))
+    factors = scaled[:3].std(1) / batch["sequence"][:3].std(1)
+    assert factors.min() >= 0.5 and factors.max() <= 1.5 and len(factors.unique()) == 6
+    noise = augment(batch, {"jitter": {"std": 0.1}})["sequence"] - batch["sequence"]
+    n = batch["lengths"].tolist()
+    spread = torch.stack([noise[row, :n].std(0) / batch["sequence"][row, :n].std(0) for row, n in enumerate(n)])
+    torch.testing.assert_close(spread, torch.full((4, 2), 0.1), atol=0.01, rtol=0)
+
+
+def test_masks_are_spans_of_steps_and_of_neighbouring_bands():
+    torch.manual_seed(0)
+    batch = {"sequence": torch.rand(50, 40, 10), "target": torch.zeros(50)}
+    spans = augment(batch, {"mask": {"steps": 0.2}})["sequence"].isnan()
+    assert torch.equal(spans.all(2), spans.any(2)) and 5 <= spans.any(2).sum(1).max() <= 8
+    assert (spans.any(2).int().diff(dim=1) > 0).sum(1).max() <= 1
+    channels = augment(batch, {"mask": {"steps": 0, "channels": 0.3}})["sequence"].isnan()
+    assert torch.equal(channels.all(1), channels.any(1)) and 0.2 < channels.float().mean() < 0.4
+    bands = augment(batch, {"spec_augment": {"time": 0, "bands": 0.3, "n_bands": 1}})["sequence"].isnan().any(1)
+    assert (bands.int().diff(dim=1) > 0).sum(1).max() == 1 and bands.sum(1).max() == 3
+    assert (batch["sequence"] < 1).all()
+
+
+def test_mixed_sequences_are_as_long_as_the_longer_one_and_blended_where_both_last():
+    torch.manual_seed(0)
+    batch = {**ramp(20, 9, 5), "target": torch.tensor([0, 1, 1])}
+    batch["sequence"][2, 1, 0] = torch.nan
+    mixed = augment(batch, {"mixup": {"alpha": 1.0}}, mixable=one_hot)
+    own = mixed["target"][1, 1]  # of the second, beside the first
+    assert mixed["lengths"].tolist() == [20, 20, 9] and 0 < own < 1
+    torch.testing.assert_close(mixed["sequence"][1], batch["sequence"][0])  # both are the same ramp
+    assert mixed["sequence"][2, 1, 0] == 1 and not mixed["sequence"].isnan().any()
+    batch["sequence"][0] = 50.0
+    mixed = augment(batch, {"mixup": {"alpha": 1.0}}, mixable=one_hot)
+    own = mixed["target"][1, 1]
+    torch.testing.assert_close(mixed["sequence"][1, :9, 0], own * torch.arange(9.0) + (1 - own) * 50)
+    assert (mixed["sequence"][1, 9:] == 50).all()
+    kept = augment(batch, {"mixup": {"p": 0.0}}, mixable=one_hot)
+    assert torch.equal(kept["lengths"], batch["lengths"]) and torch.equal(kept["sequence"][1], batch["sequence"][1])
+
+
+@pytest.mark.parametrize("name", ["time_warp", "time_shift", "time_crop", "speed", "scale", "mixup"])
+@pytest.mark.parametrize("target", [torch.zeros(4, 20, dtype=torch.int64), torch.zeros(4, 3, 2)])
+def test_what_would_part_steps_from_their_targets_is_refused(name, target):
+    with pytest.raises(UserError, match=f"{name} does not fit: it is for sequences with one target each"):
+        augment({**BATCHES["sequence"], "target": target}, {name: {}}, mixable=one_hot)
 
 
 def test_alternating_flip_shows_each_image_both_ways_in_two_epochs():
@@ -136,11 +281,15 @@ def test_geometric_operations_move_by_degrees_and_pixels():
         ({"resize": {"start": 4, "epochs": 0}}, "at least 1"),
         ({"mixup": {"alpha": 0}}, "alpha is above 0"),
         ({"warp": {"scale": 1.2}}, "scale is at least 0 and below 1"),
+        ({"time_warp": {"n_knots": 1}}, "n_knots at least 2; got 0.2 and 1"),
+        ({"time_crop": {"smallest": 0}}, "above 0 and at most 1"),
+        ({"speed": {"amount": 1}}, "below 1; got 1"),
+        ({"mask": {"steps": 1.5}}, "a share from 0 to 1"),
     ],
 )
 def test_impossible_options_are_refused_with_the_rule(augmentation, message):
     with pytest.raises(UserError, match=message):
-        augment(BATCHES["image"], augmentation, mixable=one_hot)
+        augment({**BATCHES["image"], **BATCHES["sequence"]}, augmentation, mixable=one_hot)
 
 
 def test_cutout_and_erase_change_only_their_box():

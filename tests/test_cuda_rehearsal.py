@@ -119,7 +119,10 @@ def test_a_model_trains_on_the_gpu_without_waiting_for_it(gpu, name):
 
 @pytest.mark.parametrize("name", AUGMENTATIONS.names())
 def test_an_augmentation_draws_on_the_gpu_without_waiting_for_it(gpu, name):
-    batch = on_gpu({"image": torch.randint(256, (15, 3, 28, 28)).byte(), "target": torch.arange(15) % 3})
+    image, target = torch.randint(256, (15, 3, 28, 28)).byte(), torch.arange(15) % 3
+    batch = on_gpu(
+        {"image": image, "sequence": torch.rand(15, 20, 4), "lengths": torch.arange(1, 16), "target": target}
+    )
     with gpu.never_waits():
         changed = augment(batch, {name: AUGMENT.get(name, {})}, mixable=lambda target: F.one_hot(target, 3).float())
     assert all(map(is_on_gpu, changed.values()))

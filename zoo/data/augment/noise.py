@@ -4,14 +4,16 @@ import torch
 from torch import Tensor
 
 from zoo.data.augment.registry import AUGMENTATIONS
+from zoo.data.augment.sequence_batch import valid_steps
 from zoo.data.splits import Batch
 
 
 @AUGMENTATIONS.register("noise")
 def noise(batch: Batch, *, name: str, std: float) -> Batch:
-    """Add Gaussian noise to the input `name`; `std` is in the input's units."""
+    """Add Gaussian noise to the input `name`, but for the padding of sequences; `std` is in the input's units."""
     values = batch[name] if batch[name].is_floating_point() else batch[name].float()
-    return {**batch, name: values + std * torch.randn_like(values)}
+    drawn = std * torch.randn_like(values)
+    return {**batch, name: values + (drawn * valid_steps(batch) if name == "sequence" else drawn)}
 
 
 @AUGMENTATIONS.register("cutout")
