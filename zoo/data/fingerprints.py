@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 from torch.utils.data import Subset
 
 from zoo.core.atomic_files import write_atomically
 from zoo.core.errors import UserError
+from zoo.core.spec import IGNORE_INDEX
 from zoo.data.hashing import combine_hashes, hash_rows, input_hashes
-from zoo.data.splits import Split, Splits, TensorSplit, batches
+from zoo.data.splits import Batch, Split, Splits, TensorSplit, batches
 from zoo.data.stored import StoredSplit
 
 SPLIT_ORDER = ("train", "val", "test")
@@ -26,11 +28,19 @@ def sample_hashes(split: Split) -> np.ndarray | None:
         hashes = sample_hashes(split.dataset)
         return None if hashes is None else hashes[np.asarray(split.indices, dtype=np.int64)]
     if isinstance(split, TensorSplit):
-        targets = np.concatenate([hash_rows(batch["target"].numpy()) for batch in batches(split)])
+        targets = np.concatenate([hash_rows(_unpadded(batch).numpy()) for batch in batches(split)])
         return combine_hashes([input_hashes(split), targets])
     if isinstance(split, StoredSplit):
         return combine_hashes([split.input_hashes, hash_rows(split.target.numpy())])
     return None
+
+
+def _unpadded(batch: Batch) -> Tensor:
+    """The targets, with 0 instead of padding where each step of sequences of any lengths has one."""
+    target = batch["target"]
+    if "lengths" not in batch or target.dim() - target.is_floating_point() != 2:
+        return target
+    return target.nan_to_num() if target.is_floating_point() else target.masked_fill(target == IGNORE_INDEX, 0)
 
 
 def split_hashes(splits: Splits) -> dict[str, np.ndarray]:

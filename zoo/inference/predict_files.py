@@ -1,5 +1,6 @@
 """Predict for a user's file, or for every file of a folder, as one table."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,9 @@ def _predict_samples(predictor: Predictor, path: Path, coverage: float | None) -
     """Predict for the samples of a file; the rows of those that cannot be read are empty."""
     columns, readable = predictor.tabulate_file(path, coverage)
     predicted = zip(*columns.values(), strict=True)
-    empty = [""] * len(columns)
-    rows = predicted if readable is None else (next(predicted) if is_read else empty for is_read in readable)
+    rows: Iterable[Sequence[Any]] = predicted
+    if readable is not None and len(next(iter(columns.values()))) == readable.sum():  # one row for each sample
+        rows = (next(predicted) if is_read else [""] * len(columns) for is_read in readable)
     table = [[number, *row] for number, row in enumerate(rows)]
     if len(table) == 1:
         table[0][0] = path.name  # such as of an image

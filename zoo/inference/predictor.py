@@ -13,6 +13,7 @@ from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec, Input
 from zoo.data.splits import Batch, NamedBatch, Split, read_batch_size
 from zoo.models.ensemble import Trained
+from zoo.models.layers import valid_steps
 from zoo.tasks import trained_task
 from zoo.tasks.base import beside
 from zoo.tasks.conformal import Conformal
@@ -62,7 +63,8 @@ class Predictor:
                 tokens: a str, or a list of them; a DataFrame with a column of texts; or a pathlib.Path.
 
         Returns:
-            A class name, or a number in the target's units; a list of them for several samples.
+            A class name, or a number in the target's units, or a list of class names where each step has one; a list of
+            them for several samples.
 
         Raises:
             UserError: when the input does not have the shape, type or columns that the model takes.
@@ -73,7 +75,8 @@ class Predictor:
 
     def predict_proba(self, raw: Any) -> np.ndarray:
         """Probabilities of the classes in the order of `spec.class_names`: (n_classes,), or (n, n_classes); for a
-        language model, of the character after each text."""
+        language model, of the character after each text; where each step has a class (time, n_classes), or (n, time,
+        n_classes), NaN after the end of a sequence."""
         batch, single = self.read(raw)
         probabilities = self.task.probabilities(self.outputs(batch)).cpu().numpy()
         return probabilities[0] if single else probabilities
@@ -234,8 +237,13 @@ class Predictor:
         return batch
 
     def outputs(self, batch: Batch) -> Tensor:
-        """The model's outputs (batch, n_outputs) for any number of samples."""
-        return self._apply(self.model, batch)
+        """The model's outputs (batch, n_outputs) for any number of samples; where each step has one (batch, time, ...),
+        NaN after the end of a sequence."""
+        output = self._apply(self.model, batch)
+        if not self.task.per_step or "lengths" not in batch:
+            return output
+        valid = valid_steps(batch["lengths"].to(output.device), output.shape[1])  # (batch, time)
+        return output.masked_fill(~valid[..., None], torch.nan)
 
     def carry(self, batch: Batch, state: Any = None) -> tuple[Tensor, Any]:
         """The outputs for a batch of a stream, and the state to carry to its next batch."""

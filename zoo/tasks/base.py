@@ -30,11 +30,13 @@ SAMPLE = "sample"  # the first column of a table of answers
 class Task:
     """Base of all tasks.
 
-    Outputs are logits, or values in the target's units; "on the network's scale" values are standardised.
+    Outputs are logits, or values in the target's units; "on the network's scale" values are standardised. Where each
+    step has a target, answers are made from outputs (batch, time, ...) that are NaN after the end of a sequence.
 
     Attributes:
         target: dtype and number of axes of one target, such as ("int64", 0).
         stratified: whether random splits keep the shares of the targets' values.
+        per_step: whether each step of a sequence has its own target.
         has_classes: whether each output is a class or label with a name in `spec.class_names`.
         family: whose losses and metrics the task takes by name, see `zoo.tasks.losses` and `zoo.tasks.library`.
         metric_prefix: of torchmetrics' classes for this kind of output, such as "Multiclass"; "" of those for values.
@@ -57,6 +59,7 @@ class Task:
 
     target: ClassVar[tuple[str, int]]
     stratified: ClassVar[bool] = False
+    per_step: ClassVar[bool] = False
     has_classes: ClassVar[bool] = False
     family: ClassVar[str]
     metric_prefix: ClassVar[str] = ""

@@ -27,7 +27,7 @@ class StepClasses(Task):
 
     family, metric_prefix = "classification", "Multiclass"
     target = "int64", 1
-    has_classes = True
+    has_classes = per_step = True
 
     def __init__(self, spec: DataSpec, loss: str = "cross_entropy", metrics: Sequence[str] = ()) -> None:
         super().__init__(spec, metrics)
@@ -53,3 +53,8 @@ class StepClasses(Task):
     def combine(self, outputs: Tensor) -> Tensor:
         """Logarithms of the members' mean probabilities, (batch, time, n_classes)."""
         return log_mean_softmax(outputs)
+
+
+def step_counts(output: Tensor) -> list[int]:
+    """The number of steps of each sequence, of outputs (batch, time, n) that are NaN after its end."""
+    return (~output[..., 0].isnan()).sum(1).tolist()

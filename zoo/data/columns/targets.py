@@ -149,17 +149,25 @@ def rows_with_targets(columns: Sequence[ArrowTargets], task: type[Task] | Task |
     return np.flatnonzero(np.logical_and.reduce([column.known() | empty for column in columns]))
 
 
-def choose_task(columns: Sequence[ArrowTargets]) -> str:
-    """The name of the task that the columns suit best; tells the user how to choose another.
+def choose_task(columns: Sequence[ArrowTargets], *, per_step: bool = False) -> str:
+    """The name of the task that the columns suit best, of those with a target for each step of a sequence or those
+    without; tells the user how to choose another.
 
     Raises:
         UserError: where they suit none.
     """
     tasks = {name: TASKS.get(name) for name in TASKS.names()}
-    fits = {name: task.fits(columns) for name, task in tasks.items() if "fits" in vars(task)}
+    fits = {
+        name: task.fits(columns) for name, task in tasks.items() if "fits" in vars(task) and task.per_step == per_step
+    }
     name = max(fits, key=lambda name: fits[name].score)
     if not fits[name].score:
         names = ", ".join(f"'{column.name}' ({column.kind})" for column in columns)
+        if per_step:
+            raise UserError(
+                f"a label for each step is one of a few classes; {names} has many, and changes within sequences\n"
+                "data.task=tagging takes every value for a class; a series to forecast: data=series"
+            )
         raise UserError(f"no task learns {names} together; name one by data.task=, or predict a single column")
     if fits[name].remark:
         echo(fits[name].remark)

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
 from zoo.core.errors import UserError, unknown_name
 from zoo.core.spec import DataSpec
 from zoo.data import DATA, Facts
@@ -19,6 +21,7 @@ from zoo.data.sequences.files.train_test import data_set_name, evaluation_path, 
 from zoo.data.sequences.inputs.padding import sequence_batch, truncate
 from zoo.data.sequences.splits.labelled import Shares, check_options, divide, evaluation_split, sequence_splits
 from zoo.data.splits import Split, Splits, report_sizes
+from zoo.tasks import TASKS
 
 FACTS = Facts(
     task="any",
@@ -53,17 +56,21 @@ def sequences(
     test_share: float = 0.2,
     split_seed: int = 0,
 ) -> Splits:
-    """Load sequences with a class or a number each, split at random where no test file is given or found.
+    """Load sequences with a class or a number each, or a class for each step.
+
+    They are split at random where no test file is given or found.
 
     Args:
-        path: an .npz or .npy of `X` (n, time, n_channels), `y` (n,) and perhaps `lengths` (n,); a .csv, .tsv or
+        path: an .npz or .npy of `X` (n, time, n_channels), `y` (n,), or (n, time) for each step, and perhaps `lengths`
+            (n,); a .csv, .tsv or
             .parquet with a row for each step or for each sequence; a .ts file; or a folder of recordings,
             <class>/*.wav, perhaps in train/ and test/.
         test_path: the same of the test split; None takes <name>_TEST.ts beside <name>_TRAIN.ts, whatever they end in.
         target: the array or column of labels; None finds one of a usual name.
         id: the column that says which sequence a row belongs to.
         time: the column that orders the rows of a sequence, or several, such as [Date,Time].
-        task: "classification" or "regression"; None infers it and reports that.
+        task: "classification" or "regression", or "tagging" where each step has a label of its own; None infers it and
+            reports that.
         layout: of a table: "long" where a row is a step, "wide" where it is a sequence; None goes by the headings.
         headings: whether a table's first line holds headings; None detects it.
         missing: marks of missing values in a table, in addition to defaults such as the empty cell, NA, ? and -.
@@ -91,6 +98,7 @@ def sequences(
         "id": id,
         "time": time,
         "target": target,
+        "per_step": TASKS.get(task).per_step if task else None,
         "layout": layout,
         "headings": headings,
         **cells,
@@ -98,7 +106,8 @@ def sequences(
     reading |= {"channels_first": channels_first, "rate": rate, "n_mels": n_mels, "window": window, "hop": hop}
     train, test = _read(train_path, reading, max_steps), None
     if test_path_found:
-        test = _read(test_path_found, {**reading, **train.reading, "columns": train.columns}, max_steps)
+        options = {**reading, **train.reading, "columns": train.columns, "per_step": train.per_step}
+        test = _read(test_path_found, options, max_steps)
     divided = divide(
         train,
         test,
@@ -125,11 +134,12 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
         raise UserError(f"data=sequences has sequences; this model takes {', '.join(spec.inputs)}")
     path = evaluation_path(data, "sequences")
     options = {field: data[field] for field in ("id", "time", "target", "encoding") if data.get(field) is not None}
-    reading = {**spec.reading, **options, "columns": spec.column_names}
-    samples = read_file(path, reading, labelled=True)
+    reading = {**spec.reading, **options, "columns": spec.column_names, "per_step": TASKS.get(spec.task).per_step}
+    samples = _read(path, reading, spec.reading.get("max_steps"))
     return evaluation_split(spec, samples, lambda samples: sequence_batch(spec, samples.values, samples.places))
 
 
 def _read(path: Path, reading: Mapping[str, Any], max_steps: int | None) -> Samples:
     samples = read_file(path, reading, labelled=True)
-    return replace(samples, values=truncate(samples.values, max_steps))
+    labels = pc.list_slice(samples.labels, 0, max_steps) if max_steps and samples.per_step else samples.labels
+    return replace(samples, values=truncate(samples.values, max_steps), labels=labels)

@@ -1,6 +1,6 @@
 """Sequences in numpy files: an .npz, or an .npy with others beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
+from zoo.core.spec import IGNORE_INDEX
 from zoo.data.folders import suffix
 from zoo.data.memory_limits import check_memory
 from zoo.data.options import match_heading
@@ -24,15 +25,17 @@ ARRAY_NAMES = {  # that a kind of array usually has
 def read_arrays(path: Path, reading: Mapping[str, Any], labelled: bool) -> Samples:
     """Read the sequences of an .npz, or of an .npy with the other arrays in files beside it.
 
-    `X` is (n, time, n_channels) or (n, time), with `channels_first` in `reading` (n, n_channels, time); `y` is (n,),
-    and `lengths` (n,) where sequences are padded. ARRAY_NAMES has the other names that they may have.
+    `X` is (n, time, n_channels) or (n, time), with `channels_first` in `reading` (n, n_channels, time); `y` is (n,), or
+    (n, time) with a label for each step, as `per_step` in `reading` may say; and `lengths` (n,) where sequences are
+    padded. ARRAY_NAMES has the other names that they may have.
     """
     arrays = _load_all(path)
     channels_first = bool(reading.get("channels_first"))
     values = _as_sequences(np.asarray(arrays[_find(arrays, "values", path)]), channels_first, path)
     lengths = arrays.get(_find(arrays, "lengths", path, required=False))
     labels = arrays[_find(arrays, "target", path, name=reading.get("target"))] if labelled else None
-    for what, array in {"lengths": lengths, "target": labels}.items():
+    per_step = labels is not None and labels.shape == values.shape[:2] and _is_per_step(labels, reading)
+    for what, array in {"lengths": lengths, "target": None if per_step else labels}.items():
         if array is not None and array.shape not in ((len(values),), (len(values), 1)):
             raise UserError(f"there is one for each sequence; in {path} X is {values.shape}, {what} {array.shape}")
     if labelled:
@@ -40,11 +43,29 @@ def read_arrays(path: Path, reading: Mapping[str, Any], labelled: bool) -> Sampl
     sequences = strip_padding(list(values), path.name) if lengths is None else _cut(values, lengths.ravel(), path)
     return Samples(
         [sequence.astype(np.result_type(sequence, np.float32), copy=False) for sequence in sequences],
-        None if labels is None else pa.array(labels.ravel(), from_pandas=True),
+        None if labels is None else _as_labels(labels, sequences, per_step),
         [f"sequence {index}" for index in range(len(values))],
         [f"channel {number}" for number in range(1, values.shape[2] + 1)],
         reading={"channels_first": True} if channels_first else {},
     )
+
+
+def _is_per_step(labels: np.ndarray, reading: Mapping[str, Any]) -> bool:
+    """Whether labels (n, time) are of the steps, as `reading` says, if it does."""
+    asked = reading.get("per_step")
+    return labels.shape[1] > 1 if asked is None else asked
+
+
+def _as_labels(labels: np.ndarray, sequences: Sequence[np.ndarray], per_step: bool) -> pa.Array:
+    """The label of each sequence (n,), or the labels (n, time) as a list for each sequence, without padding; null where
+    they are NaN, or IGNORE_INDEX for a step."""
+    if not per_step:
+        return pa.array(labels.ravel(), from_pandas=True)
+    lengths = [len(sequence) for sequence in sequences]
+    flat = np.concatenate([row[:length] for row, length in zip(labels, lengths, strict=True)])
+    missing = flat == IGNORE_INDEX if flat.dtype.kind in "iu" else None
+    offsets = np.cumsum([0, *lengths]).astype(np.int32)
+    return pa.ListArray.from_arrays(offsets, pa.array(flat, mask=missing, from_pandas=True))
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError
@@ -26,12 +27,14 @@ class Samples:
 
     Attributes:
         values: each a sequence (time, n_channels), float32 or float64, or a text.
-        labels: (n,), text or numbers, null where missing; None where the file has none.
+        labels: (n,), text or numbers, null where missing, or a list for each sequence with one for each of its steps;
+            None where the file has none.
         places: what each sample is called in a message.
         columns: the channels' names.
         task: "classification" or "regression", where the format states it.
         reading: options with which later files of the kind are read.
         keys: (n,) hashes of what the samples were computed from, where they were.
+        steps: what the file calls the steps of each sequence, by heading, such as their times.
     """
 
     values: list[Any]
@@ -41,6 +44,18 @@ class Samples:
     task: str | None = None
     reading: dict[str, Any] = field(default_factory=dict)
     keys: np.ndarray | None = None
+    steps: dict[str, list[list[str]]] = field(default_factory=dict)
+
+    @property
+    def per_step(self) -> bool:
+        """Whether each step has its own label."""
+        return self.labels is not None and pa.types.is_list(self.labels.type)
+
+    @property
+    def label_column(self) -> pa.Array:
+        """The labels of all samples (n,), or of all steps of all samples (n_steps,)."""
+        assert self.labels is not None
+        return self.labels.flatten() if self.per_step else self.labels
 
     def place(self, row: int) -> str:
         """What sample number `row` is called in a message."""
@@ -54,6 +69,7 @@ class Samples:
             labels=None if self.labels is None else self.labels.take(pa.array(rows)),
             places=[self.places[row] for row in rows],
             keys=None if self.keys is None else self.keys[rows],
+            steps={name: [parts[row] for row in rows] for name, parts in self.steps.items()},
         )
 
     def drop_unlabelled(self) -> "Samples":
@@ -62,15 +78,27 @@ class Samples:
         Raises:
             UserError: where none has one.
         """
-        assert self.labels is not None
-        labels = as_text(self.labels)
-        unlabelled = is_missing(labels) | (labels.fill_null("").to_numpy(zero_copy_only=False) == "")
+        labels = _known_labels(self.label_column)
+        unlabelled = is_missing(labels)
+        if self.per_step:
+            offsets = np.append(0, np.cumsum([len(one) for one in self.values])).astype(np.int32)
+            labels, n_missing = pa.ListArray.from_arrays(offsets, labels), np.append(0, np.cumsum(unlabelled))
+            unlabelled = np.diff(n_missing[offsets]) == np.diff(offsets)
+            n_single = int(n_missing[-1] - np.diff(offsets)[unlabelled].sum())
+            if n_single and not unlabelled.all():
+                echo(f"not learnt and not measured, without a label: {n_single:,} of {offsets[-1]:,} steps")
         if unlabelled.all():
             raise UserError("there are no samples with a label in this file; give one with some")
         if unlabelled.any():
             places = list_places(self.places, unlabelled)
             echo(f"left out, without a label: {unlabelled.sum()} of {len(unlabelled)} samples ({places})")
         return replace(self, labels=labels).take(np.flatnonzero(~unlabelled))
+
+
+def _known_labels(labels: pa.Array) -> pa.Array:
+    """Labels (n,) as text, null where missing or empty."""
+    texts = as_text(labels)
+    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
 
 
 def list_places(places: Sequence[str], mask: np.ndarray) -> str:

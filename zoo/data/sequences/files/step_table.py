@@ -28,6 +28,9 @@ COLUMN_NAMES = {  # that a column usually has
 }
 
 
+MOST = 0.5  # share of sequences whose label changes, above which each step has its own
+
+
 @dataclass(frozen=True)
 class _Columns:
     """The columns of a table of steps by their roles; `id` and `target` are None where there are none."""
@@ -42,8 +45,9 @@ def read_steps(path: Path, table: pa.Table, place: Place, reading: Mapping[str, 
     """Read the sequences of a table in the order in which their ids appear, each in the order of its times.
 
     `reading` may name the columns `id`, `time` and `target`, else they are found by usual names, and times by what they
-    hold; all others are channels, unless `reading` lists those in `columns`. If not labelled, these columns may be
-    missing, and a table without ids is one sequence.
+    hold; all others are channels, unless `reading` lists those in `columns`. `per_step` in it says whether each step
+    has its own label, which else is inferred. If not labelled, these columns may be missing, and a table without ids is
+    one sequence.
     """
     columns = _find_columns(path, table, place, reading, labelled)
     values = np.stack([_channel(table, name, place) for name in columns.channels], axis=1)  # (n_rows, n_channels)
@@ -54,15 +58,20 @@ def read_steps(path: Path, table: pa.Table, place: Place, reading: Mapping[str, 
         _refuse_repeated_times(when, codes, order, names)
     labels = None
     if labelled:
-        labels = _labels(to_array(table[columns.target]), codes, names)
+        labels = _labels(to_array(table[columns.target]), codes, order, names, reading.get("per_step"))
         _report_columns(path, columns)
     bounds = np.flatnonzero(np.diff(codes[order])) + 1
+    named = [as_text(to_array(table[name])) for name in (columns.id, *columns.times) if name]
     return Samples(
         np.split(values[order], bounds),
         labels,
         [f"id {name}" for name in names],
         columns.channels,
         reading=_later_reading(columns, form),
+        steps={
+            name: [part.tolist() for part in np.split(texts.to_numpy(zero_copy_only=False)[order], bounds)]
+            for name, texts in zip(filter(None, (columns.id, *columns.times)), named, strict=True)
+        },
     )
 
 
@@ -161,14 +170,25 @@ def _refuse_repeated_times(times: pd.Index, codes: np.ndarray, order: np.ndarray
         )
 
 
-def _labels(column: pa.Array, codes: np.ndarray, names: Sequence[str]) -> pa.Array:
-    """The label of each sequence (n,), null where its rows have none; UserError where they have several."""
+def _labels(
+    column: pa.Array, codes: np.ndarray, order: np.ndarray, names: Sequence[str], per_step: bool | None
+) -> pa.Array:
+    """The label of each sequence (n,), null where its rows have none; or with `per_step` a list of those of its steps.
+    None takes the latter where the label changes within most sequences.
+
+    Raises:
+        UserError: where a sequence has one label, and its rows have several.
+    """
     groups = as_text(column).to_pandas().groupby(codes)
-    counts = groups.nunique()
-    if (counts > 1).any():
-        several = counts[counts > 1].index
+    changes = groups.nunique() > 1
+    if changes.mean() > MOST if per_step is None else per_step:
+        offsets = np.append(0, np.cumsum(np.bincount(codes))).astype(np.int32)
+        return pa.ListArray.from_arrays(offsets, column.take(pa.array(order)))
+    if changes.any():
+        several = changes[changes].index
         raise UserError(
             f"a sequence has one label; {len(several)} have several, such as id {names[several[0]]} with "
-            f"{', '.join(map(str, groups.unique()[several[0]][:3]))}\ncorrect the rows, or data.id= and data.target="
+            f"{', '.join(map(str, groups.unique()[several[0]][:3]))}\n"
+            "correct the rows, or data.id= and data.target=; data.task=tagging where each step has its own"
         )
     return pa.array(groups.first(), from_pandas=True)

@@ -1,7 +1,7 @@
 """Readers of raw sequences: arrays and files that a trained model answers."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,12 +27,19 @@ from zoo.data.splits import Batch, NamedBatch, Names, report_unread
 
 
 class RawSequences(NamedTuple):
-    """Sequences (time, n_channels) before any check, what each is called in a message, and whether the user gave a
-    single one."""
+    """Sequences (time, n_channels) before any check, what each is called in a message, whether the user gave a single
+    one, and what their steps are called, by heading."""
 
     values: list[np.ndarray]
     places: list[str]
     single: bool
+    steps: Mapping[str, list[list[str]]]
+
+    def take(self, rows: np.ndarray) -> "RawSequences":
+        """The sequences in `rows`."""
+        values, places = [self.values[row] for row in rows], [self.places[row] for row in rows]
+        steps = {heading: [column[row] for row in rows] for heading, column in self.steps.items()}
+        return RawSequences(values, places, self.single, steps)
 
 
 @READERS.register("sequence")
@@ -52,9 +59,8 @@ def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
     if isinstance(raw, Path) and "date_column" in spec.reading:
         raw, ids, times = last_windows(spec, raw)
         raw, names = raw if ids else raw[0], {**ids, **times}
-    values, places, single = _read_raw(spec, raw)
-    _report_far_values(spec, values, places)
-    return NamedBatch(sequence_batch(spec, values, places), names), single
+    sequences = _read_raw(spec, raw)
+    return NamedBatch(_batch(spec, sequences), names or _step_names(spec, sequences)), sequences.single
 
 
 @PARTIAL_READERS.register("sequence")
@@ -62,13 +68,25 @@ def read_valid_sequences(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray 
     """Read the sequences of a file that have finite values, and their mask (n,) among all; the others are reported."""
     if "date_column" in spec.reading:
         return read_sequences(spec, path)[0], None
-    values, places, _ = _read_raw(spec, path)
-    bad = np.array([np.isinf(sequence).any() or np.isnan(sequence).all() for sequence in values], dtype=bool)
-    report_unread(bad, [f"no value, or infinity, in {list_places(places, bad)}"], "sequences")
-    valid = np.flatnonzero(~bad)
-    values, places = [values[row] for row in valid], [places[row] for row in valid]
-    _report_far_values(spec, values, places)
-    return sequence_batch(spec, values, places), ~bad
+    sequences = _read_raw(spec, path)
+    bad = np.array([np.isinf(one).any() or np.isnan(one).all() for one in sequences.values], dtype=bool)
+    report_unread(bad, [f"no value, or infinity, in {list_places(sequences.places, bad)}"], "sequences")
+    sequences = sequences.take(np.flatnonzero(~bad))
+    return NamedBatch(_batch(spec, sequences), _step_names(spec, sequences)), ~bad
+
+
+def _batch(spec: DataSpec, sequences: RawSequences) -> Batch:
+    _report_far_values(spec, sequences.values, sequences.places)
+    return sequence_batch(spec, sequences.values, sequences.places)
+
+
+def _step_names(spec: DataSpec, sequences: RawSequences) -> Names:
+    """Names of the answers' rows where each step has an answer: ids and times as in the file, or sequences' numbers."""
+    if None not in spec.target.shape:
+        return {}
+    lengths = [len(one[: spec.reading.get("max_steps")]) for one in sequences.values]
+    steps = sequences.steps or {"sequence": [[str(number)] * n for number, n in enumerate(lengths)]}
+    return {heading: [names[:n] for names, n in zip(column, lengths, strict=True)] for heading, column in steps.items()}
 
 
 def last_windows(spec: DataSpec, path: Path) -> tuple[list[np.ndarray], dict[str, list[str]], Names]:
@@ -123,7 +141,11 @@ def _read_files(spec: DataSpec, paths: Sequence[Path], single: bool) -> RawSeque
     reading = {**spec.reading, "columns": spec.column_names}
     files = [read_file(path, reading, labelled=False) for path in paths]
     values = [sequence for samples in files for sequence in samples.values]
-    return RawSequences(values, [place for samples in files for place in samples.places], single)
+    shared = set(files[0].steps).intersection(*(samples.steps for samples in files))
+    steps = {
+        name: [one for samples in files for one in samples.steps[name]] for name in files[0].steps if name in shared
+    }
+    return RawSequences(values, [place for samples in files for place in samples.places], single, steps)
 
 
 def _read_arrays(spec: DataSpec, raw: Any) -> RawSequences:
@@ -142,7 +164,7 @@ def _read_arrays(spec: DataSpec, raw: Any) -> RawSequences:
     if "date_column" in spec.reading:
         long = [array.ndim == 2 and len(array) > (n_steps or 0) for array in values]
         values = _fill_from_past(values, n_steps or 0, "this input") if all(long) else values
-    return RawSequences(values, [f"sequence {index}" for index in range(len(values))], single)
+    return RawSequences(values, [f"sequence {index}" for index in range(len(values))], single, {})
 
 
 def _split(raw: Any, n_channels: int) -> tuple[Sequence[Any], bool]:

@@ -3,16 +3,19 @@
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError
-from zoo.core.spec import Column, DataSpec, Input, float_type
-from zoo.data.columns.arrow import is_text
+from zoo.core.spec import IGNORE_INDEX, Column, DataSpec, Input, float_type
+from zoo.data.columns.arrow import is_missing, is_text
+from zoo.data.columns.cell_errors import Place
 from zoo.data.columns.numbers import finite_range
 from zoo.data.columns.quality import merged_categories, report_remarks
 from zoo.data.columns.targets import ArrowTargets, choose_task
@@ -96,12 +99,18 @@ def divide(
     files = [samples for samples in (train, test) if samples is not None]
     labelled = [samples.drop_unlabelled() for samples in files]
     column = _target_column(target, labelled)
-    task = task or train.task or choose_task([column])
+    task = task or train.task or choose_task([column], per_step=train.per_step)
     task_class = TASKS.get(task)
+    if task_class.per_step != train.per_step:
+        one, other = ("each step", "each sequence")[:: 1 if task_class.per_step else -1]
+        raise UserError(
+            f"task {task} learns a label for {one}; this file has one for {other}\na label for each step is a column "
+            "of a table with a row for each step, or `y` (n, time) of arrays"
+        )
     if task_class.has_classes:
         _report_merged_labels(files, target)
     values, fields = task_class.encode([column])
-    targets = list(values.split([len(samples.values) for samples in labelled]))
+    targets = _targets(values, labelled)
     classes = targets[0].numpy() if task_class.stratified else None
     rows, test_rows = np.arange(len(targets[0])), np.arange(len(targets[-1]))
     n_val = shares.val if shares.val >= 1 else max(1, round(shares.val * len(rows)))
@@ -125,14 +134,15 @@ def sequence_splits(divided: Divided, **spec: Any) -> Splits:
 def evaluation_split(spec: DataSpec, samples: Samples, encode: Callable[[Samples], Batch]) -> TensorSplit:
     """Build a split of the labelled samples of a file, with the inputs and classes of a trained model's spec."""
     samples = samples.drop_unlabelled()
-    target = create_task(spec).targets([_target_column(spec.target_name, [samples])])
+    (target,) = _targets(create_task(spec).targets([_target_column(spec.target_name, [samples])]), [samples])
     echo(f"all {len(target):,} samples that have a label")
     return TensorSplit(**encode(samples), target=target).with_hashes(samples.keys)
 
 
 def _report_merged_labels(files: Sequence[Samples], target: str) -> None:
     """Report labels that differ only in spaces or the like, and so are one class."""
-    texts = [samples.labels for samples in files if samples.labels is not None and is_text(samples.labels.type)]
+    columns = [samples.label_column for samples in files if samples.labels is not None]
+    texts = [column for column in columns if is_text(column.type)]
     report_remarks((rule, f"'{target}' ({what})") for labels in texts for rule, what in merged_categories(labels))
 
 
@@ -146,10 +156,32 @@ def _carve(rows: np.ndarray, n: int | float, seed: int, classes: np.ndarray | No
 
 def _target_column(name: str, files: Sequence[Samples]) -> ArrowTargets:
     """The labels of all files as one column of targets; classes are those of the first file."""
+    columns = [samples.label_column for samples in files]
+    first = np.flatnonzero(~is_missing(columns[0]))
+    return ArrowTargets(name, pa.concat_arrays(columns), _place(files), train=first, class_rows=first)
+
+
+def _place(files: Sequence[Samples]) -> Place:
+    """Name the samples of all files by their number, or the steps of all samples."""
     places = [place for samples in files for place in samples.places]
-    labels = pa.concat_arrays([samples.labels for samples in files])
-    first = np.arange(len(files[0].values))
-    return ArrowTargets(name, labels, places.__getitem__, train=first, class_rows=first)
+    if not files[0].per_step:
+        return places.__getitem__
+    starts = np.cumsum([0, *(len(one) for samples in files for one in samples.values)])
+
+    def place(row: int) -> str:
+        sample = int(np.searchsorted(starts, row, "right")) - 1
+        return f"step {row - starts[sample] + 1} of {places[sample]}"
+
+    return place
+
+
+def _targets(values: Tensor, files: Sequence[Samples]) -> list[Tensor]:
+    """The targets of each file, (n, ...): of the samples as they are, or those of all steps padded to (n, longest)."""
+    n_samples = [len(samples.values) for samples in files]
+    if not files[0].per_step:
+        return list(values.split(n_samples))
+    rows = iter(values.split([len(one) for samples in files for one in samples.values]))
+    return [pad_sequence(list(islice(rows, n)), True, IGNORE_INDEX) for n in n_samples]
 
 
 def _ranges(sequences: Sequence[np.ndarray], n_channels: int) -> list[tuple[float, ...]]:
