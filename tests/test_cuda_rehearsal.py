@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.models import spec_of
+from helpers.models import spec_of, targets_of
 from helpers.pretended_cuda import GPU, is_on_gpu, pretended_cuda
 from helpers.trainings import SHORT
 
@@ -109,7 +109,7 @@ def test_a_model_trains_on_the_gpu_without_waiting_for_it(gpu, name):
     spec = spec_of(name)
     module = create_module({"name": name}, spec=spec.to_json(), task={}, optim=ADAMW).to("cuda")
     module.trainer, module.manual_backward = SimpleNamespace(world_size=1), torch.Tensor.backward
-    batch = on_gpu({**probe_inputs(spec, 2), "target": torch.tensor([0, 1])})
+    batch = on_gpu({**probe_inputs(spec, 2), "target": targets_of(name, 2)})
     optimizer, mean = torch.optim.AdamW(module.parameters(), fused=True), MeanLoss()
     with gpu.never_waits():
         module.add_gradient(batch, 1.0, mean)

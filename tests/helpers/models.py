@@ -23,12 +23,26 @@ SPECS = {
         3,
         class_names="abc",
     ),
+    "series": DataSpec(
+        "series",
+        "forecasting",
+        {"sequence": Input((8, 1), "float32", ("time", "n_channels"), 1)},
+        3,
+        Input((3, 1), "float32", ("horizon", "n_channels"), 1),
+        class_names=(),
+    ),
 }
 
 
 def spec_of(name):
     """The data that a model takes."""
     return next(spec for spec in SPECS.values() if name in zoo.list_models(spec=spec))
+
+
+def targets_of(name, n):
+    """Targets of `n` samples of that data."""
+    target = spec_of(name).target
+    return torch.randn(n, *target.shape) if target.is_floating else torch.arange(n) % 3
 
 
 def build(name, **kwargs):

@@ -125,14 +125,14 @@ class DataSpec:
 
     @property
     def sizes(self) -> dict[str, Any]:
-        """All sizes a model may ask for: named axes of fixed size, `cardinalities` of integer codes, all `n_outputs`,
-        `per_step`, whether each step of a sequence has its own target, `causal`, whether that depends on the steps up
-        to it alone, `n_targets` classes, labels or values, and `target_kind`: "class" for one of classes, "labels" for
-        a 0 or 1 for each label, else "values"."""
+        """All sizes a model may ask for: named axes of fixed size, the target's too, `cardinalities` of integer codes,
+        all `n_outputs`, `per_step`, whether each step of a sequence has its own target, `causal`, whether that depends
+        on the steps up to it alone, `n_targets` classes, labels or values, and `target_kind`: "class" for one of
+        classes, "labels" for a 0 or 1 for each label, else "values"."""
         axes = {
             axis: size
-            for an_input in self.inputs.values()
-            for axis, size in zip(an_input.axes, an_input.shape, strict=True)
+            for tensor in (*self.inputs.values(), self.target)
+            for axis, size in zip(tensor.axes, tensor.shape, strict=False)  # a target's need no names
             if size is not None
         }
         codes = [an_input.cardinalities for an_input in self.inputs.values() if an_input.cardinalities]

@@ -26,6 +26,7 @@ FACTS = Facts(
     licence="CC BY-ND 4.0",
     source="H. Zhou et al., ETDataset, 2020",
     network="fetched",
+    model="rnn/segrnn",
 )
 
 

@@ -28,6 +28,7 @@ FACTS = Facts(
     inputs="series of any channels, from a table",
     licence="yours",
     source="yours",
+    model="rnn/segrnn",
 )
 
 

@@ -1,0 +1,113 @@
+"""Networks that forecast: the linear forecast they start from, normalisation by window, and decodings."""
+
+import pytest
+import torch
+
+import zoo
+from zoo.core.errors import UserError
+from zoo.data.sequences.splits.windows import Window, series_splits
+from zoo.data.splits import batches, each_value_once
+from zoo.models.rnn._linear_path import LinearPath, Products, find_season, repeating
+from zoo.tasks.forecasting import repeat
+
+STEPS = torch.arange(240)
+
+
+def splits_of(values, look_back=24, horizon=6):
+    n = len(values)
+    ends = [(round(0.7 * n), round(0.8 * n), n)]
+    names = [f"c{i}" for i in range(values.shape[1])]
+    return series_splits("made", [values], names, ends, Window(look_back, horizon), reading={})
+
+
+def growing_season():
+    """A season of 12 steps whose amplitude grows with its level, with noise, in two channels."""
+    noise = torch.randn(240, 2, generator=torch.Generator().manual_seed(0))
+    season = 1 + 0.3 * torch.sin(STEPS[:, None] * torch.pi / 6)
+    return season * 1.005 ** STEPS[:, None] * torch.tensor([1.0, 50.0]) * (1 + 0.01 * noise)
+
+
+def model_of(splits, **choices):
+    torch.manual_seed(0)
+    model = zoo.create_model("rnn/segrnn", splits.spec, **choices)
+    model.fit(each_value_once(splits.train), batches(splits.train))
+    return model.eval()
+
+
+def squared_error(forecast, splits):
+    batch = next(batches(splits.test))
+    scale = splits.train.series.std(0)
+    return float(((forecast(batch["sequence"]) - batch["target"]) / scale).square().mean())
+
+
+def test_the_network_starts_as_a_linear_forecast_ahead_of_the_last_season():
+    splits = splits_of(growing_season())
+    model = model_of(splits)
+    with torch.no_grad():
+        error = squared_error(lambda sequence: model(sequence=sequence), splits)
+    assert error < 0.5 * squared_error(lambda sequence: repeat(sequence, 12, 6), splits)
+    assert error < 0.1 * squared_error(lambda sequence: repeat(sequence, 1, 6), splits)
+
+
+def test_noise_is_forecast_as_its_mean():
+    splits = splits_of(torch.randn(400, 1, generator=torch.Generator().manual_seed(0)))
+    model = model_of(splits)
+    with torch.no_grad():
+        error = squared_error(lambda sequence: model(sequence=sequence), splits)
+    assert error < 1.1 * squared_error(lambda sequence: 0 * sequence[:, :6], splits)
+
+
+def test_errors_of_linear_forecasts_follow_from_sums_of_products():
+    split = splits_of(growing_season()).train
+    batch = next(batches(split))
+    products = Products.of(batch["sequence"], batch["target"])
+    weights = torch.randn(3, 25, 6, dtype=torch.float64)
+    path = LinearPath(24, 6).double()
+    for weight, error in zip(weights, products.errors(weights), strict=True):
+        path.weight.data = weight.float()
+        forecast = path(batch["sequence"])
+        torch.testing.assert_close((forecast - batch["target"]).square().sum().double(), error, rtol=1e-4, atol=0.0)
+    assert find_season(products, 6) == 12
+    path.weight.data = repeating(12, 24, 6).float()
+    torch.testing.assert_close(path(batch["sequence"]), repeat(batch["sequence"], 12, 6))
+
+
+@pytest.mark.parametrize("n", [31, 33, 60])
+def test_few_training_windows_are_enough(n):
+    splits = splits_of(growing_season()[:n], look_back=3, horizon=2)
+    assert torch.cat([model_of(splits)(sequence=x["sequence"]) for x in batches(splits.test)]).isfinite().all()
+
+
+@pytest.mark.parametrize("decoding", ["segments", "steps", "direct"])
+@pytest.mark.parametrize("options", [{}, {"segment": 1, "cell": "lstm"}, {"segment": 5, "linear": False}])
+def test_each_decoding_learns_from_every_weight(decoding, options):
+    splits = splits_of(growing_season())
+    model, batch = model_of(splits, decoding=decoding, width=8, **options), next(batches(splits.train))
+    torch.nn.init.normal_(model.network.head.weight)
+    model(sequence=batch["sequence"]).square().mean().backward()
+    assert all(weight.grad.abs().sum() > 0 for weight in model.parameters())
+
+
+@pytest.mark.parametrize(("instance_norm", "change"), [("last", (1.0, 3.0)), ("mean_std", (2.0, 3.0))])
+@pytest.mark.parametrize("decoding", ["segments", "steps", "direct"])
+def test_a_window_of_another_level_is_forecast_at_that_level(instance_norm, change, decoding):
+    splits = splits_of(growing_season())
+    network = model_of(splits, instance_norm=instance_norm, decoding=decoding, linear=False).network
+    sequence, (factor, offset) = 10 * torch.randn(5, 24, 2), change
+    forecast, other = network(sequence), network(factor * sequence + offset)
+    torch.testing.assert_close(other, factor * forecast + offset, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"decoding": "all"}, "one of segments, steps, direct; got all"),
+        ({"instance_norm": "std"}, "one of none, last, mean_std; got std"),
+        ({"width": 7}, "width is even"),
+        ({"segment": 0}, "segment at least 1"),
+        ({"cell": "gruu"}, "nearest: rnn/gru"),
+    ],
+)
+def test_choices_that_do_not_exist_are_refused(options, message):
+    with pytest.raises(UserError, match=message):
+        zoo.create_model("rnn/segrnn", splits_of(growing_season()).spec, **options)

@@ -1,0 +1,175 @@
+"""A forecast that is a linear function of the window, fitted in closed form before a network is trained.
+
+All channels share the weights, as in A. Zeng et al., "Are transformers effective for time series forecasting?" (arXiv
+2205.13504, section 4). Several ridge regressions are fitted, which pull the weights towards a simple forecast, such as
+the last season, in one of three bases; and averaged with weights that fall with the squared error of each on later
+training windows: by the likelihood of normal errors, as in Bayesian model averaging. So a short series is forecast
+about as simply as its few windows allow.
+
+Everything is computed from sums of products: the error of a linear forecast is a function of these.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+N_BLOCKS, N_HELD_OUT = 4, 2  # consecutive parts of the training windows; the last ones are forecast from those before
+MOST_PARTS = 64  # sums that are kept apart while windows are read
+DECAYS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # of the weights, relative to the mean square of an input
+SEASONAL = 0.9  # a season has at most this share of the squared error of repeating the last value
+LEAST_POWER = 2.0
+SMALLEST = 1e-12
+
+
+class Products(NamedTuple):
+    """Sums over windows of single channels: of x, the `look_back` values and a 1, and y, the `horizon` values after.
+
+    Attributes:
+        xx: (look_back + 1, look_back + 1).
+        xy: (look_back + 1, horizon).
+        yy: of all squares of y, ().
+        n: windows.
+    """
+
+    xx: Tensor
+    xy: Tensor
+    yy: Tensor
+    n: int
+
+    @classmethod
+    def of(cls, sequence: Tensor, target: Tensor) -> "Products":
+        """Sum over windows (n, look_back, n_channels) and what followed (n, horizon, n_channels); windows with a
+        missing value (NaN) to forecast are left out."""
+        x = with_one(sequence.mT.flatten(0, 1).double())  # (n * n_channels, look_back + 1)
+        y = target.mT.flatten(0, 1).double()  # (n * n_channels, horizon)
+        known = ~y.isnan().any(1)
+        x, y = x[known], y[known]
+        return cls(x.T @ x, x.T @ y, y.square().sum(), len(x))
+
+    @classmethod
+    def total(cls, parts: Iterable["Products"]) -> "Products":
+        """Add up several sums."""
+        return cls(*(sum(each) for each in zip(*parts, strict=True)))
+
+    def errors(self, weights: Tensor) -> Tensor:
+        """The sum of squared errors (n_forecasts,) of linear forecasts (n_forecasts, look_back + 1, horizon)."""
+        crossed = (weights * self.xy).sum((1, 2))
+        return (self.yy - 2 * crossed + (weights * (self.xx @ weights)).sum((1, 2))).clamp(min=SMALLEST)
+
+
+class LinearPath(nn.Module):
+    """A linear forecast of each channel from its window; before `fit` it repeats the last value.
+
+    Args:
+        look_back: steps of the window.
+        horizon: steps to forecast.
+    """
+
+    def __init__(self, look_back: int, horizon: int):
+        super().__init__()
+        self.weight = nn.Parameter(repeating(1, look_back, horizon).float())  # (look_back + 1, horizon)
+
+    def forward(self, sequence: Tensor) -> Tensor:
+        """Forecast (batch, horizon, n_channels) from (batch, look_back, n_channels), in float32."""
+        with torch.autocast(sequence.device.type, enabled=False):
+            return (with_one(sequence.float().mT) @ self.weight).mT
+
+    @torch.no_grad()
+    def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
+        """Fit the weights to batches of training windows in the order of time, `sequence` and `target`."""
+        blocks = read_blocks(inputs)
+        if len(blocks) > 1:
+            self.weight.copy_(combined_forecast(blocks, self.weight.shape[1]))
+
+
+def read_blocks(inputs: Iterable[Mapping[str, Tensor]]) -> list[Products]:
+    """The sums over consecutive parts of the windows, about equally long."""
+    parts: list[Products] = []
+    for batch in inputs:
+        n = -(-len(batch["target"]) // N_BLOCKS)
+        pairs = zip(batch["sequence"].split(n), batch["target"].split(n), strict=True)
+        parts += [Products.of(*pair) for pair in pairs]
+        if len(parts) > MOST_PARTS:
+            parts = [Products.total(parts[i : i + 2]) for i in range(0, len(parts), 2)]
+    n_read, n_all, blocks = 0, sum(part.n for part in parts), [[] for _ in range(N_BLOCKS)]  # type: ignore[var-annotated]
+    for part in parts:
+        if part.n:
+            blocks[int((n_read + part.n / 2) * N_BLOCKS / n_all)].append(part)
+        n_read += part.n
+    return [Products.total(block) for block in blocks if block]
+
+
+def combined_forecast(blocks: Sequence[Products], horizon: int) -> Tensor:
+    """The average (look_back + 1, horizon) of all candidates fitted to all blocks, weighted by how well the same ones
+    forecast the last blocks from those before."""
+    whole = Products.total(blocks)
+    starts = simple_forecasts(whole, horizon)
+    held_out = range(max(len(blocks) - N_HELD_OUT, 1), len(blocks))
+    errors = sum(blocks[k].errors(candidates(Products.total(blocks[:k]), starts)) for k in held_out)
+    assert isinstance(errors, Tensor)
+    n_independent = sum(blocks[k].n for k in held_out) / horizon  # forecasts that do not overlap, about
+    shares = (errors.min() / errors).pow(max(n_independent / 2, LEAST_POWER))
+    return torch.einsum("n,nlh->lh", shares / shares.sum(), candidates(whole, starts))
+
+
+def candidates(products: Products, starts: Tensor) -> Tensor:
+    """The simple forecasts (n_starts, look_back + 1, horizon), and those that ridge regression finds from each of them
+    in each basis with each decay, all along the first axis."""
+    found, residual = [starts], products.xy - products.xx @ starts
+    for basis in bases(len(products.xx) - 1):
+        xx = basis.T @ products.xx @ basis
+        scale = xx.diagonal()[:-1].mean().clamp(min=SMALLEST)
+        penalty = torch.cat([scale.expand(len(xx) - 1), xx[-1:, -1]])
+        for decay in DECAYS:
+            found.append(starts + basis @ torch.linalg.solve(xx + decay * penalty.diag(), basis.T @ residual))
+    return torch.cat(found)
+
+
+def bases(look_back: int) -> list[Tensor]:
+    """Bases (look_back + 1, n) in which weights are small: of the values; of their differences from the last one, and
+    that one; and of the differences alone, whose forecasts rise and fall with the series. Each ends with a constant."""
+    values = torch.eye(look_back + 1, dtype=torch.float64)
+    differences = values.clone()
+    differences[look_back - 1, : look_back - 1] = -1
+    alone = torch.cat([differences[:, : look_back - 1], differences[:, look_back:]], 1)
+    return [values, differences, *([alone] if look_back > 1 else [])]
+
+
+def simple_forecasts(products: Products, horizon: int) -> Tensor:
+    """Forecasts that need no fit, (n_forecasts, look_back + 1, horizon): the training mean, the last value, and of a
+    seasonal series the last season, also raised by what the last value is above that of a season before."""
+    look_back = len(products.xx) - 1
+    last = repeating(1, look_back, horizon)
+    found = [torch.zeros_like(last), last]
+    season = find_season(products, horizon)
+    if season > 1:
+        found.append(repeating(season, look_back, horizon))
+        if season < look_back:
+            risen = found[-1].clone()
+            risen[look_back - 1] += 1
+            risen[look_back - 1 - season] -= 1
+            found.append(risen)
+    return torch.stack(found)
+
+
+def find_season(products: Products, horizon: int) -> int:
+    """The period whose repetition has the smallest squared error; 1, the last value, where none is clearly better."""
+    look_back = len(products.xx) - 1
+    errors = [float(products.errors(repeating(k, look_back, horizon)[None])) for k in range(1, look_back + 1)]
+    best = min(range(look_back), key=errors.__getitem__)
+    return best + 1 if errors[best] < SEASONAL * errors[0] else 1
+
+
+def repeating(period: int, look_back: int, horizon: int) -> Tensor:
+    """The linear forecast (look_back + 1, horizon) that repeats the last `period` steps of a window."""
+    steps = torch.arange(horizon)
+    weight = torch.zeros(look_back + 1, horizon, dtype=torch.float64)
+    weight[look_back - period + steps % period, steps] = 1
+    return weight
+
+
+def with_one(x: Tensor) -> Tensor:
+    """Append a 1 to the last axis."""
+    return nn.functional.pad(x, (0, 1), value=1.0)

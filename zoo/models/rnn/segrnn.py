@@ -1,0 +1,152 @@
+"""SegRNN: a recurrent network that reads and forecasts a series segment by segment, beside a linear forecast.
+
+S. Lin et al., "SegRNN: segment recurrent neural network for long-term time series forecasting" (arXiv 2308.11200,
+section 4): each channel by itself, few recurrent steps over segments, and a decoder that starts each segment of the
+forecast from the last state and embeddings of its position and channel. Deviations: the network adds to a linear
+forecast that is fitted in closed form (`linear`), and any recurrent cell of the zoo may be used (`cell`).
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoo.models import MODELS
+from zoo.models.layers import Network
+from zoo.models.rnn._instance_norm import INSTANCE_NORMS
+from zoo.models.rnn._linear_path import LinearPath
+
+MOST_SEGMENT = 24
+DECODINGS = ("segments", "steps", "direct")
+
+
+@MODELS.register("rnn/segrnn")
+class SegRNN(Network):
+    """A recurrent layer over the segments of each channel, and one of three decodings.
+
+    Args:
+        n_channels: of the series.
+        time: steps to look back on.
+        horizon: steps to forecast.
+        n_outputs: numbers to forecast: `horizon` x `n_channels`, or several times as many.
+        cell: the recurrent layer, that of a model rnn/...: gru, lstm, elman ...
+        width: hidden units, an even number.
+        segment: steps of a segment; None is 24, or fewer for a short window or horizon.
+        decoding: "segments": all at once, each from the last state and the embeddings; "steps": one after the other,
+            each from the forecast before it (step by step with segment=1); "direct": one layer from the last state.
+        instance_norm: of each window: "last" subtracts its last value, "mean_std" standardises it, "none".
+        linear: whether the network adds to a linear forecast of the window.
+        dropout: share of hidden units before the output that is zeroed in training.
+    """
+
+    factors: ClassVar[Mapping[str, tuple[float, float]]] = {"linear.*": (0.1, 0.0)}  # which starts fitted
+
+    def __init__(
+        self,
+        *,
+        n_channels: int,
+        time: int,
+        horizon: int,
+        n_outputs: int,
+        cell: str = "gru",
+        width: int = 64,
+        segment: int | None = None,
+        decoding: str = "segments",
+        instance_norm: str = "last",
+        linear: bool = True,
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        segment = max(1, min(MOST_SEGMENT, time // 2, horizon)) if segment is None else segment
+        _check(width, segment, decoding, instance_norm)
+        self.n_channels, self.horizon, self.decoding = n_channels, horizon, decoding
+        self.segment, self.padding = segment, -time % segment  # steps before the window that make whole segments
+        n_segments, n_steps = (1, horizon) if decoding == "direct" else (-(-horizon // segment), segment)
+        self.n_segments, self.n_numbers = n_segments, n_outputs // (horizon * n_channels)
+        self.instance_norm = INSTANCE_NORMS[instance_norm]
+        self.linear = LinearPath(time, horizon) if linear else None
+        self.embed = nn.Sequential(nn.Linear(segment, width), nn.ReLU())
+        self.cell = MODELS.get(f"rnn/{cell}").cell(width, width, batch_first=True)  # type: ignore[attr-defined]
+        if decoding == "segments":
+            self.positions = nn.Parameter(torch.randn(n_segments, width // 2))
+            self.channels = nn.Parameter(torch.randn(n_channels, width // 2))
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(width, n_steps * self.n_numbers)
+        if linear:  # the network starts as the linear forecast
+            nn.init.zeros_(self.head.weight)
+            nn.init.zeros_(self.head.bias)
+
+    def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
+        """Fit the linear forecast to the training windows."""
+        if self.linear is not None:
+            self.linear.fit(inputs)
+
+    def features(self, sequence: Tensor) -> Tensor:
+        """Compute the state after the window of each channel, (batch, n_channels x width).
+
+        Args:
+            sequence: (batch, time, n_channels).
+        """
+        centre, scale = self.instance_norm(sequence)
+        return self._read((sequence - centre) / scale)[0].unflatten(0, (-1, self.n_channels)).flatten(1)
+
+    def forward(self, sequence: Tensor) -> Tensor:  # type: ignore[override]
+        """Forecast from windows (batch, time, n_channels): (batch, n_outputs)."""
+        centre, scale = self.instance_norm(sequence)
+        start = centre.expand(-1, self.horizon, -1) if self.linear is None else self.linear(sequence)
+        change = self._decode(*self._read((sequence - centre) / scale), (start - centre) / scale)
+        change = change.unflatten(0, (-1, self.n_channels)).transpose(1, 3)  # (batch, n_numbers, horizon, n_channels)
+        middle = torch.zeros(self.n_numbers, 1, 1, device=sequence.device)
+        middle[(self.n_numbers - 1) // 2] = 1
+        return (start[:, None] * middle + change * scale[:, None]).flatten(1)
+
+    def _read(self, window: Tensor) -> tuple[Tensor, object]:
+        """The last hidden state (batch x n_channels, width) of normalised windows, and the cell's state."""
+        rows = F.pad(window.mT.flatten(0, 1), (self.padding, 0))  # (batch x n_channels, padding + time)
+        hidden, state = self.cell(self.embed(rows.unflatten(1, (-1, self.segment))))
+        return hidden[:, -1], state
+
+    def _decode(self, last: Tensor, state: object, start: Tensor) -> Tensor:
+        """What the network adds to the normalised forecast `start` (batch, horizon, n_channels), as (batch x
+        n_channels, horizon, n_numbers)."""
+        if self.decoding == "direct":
+            segments = [self._output(last)]
+        elif self.decoding == "segments":
+            segments = [self._output(self._step(where, state)[0]) for where in self._embeddings(len(start))]
+        else:
+            segments = self._decode_in_turn(last, state, start)
+        return torch.cat(segments, 1)[:, : self.horizon]
+
+    def _decode_in_turn(self, last: Tensor, state: object, start: Tensor) -> list[Tensor]:
+        """Decode segment by segment, each from the forecast before it."""
+        rows = F.pad(start.mT.flatten(0, 1), (0, self.n_segments * self.segment - self.horizon))
+        parts, segments = rows.unflatten(1, (-1, self.segment)), [self._output(last)]
+        for k in range(self.n_segments - 1):
+            forecast = parts[:, k] + segments[-1][:, :, (self.n_numbers - 1) // 2]
+            last, state = self._step(self.embed(forecast), state)
+            segments.append(self._output(last))
+        return segments
+
+    def _step(self, x: Tensor, state: object) -> tuple[Tensor, object]:
+        hidden, state = self.cell(x[:, None], state)
+        return hidden[:, 0], state
+
+    def _embeddings(self, n: int) -> Tensor:
+        """What tells the decoder each position and channel, (n_segments, n x n_channels, width)."""
+        positions = self.positions[:, None].expand(-1, self.n_channels, -1)
+        channels = self.channels[None].expand(self.n_segments, -1, -1)
+        return torch.cat([positions, channels], 2).repeat(1, n, 1)
+
+    def _output(self, hidden: Tensor) -> Tensor:
+        """Numbers (batch x n_channels, steps, n_numbers) from hidden states."""
+        return self.head(self.dropout(hidden)).unflatten(1, (-1, self.n_numbers))
+
+
+def _check(width: int, segment: int, decoding: str, instance_norm: str) -> None:
+    if width < 2 or width % 2 or segment < 1:
+        raise ValueError(f"width is even and at least 2, segment at least 1; got width={width}, segment={segment}")
+    for name, value, known in (("decoding", decoding, DECODINGS), ("instance_norm", instance_norm, INSTANCE_NORMS)):
+        if value not in known:
+            raise ValueError(f"{name} is one of {', '.join(known)}; got {value}")
