@@ -59,7 +59,9 @@ def run(config: dict[str, Any], _: Any) -> None:
     if config["weights"] is None or config["input"] is None:
         raise UserError("say which weights and which input, such as zoo predict runs/first new.csv")
     predictor = zoo.load(config["weights"]).to(choose_device(config["device"]))
-    if predictor.task.generates:
+    if predictor.task.generates and "sequence" in predictor.spec.inputs:
+        _go_on(predictor, config)
+    elif predictor.task.generates:
         echo(_continued(predictor, str(config["input"]), config))
     else:
         _predict(predictor, config)
@@ -72,6 +74,21 @@ def _continued(predictor: "Predictor", text: str, config: dict[str, Any]) -> str
     if os.path.isfile(text) or text.endswith(".txt"):
         text = read_text(Path(text))
     return text + predictor.generate(text, config["n"], config["temperature"], config["seed"])
+
+
+def _go_on(predictor: "Predictor", config: dict[str, Any]) -> None:
+    """Print the steps that a model writes after a piece of notes, or write them to a file."""
+    from zoo.core.safe_csv import write_csv
+    from zoo.report.answers import answers_table
+    from zoo.tasks.conformal import BETWEEN
+
+    steps = predictor.generate(Path(config["input"]), config["n"], config["temperature"], config["seed"])
+    rows = [(number, BETWEEN.join(labels)) for number, labels in enumerate(steps, 1)]
+    header = "step", "prediction"
+    echo(answers_table(header, rows[:N_SHOWN], [], None))
+    if config["output"] is not None:
+        write_csv(Path(config["output"]), [header, *rows])
+        echo(f"wrote {len(rows):,} steps to {config['output']}")
 
 
 def _predict(predictor: "Predictor", config: dict[str, Any]) -> None:

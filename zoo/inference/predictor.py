@@ -163,32 +163,48 @@ class Predictor:
         features = self._apply(self.model.features, batch).float().cpu().numpy()
         return features[0] if single else features
 
-    def generate(self, prompt: str = "\n", n: int = 200, temperature: float = 1.0, seed: int = 0) -> str:
-        """Generate text with a language model.
+    def generate(self, prompt: Any = "\n", n: int = 200, temperature: float = 1.0, seed: int = 0) -> Any:
+        """Generate text with a language model, or go on with a piece of notes.
 
         Args:
-            prompt: the text to continue; at least one character.
-            n: characters to generate.
-            temperature: divides the logits; below 1 favours likely characters, above 1 unlikely ones.
+            prompt: the text to continue, at least one character; or the piece, as `predict` takes it.
+            n: characters or steps to generate.
+            temperature: divides the logits; below 1 favours likely characters or notes, above 1 unlikely ones.
             seed: of the sampling.
 
-        Raises:
-            UserError: for a model that is not a language model, an empty prompt, or a temperature of 0 or below.
-        """
-        from zoo.data.sequences.inputs.tokens import encode_text
+        Returns:
+            The text, or the labels of each step, such as [["48", "64"], ["50"]] of pitches.
 
+        Raises:
+            UserError: for a model that generates nothing, an empty prompt, or a temperature of 0 or below.
+        """
         if not self.task.generates:
             raise UserError(f"generate needs a language model; this model does {self.spec.task}: use predict")
-        if not prompt or temperature <= 0 or n < 0:
-            rule = "the prompt is not empty, the temperature above 0 and n at least 0"
-            raise UserError(f"{rule}; got {prompt!r}, {temperature} and {n}")
-        tokens = encode_text(self.spec.reading["alphabet"], prompt)[None]  # (1, time)
+        if temperature <= 0 or n < 0:
+            raise UserError(f"the temperature is above 0 and n at least 0; got {temperature} and {n}")
+        name = next(iter(self.spec.inputs))
+        start = (self._prompt(prompt) if name == "tokens" else self._piece(prompt)).to(self.device)
+        with torch.inference_mode():
+            carry = lambda steps, state: self.model.carry(state, **{name: steps})  # noqa: E731
+            return self.task.write(carry, start, n, temperature, seed)
+
+    def _prompt(self, prompt: str) -> Tensor:
+        """The tokens of a text to continue, (1, time)."""
+        from zoo.data.sequences.inputs.tokens import encode_text
+
+        if not prompt:
+            raise UserError(f"the prompt is not empty; got {prompt!r}")
+        tokens = encode_text(self.spec.reading["alphabet"], prompt)[None]
         if n_unknown := int((tokens == 0).sum()):
             echo(f"{n_unknown:,} of {len(prompt):,} characters of the prompt were not in the training text")
-        with torch.inference_mode():
-            return self.task.write(
-                lambda step, state: self.model.carry(state, tokens=step), tokens.to(self.device), n, temperature, seed
-            )
+        return tokens
+
+    def _piece(self, raw: Any) -> Tensor:
+        """The steps of one piece to continue, (1, time, n_labels)."""
+        batch, _ = self.read(raw)
+        if len(batch["sequence"]) != 1:
+            raise UserError(f"generate goes on with one piece; got {len(batch['sequence'])}")
+        return batch["sequence"][:, : int(batch["lengths"][0])]
 
     def tabulate(self, raw: Any, coverage: float | None = None) -> dict[str, list[Any]]:
         """Predict several raw samples as the columns of a table, by heading: names of the samples, if they have any,

@@ -90,6 +90,10 @@ class Sections:
         """One channel of a window: its past (look_back,), and what followed and was forecast, each (horizon,)."""
         return _figure(charts.forecast(label, seen, true, predicted))
 
+    def labels_over_time(self, names: Sequence[str], true: Tensor, probability: Tensor) -> str:
+        """Probabilities of labels over time, and which were true, both (time, n_labels)."""
+        return _figure(charts.labels_over_time(names, true, probability))
+
     # -- what a task may ask for
 
     def number(self, value: float, spread: float) -> str:

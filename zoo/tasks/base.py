@@ -48,7 +48,7 @@ class Task:
         numbers: that a model gives for each value of the target, in words; several with a head of `zoo.tasks.heads`.
         conformal: what intervals or sets of a given coverage are, see `zoo.tasks.conformal`; None without any.
         temperature: divides logits; None for one that is fitted to held-out samples.
-        generates: whether a model of this task writes text of its own, see `write`.
+        generates: whether a model of this task goes on with what it is given, see `write`.
         call: how a loaded model is called, as Python code for the report.
         loaded_options: options of a training that a loaded model keeps, as they change what it answers or measures.
 
@@ -208,9 +208,10 @@ class Task:
         return outputs.mean(0)
 
     def write(
-        self, carry: Callable[[Tensor, Any], tuple[Tensor, Any]], tokens: Tensor, n: int, temperature: float, seed: int
-    ) -> str:
-        """Text that the model writes after `tokens` (1, time), where the task `generates`; see `LanguageModelling`."""
+        self, carry: Callable[[Tensor, Any], tuple[Tensor, Any]], start: Tensor, n: int, temperature: float, seed: int
+    ) -> Any:
+        """What the model writes after `start`, where the task `generates`: after tokens (1, time), see
+        `LanguageModelling`, or steps (1, time, n_labels), see `NextStep`."""
         raise NotImplementedError
 
     # -- the report

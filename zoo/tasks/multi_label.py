@@ -132,12 +132,16 @@ class MultiLabel(Task):
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """The mean over samples and labels, from logits and targets (batch, n_labels)."""
+        return self.losses(output, target).mean()
+
+    def losses(self, output: Tensor, target: Tensor) -> Tensor:
+        """The weighted loss of each label, from logits and targets (..., n_labels) of that shape."""
         smoothed = target + self.label_smoothing * (0.5 - target)
-        losses = self._loss(output.float(), smoothed)  # (batch, n_labels)
-        return (losses * self._weights(target)).mean() if self.has_weights else losses.mean()
+        losses = self._loss(output.float(), smoothed)
+        return losses * self._weights(target) if self.has_weights else losses
 
     def _weights(self, target: Tensor) -> Tensor:
-        """Weight of each label of each sample, (batch, n_labels)."""
+        """Weight of each label, (..., n_labels)."""
         device = target.device
         self.class_weights, self.pos_weight = self.class_weights.to(device), self.pos_weight.to(device)
         return self.class_weights * (1 + (self.pos_weight - 1) * target)

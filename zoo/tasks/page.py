@@ -52,6 +52,9 @@ class Page(Protocol):
     def forecast(self, label: str, seen: Tensor, true: Tensor, predicted: Tensor) -> str:
         """One channel of a window: its past (look_back,), and what followed and was forecast, each (horizon,)."""
 
+    def labels_over_time(self, names: Sequence[str], true: Tensor, probability: Tensor) -> str:
+        """Probabilities of labels over time, and which were true, both (time, n_labels)."""
+
     def number(self, value: float, spread: float) -> str:
         """A number as text, with as many digits as its spread calls for."""
 

@@ -51,28 +51,42 @@ def read_steps(path: Path, table: pa.Table, place: Place, reading: Mapping[str, 
     """
     columns = _find_columns(path, table, place, reading, labelled)
     values = np.stack([_channel(table, name, place) for name in columns.channels], axis=1)  # (n_rows, n_channels)
-    codes, names = _sequence_codes(to_array(table[columns.id]) if columns.id else None, table.num_rows, place)
-    _, when, form = read_times(table, columns.times, place, reading.get("date_form"))
-    order = np.lexsort((when.to_numpy(), codes))
-    if columns.times:
-        _refuse_repeated_times(when, codes, order, names)
+    rows, names, form = sequence_rows(table, columns.id, columns.times, place, reading.get("date_form"))
     labels = None
     if labelled:
-        labels = _labels(to_array(table[columns.target]), codes, order, names, reading.get("per_step"))
+        labels = _labels(to_array(table[columns.target]), rows, names, reading.get("per_step"))
         _report_columns(path, columns)
-    bounds = np.flatnonzero(np.diff(codes[order])) + 1
-    named = [as_text(to_array(table[name])) for name in (columns.id, *columns.times) if name]
+    headings = [name for name in (columns.id, *columns.times) if name]
+    texts = {name: as_text(to_array(table[name])).to_numpy(zero_copy_only=False) for name in headings}
     return Samples(
-        np.split(values[order], bounds),
+        [values[of_one] for of_one in rows],
         labels,
         [f"id {name}" for name in names],
         columns.channels,
         reading=_later_reading(columns, form),
-        steps={
-            name: [part.tolist() for part in np.split(texts.to_numpy(zero_copy_only=False)[order], bounds)]
-            for name, texts in zip(filter(None, (columns.id, *columns.times)), named, strict=True)
-        },
+        steps={name: [text[of_one].tolist() for of_one in rows] for name, text in texts.items()},
     )
+
+
+def sequence_rows(
+    table: pa.Table, id: str | None, times: Sequence[str], place: Place, date_form: str | None = None
+) -> tuple[list[np.ndarray], list[str], str | None]:
+    """The rows of each sequence in the order of its times, the sequences' ids in the order in which they appear, and
+    the form of the dates.
+
+    Args:
+        table: with a row for each step.
+        id: the column of ids; None for one sequence.
+        times: the columns of times; none keep the order of the rows.
+        place: names a row in messages.
+        date_form: of the dates, where it is known.
+    """
+    codes, names = _sequence_codes(to_array(table[id]) if id else None, table.num_rows, place)
+    _, when, form = read_times(table, times, place, date_form)
+    order = np.lexsort((when.to_numpy(), codes))
+    if times:
+        _refuse_repeated_times(when, codes, order, names)
+    return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1), names, form
 
 
 def named_column(table: pa.Table, name: Any, role: str, required: bool) -> str | None:
@@ -170,20 +184,19 @@ def _refuse_repeated_times(times: pd.Index, codes: np.ndarray, order: np.ndarray
         )
 
 
-def _labels(
-    column: pa.Array, codes: np.ndarray, order: np.ndarray, names: Sequence[str], per_step: bool | None
-) -> pa.Array:
+def _labels(column: pa.Array, rows: Sequence[np.ndarray], names: Sequence[str], per_step: bool | None) -> pa.Array:
     """The label of each sequence (n,), null where its rows have none; or with `per_step` a list of those of its steps.
     None takes the latter where the label changes within most sequences.
 
     Raises:
         UserError: where a sequence has one label, and its rows have several.
     """
-    groups = as_text(column).to_pandas().groupby(codes)
+    lengths = [len(of_one) for of_one in rows]
+    ordered = column.take(pa.array(np.concatenate(rows)))
+    groups = as_text(ordered).to_pandas().groupby(np.repeat(np.arange(len(rows)), lengths))
     changes = groups.nunique() > 1
     if changes.mean() > MOST if per_step is None else per_step:
-        offsets = np.append(0, np.cumsum(np.bincount(codes))).astype(np.int32)
-        return pa.ListArray.from_arrays(offsets, column.take(pa.array(order)))
+        return pa.ListArray.from_arrays(np.cumsum([0, *lengths]).astype(np.int32), ordered)
     if changes.any():
         several = changes[changes].index
         raise UserError(

@@ -23,6 +23,7 @@ from zoo.data.sequences.files.samples import list_places, strip_padding
 from zoo.data.sequences.files.series_table import read_series
 from zoo.data.sequences.inputs.gaps import carry_forward
 from zoo.data.sequences.inputs.padding import sequence_batch
+from zoo.data.sequences.inputs.raw_notes import read_raw_pieces
 from zoo.data.splits import Batch, NamedBatch, Names, report_unread
 
 
@@ -128,6 +129,8 @@ def _fill_from_past(series: Sequence[np.ndarray], look_back: int, path: Path | s
 
 
 def _read_raw(spec: DataSpec, raw: Any) -> RawSequences:
+    if "notes" in spec.reading:
+        return RawSequences(*read_raw_pieces(spec, raw), {})
     if isinstance(raw, Path) and suffix(raw.name) == ".npy":
         (raw,) = load_arrays(raw).values()
     if isinstance(raw, Path):
