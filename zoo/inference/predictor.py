@@ -19,6 +19,7 @@ from zoo.tasks.base import beside
 from zoo.tasks.conformal import Conformal
 
 if TYPE_CHECKING:
+    from zoo.inference.streaming import Stream
     from zoo.inference.table_explanation import TableExplanation
 
 
@@ -205,6 +206,17 @@ class Predictor:
         if len(batch["sequence"]) != 1:
             raise UserError(f"generate goes on with one piece; got {len(batch['sequence'])}")
         return batch["sequence"][:, : int(batch["lengths"][0])]
+
+    def stream(self) -> "Stream":
+        """Answer to a sequence step by step, with a recurrent network that reads forwards alone: `stream.send(step)`
+        gives what `predict` answers to the steps so far, and `stream.probabilities` what `predict_proba` does.
+
+        Raises:
+            UserError: for a bidirectional network, one without steps, and forecasts, which are of whole windows.
+        """
+        from zoo.inference.streaming import Stream
+
+        return Stream(self)
 
     def tabulate(self, raw: Any, coverage: float | None = None) -> dict[str, list[Any]]:
         """Predict several raw samples as the columns of a table, by heading: names of the samples, if they have any,

@@ -54,6 +54,13 @@ class Ensemble(nn.Module):
         combined = self.combine(torch.stack(outputs))
         return self.preprocess.scale_target(combined), [after for _, after in answers]
 
+    def step(self, state: Sequence[Any] | None = None, **inputs: Tensor) -> tuple[Tensor, list[Any]]:
+        """Run one time step of recurrent networks; see `Model.step`."""
+        states = [None] * len(self.members) if state is None else state
+        answers = [member.step(before, **inputs) for member, before in zip(self.members, states, strict=True)]
+        combined = self.combine(torch.stack([output for output, _ in answers]))
+        return self.restore(self.preprocess.scale_target(combined)), [after for _, after in answers]
+
     def features(self, **inputs: Tensor) -> Tensor:
         """Concatenate the members' features, (batch, n_members * d_features)."""
         return torch.cat([member.features(**inputs) for member in self.members], dim=-1)

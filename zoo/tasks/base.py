@@ -37,6 +37,8 @@ class Task:
         target: dtype and number of axes of one target, such as ("int64", 0).
         stratified: whether random splits keep the shares of the targets' values.
         per_step: whether each step of a sequence has its own target.
+        answers_steps: whether there is an answer for each step of a sequence, rather than one for the whole, such as on
+            what follows it.
         has_classes: whether each output is a class or label with a name in `spec.class_names`.
         family: whose losses and metrics the task takes by name, see `zoo.tasks.losses` and `zoo.tasks.library`.
         metric_prefix: of torchmetrics' classes for this kind of output, such as "Multiclass"; "" of those for values.
@@ -60,6 +62,7 @@ class Task:
     target: ClassVar[tuple[str, int]]
     stratified: ClassVar[bool] = False
     per_step: ClassVar[bool] = False
+    answers_steps: ClassVar[bool] = False
     has_classes: ClassVar[bool] = False
     family: ClassVar[str]
     metric_prefix: ClassVar[str] = ""

@@ -25,6 +25,7 @@ class Tagging(StepClasses):
     """One of several classes at each step of a sequence, which a network may read in both directions; the arguments are
     those of `StepClasses`."""
 
+    answers_steps = True
     score, score_mode, n_reported = "accuracy", "max", 1000
     meanings: ClassVar[Mapping[str, str]] = {
         "loss": "what training lowers",

@@ -120,7 +120,7 @@ class Recurrent(Network):
             UserError: for a bidirectional network, which needs whole sequences.
         """
         if self.backwards:
-            raise UserError("a bidirectional network reads whole sequences; use bidirectional=false to go step by step")
+            raise UserError("a bidirectional network reads whole sequences; train one with model.bidirectional=false")
         states, pooled = state or (None, None)
         hidden, states = self._run(self._encode(**inputs)[:, None], states)  # (batch, 1, width)
         features, pooled = self.pooling.step(hidden[:, 0], pooled)

@@ -25,6 +25,7 @@ from zoo.data.sequences.inputs.gaps import carry_forward
 from zoo.data.sequences.inputs.padding import sequence_batch
 from zoo.data.sequences.inputs.raw_notes import read_raw_pieces
 from zoo.data.splits import Batch, NamedBatch, Names, report_unread
+from zoo.tasks import TASKS
 
 
 class RawSequences(NamedTuple):
@@ -83,7 +84,7 @@ def _batch(spec: DataSpec, sequences: RawSequences) -> Batch:
 
 def _step_names(spec: DataSpec, sequences: RawSequences) -> Names:
     """Names of the answers' rows where each step has an answer: ids and times as in the file, or sequences' numbers."""
-    if None not in spec.target.shape:
+    if not TASKS.get(spec.task).answers_steps:
         return {}
     lengths = [len(one[: spec.reading.get("max_steps")]) for one in sequences.values]
     steps = sequences.steps or {"sequence": [[str(number)] * n for number, n in enumerate(lengths)]}
