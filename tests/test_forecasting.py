@@ -7,6 +7,7 @@ import zoo
 from zoo.core.errors import UserError
 from zoo.data.sequences.splits.windows import Window, series_splits
 from zoo.data.splits import batches, each_value_once
+from zoo.inference.predictor import Predictor
 from zoo.models.rnn._linear_path import LinearPath, Products, find_season, repeating
 from zoo.tasks.forecasting import repeat
 
@@ -111,3 +112,26 @@ def test_a_window_of_another_level_is_forecast_at_that_level(instance_norm, chan
 def test_choices_that_do_not_exist_are_refused(options, message):
     with pytest.raises(UserError, match=message):
         zoo.create_model("rnn/segrnn", splits_of(growing_season()).spec, **options)
+
+
+def test_intervals_of_a_forecast_hold_each_step_and_channel_as_often_as_asked():
+    walks = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0)).cumsum(0)
+    walks[torch.rand(4000, generator=torch.Generator().manual_seed(1)) < 0.1, 1] = torch.nan
+    splits = splits_of(walks * torch.tensor([1.0, 20.0]))
+    model = Predictor(model_of(splits), splits.spec, {"model": {"name": "rnn/segrnn"}})
+    with pytest.raises(UserError, match="not calibrated"):
+        model.predict_interval(splits.test.series.numpy()[:24])
+    calibration = model.calibrate(splits.val).calibration
+    assert calibration["n"] < len(splits.val)  # of a value that was not always measured
+    batch = splits.test.__getitems__(range(len(splits.test)))
+    bounds = torch.from_numpy(model.predict_interval(batch["sequence"].numpy(), coverage=0.8))
+    assert bounds.shape == (len(splits.test), 6, 2, 2)
+    measured = ~batch["target"].isnan()
+    within = (bounds[..., 0] <= batch["target"]) & (batch["target"] <= bounds[..., 1])
+    assert 0.7 < within[measured].float().mean() < 0.9
+    widths = (bounds[..., 1] - bounds[..., 0]).mean(0)
+    assert (widths[5] > 1.5 * widths[0]).all()  # random walks go further in more steps
+    table = model.tabulate(batch["sequence"].numpy()[:2], coverage=0.8)
+    assert list(table) == ["step", "c0", "c1", "c0 lower", "c0 upper", "c1 lower", "c1 upper"]
+    assert all(len(column) == 12 for column in table.values())
+    assert table["c1 lower"][7] == pytest.approx(float(bounds[1, 1, 1, 0]))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST_SAMPLES = 10_000  # of a split, evenly spaced
 MOST_SCORES = 1_000  # that are kept of each value, and for all values together ten times as many, but
-LEAST_SCORES = 100  # of each value
+LEAST_SCORES = 40  # of each value
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,14 @@ class Calibration:
 
     @classmethod
     def of(cls, scores: Tensor) -> "Calibration":
-        """Keep the scores (n_bands, n, ...) of n samples."""
-        ordered = scores.double().movedim(1, 0).sort(0).values.cpu()  # (n, n_bands, ...)
-        n, n_values = len(ordered), ordered[0].numel()
+        """Keep the scores (n_bands, n, ...) of n samples; of values that some samples lack (NaN), as many count as the
+        one with fewest has."""
+        ordered = scores.double().movedim(1, 0).sort(0).values.cpu()  # (n, n_bands, ...), NaN last
+        measured = (~ordered.isnan()).sum(0)  # (n_bands, ...)
+        n, n_values = int(measured.min()), ordered[0].numel()
         n_kept = min(n, MOST_SCORES, max(LEAST_SCORES, 10 * MOST_SCORES // n_values))
-        return cls(n, ordered[_ranks(n, n_kept) - 1])
+        ranks = _ranks(n, n_kept).view(-1, *[1] * measured.ndim)
+        return cls(n, ordered.gather(0, (ranks * measured + n - 1) // n - 1))
 
     def limits(self, coverage: float) -> Tensor:
         """The scores (n_bands, ...) that a new sample's exceeds with a probability of at most 1 - `coverage`: those of
@@ -110,6 +113,8 @@ def calibrate_out_of_fold(folds: "Sequence[tuple[Predictor, Split]]") -> Mapping
     is_mean = len(folds) > 1
     temperature = 1.0 if is_mean and task.temperature is None else task.fit_temperature(output, target)
     scores = task.conformal.scores(output if temperature == 1 else output / temperature, target)
+    if scores.isnan().all(1).any():  # a step of a forecast that was never measured
+        return {}
     return {"temperature": temperature, **Calibration.of(scores).to_json()}
 
 

@@ -85,7 +85,7 @@ class Predictor:
     def predict_interval(self, raw: Any, coverage: float = 0.9) -> np.ndarray:
         """Lower and upper bounds that hold the true number with a probability of at least `coverage`, over new samples
         like those that the model was calibrated on: (2,), or (n, 2) for several samples; of several targets (n_targets,
-        2) or (n, n_targets, 2), each covered by itself.
+        2) or (n, n_targets, 2), and of a forecast (horizon, n_channels, 2), each covered by itself.
 
         Args:
             raw: as `predict` takes it.
@@ -105,14 +105,18 @@ class Predictor:
         conformal = self._conformal()
         if conformal.kind != kind:
             raise UserError(f"this model predicts {self.spec.target_name}: use predict_{conformal.kind}")
-        limits = self._limits(coverage)
+        self._limits(coverage)
         batch, single = self.read(raw)
-        regions = conformal.decode(conformal.regions(self.outputs(batch).cpu(), limits, coverage))
+        regions = conformal.decode(self.regions(self.outputs(batch), coverage))
         return regions[0] if single else regions
+
+    def regions(self, output: Tensor, coverage: float) -> Tensor:
+        """The regions of outputs (n, ...), as `zoo.tasks.conformal` has them; errors as of `predict_interval`."""
+        return self._conformal().regions(output.cpu(), self._limits(coverage), coverage)
 
     def _conformal(self) -> Conformal:
         if self.task.conformal is None:
-            raise UserError(f"coverage is for classification and regression; this model does {self.spec.task}")
+            raise UserError(f"coverage is for numbers, forecasts and classes; this model does {self.spec.task}")
         return self.task.conformal
 
     def _limits(self, coverage: float) -> Tensor:
@@ -236,11 +240,8 @@ class Predictor:
         output = self.outputs(batch)
         predictions = self.task.tabulate(output)
         if coverage is not None:
-            conformal = self._conformal()
-            regions = conformal.tabulate(conformal.regions(output.cpu(), self._limits(coverage), coverage))
-            name, *others = predictions
-            own = {name: predictions[name], **regions}
-            predictions = beside(own, "probability of", others, [predictions[other] for other in others])
+            regions = self._conformal().tabulate(self.regions(output, coverage))
+            predictions = self.task.tabulate_regions(predictions, regions)
         rows_per_sample = len(next(iter(predictions.values()))) // len(next(iter(batch.values())))
         names = batch.names if isinstance(batch, NamedBatch) else {}
         columns = [

@@ -101,12 +101,15 @@ def sparkline(sequence: Tensor, last: int, low: float, high: float) -> str:
     return svg("channels over the steps", 2.1, 1.5, draw)
 
 
-def forecast(label: str, seen: Tensor, true: Tensor, predicted: Tensor) -> str:
-    """Plot one channel of a window: its past (look_back,), what followed and the forecast, each (horizon,)."""
+def forecast(label: str, seen: Tensor, true: Tensor, predicted: Tensor, interval: Tensor | None = None) -> str:
+    """Plot one channel of a window: its past (look_back,), what followed and the forecast, each (horizon,), with its
+    interval (horizon, 2)."""
 
     def draw(axes: "Axes") -> None:
         ahead, marker = range(len(true)), "o" * (len(true) < 16)
         axes.plot(range(-len(seen), 0), seen, color=INK, lw=1, alpha=0.6)
+        if interval is not None:
+            axes.fill_between(ahead, *interval.T, color=BLUE, alpha=0.2, lw=0)
         axes.plot(ahead, true, color=INK, lw=1, ls=":", label="true", marker=marker, ms=3)
         axes.plot(ahead, predicted, color=BLUE, lw=1.4, label="forecast", marker=marker, ms=3)
         axes.axvline(-0.5, color=INK, lw=0.6, ls="--", alpha=0.5)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Subset
 
+from zoo.core.errors import UserError
 from zoo.core.formatting import format_number
 from zoo.core.table_layout import html_table
 from zoo.data.splits import Splits, batches
@@ -86,9 +87,12 @@ class Sections:
         """Values at each step of the horizon (horizon,), as a line for each name."""
         return _figure(charts.by_step(label, lines))
 
-    def forecast(self, label: str, seen: Tensor, true: Tensor, predicted: Tensor) -> str:
-        """One channel of a window: its past (look_back,), and what followed and was forecast, each (horizon,)."""
-        return _figure(charts.forecast(label, seen, true, predicted))
+    def forecast(
+        self, label: str, seen: Tensor, true: Tensor, predicted: Tensor, interval: Tensor | None = None
+    ) -> str:
+        """One channel of a window: its past (look_back,), and what followed and was forecast, each (horizon,), with its
+        interval (horizon, 2)."""
+        return _figure(charts.forecast(label, seen, true, predicted, interval))
 
     def labels_over_time(self, names: Sequence[str], true: Tensor, probability: Tensor) -> str:
         """Probabilities of labels over time, and which were true, both (time, n_labels)."""
@@ -104,6 +108,14 @@ class Sections:
         """Raw inputs of the first `n` test samples, by name, on the CPU."""
         batch = next(batches(self.splits.test, n))
         return {name: batch[name].cpu() for name in self.splits.spec.inputs}
+
+    def interval(self, output: Tensor) -> Tensor | None:
+        """The regions of outputs (n, ...) that are to hold 90 %; None of a model that was calibrated on too few
+        samples."""
+        try:
+            return self.predictor.regions(output, 0.9)
+        except UserError:
+            return None
 
     def scaled(self, values: Tensor) -> Tensor:
         """Values in the target's units, standardised as the network sees them."""

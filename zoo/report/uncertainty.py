@@ -27,7 +27,8 @@ def uncertainty(predictor: Predictor, output: Tensor, target: Tensor) -> str:
     possible = calibration.n / (calibration.n + 1)
     rows = [_row(conformal, calibration, output, target, one) for one in COVERAGES if one <= possible]
     points = [(one, _measure(conformal, calibration, output, target, one)[0]) for one in _evenly(possible)]
-    error = 0.5 / len(target) ** 0.5
+    n_independent = len(target) / (target.shape[1] if target.ndim == 3 else 1)  # windows of a series overlap
+    error = 0.5 / max(n_independent, 1.0) ** 0.5
     text = (
         f"predict_{conformal.kind}(rows, coverage=0.9) gives {conformal.meaning}. It holds the truth with this "
         f"probability, by the errors on {calibration.n:,} held-out samples (split-conformal prediction), if new ones "
@@ -54,7 +55,7 @@ def _row(conformal: Conformal, calibration: Calibration, output: Tensor, target:
 def _measure(
     conformal: Conformal, calibration: Calibration, output: Tensor, target: Tensor, coverage: float
 ) -> tuple[float, list[float]]:
-    """The share of targets in their regions, and the mean size of the regions of each value of a sample."""
+    """The share of measured targets in their regions, and the mean size of the regions of each value of a sample."""
     regions = conformal.regions(output, calibration.limits(coverage), coverage)
     sizes = conformal.sizes(regions).double().mean(0).flatten().tolist()
-    return float(conformal.covered(regions, target).double().mean()), sizes
+    return float(conformal.covered(regions, target)[~target.isnan()].double().mean()), sizes

@@ -194,6 +194,13 @@ class Task:
         """The answers as columns of a table, by heading."""
         return {"prediction": self.decode(output)}
 
+    def tabulate_regions(
+        self, answers: Mapping[str, list[Any]], regions: Mapping[str, list[Any]]
+    ) -> dict[str, list[Any]]:
+        """The columns of `tabulate` with those of intervals or sets, which come after the first one."""
+        name, *others = answers
+        return beside({name: answers[name], **regions}, "probability of", others, [answers[other] for other in others])
+
     def probabilities(self, output: Tensor) -> Tensor:
         """Probability of each class or label, (batch, n_outputs), in the order of `spec.class_names`."""
         raise UserError(f"predict_proba needs classes; this model predicts {self.spec.target_name}: use predict")

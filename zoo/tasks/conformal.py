@@ -99,6 +99,35 @@ class Intervals:
         return {"lower": bounds[..., 0].tolist(), "upper": bounds[..., 1].tolist()}
 
 
+class ForecastIntervals(Intervals):
+    """Intervals for each step and channel of a forecast (n, horizon, n_channels): a step far ahead has a wider one.
+
+    Args:
+        head: whose bands they start from.
+        shape: of a target.
+        names: of the channels.
+    """
+
+    meaning = "an interval for each step and channel: the forecast, plus and minus a width"
+
+    def __init__(self, head: Head, shape: Sequence[int], names: Sequence[str]):
+        super().__init__(head, shape)
+        self.names = names
+
+    def sizes(self, regions: Tensor) -> Tensor:
+        """Widths (n, n_channels), each the mean over the steps."""
+        return super().sizes(regions).mean(1)
+
+    def tabulate(self, regions: Tensor) -> dict[str, list[Any]]:
+        """Columns `lower` and `upper` of each channel, of a row for each step of each forecast."""
+        bounds = regions.flatten(0, 1)  # (n * horizon, n_channels, 2)
+        return {
+            f"{name} {bound}": bounds[:, channel, side].tolist()
+            for channel, name in enumerate(self.names)
+            for side, bound in enumerate(("lower", "upper"))
+        }
+
+
 class Sets:
     """A set of classes: those whose probability is high enough, the "least ambiguous" set (M. Sadinle, J. Lei,
     L. Wasserman, arXiv 1609.00451, section 2). The score is 1 minus the probability of the true class.

@@ -1,6 +1,7 @@
 """Forecasting: the next steps of a series, all at once."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -12,11 +13,13 @@ if TYPE_CHECKING:
     from zoo.tasks.page import Page
 
 from zoo.tasks.base import TASKS, Answer, Scale, beside
+from zoo.tasks.conformal import Conformal, ForecastIntervals
 from zoo.tasks.values import Values
 
 N_WINDOWS = 4  # forecasts drawn in a report
 N_CHANNELS = 2  # of each window drawn, the last ones
 N_SEASON = 1000  # training windows to find a season in
+COVERAGE = 0.9  # of the intervals in a report
 SEASONAL = 0.9  # a season has at most this share of the squared error of repeating the last value
 
 
@@ -34,6 +37,12 @@ class Forecasting(Values):
         "mae_scaled": "mean absolute error of values standardised by the training split",
         "mae": "mean absolute error, in the series' own units",
     }
+
+    @cached_property
+    def conformal(self) -> Conformal:  # type: ignore[override]
+        """Intervals for each step and channel, from the bands of the head."""
+        shape = [size or 0 for size in self.spec.target.shape]
+        return ForecastIntervals(self.head, shape, self.spec.column_names)
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """The mean of the head's loss over the targets that are not NaN."""
@@ -91,8 +100,15 @@ class Forecasting(Values):
         steps = {"step": list(range(1, horizon + 1)) * n}
         return beside(steps, "forecast of", self.spec.column_names, output.flatten(0, 1).T.tolist())
 
+    def tabulate_regions(
+        self, answers: Mapping[str, list[Any]], regions: Mapping[str, list[Any]]
+    ) -> dict[str, list[Any]]:
+        """The bounds after all channels."""
+        return beside(answers, "bound", list(regions), list(regions.values()))
+
     def report(self, page: "Page", output: Tensor, target: Tensor) -> None:
         """The error at each step ahead beside that of repeating the last value, and forecasts of single windows."""
+        interval = page.interval(output)  # (n, horizon, n_channels, 2)
         output = self.head.value(output)
         n, names = len(output), self.spec.column_names
         seen = page.inputs(n)["sequence"]  # (n, look_back, n_channels)
@@ -105,16 +121,34 @@ class Forecasting(Values):
             f"Over the first {n:,} windows of the test split. A model that learnt something lies below the line of "
             f"repeating the last value, which costs nothing.{gaps}",
             page.by_step("squared error, standardised", {"model": errors[0], "repeating the last value": errors[1]}),
+            *(
+                []
+                if interval is None
+                else [
+                    page.by_step(
+                        f"share within {COVERAGE:.0%} intervals",
+                        {"model": _share_within(interval, target), "wanted": torch.full((len(errors[0]),), COVERAGE)},
+                    )
+                ]
+            ),
         )
         windows = torch.linspace(0, n - 1, min(N_WINDOWS, n)).long().unique().tolist()
         channels = range(len(names))[-N_CHANNELS:]
         page.section(
             "Forecasts",
             f"{len(windows)} test windows, evenly spaced, of {' and '.join(names[c] for c in channels)}: what was seen "
-            "up to the dashed line, what followed (dotted), and what the model forecast.",
-            *(page.forecast(names[c], *(part[i, :, c] for part in (seen, target, output)))
+            "up to the dashed line, what followed (dotted), and what the model forecast"
+            + (f", with intervals that are to hold {COVERAGE:.0%}." if interval is not None else "."),
+            *(page.forecast(names[c], seen[i, :, c], target[i, :, c], output[i, :, c],
+                            None if interval is None else interval[i, :, c])
               for i in windows for c in channels),
         )  # fmt: skip
+
+
+def _share_within(interval: Tensor, target: Tensor) -> Tensor:
+    """The share (horizon,) of measured targets (n, horizon, n_channels) that lie in intervals (..., 2), by step."""
+    within = ((interval[..., 0] <= target) & (target <= interval[..., 1])).double()
+    return torch.where(target.isnan(), torch.nan, within).nanmean((0, 2))
 
 
 def repeat(sequence: Tensor, period: int, horizon: int) -> Tensor:

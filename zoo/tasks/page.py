@@ -49,8 +49,11 @@ class Page(Protocol):
     def by_step(self, label: str, lines: Mapping[str, Tensor]) -> str:
         """Values at each step of the horizon (horizon,), as a line for each name."""
 
-    def forecast(self, label: str, seen: Tensor, true: Tensor, predicted: Tensor) -> str:
-        """One channel of a window: its past (look_back,), and what followed and was forecast, each (horizon,)."""
+    def forecast(
+        self, label: str, seen: Tensor, true: Tensor, predicted: Tensor, interval: Tensor | None = None
+    ) -> str:
+        """One channel of a window: its past (look_back,), and what followed and was forecast, each (horizon,), with its
+        interval (horizon, 2)."""
 
     def labels_over_time(self, names: Sequence[str], true: Tensor, probability: Tensor) -> str:
         """Probabilities of labels over time, and which were true, both (time, n_labels)."""
@@ -60,6 +63,10 @@ class Page(Protocol):
 
     def inputs(self, n: int) -> Mapping[str, Tensor]:
         """Raw inputs of the first `n` test samples, by name, on the CPU."""
+
+    def interval(self, output: Tensor) -> Tensor | None:
+        """The regions of outputs (n, ...) that are to hold 90 %; None of a model that was calibrated on too few
+        samples."""
 
     def scaled(self, values: Tensor) -> Tensor:
         """Values in the target's units, standardised as the network sees them."""

@@ -20,6 +20,7 @@ MOST_PARTS = 64  # sums that are kept apart while windows are read
 DECAYS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # of the weights, relative to the mean square of an input
 SEASONAL = 0.9  # a season has at most this share of the squared error of repeating the last value
 LEAST_POWER = 2.0
+DOUBT = 3.0  # in log odds, of forecasts that return to the level of the training: a series may leave it for good
 SMALLEST = 1e-12
 
 
@@ -47,6 +48,11 @@ class Products(NamedTuple):
         known = ~y.isnan().any(1)
         x, y = x[known], y[known]
         return cls(x.T @ x, x.T @ y, y.square().sum(), len(x))
+
+    @property
+    def mean(self) -> float:
+        """Of the values that followed."""
+        return float(self.xy[-1].mean() / max(self.n, 1))
 
     @classmethod
     def total(cls, parts: Iterable["Products"]) -> "Products":
@@ -105,20 +111,23 @@ def combined_forecast(blocks: Sequence[Products], horizon: int) -> Tensor:
     """The average (look_back + 1, horizon) of all candidates fitted to all blocks, weighted by how well the same ones
     forecast the last blocks from those before."""
     whole = Products.total(blocks)
-    starts = simple_forecasts(whole, horizon)
+    season = find_season(whole, horizon)
     held_out = range(max(len(blocks) - N_HELD_OUT, 1), len(blocks))
-    errors = sum(blocks[k].errors(candidates(Products.total(blocks[:k]), starts)) for k in held_out)
+    errors = sum(blocks[k].errors(candidates(Products.total(blocks[:k]), season)) for k in held_out)
     assert isinstance(errors, Tensor)
     n_independent = sum(blocks[k].n for k in held_out) / horizon  # forecasts that do not overlap, about
-    shares = (errors.min() / errors).pow(max(n_independent / 2, LEAST_POWER))
-    return torch.einsum("n,nlh->lh", shares / shares.sum(), candidates(whole, starts))
+    found = candidates(whole, season)
+    returns = ((found[:, :-1].sum(1) - 1).abs() > 1e-6).any(1)  # to a level, rather than to move with the window
+    odds = -errors.log() * max(n_independent / 2, LEAST_POWER) - DOUBT * returns
+    return torch.einsum("n,nlh->lh", odds.softmax(0), found)
 
 
-def candidates(products: Products, starts: Tensor) -> Tensor:
-    """The simple forecasts (n_starts, look_back + 1, horizon), and those that ridge regression finds from each of them
-    in each basis with each decay, all along the first axis."""
+def candidates(products: Products, season: int) -> Tensor:
+    """The simple forecasts (n_forecasts, look_back + 1, horizon), and those that ridge regression finds from each of
+    them in each basis with each decay, all along the first axis."""
+    starts = simple_forecasts(products, season)
     found, residual = [starts], products.xy - products.xx @ starts
-    for basis in bases(len(products.xx) - 1):
+    for basis in bases(products):
         xx = basis.T @ products.xx @ basis
         scale = xx.diagonal()[:-1].mean().clamp(min=SMALLEST)
         penalty = torch.cat([scale.expand(len(xx) - 1), xx[-1:, -1]])
@@ -127,23 +136,26 @@ def candidates(products: Products, starts: Tensor) -> Tensor:
     return torch.cat(found)
 
 
-def bases(look_back: int) -> list[Tensor]:
-    """Bases (look_back + 1, n) in which weights are small: of the values; of their differences from the last one, and
-    that one; and of the differences alone, whose forecasts rise and fall with the series. Each ends with a constant."""
+def bases(products: Products) -> list[Tensor]:
+    """Bases (look_back + 1, n) in which weights are small: of the values less their mean; of their differences from the
+    last one, and that one; and of the differences alone, whose forecasts rise and fall with the series. Each ends with
+    a constant."""
+    look_back = len(products.xx) - 1
     values = torch.eye(look_back + 1, dtype=torch.float64)
     differences = values.clone()
+    values[-1, :-1] = differences[-1, look_back - 1] = -products.mean
     differences[look_back - 1, : look_back - 1] = -1
     alone = torch.cat([differences[:, : look_back - 1], differences[:, look_back:]], 1)
     return [values, differences, *([alone] if look_back > 1 else [])]
 
 
-def simple_forecasts(products: Products, horizon: int) -> Tensor:
-    """Forecasts that need no fit, (n_forecasts, look_back + 1, horizon): the training mean, the last value, and of a
-    seasonal series the last season, also raised by what the last value is above that of a season before."""
-    look_back = len(products.xx) - 1
-    last = repeating(1, look_back, horizon)
-    found = [torch.zeros_like(last), last]
-    season = find_season(products, horizon)
+def simple_forecasts(products: Products, season: int) -> Tensor:
+    """Forecasts that need no fit, (n_forecasts, look_back + 1, horizon): the mean, the last value, and of a seasonal
+    series the last season, also raised by what the last value is above that of a season before."""
+    look_back, horizon = len(products.xx) - 1, products.xy.shape[1]
+    last, mean = repeating(1, look_back, horizon), torch.zeros_like(products.xy)
+    mean[-1] = products.mean
+    found = [mean, last]
     if season > 1:
         found.append(repeating(season, look_back, horizon))
         if season < look_back:
