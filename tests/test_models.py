@@ -9,6 +9,7 @@ import torch
 import yaml
 from helpers.commands import ROOT
 from helpers.models import SPECS, build, spec_of, targets_of
+from torch.utils._pytree import tree_leaves
 
 import zoo
 from zoo.core.atomic_files import sha256_of
@@ -204,6 +205,19 @@ def test_variational_dropout_zeroes_the_same_units_at_all_steps():
     assert torch.equal(x, x[:, :1].expand_as(x))
     assert x.unique().tolist() == [0, 2]
     assert not torch.equal(x[0], x[1])
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_the_state_of_a_stream_never_grows(name, pooling):
+    """So a stream of any length runs in bounded memory."""
+    model, state, sizes = build(name, pooling=pooling, bidirectional=False, width=8).eval(), None, []
+    with torch.no_grad():
+        for value in torch.randn(20, 1, 4):
+            _, state = model.step(state, sequence=value)
+            tensors = [leaf for leaf in tree_leaves(state) if isinstance(leaf, torch.Tensor)]
+            sizes.append(sum(tensor.untyped_storage().nbytes() for tensor in tensors))
+    assert sizes[10:] == sizes[:1] * 10
 
 
 def test_bidirectional_step_is_refused():
