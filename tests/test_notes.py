@@ -189,6 +189,6 @@ def test_chorales_are_learnt_measured_and_continued_by_commands(tmp_path, monkey
     page = (run / "report.html").read_text(encoding="utf-8")
     assert "What comes next" in page and "persistence of each label" in page
     piece = next((folder / "test").iterdir())
-    words = [f"weights={run}", f"input={piece}", f"output={tmp_path / 'more.csv'}", "n=5"]
+    words = [f"weights={run}", f"input={piece}", f"output={tmp_path / 'more.csv'}", "length=5"]
     assert in_this_process("predict", words, monkeypatch) in (0, None)
     assert pd.read_csv(tmp_path / "more.csv", keep_default_na=False)["step"].tolist() == [1, 2, 3, 4, 5]

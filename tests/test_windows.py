@@ -1,5 +1,6 @@
 """Long series and texts: windows, forecasts, language models, and the state carried over in evaluation."""
 
+import json
 import math
 
 import numpy as np
@@ -10,14 +11,17 @@ from helpers.datasets import NEED_FILES
 
 import zoo
 from zoo.core.errors import UserError
-from zoo.core.spec import IGNORE_INDEX
+from zoo.core.spec import IGNORE_INDEX, DataSpec
+from zoo.data.batches import EpochBatches
 from zoo.data.fingerprints import sample_hashes
+from zoo.data.sequences.inputs.vocabulary import Vocabulary
 from zoo.data.sequences.splits.text_stream import text_splits
 from zoo.data.sequences.splits.windows import Window, WindowSplit, series_splits
 from zoo.data.splits import batches, each_value_once
 from zoo.inference.evaluation import evaluate
 from zoo.inference.predictor import Predictor
 from zoo.tasks import create_task
+from zoo.tasks.sampling import Sampling
 
 SERIES = torch.arange(60.0).view(30, 2)
 
@@ -27,8 +31,9 @@ def series(look_back=4, horizon=3, values=SERIES):
 
 
 def text(length=300, n_steps=16):
-    stream = torch.randint(1, 4, (length,), generator=torch.Generator().manual_seed(0))
-    return text_splits("made", "abc", (stream, stream[:100], stream[:70]), n_steps)
+    stream = torch.randint(3, (length,), generator=torch.Generator().manual_seed(0))
+    letters = "".join("abc"[index] for index in stream.tolist())
+    return text_splits("made", (letters, letters[:100], letters[:70]), n_steps)
 
 
 def predictor(splits, **choices):
@@ -136,11 +141,135 @@ def test_generation_is_a_function_of_prompt_and_seed(capsys):
     assert model.generate("ab", n=20, seed=1) != model.generate("ab", n=20, seed=2)
     assert len(model.generate("a?", n=5)) == 5
     assert "1 of 2 characters of the prompt were not in the training text" in capsys.readouterr().out
-    for mistake in ({"prompt": ""}, {"temperature": 0.0}, {"n": -1}):
-        with pytest.raises(UserError, match="prompt"):
-            model.generate(**mistake)
+    assert model.generate(n=5) == model.generate("\n", n=5)  # a new line
     with pytest.raises(UserError, match="use predict"):
         predictor(series()).generate()
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        ({"temperature": 0.0}, "above 0"),
+        ({"temperature": float("nan")}, "above 0"),
+        ({"top_k": 0}, "at least 1"),
+        ({"top_p": 1.5}, "up to 1"),
+        ({"seed": -1}, "from 0"),
+        ({"n": -1}, "from 0"),
+        ({"prompt": 3}, "a str"),
+        ({"documents": 2}, "without an end"),
+    ],
+)
+def test_values_that_say_nothing_of_a_text_are_refused(mistake, message):
+    with pytest.raises(UserError, match=message):
+        predictor(text()).generate(**mistake)
+
+
+def test_the_likeliest_tokens_are_drawn():
+    logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
+    for options, possible in (
+        ({"top_k": 2}, {0, 1}),
+        ({"top_p": 0.8}, {0, 1}),
+        ({"top_p": 0.81}, {0, 1, 2}),
+        ({}, {0, 1, 2, 3}),
+    ):
+        sampling = Sampling(**options)
+        generator = sampling.generator(torch.device("cpu"))
+        assert {int(sampling.draw(logits, generator)) for _ in range(300)} == possible
+
+
+def names(tmp_path, **options):
+    """Splits of a list of lines of different lengths."""
+    lines = [letters * n for letters in ("ann", "bo", "carl") for n in range(1, 21)]
+    (tmp_path / "names.txt").write_text("\n".join(lines) + "\n\n")
+    return zoo.load_data("text", path=str(tmp_path / "names.txt"), **options)
+
+
+def test_the_lines_of_a_list_are_documents(tmp_path, capsys):
+    splits = names(tmp_path)
+    assert "1 blank line is left out" in capsys.readouterr().out
+    known, starts = splits.spec.class_names, 0
+    for split in (splits.train, splits.val, splits.test):
+        for i in range(len(split)):
+            tokens, target = split[i]["tokens"], split[i]["target"]
+            n = int(split[i]["lengths"])
+            line = "".join(known[token] for token in target[:n])
+            assert line.endswith("\n") and "\n" not in line[:-1]
+            assert "".join(known[token] for token in tokens[:n]) == "\n" + line[:-1]
+            assert (target[n:] == IGNORE_INDEX).all()
+            starts += 1
+    assert starts == 60
+
+
+def test_documents_do_not_depend_on_one_another_and_end(tmp_path):
+    splits = names(tmp_path)
+    torch.manual_seed(0)
+    model = Predictor(zoo.create_model("rnn/char_lm", splits.spec, width=16), splits.spec, {})
+    metrics, outputs, targets = evaluate(model, splits.test)
+    assert metrics["nats"] == pytest.approx(
+        float(torch.nn.functional.cross_entropy(outputs.flatten(0, 1), targets.flatten())), abs=1e-4
+    )
+    for size in (1, 3):
+        alone = [
+            evaluate(model, splits.test.subset(range(i, min(i + size, len(splits.test)))))[1]
+            for i in range(0, len(splits.test), size)
+        ]
+        torch.testing.assert_close(torch.cat(alone), outputs, rtol=1e-4, atol=1e-5)
+    lines = model.generate("an", n=10_000, documents=5, temperature=0.5).split("\n")
+    assert len(lines) == 5 and all(line.startswith("an") for line in lines) and len(set(lines)) > 1
+    assert "\n" not in model.generate(n=1000)
+    with pytest.raises(UserError, match="a line each"):
+        model.generate("ann\nbo")
+
+
+def test_copies_of_a_line_are_in_one_split(tmp_path):
+    (tmp_path / "names.txt").write_text("\n".join(f"name {i // 3}" for i in range(300)))
+    splits = zoo.load_data("text", path=str(tmp_path / "names.txt"))
+    parts = [set(sample_hashes(split).tolist()) for split in (splits.train, splits.val, splits.test)]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 100
+
+
+def test_streams_side_by_side_go_on_from_batch_to_batch():
+    batches = EpochBatches(23, 4, [0], streams=True)
+    for epoch in (0, 1):
+        order = torch.stack(batches.of_epoch(epoch))  # (n_batches, streams)
+        assert order.shape == (6, 4)
+        assert torch.equal(order[1:], (order[:-1] + 1) % 23)
+        assert set(order.flatten().tolist()) == set(range(23))
+    assert len({int(batches.of_epoch(epoch)[0][0]) for epoch in range(5)}) > 1
+
+
+@pytest.mark.parametrize("name", zoo.list_models("rnn/*", spec=text().spec))
+def test_each_stream_of_a_batch_continues_from_its_state(name):
+    splits = text()
+    model = zoo.create_model(name, splits.spec, width=8).eval()
+    tokens = splits.train.columns["tokens"][:4]
+    whole, state, parts = model(tokens=tokens), None, []
+    for part in tokens.split(6, 1):
+        output, state = model.advance(state, tokens=part)
+        parts.append(output)
+    torch.testing.assert_close(torch.cat(parts, 1), whole, rtol=1e-4, atol=1e-5)
+
+
+def test_byte_pairs_spell_the_text_and_are_measured_by_character():
+    pytest.importorskip("tokenizers")
+    words = "the cat and the hat and the bat \n" * 40
+    splits = text_splits("made", (words, words[:300], words[:200]), 16, 20)
+    assert (
+        splits.spec.n_outputs == 20 and DataSpec.from_json(json.loads(json.dumps(splits.spec.to_json()))) == splits.spec
+    )
+    vocabulary = Vocabulary.of_reading(splits.spec.reading)
+    assert vocabulary == Vocabulary.of_text(words, 20)
+    tokens = vocabulary.encode("the hat?")
+    assert "".join(splits.spec.class_names[token] for token in tokens) == "the hat\N{REPLACEMENT CHARACTER}"
+    assert len(tokens) < 8
+    model = predictor(splits)
+    metrics, _, targets = evaluate(model, splits.test)
+    n_characters = sum(len(splits.spec.class_names[token]) for token in targets[targets != IGNORE_INDEX])
+    n_tokens = (targets != IGNORE_INDEX).sum()
+    assert metrics["bits"] * n_characters == pytest.approx(metrics["bits_per_token"] * float(n_tokens), rel=1e-4)
+    assert len(model.generate("the", n=7)) == 7
+    with pytest.raises(UserError, match=r"of 10 different characters at least 12"):
+        Vocabulary.of_text(words, 11)
 
 
 def test_a_language_model_returns_probabilities_of_the_next_token():

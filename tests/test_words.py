@@ -93,7 +93,7 @@ def understood(line: str) -> str:
         ("predict cnn/small.mnist photo.jpg", "weights=cnn/small.mnist input=photo.jpg"),
         ("predict runs/first new.csv answers.csv", "weights=runs/first input=new.csv output=answers.csv"),
         ("predict new.csv weights=runs/first", "input=new.csv"),
-        ("predict runs/poems 'Shall I' n=60", "weights=runs/poems input='Shall I'"),
+        ("predict runs/poems 'Shall I' length=60", "weights=runs/poems input='Shall I'"),
         ("predict runs/poems 'x = y, or null'", "weights=runs/poems input='x = y, or null'"),
     ],
 )

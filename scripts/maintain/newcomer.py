@@ -143,7 +143,7 @@ STEPS = (
     Step(
         "A text of your own",
         "`names.txt` is a list of English surnames, one a line.",
-        ("zoo train names.txt run_dir=runs/names", "zoo predict runs/names Har n=60"),
+        ("zoo train names.txt run_dir=runs/names", "zoo predict runs/names Har length=60"),
         names,
     ),
 )

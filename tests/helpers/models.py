@@ -31,6 +31,13 @@ SPECS = {
         Input((3, 1), "float32", ("horizon", "n_channels"), 1),
         class_names=(),
     ),
+    "texts": DataSpec(
+        "texts",
+        "classification",
+        {"tokens": Input((None,), "int64", ("time",), cardinalities=(9,)), "lengths": Input((), "int64")},
+        3,
+        class_names="abc",
+    ),
 }
 
 

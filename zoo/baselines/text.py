@@ -22,13 +22,13 @@ MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # of hashes
 
 
 @BASELINES.register("language_modelling/n-gram counts")
-def ngram(spec: DataSpec, target: Tensor, tokens: Tensor) -> Callable[..., Tensor]:
-    """Contexts of up to five characters; a window follows on the one before."""
+def ngram(spec: DataSpec, target: Tensor, tokens: Tensor, lengths: Tensor | None = None) -> Callable[..., Tensor]:  # noqa: ARG001
+    """Contexts of up to five characters; a window follows on the one before, and a document on padding."""
     known = (target != IGNORE_INDEX).flatten().numpy()
     contexts = _contexts(tokens)
     counts = [Counts(each[known], target.flatten().numpy()[known]) for each in contexts]
 
-    def logits(tokens: Tensor) -> Tensor:
+    def logits(tokens: Tensor, lengths: Tensor | None = None) -> Tensor:  # noqa: ARG001
         contexts, n = _contexts(tokens), max(1, READ // spec.n_outputs)
         parts = [
             _probabilities(counts, [each[i : i + n] for each in contexts], spec.n_outputs)

@@ -4,9 +4,11 @@ WEIGHTS is a run folder, a pretrained file's name or the path of a model.safeten
 
   zoo predict cnn/small.mnist photo.jpg
   zoo predict runs/first new.csv answers.csv coverage=0.9
-  zoo predict runs/poems "Shall I" n=100
+  zoo predict runs/poems "Shall I" length=100
+  zoo predict runs/names prompt= documents=20
 """
 
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,24 +58,38 @@ def run(config: dict[str, Any], _: Any) -> None:
         from zoo.inference.device import choose_device
         from zoo.inference.predictor import Predictor  # noqa: F401, which zoo.load imports too
 
-    if config["weights"] is None or config["input"] is None:
+    if config["weights"] is None or (config["input"] is None and config["prompt"] is None):
         raise UserError("say which weights and which input, such as zoo predict runs/first new.csv")
     predictor = zoo.load(config["weights"]).to(choose_device(config["device"]))
+    if config["prompt"] is not None and "tokens" not in predictor.spec.inputs:
+        raise UserError(f"prompt= is for models of text; this one does {predictor.spec.task}: give it an input")
     if predictor.task.generates and "sequence" in predictor.spec.inputs:
         _go_on(predictor, config)
     elif predictor.task.generates:
-        echo(_continued(predictor, str(config["input"]), config))
+        _write(predictor, config)
     else:
         _predict(predictor, config)
 
 
-def _continued(predictor: "Predictor", text: str, config: dict[str, Any]) -> str:
-    """Return a text, or that of a file, and what a language model writes after it."""
+def _write(predictor: "Predictor", config: dict[str, Any]) -> None:
+    """Print a text, or that of a file, and what a language model writes after it, as soon as it is written."""
+    prompt, n_documents = _prompt(config), config["documents"]
+    options = {key: config[key] for key in ("temperature", "top_k", "top_p", "seed")}
+    pieces = predictor.generate_pieces(prompt, config["length"], **options, documents=n_documents)
+    for piece in itertools.chain([prompt] if n_documents == 1 else [], pieces):
+        echo(piece, end="", flush=True)
+    echo()
+
+
+def _prompt(config: dict[str, Any]) -> str:
+    from zoo.core.errors import UserError
     from zoo.data.sequences.files.text_files import read_text
 
-    if os.path.isfile(text) or text.endswith(".txt"):
-        text = read_text(Path(text))
-    return text + predictor.generate(text, config["n"], config["temperature"], config["seed"])
+    if config["input"] is not None and config["prompt"] is not None:
+        raise UserError(f"a language model continues one text; got {config['input']} and prompt={config['prompt']}")
+    text = str(config["input"] if config["prompt"] is None else config["prompt"])
+    is_file = config["prompt"] is None and (os.path.isfile(text) or text.endswith(".txt"))
+    return read_text(Path(text)) if is_file else text
 
 
 def _go_on(predictor: "Predictor", config: dict[str, Any]) -> None:
@@ -82,7 +98,7 @@ def _go_on(predictor: "Predictor", config: dict[str, Any]) -> None:
     from zoo.report.answers import answers_table
     from zoo.tasks.conformal import BETWEEN
 
-    steps = predictor.generate(Path(config["input"]), config["n"], config["temperature"], config["seed"])
+    steps = predictor.generate(Path(config["input"]), config["length"], config["temperature"], seed=config["seed"])
     rows = [(number, BETWEEN.join(labels)) for number, labels in enumerate(steps, 1)]
     header = "step", "prediction"
     echo(answers_table(header, rows[:N_SHOWN], [], None))

@@ -25,6 +25,10 @@ class EpochBatches:
         rank: of this process.
         world_size: processes.
         position: gives the epoch and how many of its batches are done, when an epoch starts.
+        streams: whether the samples follow one another: then each place in a batch is a stream, whose next sample is
+            at the same place in the next batch. An epoch starts at a random sample, and goes on from the last to the
+            first; the first samples of some streams are the last ones of the streams before, so that all are equally
+            long.
 
     The indices lie on `device`, that of the data: an epoch's are moved at once, as each move waits for the device.
     """
@@ -37,9 +41,12 @@ class EpochBatches:
         rank: int = 0,
         world_size: int = 1,
         position: Callable[[], tuple[int, int]] = lambda: (0, 0),
+        streams: bool = False,
     ):
-        self.n, self.seeds, self.rank, self.world_size = n, list(seeds), rank, world_size
+        self.n_samples, self.seeds, self.rank, self.world_size = n, list(seeds), rank, world_size
         self.n_batches, self.position, self.device = -(-n // batch_size), position, torch.device("cpu")
+        self.streams = streams
+        self.n = -(-n // self.n_batches) * self.n_batches if streams else n  # of an epoch
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -62,7 +69,15 @@ class EpochBatches:
     def _order(self, seed: int | None, epoch: int) -> Tensor:
         if seed is None:
             return torch.arange(self.n, device=self.device)
-        return torch.randperm(self.n, generator=torch.Generator().manual_seed(mix(seed, epoch))).to(self.device)
+        generator = torch.Generator().manual_seed(mix(seed, epoch))
+        order = self._streams(generator) if self.streams else torch.randperm(self.n, generator=generator)
+        return order.to(self.device)
+
+    def _streams(self, generator: torch.Generator) -> Tensor:
+        """Each batch holds the next sample of each stream."""
+        start = torch.randint(self.n_samples, (), generator=generator)
+        first = torch.arange(0, self.n, self.n_batches) * self.n_samples // self.n  # of each stream
+        return (start + first + torch.arange(self.n_batches)[:, None]).flatten() % self.n_samples
 
     def _own(self, batch: Tensor) -> Tensor:
         return batch.tensor_split(self.world_size)[self.rank]

@@ -71,10 +71,11 @@ class ZooDataModule(L.LightningDataModule):
         trainer.limit_train_batches = min(max(n, 1), n_batches)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled training batches; after a resume in mid-epoch, from the first that was not trained on."""
+        """Shuffled training batches, or those of a stream in parallel parts; after a resume in mid-epoch, from the
+        first that was not trained on."""
         module: Any = self._trainer.lightning_module
         split = numbered(self.splits.train) if module.n_candidates else self.splits.train
-        self.batches = self._batches(split, self.batch_size, self.seeds, self.position)
+        self.batches = self._batches(split, self.batch_size, self.seeds, self.position, module.task.stream)
         return self._loader(split, self.batches, self.grouped and self.grouped(self.batches))
 
     def val_dataloader(self) -> DataLoader[Batch]:

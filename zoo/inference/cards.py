@@ -133,6 +133,8 @@ def _probe_input(an_input: Input, n: int, n_steps: int, generator: torch.Generat
     shape = (n, *(n_steps if size is None else size for size in an_input.shape))
     if an_input.dtype == "uint8":
         return torch.randint(256, shape, generator=generator, dtype=torch.uint8)
+    if an_input.cardinalities:
+        return (torch.rand(shape, generator=generator) * torch.tensor(an_input.cardinalities)).long()
     if an_input.dtype == "int64":
         return n_steps - torch.arange(n)
     return torch.randn(shape, generator=generator)

@@ -21,7 +21,7 @@ from zoo.data.module import load_section, what_decides
 from zoo.data.splits import Split, Splits
 from zoo.inference.predictor import Predictor
 from zoo.inference.training_data import data_name, data_section_or_none, locate_training_data, run_of
-from zoo.tasks import TASKS
+from zoo.tasks import create_task
 
 
 def samples_to_measure(
@@ -128,7 +128,7 @@ def remove_seen(splits: Splits, seen: SplitHashes) -> Splits:
 
 def _unseen(splits: Splits, name: str, seen: np.ndarray) -> Split:
     split: Any = getattr(splits, name)
-    if TASKS.get(splits.spec.task).stream or sample_hashes(split) is None:
+    if create_task(splits.spec).stream or sample_hashes(split) is None:
         raise UserError(
             f"it is unknown which parts of {splits.spec.name} the training saw; use other data, or train again"
         )

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.core.console import echo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec, Input
 from zoo.data.splits import Batch, NamedBatch, Split, read_batch_size
@@ -17,6 +16,7 @@ from zoo.models.layers import valid_steps
 from zoo.tasks import trained_task
 from zoo.tasks.base import beside
 from zoo.tasks.conformal import Conformal
+from zoo.tasks.sampling import Sampling
 
 if TYPE_CHECKING:
     from zoo.inference.streaming import Stream
@@ -168,48 +168,52 @@ class Predictor:
         features = self._apply(self.model.features, batch).float().cpu().numpy()
         return features[0] if single else features
 
-    def generate(self, prompt: Any = "\n", n: int = 200, temperature: float = 1.0, seed: int = 0) -> Any:
+    def generate(
+        self,
+        prompt: Any = "",
+        n: int = 200,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+        documents: int = 1,
+    ) -> Any:
         """Generate text with a language model, or go on with a piece of notes.
 
         Args:
-            prompt: the text to continue, at least one character; or the piece, as `predict` takes it.
-            n: characters or steps to generate.
-            temperature: divides the logits; below 1 favours likely characters or notes, above 1 unlikely ones.
+            prompt: the text to continue, of which "" starts a new line or a new document; or the piece, as `predict`
+                takes it.
+            n: characters or steps to generate; a document may end before.
+            temperature: divides the logits; below 1 favours likely tokens or notes, above 1 unlikely ones.
+            top_k: of texts: draw from so many of the likeliest tokens; None from all.
+            top_p: of texts: draw from the likeliest tokens that have this probability together; None from all.
             seed: of the sampling.
+            documents: of a model of a list, such as one of names: how many to write, each after the prompt, as lines.
 
         Returns:
-            The text, or the labels of each step, such as [["48", "64"], ["50"]] of pitches.
+            The text that follows on the prompt, or of several documents the lines with it; or the labels of each step,
+            such as [["48", "64"], ["50"]] of pitches.
 
         Raises:
-            UserError: for a model that generates nothing, an empty prompt, or a temperature of 0 or below.
+            UserError: for a model that generates nothing, and for values without a meaning.
         """
-        if not self.task.generates:
-            raise UserError(f"generate needs a language model; this model does {self.spec.task}: use predict")
-        if temperature <= 0 or n < 0:
-            raise UserError(f"the temperature is above 0 and n at least 0; got {temperature} and {n}")
-        name = next(iter(self.spec.inputs))
-        start = (self._prompt(prompt) if name == "tokens" else self._piece(prompt)).to(self.device)
-        with torch.inference_mode():
-            carry = lambda steps, state: self.model.carry(state, **{name: steps})  # noqa: E731
-            return self.task.write(carry, start, n, temperature, seed)
+        pieces = [*self.generate_pieces(prompt, n, temperature, top_k, top_p, seed, documents)]
+        return "".join(pieces) if "tokens" in self.spec.inputs else pieces
 
-    def _prompt(self, prompt: str) -> Tensor:
-        """The tokens of a text to continue, (1, time)."""
-        from zoo.data.sequences.inputs.tokens import encode_text
+    def generate_pieces(
+        self,
+        prompt: Any = "",
+        n: int = 200,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+        documents: int = 1,
+    ) -> Iterator[Any]:
+        """Generate piece by piece, each as soon as it is drawn; see `generate`."""
+        from zoo.inference.writing import write
 
-        if not prompt:
-            raise UserError(f"the prompt is not empty; got {prompt!r}")
-        tokens = encode_text(self.spec.reading["alphabet"], prompt)[None]
-        if n_unknown := int((tokens == 0).sum()):
-            echo(f"{n_unknown:,} of {len(prompt):,} characters of the prompt were not in the training text")
-        return tokens
-
-    def _piece(self, raw: Any) -> Tensor:
-        """The steps of one piece to continue, (1, time, n_labels)."""
-        batch, _ = self.read(raw)
-        if len(batch["sequence"]) != 1:
-            raise UserError(f"generate goes on with one piece; got {len(batch['sequence'])}")
-        return batch["sequence"][:, : int(batch["lengths"][0])]
+        return write(self, prompt, n, documents, Sampling(temperature, top_k, top_p, seed))
 
     def stream(self) -> "Stream":
         """Answer to a sequence step by step, with a recurrent network that reads forwards alone: `stream.send(step)`

@@ -81,6 +81,18 @@ class Network(nn.Module):
         """Compute `forward`, and the state for the next batch of a stream; None where samples are independent."""
         return self(**inputs), state
 
+    def advance(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
+        """Compute `forward` of streams side by side, each a row that continues from its state.
+
+        Args:
+            state: returned by the call before; None at the start of the streams.
+            inputs: the next steps of each stream, (batch, time, ...), without padding.
+
+        Returns:
+            An output for each step, and the state after the last one; None in networks without steps.
+        """
+        return self(**inputs), None
+
     @classmethod
     def inputs(cls) -> dict[str, bool]:
         """Names of the inputs that the network takes, and whether each is required."""

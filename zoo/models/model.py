@@ -88,6 +88,11 @@ class Model(nn.Module):
         output, state = self.network.carry(state, **self.preprocess(inputs))
         return self.combined(self.shaped(output)), state
 
+    def advance(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
+        """Compute what `scaled` does of streams side by side, and their state; see `Network.advance`."""
+        output, state = self.network.advance(state, **self.preprocess(inputs))
+        return self.combined(self.shaped(output)), state
+
     def features(self, **inputs: Tensor) -> Tensor:
         """Compute the last hidden representation, (batch, d_features); members' are concatenated."""
         features = self.network.features(**self.preprocess(inputs))

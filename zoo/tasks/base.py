@@ -4,10 +4,10 @@ A task is one file in this folder, or in your own (`zoo.add_path`), with a class
 `@TASKS.register("name")`. Nothing outside such a file asks what kind of task a model is for.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from torch import Tensor
+from torch import Generator, Tensor
 
 from zoo.core.errors import UserError
 from zoo.core.registry import Registry
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torchmetrics import Metric, MetricCollection
 
     from zoo.tasks.page import Page
+    from zoo.tasks.sampling import Sampling
 
 TASKS: Registry[type["Task"]] = Registry("task", "TASKS")
 Scale = Callable[[Tensor], Tensor]
@@ -45,7 +46,8 @@ class Task:
         score: the metric to show first; `score_mode` is "max" or "min", whichever is better.
         meanings: what the loss and each metric mean, in words, for the report.
         n_reported: outputs of the test split that `report` needs; None for all.
-        stream: whether a split is one stream, read in order with the model's state carried from batch to batch.
+        stream: whether a split is one stream, read in order with the model's state carried from batch to batch, and in
+            training as parallel parts.
         weighted: whether samples have different weights in the mean loss.
         numbers: that a model gives for each value of the target, in words; several with a head of `zoo.tasks.heads`.
         conformal: what intervals or sets of a given coverage are, see `zoo.tasks.conformal`; None without any.
@@ -70,10 +72,10 @@ class Task:
     score_mode: ClassVar[str]
     meanings: ClassVar[Mapping[str, str]] = {}
     n_reported: ClassVar[int | None] = None
-    stream: ClassVar[bool] = False
     generates: ClassVar[bool] = False
     call: ClassVar[str] = "model.predict(raw)"
     loaded_options: ClassVar[tuple[str, ...]] = ("metrics",)
+    stream: bool = False
     weighted: bool = False
     numbers: Sequence[str] = ("value",)
     conformal: Conformal | None = None
@@ -218,9 +220,13 @@ class Task:
         return outputs.mean(0)
 
     def write(
-        self, carry: Callable[[Tensor, Any], tuple[Tensor, Any]], start: Tensor, n: int, temperature: float, seed: int
-    ) -> Any:
-        """What the model writes after `start`, where the task `generates`: after tokens (1, time), see
+        self,
+        carry: Callable[[Tensor, Any], tuple[Tensor, Any]],
+        start: Tensor,
+        sampling: "Sampling",
+        generator: Generator,
+    ) -> Iterator[Any]:
+        """What the model writes after `start`, piece by piece, where the task `generates`: after tokens (1, time), see
         `LanguageModelling`, or steps (1, time, n_labels), see `NextStep`."""
         raise NotImplementedError
 

@@ -130,22 +130,29 @@ class MeanOf(Metric):
 
 
 class CrossEntropy(Metric):
-    """Mean cross entropy per token, in units of `unit` nats: log(2) gives bits."""
+    """Mean cross entropy of tokens, in units of `unit` nats: log(2) gives bits.
+
+    Args:
+        unit: in nats.
+        weights: what each token counts for in the mean (n_tokens,), such as its characters; None is 1.
+    """
 
     higher_is_better = False
     total: Tensor
     n: Tensor
+    weights: Tensor | None
 
-    def __init__(self, unit: float = 1.0):
+    def __init__(self, unit: float = 1.0, weights: Tensor | None = None):
         super().__init__()
         self.unit = unit
+        self.register_buffer("weights", weights, persistent=False)
         self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("n", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Update with logits (n, n_tokens) and tokens (n,)."""
         self.total += F.cross_entropy(preds.float(), target, reduction="sum")
-        self.n += len(target)
+        self.n += len(target) if self.weights is None else self.weights[target].sum()
 
     def compute(self) -> Tensor:
         """Compute the mean of all batches."""

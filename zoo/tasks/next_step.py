@@ -6,7 +6,7 @@ Deviation: the first step of a sequence is given, not predicted, as in S. Bai, J
 1803.01271).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from zoo.tasks.page import Page
 
+from zoo.core.errors import UserError
 from zoo.tasks.base import TASKS, Answer, Scale
 from zoo.tasks.library import adapted
 from zoo.tasks.multi_label import MultiLabel
+from zoo.tasks.sampling import Sampling
 from zoo.tasks.steps import step_counts
 
 N_PIECES, N_STEPS = 3, 64  # drawn in a report
@@ -98,26 +100,25 @@ class NextStep(MultiLabel):
         self,
         carry: Callable[[Tensor, Any], tuple[Tensor, Any]],
         sequence: Tensor,
-        n: int,
-        temperature: float,
-        seed: int,
-    ) -> Any:
-        """The labels of each of `n` steps, drawn step after step from the model's own answers.
+        sampling: Sampling,
+        generator: torch.Generator,
+    ) -> Iterator[list[str]]:
+        """The labels of each step, drawn step after step from the model's own answers, without an end.
 
         Args:
             carry: maps steps (1, time, n_labels) and a state to logits of that shape and the next state.
             sequence: to go on from, (1, time, n_labels) of 0 or 1, on the model's device.
-            n: steps to write.
-            temperature: divides the logits.
-            seed: of the draws.
+            sampling: how labels are drawn, each alone, by the temperature.
+            generator: of random numbers.
         """
-        generator, state, steps = torch.Generator(sequence.device).manual_seed(seed), None, []
-        for _ in range(n):
+        if sampling.top_k is not None or sampling.top_p is not None:
+            raise UserError("top_k and top_p are for tokens, of which one comes next; leave them null")
+        state = None
+        while True:
             logits, state = carry(sequence, state)
-            probability = (logits[:, -1:].float() / temperature).sigmoid()  # (1, 1, n_labels)
+            probability = (logits[:, -1:].float() / sampling.temperature).sigmoid()  # (1, 1, n_labels)
             sequence = torch.bernoulli(probability, generator=generator)
-            steps.append(self._names(sequence[0, 0] > 0.5))
-        return steps
+            yield self._names(sequence[0, 0] > 0.5)
 
     # -- the report
 

@@ -5,7 +5,7 @@ split; the end of the rest validates.
 """
 
 from zoo.data import DATA, Facts
-from zoo.data.sequences.inputs.tokens import encode_text
+from zoo.data.sequences.inputs.vocabulary import CHARACTERS
 from zoo.data.sequences.splits.text_stream import text_splits
 from zoo.data.sources.published import read_data_file
 from zoo.data.splits import Splits
@@ -19,22 +19,22 @@ FACTS = Facts(
     licence="public domain",
     source="W. Shakespeare, in karpathy/char-rnn",
     network="fetched",
+    model="rnn/char_lm",
 )
 
 
 @DATA.register("shakespeare")
-def shakespeare(*, n_steps: int = 128, val_share: float = 0.05) -> Splits:
-    """Load 948,085 / 55,769 / 111,540 characters with the default share; a training window has `n_steps` of them."""
+def shakespeare(*, n_steps: int = 64, vocabulary: str | int = CHARACTERS, val_share: float = 0.05) -> Splits:
+    """Load 948,085 / 55,769 / 111,540 characters with the default share; a training window has `n_steps` tokens, which
+    are characters, or as many by byte-pair encoding as `vocabulary` says."""
     text = read_data_file("tinyshakespeare/input.txt", SHA256, [URL]).decode()
-    alphabet = "".join(sorted(set(text)))
-    stream = encode_text(alphabet, text)
     start = int(0.9 * len(text))
     middle = start - int(val_share * len(text))
     return text_splits(
         "shakespeare",
-        alphabet,
-        (stream[:middle], stream[middle:start], stream[start:]),
+        (text[:middle], text[middle:start], text[start:]),
         n_steps,
+        vocabulary,
         licence=FACTS.licence,
         source=FACTS.source,
     )

@@ -27,9 +27,10 @@ WARM_UPS = 3  # steps with batches of a shape before one is captured, in which l
 
 @contextlib.contextmanager
 def cuda_graphs(fit: Fit) -> Iterator[None]:
-    """Train by graphs on a GPU, where nothing needs every batch, and each batch is the same kind of update."""
+    """Train by graphs on a GPU, where nothing needs every batch, and each batch is the same kind of update,
+    from no state of the batch before."""
     module, on_gpu = fit.module, fit.trainer.strategy.root_device.type == "cuda"
-    changes = module.accumulate > 1 or module.optim["sam"] or module.optim["anneal"]
+    changes = module.accumulate > 1 or module.optim["sam"] or module.optim["anneal"] or module.task.stream
     if not on_gpu or fit.needs_every_batch or changes:
         yield
         return

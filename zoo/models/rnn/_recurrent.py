@@ -134,9 +134,12 @@ class Recurrent(Network):
         """
         if not self.per_step or "lengths" in inputs:
             return self(**inputs), None
-        encoded = self._encode(**inputs)  # (batch, time, n_in)
-        hidden, states = self._run(encoded.flatten(0, 1)[None], state)  # (1, batch x time, width)
-        return self.head(self.dropout(hidden)[0].unflatten(0, encoded.shape[:2])), states
+        output, state = self.advance(state, **{name: value.flatten(0, 1)[None] for name, value in inputs.items()})
+        return output[0].unflatten(0, next(iter(inputs.values())).shape[:2]), state
+
+    def advance(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
+        hidden, state = self._run(self._encode(**inputs), state)  # (batch, time, width)
+        return self.head(self.dropout(hidden)), state
 
     def _encode(self, sequence: Tensor | None = None, tokens: Tensor | None = None) -> Tensor:
         return concat_inputs(sequence, None if tokens is None else self.one_hot(tokens[..., None]))

@@ -15,7 +15,8 @@ from zoo.data.raw_input import as_frame, describe
 from zoo.data.registry import PARTIAL_READERS, READERS
 from zoo.data.sequences.files.samples import list_places
 from zoo.data.sequences.files.text_files import read_text, read_text_samples
-from zoo.data.sequences.inputs.tokens import UNKNOWN, encode_texts
+from zoo.data.sequences.inputs.tokens import UNKNOWN
+from zoo.data.sequences.inputs.vocabulary import Vocabulary
 from zoo.data.splits import Batch, report_unread
 
 
@@ -25,21 +26,21 @@ def read_texts(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
 
     Args:
         spec: holds the alphabet; characters outside it count as unknown.
-        raw: a text, a list of texts, a table with a column of them, or the path of a file: of one long text for a model
-            whose texts have no lengths, else as `read_text_samples` takes it.
+        raw: a text, a list of texts, a table with a column of them, or the path of a file: of one text for a model that
+            continues it, else as `read_text_samples` takes it.
     """
-    is_stream, single = "lengths" not in spec.inputs, isinstance(raw, str)
+    single, continues = isinstance(raw, str), spec.causal and None in spec.target.shape
     if (frame := as_frame(raw)) is not None:
         raw = _texts_of(frame, spec)
     if isinstance(raw, Path):
-        raw = read_text(raw) if is_stream else read_text_samples(raw, spec.reading, labelled=False).values
+        raw = read_text(raw) if continues else read_text_samples(raw, spec.reading, labelled=False).values
     texts = list(raw) if isinstance(raw, Iterable) and not isinstance(raw, str | bytes) else [raw]
     if not texts or not all(isinstance(text, str) for text in texts):
         taken = "texts are a str, a list of them, a table with a column of them, or the pathlib.Path of a file"
         raise UserError(f"{taken}; got {describe(raw)}")
-    if empty := [str(index) for index, text in enumerate(texts) if not text]:
+    if empty := [str(index) for index, text in enumerate(texts) if not spec.reading.get("start", "") + text]:
         raise UserError(f"a text has at least one character; there is none in text {', '.join(empty[:5])}")
-    if is_stream and len({len(text) for text in texts}) > 1:
+    if continues and len({len(text) for text in texts}) > 1:
         raise UserError("texts that a model continues are equally long, or given one at a time")
     batch = text_batch(spec, texts)
     _report_unknown_characters(batch, [f"text {index}" for index in range(len(texts))])
@@ -69,10 +70,12 @@ def read_nonempty_texts(spec: DataSpec, path: Path) -> tuple[Batch, np.ndarray |
 
 
 def text_batch(spec: DataSpec, texts: Sequence[str]) -> Batch:
-    """Build the batch that a model with `spec` takes; texts are cut as in training."""
+    """Build the batch that a model with `spec` takes; texts are cut as in training, and begin with the start token of
+    documents."""
     max_chars = spec.reading.get("max_chars")
     texts = texts if max_chars is None else cut_texts(texts, max_chars)
-    return encode_texts(spec.reading["alphabet"], texts)
+    start = spec.reading.get("start", "")
+    return Vocabulary.of_reading(spec.reading).batch([start + text for text in texts] if start else texts)
 
 
 def cut_texts(texts: Sequence[str], max_chars: int) -> list[str]:
