@@ -148,7 +148,8 @@ def test_padding_never_changes_a_pooled_output(name, pooling, bidirectional):
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_the_last_state_of_each_direction_depends_on_the_whole_sequence(name):
-    network = build(name, pooling="last", bidirectional=True).eval().network
+    plain = {"depth": 1, "norm": "none", "expansion": 0}
+    network = build(name, pooling="last", bidirectional=True, **plain).eval().network
     sequence, lengths = torch.randn(3, 8, 4), torch.tensor([8, 5, 1])
     features = network.features(sequence=sequence, lengths=lengths)
     for one, n, found in zip(sequence, lengths, features, strict=True):
