@@ -9,11 +9,14 @@ import pytest
 import torch
 
 import zoo
+from zoo.baselines import linear_networks
+from zoo.baselines.linear_networks import DLinear, NLinear, trained_forecast
 from zoo.baselines.measuring import Measure, measure_baselines
 from zoo.baselines.text import LONGEST, WEIGHT, ngram
 from zoo.core.spec import DataSpec, Input
 from zoo.data.sequences.splits.text_stream import stream_windows
-from zoo.data.splits import Splits, TensorSplit, each_value_once
+from zoo.data.sequences.splits.windows import Window, series_splits
+from zoo.data.splits import Splits, TensorSplit, batches, each_value_once
 from zoo.inference.evaluation import evaluate_weights
 from zoo.models.preprocess import Preprocess
 from zoo.tasks import create_task
@@ -173,3 +176,14 @@ def test_a_training_has_its_baselines_in_metrics_table_and_report(tmp_path):
 def test_baseline_false_leaves_them_out(runs):
     assert json.loads((runs["fnn"] / "metrics.json").read_text())["baselines"] == {}
     assert "majority class" not in (runs["fnn"] / "report.html").read_text()
+
+
+def test_linear_networks_learn_a_season(monkeypatch):
+    monkeypatch.setattr(linear_networks, "MOST_EPOCHS", 8)
+    steps = torch.arange(300.0)
+    values = torch.stack([torch.sin(steps / 2), 5 + 3 * torch.cos(steps / 3)], 1)
+    splits = series_splits("made", [values], ["a", "b"], [(200, 240, 300)], Window(24, 4), reading={})
+    batch = next(batches(splits.test))
+    for network in (NLinear, DLinear):
+        forecast = trained_forecast(network, splits)(batch)
+        assert (forecast - batch["target"]).square().mean() < 0.3 * batch["target"].var(0).mean()

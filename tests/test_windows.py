@@ -480,6 +480,13 @@ def test_the_window_of_a_short_series_is_short(tmp_path, n, window):
     assert zoo.load_data("series", path=str(path), look_back=5).spec.inputs["sequence"].shape[0] == 5
 
 
+def test_a_window_holds_a_season_longer_than_usual(tmp_path):
+    hours = np.arange(3000)
+    week = np.where(hours // 24 % 7 > 4, 0.2, 1.0) * np.sin(hours * np.pi / 12)
+    pd.DataFrame({"hour": pd.date_range("2020", periods=3000, freq="h"), "load": week}).to_csv(tmp_path / "load.csv")
+    assert zoo.load_data("series", path=str(tmp_path / "load.csv")).spec.inputs["sequence"].shape[0] == 168 + 24
+
+
 def test_a_users_text_trains_a_language_model(tmp_path, capsys):
     (tmp_path / "book.txt").write_bytes(b"\xef\xbb\xbf" + b"abc\r\n" * 100 + b"z" * 30)
     splits = zoo.load_data("text", path=str(tmp_path / "book.txt"), n_steps=8, split="order")

@@ -109,11 +109,10 @@ class Sections:
         batch = next(batches(self.splits.test, n))
         return {name: batch[name].cpu() for name in self.splits.spec.inputs}
 
-    def interval(self, output: Tensor) -> Tensor | None:
-        """The regions of outputs (n, ...) that are to hold 90 %; None of a model that was calibrated on too few
-        samples."""
+    def interval(self, output: Tensor, coverage: float) -> Tensor | None:
+        """The regions of outputs (n, ...) for a coverage; None of a model that was calibrated on too few samples."""
         try:
-            return self.predictor.regions(output, 0.9)
+            return self.predictor.regions(output, coverage)
         except UserError:
             return None
 

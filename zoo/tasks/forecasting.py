@@ -19,7 +19,7 @@ from zoo.tasks.values import Values
 N_WINDOWS = 4  # forecasts drawn in a report
 N_CHANNELS = 2  # of each window drawn, the last ones
 N_SEASON = 1000  # training windows to find a season in
-COVERAGE = 0.9  # of the intervals in a report
+COVERAGES = (0.9, 0.8, 0.5)  # of the intervals in a report: the first one that there are samples for
 SEASONAL = 0.9  # a season has at most this share of the squared error of repeating the last value
 
 
@@ -108,7 +108,8 @@ class Forecasting(Values):
 
     def report(self, page: "Page", output: Tensor, target: Tensor) -> None:
         """The error at each step ahead beside that of repeating the last value, and forecasts of single windows."""
-        interval = page.interval(output)  # (n, horizon, n_channels, 2)
+        found = ((coverage, page.interval(output, coverage)) for coverage in COVERAGES)
+        coverage, interval = next((pair for pair in found if pair[1] is not None), (0.0, None))
         output = self.head.value(output)
         n, names = len(output), self.spec.column_names
         seen = page.inputs(n)["sequence"]  # (n, look_back, n_channels)
@@ -126,8 +127,8 @@ class Forecasting(Values):
                 if interval is None
                 else [
                     page.by_step(
-                        f"share within {COVERAGE:.0%} intervals",
-                        {"model": _share_within(interval, target), "wanted": torch.full((len(errors[0]),), COVERAGE)},
+                        f"share within {coverage:.0%} intervals",
+                        {"model": _share_within(interval, target), "wanted": torch.full((len(errors[0]),), coverage)},
                     )
                 ]
             ),
@@ -138,7 +139,7 @@ class Forecasting(Values):
             "Forecasts",
             f"{len(windows)} test windows, evenly spaced, of {' and '.join(names[c] for c in channels)}: what was seen "
             "up to the dashed line, what followed (dotted), and what the model forecast"
-            + (f", with intervals that are to hold {COVERAGE:.0%}." if interval is not None else "."),
+            + (f", with intervals that are to hold {coverage:.0%}." if interval is not None else "."),
             *(page.forecast(names[c], seen[i, :, c], target[i, :, c], output[i, :, c],
                             None if interval is None else interval[i, :, c])
               for i in windows for c in channels),

@@ -64,9 +64,8 @@ class Page(Protocol):
     def inputs(self, n: int) -> Mapping[str, Tensor]:
         """Raw inputs of the first `n` test samples, by name, on the CPU."""
 
-    def interval(self, output: Tensor) -> Tensor | None:
-        """The regions of outputs (n, ...) that are to hold 90 %; None of a model that was calibrated on too few
-        samples."""
+    def interval(self, output: Tensor, coverage: float) -> Tensor | None:
+        """The regions of outputs (n, ...) for a coverage; None of a model that was calibrated on too few samples."""
 
     def scaled(self, values: Tensor) -> Tensor:
         """Values in the target's units, standardised as the network sees them."""

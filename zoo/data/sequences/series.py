@@ -19,8 +19,11 @@ from zoo.data.registry import LABELLED_READERS
 from zoo.data.sequences.files.samples import cell_options
 from zoo.data.sequences.files.series_table import read_series
 from zoo.data.sequences.inputs.gaps import carry_forward
+from zoo.data.sequences.inputs.season import find_season
 from zoo.data.sequences.splits.windows import Window, WindowSplit, series_splits
 from zoo.data.splits import Split, Splits
+
+MOST_LOOK_BACK = 1000
 
 FACTS = Facts(
     task="forecasting",
@@ -60,7 +63,8 @@ def series(
         missing: marks of missing values, in addition to defaults such as the empty cell, NA, ? and -.
         not_missing: default marks that are values in columns of text, such as an id NA.
         encoding: of a file that is not UTF-8, such as shift_jis or cp1251; None is Windows-1252.
-        look_back: steps to forecast from; "auto" is 96, or a third of the training steps if those are fewer.
+        look_back: steps to forecast from; "auto" is 96, or a season and the horizon if that is more, but at most a
+            third of the training steps.
         horizon: steps to forecast; "auto" is 24, or half of the validation or test steps if those are fewer.
         val_share: share of the steps.
         test_share: share of the steps.
@@ -79,7 +83,7 @@ def series(
     train = np.concatenate([values[: end[0]] for values, end in zip(series, ends, strict=True)])
     _check_constant(names, train)
     ranges = [finite_range(column) for column in train.T]
-    window = choose_window(ends, look_back, horizon)
+    window = choose_window(series, ends, look_back, horizon)
     splits = series_splits(
         Path(path).name.split(".")[0],
         [torch.from_numpy(values.astype(float_type(*ranges))) for values in series],
@@ -96,14 +100,20 @@ def series(
     return splits
 
 
-def choose_window(ends: Sequence[Sequence[int]], look_back: int | str, horizon: int | str) -> Window:
-    """Resolve "auto" by where train, val and test end in a series; of several, the one of median length counts."""
-    train, val, test = np.diff([0, *sorted(ends, key=lambda end: end[-1])[len(ends) // 2]]).tolist()
-    chosen = Window(
-        min(96, max(train // 3, 1)) if look_back == "auto" else int(look_back),
-        min(24, max(min(val, test) // 2, 1)) if horizon == "auto" else int(horizon),
-    )
-    if "auto" in (look_back, horizon):
+def choose_window(
+    series: Sequence[np.ndarray], ends: Sequence[Sequence[int]], look_back: int | str, horizon: int | str
+) -> Window:
+    """Resolve "auto" by a series (n_steps, n_channels), and where train, val and test end in it; of several, the one of
+    median length counts."""
+    given = look_back, horizon
+    middle = sorted(range(len(ends)), key=lambda number: ends[number][-1])[len(ends) // 2]
+    train, val, test = np.diff([0, *ends[middle]]).tolist()
+    n_ahead = min(24, max(min(val, test) // 2, 1)) if horizon == "auto" else int(horizon)
+    if look_back == "auto":
+        season = find_season(series[middle][:train])
+        look_back = min(max(96, season + n_ahead if season else 0), MOST_LOOK_BACK, max(train // 3, 1))
+    chosen = Window(int(look_back), n_ahead)
+    if "auto" in given:
         echo(f"looks back on {chosen.look_back} steps to forecast {chosen.horizon}: data.look_back, data.horizon")
     return chosen
 
