@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers.commands import ROOT, Result, run_script, without_baselines
+from helpers.own_code import forgotten_afterwards
 from helpers.trainings import SHORT
 
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -25,6 +26,13 @@ def config() -> Callable[..., dict]:
     import zoo
 
     return lambda *words, **choices: zoo.config(*without_baselines(words), **choices)
+
+
+@pytest.fixture
+def own_code():
+    """What a user's folder registers in this process is forgotten at the end of the test."""
+    with forgotten_afterwards():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 
 import zoo
-from zoo.core import registry
 from zoo.core.errors import UserError
 from zoo.data.augment import AUGMENTATIONS, augment
 from zoo.data.augment.trivial_augment import OPERATIONS, _equalize
@@ -380,10 +379,8 @@ data:
 
 
 @pytest.fixture
-def own_folder(tmp_path, monkeypatch):
+def own_folder(tmp_path, own_code):
     """A user's folder with one augmentation and a recipe that names it."""
-    monkeypatch.setattr(registry, "_added", {})
-    monkeypatch.setattr(AUGMENTATIONS, "_entries", dict(AUGMENTATIONS._entries))
     folder = tmp_path / "mine"
     (folder / "conf" / "experiment").mkdir(parents=True)
     (folder / "solarize.py").write_text(SOLARIZE)

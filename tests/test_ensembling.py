@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from helpers.commands import in_this_process
 
 import zoo
 from zoo.core.errors import UserError
@@ -91,12 +92,12 @@ def test_models_that_differ_are_refused(runs, tmp_path, names, message):
         ensemble([path for name in names for path in files(runs / name)], tmp_path / "x.safetensors")
 
 
-@pytest.mark.slow
-def test_the_command_writes_an_ensemble_that_can_be_evaluated(script, runs, tmp_path):
+def test_the_command_writes_an_ensemble_that_can_be_evaluated(runs, tmp_path, monkeypatch, capsys):
     evaluate_weights(runs / "other", run_dir=runs / "classes" / "measured")  # no training, and not taken for one
-    done = script("ensemble", str(runs / "classes"), str(tmp_path / "both.safetensors"))
-    assert done.code == 0 and "2 models in" in done.out
-    again = script("evaluate", f"weights={tmp_path / 'both.safetensors'}")
-    assert again.code == 0 and "accuracy" in again.out
-    none = script("ensemble", str(tmp_path / "nothing"), "x.safetensors")
-    assert none.code == 2 and "nothing is not a folder" in none.err
+    both = str(tmp_path / "both.safetensors")
+    assert in_this_process("ensemble", [str(runs / "classes"), both], monkeypatch) == 0
+    assert "2 models in" in capsys.readouterr().out
+    assert in_this_process("evaluate", [f"weights={both}"], monkeypatch) == 0
+    assert "accuracy" in capsys.readouterr().out
+    assert in_this_process("ensemble", [str(tmp_path / "nothing"), "x.safetensors"], monkeypatch) == 2
+    assert "nothing is not a folder" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers.file_workers import refuse_sevens
 from helpers.images import COLOURS, broken, folder_of, picture, plain
 from PIL import Image
 from torch.utils.data import DataLoader
@@ -202,16 +203,10 @@ def test_a_class_folder_without_images_is_reported(tmp_path, cache, capsys):
     assert "hold no images" in capsys.readouterr().out
 
 
-def named(path):
-    if path.name.endswith("7"):
-        raise UserError(path.name)
-    return path.name
-
-
 def test_parallel_results_keep_the_order_of_the_files(tmp_path, monkeypatch):
     monkeypatch.setattr(_parallel, "n_cores", lambda: 2)
     names = [f"{i:04}" for i in range(_parallel.CHUNK_SIZE * 10 + 3)]
-    results = list(_parallel.map_files(named, [tmp_path / name for name in names], "naming"))
+    results = list(_parallel.map_files(refuse_sevens, [tmp_path / name for name in names], "naming"))
     assert list(map(str, results)) == names
     assert [isinstance(result, UserError) for result in results] == [name.endswith("7") for name in names]
 

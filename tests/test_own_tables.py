@@ -12,9 +12,7 @@ import test_tables
 from helpers.tables import N, as_json, as_parquet, kinds, refused, same
 
 import zoo
-from zoo.core import registry
 from zoo.core.errors import UserError
-from zoo.data import FORMATS
 from zoo.data.formats import dialect as _dialect
 from zoo.data.readers import read_raw
 from zoo.data.tables._new_rows import read_labelled
@@ -328,13 +326,11 @@ def read(path, cells):
 
 
 @pytest.fixture
-def rows_format(tmp_path, monkeypatch):
+def rows_format(tmp_path, own_code):
     """A format that a user adds with one function in a folder."""
-    monkeypatch.setattr(registry, "_added", {})
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "rows.py").write_text(ROWS)
-    yield tmp_path / "mine"
-    FORMATS._entries.pop(".rows", None)
+    return tmp_path / "mine"
 
 
 def as_rows(frame):

@@ -1,4 +1,4 @@
-"""The command line, each command in a separate process."""
+"""The command line: the scripts and what their words mean."""
 
 import json
 import re
@@ -40,9 +40,9 @@ LONG = [
 ]
 
 
-def test_a_sweep_is_named_by_the_settings_that_differ_wherever_its_flag_stands(script, tmp_path):
-    done = script("train", "model=fnn/mlp", "-m", "seed=0,1", *LONG, f"run_dir={tmp_path}")
-    assert done.code == 0, done.err
+def test_a_sweep_is_named_by_the_settings_that_differ_wherever_its_flag_stands(tmp_path, monkeypatch):
+    words = ["model=fnn/mlp", "-m", "seed=0,1", *LONG, f"run_dir={tmp_path}"]
+    assert in_this_process("train", words, monkeypatch) == 0
     assert {path.parent.name for path in tmp_path.rglob("metrics.json")} == {"seed=0", "seed=1"}
 
 
@@ -83,14 +83,14 @@ def test_an_unknown_flag_is_refused_in_one_line(monkeypatch, capsys):
     assert "--foo" in err and len(err.strip().splitlines()) <= 5
 
 
-def test_a_file_is_predicted_to_a_csv(script, runs, tmp_path):
+def test_a_file_is_predicted_to_a_csv(runs, tmp_path, monkeypatch, capsys):
     splits = zoo.load_data("breast_cancer")
     rows = pd.DataFrame(splits.test.columns["numeric"].numpy(), columns=splits.spec.column_names)
     rows[rows.columns[::-1]].to_csv(tmp_path / "rows.csv", index=False)
     answers = tmp_path / "answers.csv"
-    done = script("predict", f"weights={runs['fnn']}", f"input={tmp_path / 'rows.csv'}", f"output={answers}")
-    assert done.code == 0, done.err
-    assert str(answers) in done.out
+    words = [f"weights={runs['fnn']}", f"input={tmp_path / 'rows.csv'}", f"output={answers}"]
+    assert in_this_process("predict", words, monkeypatch) == 0
+    assert str(answers) in capsys.readouterr().out
     written = pd.read_csv(answers)
     assert written["prediction"].tolist() == zoo.load(runs["fnn"]).predict(rows)
     assert written[splits.spec.class_names].sum(axis=1).to_numpy() == pytest.approx(1.0)
@@ -150,11 +150,11 @@ def test_missing_or_damaged_weights_are_refused(runs, tmp_path, monkeypatch, cap
     assert len(err.strip().splitlines()) <= 5
 
 
-def test_a_setting_of_a_model_can_be_reset_to_null(script, tmp_path):
+def test_a_setting_of_a_model_can_be_reset_to_null(tmp_path, monkeypatch, capsys):
     optim = ("optim=nesterov_fast", "optim.lookahead=null")
     settings = ("model=cnn/fast", "model.width=8", "task.label_smoothing=null", *optim, "trainer=debug")
-    done = script("train", *settings, f"run_dir={tmp_path / 'run'}")
-    assert (done.code, done.err) == (0, "")
+    assert in_this_process("train", [*settings, f"run_dir={tmp_path / 'run'}"], monkeypatch) == 0
+    assert capsys.readouterr().err == ""
     config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
     assert config["task"]["label_smoothing"] is None and config["optim"]["lookahead"] is None
 

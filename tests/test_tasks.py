@@ -6,6 +6,7 @@ import textwrap
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.own_code import forgotten_afterwards
 from torch import Tensor
 
 import zoo
@@ -166,8 +167,9 @@ def own(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
     for name, text in OWN.items():
         (folder / name).write_text(textwrap.dedent(text))
-    zoo.add_path(folder)
-    return folder
+    with forgotten_afterwards():
+        zoo.add_path(folder)
+        yield folder
 
 
 def test_a_users_loss_and_metric_are_chosen_by_name(own, config, tmp_path):

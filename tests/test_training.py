@@ -20,7 +20,6 @@ from helpers.commands import in_this_process
 from helpers.trainings import SHORT
 
 import zoo
-from zoo.core import registry
 from zoo.core.checkpoint_file import newest
 from zoo.core.errors import UserError
 from zoo.core.library_warnings import ignore_library_warnings
@@ -608,10 +607,8 @@ schedule:
 """
 
 
-def test_an_optimiser_and_a_schedule_of_the_users_own_train_and_resume(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "_added", {})
-    for entries in (OPTIMIZERS, SCHEDULES):
-        monkeypatch.setattr(entries, "_entries", dict(entries._entries))
+@pytest.mark.usefixtures("own_code")
+def test_an_optimiser_and_a_schedule_of_the_users_own_train_and_resume(config, tmp_path):
     (tmp_path / "own" / "conf" / "optim").mkdir(parents=True)
     (tmp_path / "own" / "lion.py").write_text(LION)
     (tmp_path / "own" / "conf" / "optim" / "lion.yaml").write_text(LION_YAML)

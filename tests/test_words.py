@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,11 +10,9 @@ from zoo.cli.command_words import as_override, read_words
 from zoo.cli.data_words import evaluation_settings, training_settings
 from zoo.cli.help import LEFT, settings_help
 from zoo.cli.predict import prediction_settings
-from zoo.core import registry
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec, Input
 from zoo.inference.untrained import create_model
-from zoo.models import MODELS
 from zoo.settings import config as zoo_config
 from zoo.settings.hydra_private import flags
 from zoo.settings.mistakes import setting_names
@@ -46,14 +43,6 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / name).touch()
     (tmp_path / "runs/first/config.yaml").touch()
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def unregistered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What is registered stays so within a process; here it goes again with the test."""
-    monkeypatch.setattr(registry, "_added", {})
-    yield
-    MODELS._entries.pop("fnn/plain", None)
 
 
 def understood(line: str) -> str:
@@ -138,7 +127,7 @@ def test_a_word_that_stands_for_nothing_is_refused_with_the_right_form(line: str
         ("Network", False, "settings go in conf/model/fnn/plain.yaml"),
     ],
 )
-def test_a_model_of_a_users_that_lacks_something_is_refused_with_what(base, yaml, message, tmp_path, unregistered):
+def test_a_model_of_a_users_that_lacks_something_is_refused_with_what(base, yaml, message, tmp_path, own_code):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "plain.py").write_text(PLAIN.format(base=base))
     if yaml:

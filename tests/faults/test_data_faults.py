@@ -18,6 +18,7 @@ import test_sequences
 import test_standard_tables
 import test_tables
 import torch
+from helpers.file_workers import kill_this_process
 from helpers.images import SEEN, broken, folder_of, plain
 from helpers.published_files import CONTENT as PUBLISHED
 from helpers.published_files import MD5 as PACKED_MD5
@@ -332,16 +333,12 @@ def test_fault_12_an_interrupted_download_resumes(folders, server):
 # 13: reader processes
 
 
-def killed(path):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def test_fault_13_a_killed_decoding_process_ends_the_training(tmp_path, cache, monkeypatch):
     """If a process that decodes images is killed, the training ends in one message and does not hang."""
     paths = [tmp_path / str(i) for i in range(_parallel.CHUNK_SIZE * 12)]
     monkeypatch.setattr(_parallel, "n_cores", lambda: 2)
     with pytest.raises(UserError, match="was killed"):
-        list(_parallel.map_files(killed, paths, "decoding"))
+        list(_parallel.map_files(kill_this_process, paths, "decoding"))
 
 
 def test_fault_13_an_image_that_becomes_unreadable_is_named(tmp_path, cache):

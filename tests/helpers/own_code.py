@@ -1,4 +1,9 @@
-"""A user's model and data set."""
+"""A user's model, and the registries before a user's folder was added."""
+
+import contextlib
+import gc
+
+from zoo.core import registry
 
 MODEL = '''
 """A toy."""
@@ -17,3 +22,16 @@ class Toy(Network):
     def features(self, numeric):
         return self.hidden(numeric)
 '''
+
+
+@contextlib.contextmanager
+def forgotten_afterwards():
+    """Take out of all registries, at the end, what `zoo.add_path` has added within."""
+    before = {*registry._added}
+    yield
+    registries = [one for one in gc.get_objects() if type(one) is registry.Registry]
+    for added in registry._added.keys() - before:
+        del registry._added[added]
+        for entries in registries:
+            if entries.variable == added[0]:
+                entries._entries.pop(added[1], None)
