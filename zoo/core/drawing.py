@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INK, BLUE, ORANGE = "#010203", "#3a86d4", "#e8730c"
+PAD = 1 / 3  # around a chart, of the font's size
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "zoo",
@@ -30,12 +31,14 @@ def svg(label: str, width: float, height: float, draw: Callable[["Axes"], None])
     """Draw a chart of `width` by `height` inches; `label` is its text alternative."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import TightLayoutEngine
 
     text = io.StringIO()
     with rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the page's own font may have it
-        figure = Figure((width, height), layout="constrained")
+        figure = Figure((width, height), dpi=72)  # that of SVG, so that text is as wide in the layout as on the page
         draw(figure.add_subplot())
+        TightLayoutEngine(pad=PAD).execute(figure)  # once; saving a figure that has a layout draws it twice
         figure.savefig(
             text, format="svg", dpi=200, transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
         )

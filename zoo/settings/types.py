@@ -1,11 +1,12 @@
 """Check that a setting keeps the type of its default."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo.core.errors import UserError
-from zoo.settings.conf_files import CONF, compose_file, sections
+from zoo.settings.conf_files import CONF, compose_file, own_conf, sections
 
 INHERITED = ("loader.yaml", "optimizer.yaml")  # by the files of data/ and optim/
 NEEDS = {  # settings without which others have no effect, with an example
@@ -31,7 +32,8 @@ def check_types(config_name: str, overrides: Sequence[str], config: Any) -> None
     changes = [word.partition("=")[0] for word in overrides if word not in choices and not word.startswith("hydra")]
     if not changes:
         return
-    defaults = compose_file(config_name, choices)
+    compose = compose_file if own_conf(choices) else _compose_once  # a user's files may change
+    defaults = compose(config_name, tuple(choices))
     for key in changes:
         default, value = OmegaConf.select(defaults, key), OmegaConf.select(config, key)
         if not (value is None and _may_be_null(key, config_name)):
@@ -39,6 +41,12 @@ def check_types(config_name: str, overrides: Sequence[str], config: Any) -> None
         needed = NEEDS.get(key)
         if needed and OmegaConf.select(config, needed[0]) is None:
             raise UserError(f"{key}={value} has no effect without {needed[0]}, such as {needed[0]}={needed[1]}")
+
+
+@functools.cache
+def _compose_once(config_name: str, choices: tuple[str, ...]) -> Any:
+    """What `compose_file` returns; the same for the jobs of a sweep."""
+    return compose_file(config_name, choices)
 
 
 def check_type(key: str, default: Any, value: Any) -> None:
