@@ -11,7 +11,7 @@ from zoo.models.fnn.table_input import TableInput
 from zoo.models.layers import Network
 
 BLOCK_ROWS = 8192  # candidates that are encoded at once, in evaluation
-BLOCK_VALUES = 2**22  # distances that are computed at once, in evaluation
+BLOCK_VALUES = 2**20  # distances that are computed at once, in evaluation: those of more leave the cache
 HIDDEN = 1e30  # squared distance of a row to itself, while it is trained on: its weight is 0
 
 
