@@ -7,7 +7,7 @@ HEAD = """| weights | test score: this file | mean ± deviation (seeds) | parame
 |---|---|---|---|---|---|---|
 """
 FIRST = (
-    "fnn/mlp.breast_cancer",
+    "fnn/tabm_nca.breast_cancer",
     "cnn/small.mnist5k",
     "cnn/fast.cifar10",
     "cnn/inception_time.japanese_vowels",
