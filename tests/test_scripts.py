@@ -213,9 +213,8 @@ def test_a_list_fits_the_terminal_and_a_pattern_matches_something(monkeypatch):
             listing(words)
 
 
-def test_generated_pages_are_up_to_date(script):
-    done = script("maintain/pages", "--check")
-    assert done.code == 0, done.err
+def test_generated_pages_are_up_to_date(monkeypatch, capsys):
+    assert in_this_process("maintain/pages", ["--check"], monkeypatch) == 0, capsys.readouterr().err
 
 
 DATA = '''
