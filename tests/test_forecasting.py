@@ -63,13 +63,13 @@ def test_errors_of_linear_forecasts_follow_from_sums_of_products():
     batch = next(batches(split))
     products = Products.of(batch["sequence"], batch["target"])
     weights = torch.randn(3, 25, 6, dtype=torch.float64)
-    path = LinearPath(24, 6).double()
+    path = LinearPath(24, 6, 2)
     for weight, error in zip(weights, products.errors(weights), strict=True):
-        path.weight.data = weight.float()
+        path.weight.data = weight.float().repeat(2, 1, 1)
         forecast = path(batch["sequence"])
         torch.testing.assert_close((forecast - batch["target"]).square().sum().double(), error, rtol=1e-4, atol=0.0)
-    assert find_season(products, 6) == 12
-    path.weight.data = repeating(12, 24, 6).float()
+    assert find_season(products) == 12
+    path.weight.data = repeating(12, 24, 6).float().repeat(2, 1, 1)
     torch.testing.assert_close(path(batch["sequence"]), repeat(batch["sequence"], 12, 6))
 
 

@@ -1,10 +1,10 @@
 """A forecast that is a linear function of the window, fitted in closed form before a network is trained.
 
-All channels share the weights, as in A. Zeng et al., "Are transformers effective for time series forecasting?" (arXiv
-2205.13504, section 4). Several ridge regressions are fitted, which pull the weights towards a simple forecast, such as
-the last season, in one of three bases; and averaged with weights that fall with the squared error of each on later
-training windows: by the likelihood of normal errors, as in Bayesian model averaging. So a short series is forecast
-about as simply as its few windows allow.
+The weights of a channel are the mean of those fitted to all channels, as in A. Zeng et al., "Are transformers effective
+for time series forecasting?" (arXiv 2205.13504, section 4), and of its own. Several ridge regressions are fitted, which
+pull the weights towards a simple forecast, such as the last season, in one of three bases; and averaged with weights
+that fall with the squared error of each on later training windows: by the likelihood of normal errors, as in Bayesian
+model averaging. So a short series is forecast about as simply as its few windows allow.
 
 Everything is computed from sums of products: the error of a linear forecast is a function of these.
 """
@@ -22,6 +22,7 @@ SEASONAL = 0.9  # a season has at most this share of the squared error of repeat
 LEAST_POWER = 2.0
 DOUBT = 3.0  # in log odds, of forecasts that return to the level of the training: a series may leave it for good
 SMALLEST = 1e-12
+MOST_CHANNELS = 32  # that have weights of their own
 
 
 class Products(NamedTuple):
@@ -71,34 +72,55 @@ class LinearPath(nn.Module):
     Args:
         look_back: steps of the window.
         horizon: steps to forecast.
+        n_channels: of the series; many share their weights.
     """
 
-    def __init__(self, look_back: int, horizon: int):
+    def __init__(self, look_back: int, horizon: int, n_channels: int):
         super().__init__()
-        self.weight = nn.Parameter(repeating(1, look_back, horizon).float())  # (look_back + 1, horizon)
+        n_own = n_channels if n_channels <= MOST_CHANNELS else 1
+        start = repeating(1, look_back, horizon).float()
+        self.weight = nn.Parameter(start.repeat(n_own, 1, 1))  # (n_channels or 1, look_back + 1, horizon)
 
     def forward(self, sequence: Tensor) -> Tensor:
         """Forecast (batch, horizon, n_channels) from (batch, look_back, n_channels), in float32."""
         with torch.autocast(sequence.device.type, enabled=False):
-            return (with_one(sequence.float().mT) @ self.weight).mT
+            rows = with_one(sequence.float().permute(2, 0, 1))  # (n_channels, batch, look_back + 1)
+            return (rows @ self.weight).permute(1, 2, 0)
 
     @torch.no_grad()
     def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
         """Fit the weights to batches of training windows in the order of time, `sequence` and `target`."""
-        blocks = read_blocks(inputs)
-        if len(blocks) > 1:
-            self.weight.copy_(combined_forecast(blocks, self.weight.shape[1]))
+        parts: list[list[Products]] = []  # of consecutive windows, for each channel with weights of its own
+        for batch in inputs:
+            n = -(-len(batch["target"]) // N_BLOCKS)
+            pairs = zip(batch["sequence"].split(n), batch["target"].split(n), strict=True)
+            parts += [self._products(*pair) for pair in pairs]
+            if len(parts) > MOST_PARTS:
+                parts = [_total(parts[i : i + 2]) for i in range(0, len(parts), 2)]
+        shared = _combined_forecast([Products.total(part) for part in parts])
+        if shared is not None:
+            for weight, *own in zip(self.weight, *parts, strict=True):
+                found = _combined_forecast(own)
+                weight.copy_(shared if found is None else (shared + found) / 2)
+
+    def _products(self, sequence: Tensor, target: Tensor) -> list[Products]:
+        if len(self.weight) == 1:
+            return [Products.of(sequence, target)]
+        return [Products.of(*pair) for pair in zip(sequence.split(1, 2), target.split(1, 2), strict=True)]
 
 
-def read_blocks(inputs: Iterable[Mapping[str, Tensor]]) -> list[Products]:
-    """The sums over consecutive parts of the windows, about equally long."""
-    parts: list[Products] = []
-    for batch in inputs:
-        n = -(-len(batch["target"]) // N_BLOCKS)
-        pairs = zip(batch["sequence"].split(n), batch["target"].split(n), strict=True)
-        parts += [Products.of(*pair) for pair in pairs]
-        if len(parts) > MOST_PARTS:
-            parts = [Products.total(parts[i : i + 2]) for i in range(0, len(parts), 2)]
+def _total(parts: Sequence[Sequence[Products]]) -> list[Products]:
+    return [Products.total(each) for each in zip(*parts, strict=True)]
+
+
+def _combined_forecast(parts: Sequence[Products]) -> Tensor | None:
+    """`combined_forecast` of consecutive parts; None where they are too few."""
+    blocks = merge(parts)
+    return combined_forecast(blocks) if len(blocks) > 1 else None
+
+
+def merge(parts: Sequence[Products]) -> list[Products]:
+    """The sums over consecutive blocks of windows, about equally long."""
     n_read, n_all, blocks = 0, sum(part.n for part in parts), [[] for _ in range(N_BLOCKS)]  # type: ignore[var-annotated]
     for part in parts:
         if part.n:
@@ -107,11 +129,11 @@ def read_blocks(inputs: Iterable[Mapping[str, Tensor]]) -> list[Products]:
     return [Products.total(block) for block in blocks if block]
 
 
-def combined_forecast(blocks: Sequence[Products], horizon: int) -> Tensor:
+def combined_forecast(blocks: Sequence[Products]) -> Tensor:
     """The average (look_back + 1, horizon) of all candidates fitted to all blocks, weighted by how well the same ones
     forecast the last blocks from those before."""
     whole = Products.total(blocks)
-    season = find_season(whole, horizon)
+    horizon, season = whole.xy.shape[1], find_season(whole)
     held_out = range(max(len(blocks) - N_HELD_OUT, 1), len(blocks))
     errors = sum(blocks[k].errors(candidates(Products.total(blocks[:k]), season)) for k in held_out)
     assert isinstance(errors, Tensor)
@@ -166,9 +188,9 @@ def simple_forecasts(products: Products, season: int) -> Tensor:
     return torch.stack(found)
 
 
-def find_season(products: Products, horizon: int) -> int:
+def find_season(products: Products) -> int:
     """The period whose repetition has the smallest squared error; 1, the last value, where none is clearly better."""
-    look_back = len(products.xx) - 1
+    look_back, horizon = len(products.xx) - 1, products.xy.shape[1]
     errors = [float(products.errors(repeating(k, look_back, horizon)[None])) for k in range(1, look_back + 1)]
     best = min(range(look_back), key=errors.__getitem__)
     return best + 1 if errors[best] < SEASONAL * errors[0] else 1

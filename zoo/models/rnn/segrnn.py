@@ -41,7 +41,7 @@ class SegRNN(Network):
         dropout: share of hidden units before the output that is zeroed in training.
     """
 
-    factors: ClassVar[Mapping[str, tuple[float, float]]] = {"linear.*": (0.1, 0.0)}  # which starts fitted
+    factors: ClassVar[Mapping[str, tuple[float, float]]] = {"linear.*": (0.3, 0.0)}  # which starts fitted
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class SegRNN(Network):
         n_segments, n_steps = (1, horizon) if decoding == "direct" else (-(-horizon // segment), segment)
         self.n_segments, self.n_numbers = n_segments, n_outputs // (horizon * n_channels)
         self.instance_norm = INSTANCE_NORMS[instance_norm]
-        self.linear = LinearPath(time, horizon) if linear else None
+        self.linear = LinearPath(time, horizon, n_channels) if linear else None
         self.embed = nn.Sequential(nn.Linear(segment, width), nn.ReLU())
         self.cell = MODELS.get(f"rnn/{cell}").cell(width, width, batch_first=True)  # type: ignore[attr-defined]
         if decoding == "segments":
