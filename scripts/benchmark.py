@@ -2,6 +2,9 @@
 
 The suites are auto, cnn, data, engine, fnn, fnn_folds, gpu, growth, latency, rnn, seeds and startup. Most print the
 medians of several runs and of a reference; output= also saves the rows, docs= a page with a picture.
+
+Of rnn, which takes hours, results=FILE.jsonl keeps what was measured and goes on from there, minutes=30 starts nothing
+new after half an hour, and only="rnn*,*Rocket*" measures these models alone.
 """
 
 import argparse
@@ -9,36 +12,41 @@ import importlib
 import json
 import platform
 import sys
+from inspect import signature
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from zoo.cli.errors import exit_codes
 from zoo.cli.options import read_options
 
 SUITES = sorted(path.stem for path in (Path(__file__).parent / "benchmarks").glob("[!_]*.py"))
-SETTINGS = {"output": Path, "docs": Path}
+SETTINGS = {"output": Path, "docs": Path, "results": Path, "minutes": float, "only": str}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suite")
-    parser.add_argument("settings", nargs="*", help="output=FILE.json, docs=FOLDER")
+    parser.add_argument("settings", nargs="*", help="output=FILE.json, docs=FOLDER, and those of rnn")
     arguments = parser.parse_args()
     with exit_codes():
         run(arguments.suite, read_options(arguments.settings, SETTINGS))
 
 
-def run(name: str, settings: dict[str, Path]) -> None:
+def run(name: str, settings: dict[str, Any]) -> None:
     """Measure a suite, print its table, and write the files in `settings`."""
-    from zoo.core.errors import unknown_name
+    from zoo.core.errors import UserError, unknown_name
     from zoo.core.table_layout import text_table
 
     if name not in SUITES:
         raise unknown_name("suite", name, SUITES)
     suite = importlib.import_module(f"benchmarks.{name}")
+    kept = {key: settings[key] for key in ("results", "minutes", "only") if key in settings}
+    if kept and "results" not in signature(suite.measure).parameters:
+        raise UserError(f"{', '.join(kept)} is for the suite rnn; {name} measures everything at once: leave it out")
     print(machine(), flush=True)
     measures = []
-    for measure in suite.measure():
+    for measure in suite.measure(**kept):
         print(f"measured: {measure.name}", file=sys.stderr)
         measures.append(measure)
     rows = [measure.row for measure in measures]

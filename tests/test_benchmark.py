@@ -4,9 +4,11 @@ import importlib
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import benchmark
 import pytest
+import torch
 from benchmarks import (
     _case,
     _cases,
@@ -14,6 +16,11 @@ from benchmarks import (
     _measure,
     _page,
     _peers,
+    _plain_lstm,
+    _results,
+    _sequence_peers,
+    _sequence_tasks,
+    _step_times,
     _throughput,
     cnn,
     data,
@@ -22,6 +29,7 @@ from benchmarks import (
     fnn_folds,
     growth,
     latency,
+    rnn,
     startup,
 )
 from scipy.stats import t, ttest_1samp
@@ -29,6 +37,7 @@ from scipy.stats import t, ttest_1samp
 import zoo
 from zoo.cli.options import read_options
 from zoo.core.errors import UserError
+from zoo.data.sequences.splits.windows import Window, series_splits
 
 KEYS = ["name", "ours", "reference", "unit", "ratio", "range", "goal"]
 
@@ -225,6 +234,82 @@ def test_tables_in_the_folder_of_data_are_compared_too(monkeypatch, tmp_path):
     assert [*raw] == ["a", "b", "c"] and len(raw) == 100
 
 
+def test_results_are_kept_in_a_file_and_measured_once(tmp_path):
+    calls = []
+
+    def measured():
+        calls.append(1)
+        return {"test": {"accuracy": 0.5}}
+
+    for _ in range(2):
+        kept = _results.Results(tmp_path / "rnn.jsonl", only="rnn*,naive")
+        assert kept.get("wine", "rnn/gru", 0, measured)["test"] == {"accuracy": 0.5}
+    assert kept.get("wine", "Rocket", 0, measured) is None
+    assert _results.Results(tmp_path / "rnn.jsonl", minutes=0).get("wine", "rnn/gru", 1, measured) is None
+    assert len(calls) == 1 and len(kept.of("wine", "rnn/gru")) == 1 and not kept.of("wine", "rnn/lstm")
+
+
+SHORT = ["data=ucr", "data.name=UnitTest", "trainer.max_epochs=1"]
+
+
+@pytest.fixture(scope="module")
+def sequence_rows():
+    """The rows of a set of twenty sequences, of the quick models and of one of the zoo's for an epoch."""
+    task = _sequence_tasks.Task("UnitTest", lambda _: SHORT, {"accuracy": 0.0, "f1": None}, ("rnn/gru",), 1)
+    kept = _results.Results(only="naive answer,Ridge*,rnn/gru")
+    return rnn.compared([task], kept)
+
+
+def test_models_of_sequences_are_compared_on_every_metric(sequence_rows, tmp_path):
+    by_name = {(row.model, row.score): row for row in sequence_rows}
+    assert by_name["Ridge on all values", "accuracy"].test > 0.7 > by_name["naive answer", "accuracy"].test > 0.3
+    assert by_name["rnn/gru", "macro-F1"].row["parameters"] > 0 and by_name["rnn/gru", "accuracy"].test > 0.3
+    assert by_name["Rocket", "accuracy"].row["goal"] == "not run: there was no time"
+    assert {name for name, _ in rnn.relative_scores([row for row in sequence_rows if row.outcomes]).items()} == {
+        *("naive answer", "Ridge on all values", "rnn/gru"),
+    }
+    times = _step_times.StepTimes("rnn/gru", dict.fromkeys(_step_times.LENGTHS, 1.0))
+    rows = [*sequence_rows, times]
+    assert "| rnn/gru | 1.000 |" in _page.markdown(rows)
+    _page.save_picture(tmp_path / "rnn.png", lambda figure: rnn.draw(figure, rows))
+    assert (tmp_path / "rnn.png").stat().st_size > 5000
+
+
+def test_the_default_reaches_a_goal_or_misses_it():
+    def row(model, score, value, data="a"):
+        return _comparison.Comparison(data, model, score, [_comparison.Outcome(value, fit=1.0)], heading="goal")
+
+    ours = [rnn.with_goal(row("rnn", "accuracy", 0.9), 0.9), rnn.with_goal(row("rnn", "nats", 1.7), 1.6)]
+    assert [one.note for one in ours] == ["at least 0.9: yes", "at most 1.6: no"]
+    assert "reaches 1 of 2 goals; missed: a (nats)" in rnn.after(ours)
+    assert rnn.with_goal(row("rnn/gru", "accuracy", 0.9), 0.5).note == ""
+    peers = [row("TF-IDF of words", "accuracy", 0.8), row("TF-IDF of characters", "accuracy", 0.7)]
+    assert rnn.goal_beside(("TF-IDF*", 0.05), peers) == pytest.approx(0.75)
+    sets = [row(model, "accuracy", score, data) for data in _sequence_tasks.ARCHIVE
+            for model, score in (("rnn", 0.8), ("MiniRocket", 0.7))]  # fmt: skip
+    assert [(one.model, one.test, one.note) for one in rnn.mean_rows(sets)] == [
+        ("rnn", 0.8, "at least 0.7: yes"),
+        ("MiniRocket", 0.7, ""),
+    ]
+
+
+@pytest.mark.parametrize("name", ["nn.LSTM", "last season"])
+def test_a_forecast_to_compare_with_is_better_than_the_naive_answer(name, monkeypatch):
+    monkeypatch.setattr(_plain_lstm, "N_EPOCHS", 2)
+    wave = torch.sin(torch.arange(400.0) / 24 * 2 * torch.pi)[:, None] + torch.zeros(2)
+    splits = series_splits("wave", [wave], ["a", "b"], [(240, 320, 400)], Window(48, 24), reading={})
+    naive, peer = (_sequence_peers.PEERS[one] for one in ("naive answer", name))
+    assert peer.suits(splits.spec) and not _sequence_peers.PEERS["MiniRocket"].suits(splits.spec)
+    errors = [_sequence_peers.fit_and_score(one, splits, 0)["test"]["mse_scaled"] for one in (peer, naive)]
+    assert errors[0] < errors[1]
+
+
+def test_a_step_is_timed_and_film_reviews_are_folded_by_number():
+    assert 0 < _step_times.step_time("rnn/gru", 2) < 1e4
+    names = {task.name for task in _sequence_tasks.all_tasks()}
+    assert {*_sequence_tasks.ARCHIVE, "shakespeare", "fsdd, unknown speaker", "etth1, 720 hours"} < names
+
+
 def test_every_suite_has_measure():
     assert {"engine", "data", "cnn", "rnn", "fnn", "startup", "latency", "growth"} <= set(benchmark.SUITES)
     for name in benchmark.SUITES:
@@ -237,5 +322,7 @@ def test_mistakes_end_with_2_and_the_nearest_name(monkeypatch, capsys):
         benchmark.main()
     assert ended.value.code == 2
     assert "no suite 'engin'; the nearest: engine" in capsys.readouterr().err
+    with pytest.raises(UserError, match="results is for the suite rnn; startup measures everything at once"):
+        benchmark.run("startup", {"results": Path("rnn.jsonl")})
     with pytest.raises(UserError, match="nearest: output"):
         read_options(["outptu=rows.json"], benchmark.SETTINGS)

@@ -54,10 +54,11 @@ class Comparison:
     Args:
         data: what it learnt from.
         model: its name.
-        score: "accuracy", or "rmse" where less is better.
+        score: such as "accuracy", or "rmse" where less is better.
         outcomes: of each seed; none if it was not run.
         again: further measures of the seconds.
-        note: why it was not run, or whether it is as good as the trees.
+        note: why it was not run, or whether it is as good as it is to be.
+        heading: of the note's column.
     """
 
     data: str
@@ -66,6 +67,7 @@ class Comparison:
     outcomes: Sequence[Outcome] = ()
     again: Sequence[Outcome] = ()
     note: str = ""
+    heading: str = "as good as LightGBM and CatBoost"
 
     @property
     def name(self) -> str:
@@ -94,7 +96,7 @@ class Comparison:
             "fit s": self.fit,
             "predict s": _median([one.predict for one in (*self.outcomes, *self.again)]),
             "parameters": self.outcomes[0].n_parameters if self.outcomes else None,
-            "as good as LightGBM and CatBoost": self.note,
+            self.heading: self.note,
         }
 
     @property
