@@ -378,6 +378,7 @@ def test_mlp_blocks_are_residual_with_the_chosen_norm(norm, kind):
         ("rnn/gru", "sequences", {"pooling": "lats"}, "last"),
         ("rnn/gru", "sequences", {"norm": "batch"}, "take none, layer or rms"),
         ("rnn/gru", "sequences", {"expansion": -1}, "0 for no feedforward part, or above; got -1"),
+        ("rnn/xlstm", "sequences", {"slstm_every": -1}, "0 for mLSTM alone, or above; got -1"),
         ("rnn/conv_gru", "sequences", {"stride": 0}, "at least 1; got n_convs=2, kernel=5, stride=0"),
         ("cnn/inception_time", "sequences", {"kernel": 40}, "kernel is odd, such as 39; got 40"),
         ("cnn/inception_time", "images", {}, "takes sequence, lengths; data images offers image"),

@@ -11,9 +11,10 @@ from zoo.models import MODELS
 from zoo.models.rnn import _parallel, _scan
 from zoo.models.rnn._parallel import Parallel, StepLinear
 from zoo.models.rnn._scan import scan
+from zoo.models.rnn.xlstm import SLSTMLayer
 
 NAMES = [name for name in zoo.list_models("rnn/*") if issubclass(MODELS.get(name), Parallel)]
-every_cell = pytest.mark.parametrize("cell", [MODELS.get(name).cell for name in NAMES], ids=NAMES)
+every_cell = pytest.mark.parametrize("cell", [*(MODELS.get(name).cell for name in NAMES), SLSTMLayer])
 
 
 def loop(a, b, start):
