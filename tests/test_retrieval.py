@@ -182,7 +182,7 @@ def test_finetuning_keeps_the_rows_of_its_own_data_as_the_copied_preprocessing_s
     batch = {key: value[:25] for key, value in rows("class", seed=1).items()}
     model = fitted(name, batch=batch)
     assert copy_weights(model, TABLE, trained, "other") == []
-    model.keep_candidates([batch])
+    model.refit([batch])
     assert torch.equal(model.network.candidates.target, batch["target"])
     assert torch.equal(
         model.network.candidates.numeric, trained.model.preprocess({"numeric": batch["numeric"]})["numeric"]

@@ -40,7 +40,7 @@ def _seeded_module(seed: int, start: Predictor | None, config: TrainingConfig, s
     model.fit(each_value_once(splits.train), batches(splits.train))
     if start is not None:
         new = copy_weights(model, splits.spec, start, str(config.finetune))
-        model.keep_candidates(batches(splits.train))  # as the copied preprocessing scales them
+        model.refit(batches(splits.train))  # as the copied preprocessing scales them
         is_fitted = any(name.startswith(HEAD) for name in new) and fit_new_head(model, module.task, splits.train)
         head = ", with a new head, fitted to the training split" if is_fitted else f", but new: {', '.join(new)}"
         rank_zero_print(f"weights from {config.finetune}" + head * bool(new))

@@ -155,8 +155,10 @@ class ZooModule(L.LightningModule):
         self.manual_backward(loss if share == 1 else loss * share)
 
     def outputs_and_targets(self, inputs: Batch, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs on the network's scale, and their targets, whose loss is the one to train on."""
-        return self.model.scaled(**inputs), target
+        """The outputs on the network's scale of each member that is trained, and the target of its sample for each,
+        both (batch * n_members, ...): the loss to train on is the mean of theirs."""
+        output = self.model.member_outputs(**inputs)
+        return output, repeat_rows(target, len(output) // len(target))
 
     def _taught(self, loss: Tensor, output: Tensor, inputs: Batch) -> Tensor:
         """The loss, a scalar, with the distance from the teacher."""
@@ -291,3 +293,8 @@ class ZooModule(L.LightningModule):
             raise UserError("optim.sam trains one seed at a time; for several: -m seed=0,1")
         if self.sharded or self.trainer.world_size > 1:
             raise UserError("optim.sam trains on one device; use trainer.devices=1 trainer.strategy=auto")
+
+
+def repeat_rows(values: Tensor, n: int) -> Tensor:
+    """Repeat each row of values (batch, ...) n times, (batch * n, ...)."""
+    return values if n == 1 else values[:, None].expand(-1, n, *values.shape[1:]).flatten(0, 1)

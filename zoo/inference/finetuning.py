@@ -12,8 +12,10 @@ from zoo.inference.predictor import Predictor
 from zoo.models.candidates import CANDIDATES
 from zoo.models.ensemble import Ensemble
 from zoo.models.model import Model
+from zoo.models.ridge import FITTED
 
 HEAD = "network.head.", "network.target_value."  # the layers of outputs, and of targets as inputs
+OF_DATA = CANDIDATES, FITTED  # what a network takes from these data
 TARGET_SCALE = "preprocess.target_scale."  # other targets may change both
 
 
@@ -39,8 +41,8 @@ def copy_weights(model: Model, spec: DataSpec, trained: Predictor, name: str) ->
         )
     _check_reading(spec, trained, name)
     source, ours = trained.model.state_dict(), model.state_dict()
-    source = {key: value for key, value in source.items() if not key.startswith(CANDIDATES)}
-    kept = {key for key in ours if key.startswith(CANDIDATES)}  # the rows of these data
+    source = {key: value for key, value in source.items() if not key.startswith(OF_DATA)}
+    kept = {key for key in ours if key.startswith(OF_DATA)}
     not_copied = {key for key in {*ours, *source} - kept if _shape(ours, key) != _shape(source, key)}
     if others := sorted(key for key in not_copied if not key.startswith((*HEAD, TARGET_SCALE))):
         raise _other_network(trained, spec, name, others)

@@ -147,11 +147,13 @@ def _load_state(model: "Trained", tensors: Mapping[str, "Tensor"], path: Path) -
 
 
 def _shape(tensors: Mapping[str, "Tensor"], key: str) -> tuple[int, ...]:
-    """The shape of a tensor, without the number of rows of candidates, which any file has its own of."""
+    """The shape of a tensor, without what any file has its own of: the number of rows of candidates, and the sizes of
+    what is fitted in closed form."""
     from zoo.models.candidates import CANDIDATES
+    from zoo.models.ridge import FITTED
 
     shape = tuple(tensors[key].shape)
-    return shape[1:] if CANDIDATES in key else shape
+    return () if FITTED in key else shape[1:] if CANDIDATES in key else shape
 
 
 def read_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:

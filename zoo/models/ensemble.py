@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from zoo.models.candidates import Candidates
 from zoo.models.model import Model
 from zoo.models.preprocess import Preprocess
+from zoo.models.ridge import Ridge
 
 
 class Ensemble(nn.Module):
@@ -70,8 +71,9 @@ Trained = Model | Ensemble
 
 
 def sizes(model: Trained) -> dict[str, int]:
-    """The size of a model as cards and metrics have it: `n_parameters`, and `n_candidates` where it holds training
-    rows, those of all members."""
+    """The size of a model as cards and metrics have it: `n_parameters`, trained or fitted, and `n_candidates` where it
+    holds training rows, those of all members."""
     n_candidates = sum(len(layer) for layer in model.modules() if isinstance(layer, Candidates))
     rows = {"n_candidates": n_candidates} if n_candidates else {}
-    return {"n_parameters": sum(parameter.numel() for parameter in model.parameters()), **rows}
+    n_fitted = sum(layer.weight.numel() for layer in model.modules() if isinstance(layer, Ridge))
+    return {"n_parameters": n_fitted + sum(parameter.numel() for parameter in model.parameters()), **rows}

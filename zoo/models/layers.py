@@ -69,8 +69,15 @@ class Network(nn.Module):
                 `target`, scaled as the loss sees it.
         """
 
+    def refit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
+        """Compute anew what is not learnt but taken from the training data, where learnt weights and the scale of the
+        inputs were copied from a file; `inputs` are those of `fit`."""
+        if self.candidates is not None:
+            self.candidates.fit(inputs)
+
     def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:
-        """Compute logits or standardised values, (batch, n_outputs), or (batch, n_members, n_outputs) of several."""
+        """Compute logits or standardised values, (batch, n_outputs), or (batch, n_members, n_outputs) of several; in
+        training those of the members that are trained."""
         return self.head(self.features(*args, **inputs))
 
     def step(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:

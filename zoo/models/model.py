@@ -49,10 +49,9 @@ class Model(nn.Module):
         self.preprocess.fit(values)
         self.network.fit(self._scaled_batches(samples))
 
-    def keep_candidates(self, samples: Iterable[Mapping[str, Tensor]]) -> None:
-        """Keep the training rows that a retrieval network searches, as the present preprocessing scales them."""
-        if self.network.candidates is not None:
-            self.network.candidates.fit(self._scaled_batches(samples))
+    def refit(self, samples: Iterable[Mapping[str, Tensor]]) -> None:
+        """Compute anew what the network takes from the training data, as the present preprocessing scales them."""
+        self.network.refit(self._scaled_batches(samples))
 
     def _scaled_batches(self, samples: Iterable[Mapping[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
         """Scale the inputs of batches, and their target as the loss sees it."""

@@ -1,0 +1,160 @@
+"""GRU layers behind Inception modules, and beside them a ridge regression on MiniRocket's features.
+
+The zoo's own: a recurrent network needs many sequences, and a linear function of many fixed features needs few, so the
+two answer together. The modules are those of H. Ismail Fawaz et al., "InceptionTime" (arXiv 1909.04939, section 3), the
+features those of A. Dempster et al., "MiniRocket" (arXiv 2012.08791). Long sequences are shortened by means of
+consecutive steps, so that the recurrence reads 64 steps or fewer.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoo.models import MODELS
+from zoo.models.cnn.inception_time import Inception
+from zoo.models.layers import Network, valid_steps
+from zoo.models.rnn._recurrent import Recurrent
+from zoo.models.rnn._rocket import RocketRidge, lengths_of, read_sample
+
+MOST_STEPS = 64  # that the recurrence reads of a sequence of usual length
+
+
+@MODELS.register("rnn/rocket_gru")
+class RocketGRU(Recurrent):
+    """Two members: Inception modules and GRU layers, which are trained, and a ridge regression, which is fitted before.
+
+    In training the first alone has an output. Where each step has a target, there is no second.
+
+    Args:
+        n_channels: values at each step.
+        n_outputs: outputs.
+        per_step: whether each step has an output, instead of one for the sequence.
+        causal: whether the output of each step may depend on the steps up to it alone, which this network refuses.
+        width: hidden units of each GRU layer and direction.
+        filters: of each of the four branches of an Inception module.
+        n_modules: Inception modules.
+        kernel: steps that the longest filters cover, odd.
+        n_features: of MiniRocket, about; 0 for no second member.
+        dropout: share of values between layers and before the output that is zeroed in training.
+        options: those of `Recurrent`.
+    """
+
+    cell = nn.GRU
+    step, carry = Network.step, Network.carry  # it reads whole sequences
+    shortening: Tensor
+
+    def __init__(
+        self,
+        *,
+        n_channels: int,
+        n_outputs: int,
+        per_step: bool,
+        causal: bool,
+        width: int = 48,
+        filters: int = 16,
+        n_modules: int = 2,
+        kernel: int = 39,
+        n_features: int = 5000,
+        dropout: float = 0.2,
+        **options: Any,
+    ):
+        if causal:
+            raise ValueError("reads whole sequences, and here the next step is the target; take model=rnn/lstm")
+        if min(filters, n_modules) < 1 or kernel < 1 or kernel % 2 == 0 or n_features < 0:
+            raise ValueError(
+                f"filters and n_modules are at least 1, kernel is odd and n_features at least 0; got {filters}, "
+                f"{n_modules}, {kernel} and {n_features}"
+            )
+        super().__init__(
+            n_channels=4 * filters,
+            n_outputs=n_outputs,
+            per_step=per_step,
+            causal=causal,
+            width=width,
+            dropout=dropout,
+            **options,
+        )
+        n_directions = 2 if self.backwards else 1
+        channels = [n_channels] + [4 * filters] * (n_modules - 1)
+        self.inceptions = nn.ModuleList(Inception(c_in, filters, kernel) for c_in in channels)
+        self.register_buffer("shortening", torch.ones((), dtype=torch.int64))
+        self.n_shortened = 1  # as the buffer says, which would have to be waited for on a GPU
+        self.register_load_state_dict_post_hook(lambda module, _: module._read_shortening())
+        if not per_step:
+            self.head = nn.Linear(width * n_directions + 4 * filters, n_outputs)
+        self.fitted = RocketRidge(n_channels, n_outputs, n_features) if n_features and not per_step else None
+        self.n_members = 1 if self.fitted is None else 2
+
+    def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
+        """Choose by how much sequences are shortened, and fit the second member."""
+        if self.per_step:
+            return
+        sequence, lengths, target = read_sample(inputs)
+        while float(lengths.float().quantile(0.95)) > MOST_STEPS * int(self.shortening):
+            self.shortening *= 2
+        self._read_shortening()
+        if self.fitted is not None:
+            self.fitted.fit(sequence, lengths, target)
+
+    def refit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
+        """Fit the second member."""
+        if self.fitted is not None:
+            self.fitted.fit(*read_sample(inputs))
+
+    def _read_shortening(self) -> None:
+        self.n_shortened = int(self.shortening)
+
+    def features(self, sequence: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        """Compute the pooled hidden states and the mean of the last module's maps, (batch, width x directions + 4
+        filters); with `per_step`, the hidden states of each step.
+
+        Args:
+            sequence: (batch, time, n_channels), padded at the end.
+            lengths: valid steps of each sequence, (batch,), at least 1; None where all steps are.
+        """
+        lengths = lengths_of(sequence, lengths)
+        maps, lengths = self._convolve(sequence, lengths)
+        valid = valid_steps(lengths, maps.shape[1])
+        hidden, _ = self._run(maps, lengths=lengths)
+        pooled = self.pooling(hidden, valid)
+        return self.dropout(pooled if self.per_step else torch.cat([pooled, maps.sum(1) / lengths[:, None]], 1))
+
+    def _convolve(self, sequence: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The last module's maps (batch, time, 4 filters), 0 after their lengths, and these (batch,)."""
+        x = sequence * valid_steps(lengths, sequence.shape[1])[:, :, None]
+        n_left = 1 if self.per_step else self.n_shortened
+        first = max(1, n_left >> len(self.inceptions))  # each module's maps are halved at most
+        x, lengths = shorten(x, lengths, first)
+        n_left //= first
+        for inception in self.inceptions:
+            x = inception(x.mT, valid_steps(lengths, x.shape[1])[:, None]).mT
+            if n_left > 1:
+                x, lengths = shorten(x, lengths, 2)
+                n_left //= 2
+        return x, lengths
+
+    def forward(self, sequence: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        """Compute outputs of both members (batch, 2, n_outputs), in training of the first (batch, 1, n_outputs); of
+        one member (batch, n_outputs)."""
+        output = self.head(self.features(sequence, lengths))
+        if self.fitted is None:
+            return output
+        if self.training:
+            return output[:, None]
+        if not self.fitted.ridge.is_fitted:
+            return torch.stack([output, output], 1)
+        lengths = lengths_of(sequence, lengths)
+        sequence = sequence * valid_steps(lengths, sequence.shape[1])[:, :, None]
+        return torch.stack([output, self.fitted(sequence, lengths).to(output.dtype)], 1)
+
+
+def shorten(x: Tensor, lengths: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """Take the mean of every `n` consecutive steps of x (batch, time, width), which is 0 after its lengths (batch,)."""
+    if n == 1:
+        return x, lengths
+    valid = valid_steps(lengths, x.shape[1])[:, :, None].to(x.dtype)
+    x, counts = (F.pad(part, (0, 0, 0, -x.shape[1] % n)).unflatten(1, (-1, n)).sum(2) for part in (x, valid))
+    return x / counts.clamp(min=1), (lengths + n - 1) // n
