@@ -60,8 +60,8 @@ SETTINGS = {
     "several seeds": ("model=fnn/mlp", "seeds=[0,1]", "model.scaling=robust", "model.embedding=pbld",
                       "optim=nesterov", "optim.clip=1", "model.dropout=0.2"),
     "retrieval": ("model=fnn/tabr", "data=breast_cancer", "optim.ema=0.9", "distill.teacher=fnn/mlp.breast_cancer"),
-    "recurrent": ("model=rnn", "model.width=4", "data.batch_size=16"),
-    "language model": ("model=rnn", "data=text", "data.path={text}", "model.width=8", "model.dropout=0.2"),
+    "recurrent": ("model=rnn/lstm", "model.width=4", "data.batch_size=16"),
+    "language model": ("model=rnn/lstm", "data=text", "data.path={text}", "model.width=8", "model.dropout=0.2"),
 }  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def test_a_rebuilt_ensemble_is_compared_with_its_card(runs, tmp_path):
 
 def test_recurrent_networks_form_an_ensemble(config, tmp_path):
     for seed in (0, 1):
-        zoo.train(config("model=rnn", "model.width=8", f"seed={seed}", *SHORT), tmp_path / str(seed))
+        zoo.train(config("model=rnn/lstm", "model.width=8", f"seed={seed}", *SHORT), tmp_path / str(seed))
     ensemble(files(tmp_path), tmp_path / "both.safetensors")
     sequences = [torch.randn(n, 12).numpy() for n in (9, 20)]
     assert zoo.load(tmp_path / "both.safetensors").predict_proba(sequences).shape == (2, 9)

@@ -21,12 +21,16 @@ from zoo.models.cnn.convnext import Block
 from zoo.models.cnn.fast import FastCNN, Residual
 from zoo.models.cnn.inception_time import MaskedBatchNorm
 from zoo.models.cost import multiply_adds
-from zoo.models.layers import Dropout
+from zoo.models.layers import Dropout, Network
 from zoo.models.rnn._recurrent import Recurrent, VariationalDropout
 from zoo.tasks import create_task
 
 READ_SEQUENCES = zoo.list_models(spec=SPECS["sequences"])
-RECURRENT = [name for name in READ_SEQUENCES if issubclass(MODELS.get(name), Recurrent)]
+RECURRENT = [
+    name
+    for name in READ_SEQUENCES
+    if issubclass(MODELS.get(name), Recurrent) and MODELS.get(name).step is not Network.step
+]
 PLAIN = [name for name in RECURRENT if MODELS.get(name)._run is Recurrent._run]  # the layers read the input itself
 POOLINGS = {  # and options, so that tests over poolings cover them too
     "last": {"expansion": 2},
@@ -129,7 +133,10 @@ def test_padding_never_changes_what_is_learnt(name):
     steps = torch.arange(12)[:, None]
     longer = torch.cat([sequence, torch.randn(3, 4, 4)], 1).where(steps < lengths[:, None, None], 1e3)
     one, other = build(name), build(name)
-    outputs = [model(sequence=x, lengths=lengths) for model, x in ((one, sequence), (other, longer))]
+    outputs = []
+    for model, x in ((one, sequence), (other, longer)):
+        torch.manual_seed(0)  # of dropout
+        outputs.append(model(sequence=x, lengths=lengths))
     torch.testing.assert_close(*outputs, rtol=1e-4, atol=1e-5)
     for output in outputs:
         output.square().sum().backward()

@@ -240,7 +240,7 @@ def summary_of(folder: Path) -> tuple[str, list[dict[str, str]]]:
 def test_summary_groups_by_model_over_seeds(tmp_path):
     for index, accuracy in enumerate((0.7, 0.8, 0.9)):
         job(tmp_path / "model=cnn" / f"small,seed={index}", accuracy)
-    job(tmp_path / "model=rnn" / "gru,seed=0", 0.5, model="rnn/gru", data="japanese_vowels")
+    job(tmp_path / "model=rnn/lstm" / "gru,seed=0", 0.5, model="rnn/gru", data="japanese_vowels")
     (tmp_path / "unfinished").mkdir()
     text, rows = summary_of(tmp_path)
     assert list(rows[0]) == ["model.name", "data.name", "split", "metric", "n", "mean", "std"]

@@ -90,7 +90,7 @@ def test_an_interrupted_training_of_seeds_resumes_bit_for_bit(config, tmp_path):
         (("model=fnn/mlp", "seeds=[1,1]"), "all different"),
         (("model=fnn/mlp", "seeds=3"), "two numbers at least"),
         (("model=fnn/mlp", "seeds=[1,-2]"), "whole number from 0"),
-        (("model=rnn", "seeds=[0,1]"), "recurrent"),
+        (("model=rnn/lstm", "seeds=[0,1]"), "recurrent"),
         (("model=fnn/mlp", "seeds=[0,1]", "optim=muon"), "one seed at a time"),
         (("model=fnn/mlp", "seeds=[0,1]", "optim.sam=0.05"), "one seed at a time"),
         (("model=fnn/mlp", "seeds=[0,1]", "trainer.compile=default"), "without trainer.compile"),

@@ -27,7 +27,7 @@ SETTINGS = {
     "fnn, accumulated": ("model=fnn/mlp", "trainer.max_epochs=2", "data.batch_size=2",
                          "trainer.accumulate_grad_batches=3", "optim.ema=0.9", "optim.lookahead=2", "optim=muon"),
     "cnn": ("model=cnn", "trainer.max_epochs=1", "trainer.limit_train_batches=5", "optim.sam=0.01"),
-    "rnn": ("model=rnn", "trainer.max_epochs=2", "model.width=16"),
+    "rnn": ("model=rnn/lstm", "trainer.max_epochs=2", "model.width=16"),
 }  # fmt: skip
 
 

@@ -182,7 +182,7 @@ def test_fault_25_steps_added_to_a_series_are_measured(config, tmp_path, capsys)
     """Only the new end of a longer series is measured; a series whose test steps were in the training is refused."""
     path, values = tmp_path / "power.csv", np.random.default_rng(0).normal(size=700)
     pd.DataFrame({"a": values[:600]}).to_csv(path, index=False)
-    settings = config("model=rnn", "data=series", f"data.path={path}", "data.look_back=8", "data.horizon=4")
+    settings = config("model=rnn/lstm", "data=series", f"data.path={path}", "data.look_back=8", "data.horizon=4")
     settings["model"]["width"], settings["trainer"]["max_epochs"] = 8, 1
     zoo.train(settings, tmp_path / "run")
     assert str(tmp_path) not in json.dumps(zoo.load(tmp_path / "run").card)
@@ -269,7 +269,9 @@ def test_a_resume_on_changed_data_without_an_epoch_left_measures_unseen_samples(
 def test_a_changed_text_is_refused_as_its_windows_have_no_hashes(config, tmp_path):
     path = tmp_path / "rhymes.txt"
     path.write_text("one two three four five, once I caught a fish alive.\n" * 60)
-    settings = config("model=rnn", "data=text", f"data.path={path}", "data.n_steps=16", "trainer=cpu", "model.width=8")
+    settings = config(
+        "model=rnn/lstm", "data=text", f"data.path={path}", "data.n_steps=16", "trainer=cpu", "model.width=8"
+    )
     settings["trainer"]["max_epochs"] = 1
     zoo.train(settings, tmp_path / "run")
     path.write_text(path.read_text() + "six seven eight nine ten, then I let it go again.\n" * 9)

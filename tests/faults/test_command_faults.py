@@ -146,7 +146,7 @@ def test_fault_22_folders_may_have_spaces_and_non_ascii_letters(script, tmp_path
 def test_fault_22_a_training_needs_no_locale_and_no_home(script, tmp_path):
     """A training works from any folder, with LANG=C and without a writable home."""
     env = {"LANG": "C", "LC_ALL": "C", "HOME": "/proc", "XDG_CACHE_HOME": "/proc"}
-    done = script("train", "model=rnn", "model.width=8", "trainer=debug", cwd=tmp_path, env=env)
+    done = script("train", "model=rnn/lstm", "model.width=8", "trainer=debug", cwd=tmp_path, env=env)
     assert done.code == 0, done.err
     assert list(tmp_path.glob("runs/*/metrics.json"))
 

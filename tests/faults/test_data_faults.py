@@ -478,7 +478,7 @@ def test_fault_30_noise_with_gaps_cannot_be_forecast(config, tmp_path):
     noise = np.where(draw.random(n) < 0.8, np.nan, draw.normal(size=n))
     frame = pd.DataFrame({"hour": pd.date_range("2024-01-01", periods=n, freq="h"), "noise": noise})
     frame.to_csv(tmp_path / "noise.csv", index=False)
-    made = ["model=rnn", "model.width=4", "data=series", f"data.path={tmp_path}/noise.csv", "trainer=cpu"]
+    made = ["model=rnn/lstm", "model.width=4", "data=series", f"data.path={tmp_path}/noise.csv", "trainer=cpu"]
     lengths = ["data.look_back=12", "data.horizon=6", "trainer.max_epochs=2"]
     metrics = zoo.train(config(*made, *lengths), tmp_path / "run")
     measured = noise[round(0.8 * n) :]

@@ -105,7 +105,7 @@ def test_fault_30_two_processes_weigh_gaps_like_one(config, tmp_path):
     frame.loc[200:, "b"] = frame["b"].where(draw.random(400) > 0.8)
     frame.to_csv(tmp_path / "gaps.csv", index=False)
     sizes = ("data.look_back=8", "data.horizon=4", "data.batch_size=13", "data.eval_batch_size=7", "model.width=8")
-    settings = ("model=rnn", "data=series", f"data.path={tmp_path}/gaps.csv", *sizes)
+    settings = ("model=rnn/lstm", "data=series", f"data.path={tmp_path}/gaps.csv", *sizes)
     zoo.train(config(*settings, *ONE_PROCESS), tmp_path / "one")
     train_twice(config(*settings, *TWO_PROCESSES), tmp_path / "two")
     assert_same(tmp_path / "one", tmp_path / "two")

@@ -64,7 +64,7 @@ def test_fault_29_a_series_with_an_offset_is_forecast_as_without(config, tmp_pat
     forecasts are written in full.
     """
     options = (
-        "model=rnn",
+        "model=rnn/lstm",
         "data=series",
         "data.look_back=12",
         "data.horizon=3",
@@ -142,7 +142,7 @@ def test_fault_29_sequences_with_an_offset_are_learnt_as_without(config, tmp_pat
     values, level = rng.normal(size=(60, 8, 1)), rng.normal(size=(60, 1, 1)).round(3)
     for offset in (0, OFFSET):
         np.savez(tmp_path / f"{offset:g}.npz", X=values + level + offset, y=level.ravel() + offset)
-    options = ("model=rnn", "data=sequences", "data.task=regression", "model.width=8")
+    options = ("model=rnn/lstm", "data=sequences", "data.task=regression", "model.width=8")
     runs = [
         trained(config, tmp_path / f"run{o:g}", *options, f"data.path={tmp_path / f'{o:g}.npz'}") for o in (0, OFFSET)
     ]

@@ -55,9 +55,9 @@ def starts(folder: Path) -> list[list[str]]:
         ["model=fnn/mlp", "data=wine"],
         ["model=cnn", "data=imagefolder", f"{at}/images", "data.size=28", "data.cache=false"],
         ["model=cnn/resnet", "model.depth=8", "data=imagefolder", f"{at}/images", "data.cache=false"],
-        ["model=rnn", "data=sequences", f"{at}/sequences.npz"],
-        ["model=rnn", "data=text", f"{at}/text.txt", "data.n_steps=4"],
-        ["model=rnn", "data=series", f"{at}/series.csv", "data.look_back=3", "data.horizon=2"],
+        ["model=rnn/lstm", "data=sequences", f"{at}/sequences.npz"],
+        ["model=rnn/lstm", "data=text", f"{at}/text.txt", "data.n_steps=4"],
+        ["model=rnn/lstm", "data=series", f"{at}/series.csv", "data.look_back=3", "data.horizon=2"],
     ]
 
 

@@ -242,8 +242,9 @@ class Recording:
         given = {tensor.untyped_storage()._cdata for tensor in tensors_in(args, kwargs)}
         made = {tensor.untyped_storage()._cdata for tensor in tensors_in(result)} - given
         self.own |= made
-        if made or func._schema.is_mutable:  # else it is a view
-            self.operations.append((func, args, kwargs, result))
+        is_view = torch.Tag.inplace_view in func.tags or not (made or func._schema.is_mutable)
+        if not is_view:
+            self.operations.append((func, args, kwargs, [tensor.detach() for tensor in tensors_in(result)]))
 
     def undo(self) -> None:
         for tensor, value in self.before.values():

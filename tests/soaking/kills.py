@@ -39,7 +39,7 @@ OF_THE_RUN = ("seconds", "dirpath", "best_model_path", "kth_best_model_path", "l
 FAMILIES = {
     "fnn": ("model=fnn/mlp", "data.batch_size=64", "trainer.max_epochs=4", "model.dropout=0.2"),
     "cnn": ("model=cnn", "model.width=4", "data.batch_size=500", "trainer.max_epochs=2"),
-    "rnn": ("model=rnn", "model.width=8", "data.batch_size=64", "trainer.max_epochs=3", "model.dropout=0.2"),
+    "rnn": ("model=rnn/lstm", "model.width=8", "data.batch_size=64", "trainer.max_epochs=3", "model.dropout=0.2"),
     "retrieval": ("model=fnn/modern_nca", "data=diabetes", "data.batch_size=64", "trainer.max_epochs=4"),
     "seeds": ("model=fnn/mlp", "seeds=[0,1]", "data.batch_size=64", "trainer.max_epochs=4", "model.dropout=0.2"),
 }

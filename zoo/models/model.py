@@ -69,12 +69,12 @@ class Model(nn.Module):
 
     def scaled(self, **inputs: Tensor) -> Tensor:
         """Compute outputs on the scale of the loss; the inputs are those of `member_outputs`."""
-        return self.combined(self.member_outputs(**inputs))
+        return self.combined(self.member_outputs(**inputs), n_samples(inputs))
 
     def member_outputs(self, *, row: Tensor | None = None, **inputs: Tensor) -> Tensor:
         """Compute each member's outputs on the scale of the loss, (batch * n_members, ...): all members' for the first
-        sample, then for the next. In the training of a retrieval network, `row` (batch,) are the numbers of the samples
-        in the training split."""
+        sample, then for the next; in training, of the members that are trained. In the training of a retrieval network,
+        `row` (batch,) are the numbers of the samples in the training split."""
         training = {} if row is None else {"row": row}
         return self.shaped(self.network(**self.preprocess(inputs), **training))
 
@@ -85,12 +85,12 @@ class Model(nn.Module):
     def carry(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
         """Compute what `scaled` does, and the state for the next batch of a stream; see `Network.carry`."""
         output, state = self.network.carry(state, **self.preprocess(inputs))
-        return self.combined(self.shaped(output)), state
+        return self.combined(self.shaped(output), n_samples(inputs)), state
 
     def advance(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
         """Compute what `scaled` does of streams side by side, and their state; see `Network.advance`."""
         output, state = self.network.advance(state, **self.preprocess(inputs))
-        return self.combined(self.shaped(output)), state
+        return self.combined(self.shaped(output), n_samples(inputs)), state
 
     def features(self, **inputs: Tensor) -> Tensor:
         """Compute the last hidden representation, (batch, d_features); members' are concatenated."""
@@ -108,7 +108,7 @@ class Model(nn.Module):
             The output as if the sequence ended here, and the state for the next step.
         """
         output, state = self.network.step(state, **self.preprocess(inputs))
-        return self.restore(self.combined(self.shaped(output))), state
+        return self.restore(self.combined(self.shaped(output), n_samples(inputs))), state
 
     def shaped(self, output: Tensor) -> Tensor:
         """Bring the network's outputs (batch, n_outputs) to the target's shape where it is floating, and to
@@ -120,12 +120,17 @@ class Model(nn.Module):
         values = output.view(len(output), *self._value_shape)
         return rising(values) if self._rises else values
 
-    def combined(self, output: Tensor) -> Tensor:
-        """Combine members' outputs (batch * n_members, ...) on the scale of the loss into one (batch, ...)."""
-        if self.n_members == 1:
+    def combined(self, output: Tensor, n: int) -> Tensor:
+        """Combine members' outputs (n * n_members, ...) of n samples on the scale of the loss into one (n, ...)."""
+        if len(output) == n:
             return output
-        members = output.unflatten(0, (-1, self.n_members)).transpose(0, 1)  # (n_members, batch, ...)
+        members = output.unflatten(0, (n, -1)).transpose(0, 1)  # (n_members, n, ...)
         return self.preprocess.scale_target(self.combine(self.preprocess.restore(members)))
+
+
+def n_samples(inputs: Mapping[str, Tensor]) -> int:
+    """The samples of a batch."""
+    return len(next(iter(inputs.values())))
 
 
 def rising(numbers: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from zoo.core.errors import UserError
 from zoo.data.splits import Batch
 from zoo.engine.means import MeanLoss, mean_over_processes
 from zoo.engine.module import ZooModule
-from zoo.models.model import Model
+from zoo.models.model import Model, n_samples
 
 
 class Stacked(nn.Module):
@@ -49,7 +49,7 @@ class Stacked(nn.Module):
     def scaled(self, **inputs: Tensor) -> Tensor:
         """Outputs on the scale of the loss, (n_models * batch, ...), for inputs (n_models * batch, ...): a batch for
         each model."""
-        return self._one[0].combined(self.member_outputs(**inputs))
+        return self._one[0].combined(self.member_outputs(**inputs), n_samples(inputs))
 
     def member_outputs(self, **inputs: Tensor) -> Tensor:
         """Outputs of each model's members, (n_models * batch * n_members, ...), for inputs as `scaled` takes them."""
@@ -62,7 +62,9 @@ class Stacked(nn.Module):
 
     def carry(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
         """Outputs (n_models * batch, ...) for inputs (batch, ...) that all models are given."""
-        return self._one[0].combined(self._call(self.preprocess(inputs), None)), state
+        return self._one[0].combined(
+            self._call(self.preprocess(inputs), None), self.n_models * n_samples(inputs)
+        ), state
 
     def _call(self, prepared: dict[str, Tensor], axis: int | None) -> Tensor:
         values = {name.replace("/", "."): value for name, value in self._values()}
