@@ -13,6 +13,7 @@ from helpers.sequence_files import sizes, write
 import zoo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
+from zoo.data.splits import batches
 from zoo.inference.evaluation import evaluate
 from zoo.inference.predictor import Predictor
 from zoo.tasks import create_task
@@ -126,6 +127,16 @@ def test_the_naive_answer_knows_how_often_notes_go_on(trained):
     share = held.sum() / (train["sequence"][known] > 0.5).sum()
     assert p[known][train["sequence"][known] > 0.5].mean() == pytest.approx(float(share), abs=0.1)
     assert p.isfinite().all() and p.min() > 0 and p.max() < 1
+
+
+def test_a_network_starts_from_the_share_of_each_note(trained):
+    model, splits = trained
+    model.model.fit(batches(splits.train), batches(splits.train))
+    target = splits.train.columns["target"]
+    share = target[~target[..., 0].isnan()].mean(0)
+    torch.testing.assert_close(model.model.network.head.bias.sigmoid(), share, rtol=0, atol=0.02)
+    before = evaluate(model, splits.train)[0]["nll"]
+    assert before < 20 < 88 * np.log(2)
 
 
 def test_raw_pieces_of_every_form_are_answered_alike(trained, tmp_path):

@@ -19,6 +19,7 @@ from zoo.data.splits import Splits, TensorSplit
 from zoo.inference.evaluation import evaluate
 from zoo.inference.image_explanation import filters
 from zoo.inference.predictor import Predictor
+from zoo.report.over_time import over_time
 from zoo.report.page import write_report
 from zoo.report.runs import runs_table
 from zoo.report.sweep import write_summary
@@ -99,6 +100,31 @@ def test_each_kind_of_input_shows_its_samples(tmp_path, model, data, pictures):
         assert label in text
     of_columns = ("Importance of the columns", "permutation: rise of the loss, by column")
     assert all((label in text) == model.startswith("fnn") for label in of_columns)
+    over_time = {"the probability of its class over the steps": 4, "hidden units over time": 1}
+    assert all(text.count(label) == n * model.startswith("rnn") for label, n in over_time.items())
+
+
+@pytest.mark.parametrize("name", ["rnn/gru", "cnn/inception_time"])
+@pytest.mark.parametrize("kind", ["sequence", "padded sequence", "text"])
+def test_the_moment_is_drawn_at_which_an_answer_turned(name, kind):
+    inputs = {"sequence": Input((None, 2), axes=("time", "n_channels")), "lengths": Input(dtype="int64")}
+    columns = {"sequence": torch.randn(6, 9, 2), "lengths": torch.arange(6) + 1, "target": torch.arange(6) % 2}
+    if kind == "sequence":
+        inputs["sequence"] = Input((9, 2), axes=("time", "n_channels"))
+        del inputs["lengths"], columns["lengths"]
+    if kind == "text":
+        inputs = {"tokens": Input((None,), "int64", ("time",), cardinalities=(4,)), "lengths": inputs["lengths"]}
+        columns["tokens"] = torch.randint(0, 4, (6, 9))
+        del columns["sequence"]
+    spec = DataSpec("made", "classification", inputs, 2, class_names=["a<b", "b"], reading={"alphabet": "xy&"})
+    if name not in zoo.list_models(spec=spec):
+        return
+    split = TensorSplit(**columns)
+    predictor = Predictor(zoo.create_model(name, spec, width=4), spec, {})
+    _, output, target = evaluate(predictor, split)
+    text = over_time(predictor, Splits(spec, split, split, split), output, target)
+    assert text.count("When the answer turned") == 1 and "a<b" not in text
+    assert ("Hidden units over time" in text) == name.startswith("rnn")
 
 
 def test_images_and_counts_are_those_of_the_outputs(tmp_path, digits):

@@ -3,7 +3,7 @@
 import io
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +27,9 @@ STYLE: Any = {
 }
 
 
-def svg(label: str, width: float, height: float, draw: Callable[["Axes"], None]) -> str:
-    """Draw a chart of `width` by `height` inches; `label` is its text alternative."""
+def svg(label: str, width: float, height: float, *draw: Callable[["Axes"], None], ratios: Sequence[float] = ()) -> str:
+    """Draw a chart of `width` by `height` inches; `label` is its text alternative. Several functions draw panels above
+    one another, with one x axis and heights in the `ratios`."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import TightLayoutEngine
@@ -37,7 +38,9 @@ def svg(label: str, width: float, height: float, draw: Callable[["Axes"], None])
     with rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the page's own font may have it
         figure = Figure((width, height), dpi=72)  # that of SVG, so that text is as wide in the layout as on the page
-        draw(figure.add_subplot())
+        panels = figure.subplots(len(draw), sharex=True, squeeze=False, height_ratios=ratios or None)
+        for function, axes in zip(draw, panels[:, 0], strict=True):
+            function(axes)
         TightLayoutEngine(pad=PAD).execute(figure)  # once; saving a figure that has a layout draws it twice
         figure.savefig(
             text, format="svg", dpi=200, transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))

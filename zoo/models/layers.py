@@ -100,6 +100,10 @@ class Network(nn.Module):
         """
         return self(**inputs), None
 
+    def hidden_states(self, **inputs: Tensor) -> Tensor:
+        """Compute the hidden units at each step, (batch, time, n_units), in networks that have them."""
+        raise UserError(f"{type(self).__name__} has no hidden states over time")
+
     @classmethod
     def inputs(cls) -> dict[str, bool]:
         """Names of the inputs that the network takes, and whether each is required."""

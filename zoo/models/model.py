@@ -97,6 +97,10 @@ class Model(nn.Module):
         features = self.network.features(**self.preprocess(inputs))
         return features if self.n_members == 1 else features.flatten(1)
 
+    def hidden_states(self, **inputs: Tensor) -> Tensor:
+        """Compute the hidden units at each step, (batch, time, n_units); see `Network.hidden_states`."""
+        return self.network.hidden_states(**self.preprocess(inputs))
+
     def step(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
         """Run one time step of a recurrent network.
 

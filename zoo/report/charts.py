@@ -131,27 +131,6 @@ def by_step(label: str, lines: Mapping[str, Tensor]) -> str:
     return svg(f"{label} at each step", 3.9, 2.3, draw)
 
 
-def labels_over_time(names: Sequence[str], true: Tensor, probability: Tensor) -> str:
-    """Draw the probability of each label over time as shades, and rings where it is true, both (time, n_labels); labels
-    below and above those that occur are left out."""
-    rows = ((true > 0.5) | (probability > 0.1)).any(0).nonzero().flatten()
-    low, high = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, len(names))
-
-    def draw(axes: "Axes") -> None:
-        shades = torch.zeros(high - low, len(true), 4)
-        shades[..., :3], shades[..., 3] = torch.tensor(to_rgb(BLUE)), probability[:, low:high].T
-        axes.imshow(shades.numpy(), interpolation="none", aspect="auto", origin="lower")
-        steps, labels = (true[:, low:high] > 0.5).nonzero(as_tuple=True)
-        axes.scatter(steps, labels, s=9, facecolors="none", edgecolors=INK, lw=0.6)
-        every = max(1, (high - low) // 12)
-        axes.set_yticks(range(0, high - low, every), names[low:high:every])
-        axes.set(xlabel="step", ylabel="label")
-
-    from matplotlib.colors import to_rgb
-
-    return svg("labels over time", 6.4, 3.2, draw)
-
-
 def against_diagonal(x: str, y: str, lines: Mapping[str, Points]) -> str:
     """Plot shares against those that are wanted, each from 0 to 1, as a line for each name, and the diagonal of
     equality."""

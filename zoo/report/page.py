@@ -18,6 +18,7 @@ from zoo.data.splits import Splits
 from zoo.inference.predictor import Predictor
 from zoo.report.charts import Points, curves
 from zoo.report.importance import importance
+from zoo.report.over_time import over_time
 from zoo.report.sections import Sections, first_layer
 from zoo.report.text import baseline_rows, metric_rows, run_facts
 from zoo.report.uncertainty import uncertainty
@@ -88,6 +89,7 @@ def write_report(
         uncertainty(predictor, *tested),
         importance(predictor, splits),
         first_layer(predictor),
+        over_time(predictor, splits, *tested),
         _usage(config, splits, task),
     )
     write_page(run.report, f"{config['model']['name']} on {splits.spec.name}", *sections)

@@ -16,6 +16,7 @@ from zoo.inference.image_explanation import convolutions, filter_pictures, filte
 from zoo.inference.predictor import Predictor
 from zoo.report import charts
 from zoo.report.samples import SAMPLES, embedded
+from zoo.report.time_charts import labels_over_time
 
 N_FILTERS = 64  # of a first layer, at most
 
@@ -96,7 +97,7 @@ class Sections:
 
     def labels_over_time(self, names: Sequence[str], true: Tensor, probability: Tensor) -> str:
         """Probabilities of labels over time, and which were true, both (time, n_labels)."""
-        return _figure(charts.labels_over_time(names, true, probability))
+        return _figure(labels_over_time(names, true, probability))
 
     # -- what a task may ask for
 

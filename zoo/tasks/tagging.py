@@ -19,6 +19,8 @@ from zoo.tasks.classification import Classification, log_shares, single_column
 from zoo.tasks.columns import Fit, TargetColumn, Targets
 from zoo.tasks.steps import StepClasses, step_counts
 
+N_DRAWN = 3  # in a report
+
 
 @TASKS.register("tagging")
 class Tagging(StepClasses):
@@ -99,6 +101,17 @@ class Tagging(StepClasses):
             "share of the row."
         )
         page.section("Confusion matrix", text, page.confusion(counts, names))
+        probability, classes = self.probabilities(output), torch.arange(len(names))
+        drawn = [
+            page.labels_over_time(names, target[i, :n, None] == classes, probability[i, :n])
+            for i, n in enumerate((target[:N_DRAWN] != IGNORE_INDEX).long().cumsum(1).argmax(1).add(1).tolist())
+        ]
+        page.section(
+            "Labels over time",
+            f"The first {len(drawn)} test sequences: the darker, the higher the probability of a class at a step; a "
+            "ring is the label.",
+            *drawn,
+        )
 
 
 def _without_missing(codes: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ FACTS = Facts(
     inputs="sequence of 0 or 1 for each note, from files of pitches or of 0 and 1",
     licence="yours",
     source="yours",
+    model="rnn/gru",
 )
 
 

@@ -9,7 +9,7 @@ sequence: Y. Gal, Z. Ghahramani, "A theoretically grounded application of dropou
 1512.05287, section 4); deviation: on the inputs of layers only, not on the states between steps.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -43,6 +43,7 @@ class Recurrent(Network):
     """
 
     cell: Callable[..., nn.Module]
+    head: nn.Linear
 
     def __init__(
         self,
@@ -90,6 +91,20 @@ class Recurrent(Network):
         self.pooling = POOLINGS.get(pooling)(d_features, n_directions)
         self.head = nn.Linear(d_features, n_outputs)
 
+    @torch.no_grad()
+    def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
+        """Start from the share of the training steps that have each label, where steps have labels: most are rare, such
+        as notes, and the first updates would learn nothing else."""
+        if not self.per_step:
+            return
+        total, n = torch.full_like(self.head.bias, 0.5), 1  # an even share of one step more keeps it finite
+        for target in (batch["target"] for batch in inputs):
+            if not target.is_floating_point():
+                return
+            known = target[~target[..., 0].isnan()]  # (n, n_labels)
+            total, n = total + known.sum(0), n + len(known)
+        self.head.bias.copy_((total / n).logit())
+
     def features(
         self, sequence: Tensor | None = None, tokens: Tensor | None = None, lengths: Tensor | None = None
     ) -> Tensor:
@@ -100,11 +115,22 @@ class Recurrent(Network):
             tokens: integer codes (batch, time), padded at the end.
             lengths: valid steps of each sequence, (batch,), at least 1; None where all steps are.
         """
+        hidden, lengths = self._hidden(sequence, tokens, lengths)
+        return self.dropout(self.pooling(hidden, valid_steps(lengths, hidden.shape[1])))
+
+    def hidden_states(self, **inputs: Tensor) -> Tensor:
+        """Compute the states of the last layer at each step, (batch, time, width x directions); the inputs are those of
+        `features`."""
+        return self._hidden(**inputs)[0]
+
+    def _hidden(
+        self, sequence: Tensor | None = None, tokens: Tensor | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The states of the last layer at each step, and the lengths."""
         hidden = self._encode(sequence, tokens)
         if lengths is None:
             lengths = torch.full((len(hidden),), hidden.shape[1], device=hidden.device)
-        hidden, _ = self._run(hidden, lengths=lengths)
-        return self.dropout(self.pooling(hidden, valid_steps(lengths, hidden.shape[1])))
+        return self._run(hidden, lengths=lengths)[0], lengths
 
     def step(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
         """Run one time step, equal to `forward` over all steps so far, at constant cost.
