@@ -29,7 +29,7 @@ NOTES = DataSpec(
     reading={"notes": None, "columns": [*"abcd"]},
 )
 VALUES = replace(CLASSES, task="regression", target=Input((1,)), n_outputs=1, class_names=())
-TEXT = text_splits("made", "abc", (torch.tensor([1, 2, 3, 1, 2]),) * 3, 2).spec
+TEXT = text_splits("made", ("abcab",) * 3, 2).spec
 STEPS = np.random.default_rng(0).normal(size=(7, 4))
 RECURRENT = [name for name in zoo.list_models(spec=CLASSES) if issubclass(MODELS.get(name), Recurrent)]
 
@@ -65,6 +65,13 @@ def test_every_task_of_sequences_is_streamed():
     text = predictor(spec=TEXT)
     stream = text.stream()
     assert [stream.send(character) for character in "abca"][-1] == text.predict("abca")
+    documents = predictor(spec=replace(TEXT, reading={**TEXT.reading, "start": "a"}))  # each begins with an "a"
+    stream = documents.stream()
+    first = stream.probabilities
+    stream.send("b")
+    np.testing.assert_allclose(stream.probabilities, documents.predict_proba("b"), rtol=1e-3, atol=1e-5)
+    together = documents.predict_proba(["", "b"])  # of any lengths
+    np.testing.assert_allclose(together, np.stack([first, stream.probabilities]), rtol=1e-3, atol=1e-5)
 
 
 def test_an_ensemble_is_streamed():

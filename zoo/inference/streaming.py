@@ -32,13 +32,16 @@ class Stream:
         self._state: Any = None
         self._output: Tensor | None = None
         self._run(self._reader.blank())  # raises where the model reads whole sequences
+        if (start := self._reader.start()) is not None:
+            self._output, self._state = self._run(start)
 
     def send(self, step: Any) -> Any:
         """Take the next step.
 
         Args:
             step: the values of the channels, (n_channels,), a single number of one channel, or a dict by the channels'
-                names; of recordings the bands of a frame; of notes a list of pitches; of a text one character.
+                names; of recordings the bands of a frame; of notes a list of pitches; of a text one character
+                or token.
 
         Returns:
             What `predict` answers to the steps so far; where each step has a class, that of this step.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 from zoo.tasks.base import TASKS, Answer
 from zoo.tasks.classification import log_shares
 from zoo.tasks.sampling import Sampling
-from zoo.tasks.steps import StepClasses
+from zoo.tasks.steps import StepClasses, last_outputs
 
 
 @TASKS.register("language_modelling")
@@ -64,11 +64,11 @@ class LanguageModelling(StepClasses):
 
     def decode(self, output: Tensor) -> list[Any]:
         """The likeliest token after the end of each text."""
-        return [self.spec.class_names[index] for index in output[:, -1].argmax(1).tolist()]
+        return [self.spec.class_names[index] for index in last_outputs(output).argmax(1).tolist()]
 
     def probabilities(self, output: Tensor) -> Tensor:
         """Of the token after the end of each text, (batch, n_tokens)."""
-        return output[:, -1].float().softmax(1)
+        return last_outputs(output).float().softmax(1)
 
     def write(
         self,

@@ -23,7 +23,7 @@ from zoo.tasks.base import TASKS, Answer, Scale
 from zoo.tasks.library import adapted
 from zoo.tasks.multi_label import MultiLabel
 from zoo.tasks.sampling import Sampling
-from zoo.tasks.steps import step_counts
+from zoo.tasks.steps import last_outputs, step_counts
 
 N_PIECES, N_STEPS = 3, 64  # drawn in a report
 
@@ -90,11 +90,11 @@ class NextStep(MultiLabel):
 
     def decode(self, output: Tensor) -> list[Any]:
         """A list of labels of the step after the end of each sequence."""
-        return super().decode(_last(output))
+        return super().decode(last_outputs(output))
 
     def probabilities(self, output: Tensor) -> Tensor:
         """Of each label in the step after the end of each sequence, (batch, n_labels)."""
-        return super().probabilities(_last(output))
+        return super().probabilities(last_outputs(output))
 
     def write(
         self,
@@ -140,9 +140,3 @@ class NextStep(MultiLabel):
 def step_likelihood(output: Tensor, target: Tensor) -> Tensor:
     """Terms whose mean is the negative log-likelihood of a step, from logits and targets (n, n_labels)."""
     return output.shape[1] * F.binary_cross_entropy_with_logits(output.float(), target, reduction="none")
-
-
-def _last(output: Tensor) -> Tensor:
-    """The last output (batch, n_labels) of each sequence, of (batch, time, n_labels) that are NaN after its end."""
-    counts = torch.tensor(step_counts(output), device=output.device)
-    return output[torch.arange(len(output), device=output.device), counts - 1]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from zoo.core.spec import IGNORE_INDEX, DataSpec
@@ -58,3 +59,9 @@ class StepClasses(Task):
 def step_counts(output: Tensor) -> list[int]:
     """The number of steps of each sequence, of outputs (batch, time, n) that are NaN after its end."""
     return (~output[..., 0].isnan()).sum(1).tolist()
+
+
+def last_outputs(output: Tensor) -> Tensor:
+    """The last output (batch, n) of each sequence, of outputs (batch, time, n) that are NaN after its end."""
+    counts = (~output[..., 0].isnan()).sum(1)
+    return output[torch.arange(len(output), device=output.device), counts - 1]

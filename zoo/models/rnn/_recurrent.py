@@ -43,7 +43,6 @@ class Recurrent(Network):
     """
 
     cell: Callable[..., nn.Module]
-    head: nn.Linear
 
     def __init__(
         self,
@@ -97,12 +96,14 @@ class Recurrent(Network):
         as notes, and the first updates would learn nothing else."""
         if not self.per_step:
             return
-        total, n = torch.full_like(self.head.bias, 0.5), 1  # an even share of one step more keeps it finite
+        total: Any = 0.5  # of one step more, which keeps the bias finite
+        n = 1
         for target in (batch["target"] for batch in inputs):
             if not target.is_floating_point():
                 return
             known = target[~target[..., 0].isnan()]  # (n, n_labels)
             total, n = total + known.sum(0), n + len(known)
+        assert isinstance(self.head, nn.Linear)
         self.head.bias.copy_((total / n).logit())
 
     def features(

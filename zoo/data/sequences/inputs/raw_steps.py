@@ -11,6 +11,8 @@ from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
 from zoo.data.raw_input import describe
 from zoo.data.sequences.inputs.raw_notes import as_labels
+from zoo.data.sequences.inputs.tokens import UNKNOWN
+from zoo.data.sequences.inputs.vocabulary import Vocabulary
 
 
 class StepReader:
@@ -28,7 +30,13 @@ class StepReader:
         self.dtype = getattr(torch, an_input.dtype)
         self.names = spec.column_names
         self.n_channels = an_input.shape[-1] or 0
+        pieces = Vocabulary.of_reading(spec.reading).pieces if self.name == "tokens" else []
+        self.tokens = {piece: token for token, piece in enumerate(pieces)}
         self.last = np.full(self.n_channels, np.nan)
+
+    def start(self) -> dict[str, Tensor] | None:
+        """The step with which documents begin, as `read` returns it; None for other data."""
+        return self.read(self.spec.reading["start"]) if self.spec.reading.get("start") else None
 
     def blank(self) -> dict[str, Tensor]:
         """A step of zeros, as `read` returns it."""
@@ -43,9 +51,9 @@ class StepReader:
         return {"sequence": torch.from_numpy(values).to(self.dtype)[None]}
 
     def _token(self, step: Any) -> Tensor:
-        if not isinstance(step, str) or len(step) != 1:
-            raise UserError(f"a step of a text is one character; got {describe(step)}")
-        return torch.tensor([self.spec.reading["alphabet"].find(step) + 1])  # 0 for a character that is unknown
+        if not isinstance(step, str) or (len(step) != 1 and step not in self.tokens):
+            raise UserError(f"a step of a text is one character or token; got {describe(step)}")
+        return torch.tensor([self.tokens.get(step, UNKNOWN)])
 
     def _notes(self, step: Any) -> np.ndarray:
         try:

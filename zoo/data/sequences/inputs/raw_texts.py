@@ -40,8 +40,6 @@ def read_texts(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
         raise UserError(f"{taken}; got {describe(raw)}")
     if empty := [str(index) for index, text in enumerate(texts) if not spec.reading.get("start", "") + text]:
         raise UserError(f"a text has at least one character; there is none in text {', '.join(empty[:5])}")
-    if continues and len({len(text) for text in texts}) > 1:
-        raise UserError("texts that a model continues are equally long, or given one at a time")
     batch = text_batch(spec, texts)
     _report_unknown_characters(batch, [f"text {index}" for index in range(len(texts))])
     return batch, single
