@@ -11,11 +11,13 @@ from concurrent.futures import ProcessPoolExecutor
 import lightning as L
 import pytest
 import torch
+from helpers.commands import ROOT
 from soaking.kills import _equal, contents
 
 import zoo
 from zoo.core.errors import InterruptedTraining, UserError
 from zoo.engine._lightning import NVML_CHECK
+from zoo.engine.checkpoint_io import SafeCheckpointIO
 from zoo.engine.module import ZooModule
 from zoo.engine.speed.malloc import malloc
 from zoo.engine.speed.step_groups import StepGroups
@@ -29,6 +31,8 @@ SETTINGS = {
     "cnn": ("model=cnn", "trainer.max_epochs=1", "trainer.limit_train_batches=5", "optim.sam=0.01"),
     "rnn": ("model=rnn/lstm", "trainer.max_epochs=2", "model.width=16"),
 }  # fmt: skip
+TEXT = ("model=rnn/char_lm", "data=text", f"data.path={ROOT / 'LICENSE'}", "data.n_steps=2", "trainer.max_epochs=2",
+        "model.width=8", "data.batch_size=4", "baseline=false")  # fmt: skip
 
 
 def results(folder):
@@ -90,6 +94,20 @@ def test_a_resume_in_mid_epoch_may_switch_tricks(config, plain, tmp_path, monkey
     assert n_batches < stop.n < 2 * n_batches
     zoo.train(config(*settings, f"trainer.tricks={after}"), tmp_path / "run")
     assert _equal(results(plain(name)), results(tmp_path / "run"))
+
+
+def test_a_long_text_resumes_from_the_state_of_its_streams(config, tmp_path, monkeypatch):
+    settings = (*TEXT, "trainer=cpu", "resume=auto")
+    zoo.train(config(*settings, "trainer.tricks=[]"), tmp_path / "whole")
+    stop = Stop(monkeypatch, 140)
+    with pytest.raises(InterruptedTraining):
+        zoo.train(config(*settings), tmp_path / "run")
+    assert 115 < stop.n < 230  # in the second epoch
+    newest = max((tmp_path / "run" / "checkpoints").glob("*.ckpt"), key=os.path.getmtime)
+    (states,) = SafeCheckpointIO().load_checkpoint(newest)["streams"]
+    assert states[0][0].shape == (1, 4, 8)  # of an LSTM
+    zoo.train(config(*settings), tmp_path / "run")
+    assert _equal(results(tmp_path / "whole"), results(tmp_path / "run"))
 
 
 @pytest.mark.parametrize("tricks", ["[]", "all"])

@@ -28,7 +28,7 @@ from zoo.data.fingerprints import write_hashes
 from zoo.data.splits import Splits
 from zoo.engine.fitting import Fitted, Training, fit
 from zoo.engine.load_splits import TrainingSplits, load_splits
-from zoo.engine.resources import fill_auto
+from zoo.engine.resources import fill_auto, suit_model
 from zoo.engine.task_settings import drop_foreign_settings
 from zoo.engine.trainer import check_trainer, describe_device
 from zoo.folds import TrainFold, train_folds
@@ -210,6 +210,7 @@ def _train(training: Training, checkpoint: Path | None, start: float) -> Trained
     """Load the data and fit the models; None in processes other than the first."""
     data = load_splits(training.run, training.config, checkpoint, training.splits)
     config = drop_foreign_settings(training.config, data.splits.spec)
+    config = suit_model(config, data.splits.train, data.splits.spec)
     config = fill_auto(config, len(data.splits.train), data.splits.spec)  # type: ignore[arg-type]
     fitted = fit(replace(training, config=config), data, checkpoint)
     if fitted is None:

@@ -24,6 +24,7 @@ from zoo.core.rank_zero import is_rank_zero
 from zoo.core.run_listing import MAY_DIFFER, flat
 from zoo.core.safe_yaml import read_yaml, to_yaml
 
+DRAFTS = "drafts.txt"
 PARTS = ("seed=*", "fold=*")  # folders of the runs of several seeds, or of folds
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # errors of a file system without locks
 ENDINGS = (DivergedError, InterruptedTraining, LostProcessError)  # of trainings that were not refused
@@ -69,6 +70,11 @@ class Run:
     @property
     def samples(self) -> Path:
         return self.checkpoints / "samples.npz"
+
+    @property
+    def drafts(self) -> Path:
+        """What a language model wrote while it learned."""
+        return self.folder / DRAFTS
 
     @property
     def report(self) -> Path:

@@ -10,9 +10,10 @@ import torch
 from zoo.core.spec import DataSpec
 from zoo.core.system import n_cores
 from zoo.data.module import ZooDataModule
-from zoo.data.splits import batches
+from zoo.data.splits import Split, TensorSplit, batches
 from zoo.engine._lightning import has_fast_bf16
 from zoo.engine.module import ZooModule
+from zoo.models import MODELS
 from zoo.models.cost import multiply_adds
 from zoo.optim.factory import complete_optim
 from zoo.settings.training_config import TrainingConfig
@@ -47,6 +48,21 @@ def fill_auto(config: TrainingConfig, n: int, spec: DataSpec) -> TrainingConfig:
     _fill(optim, weight_decay=min(max(1000 / n, 0.01), 3.0))
     budget = (BUDGET if is_open else None) if config.budget == "auto" else config.budget
     return replace(config, data=data, trainer=trainer, optim=optim, budget=budget)
+
+
+def suit_model(config: TrainingConfig, train: Split, spec: DataSpec) -> TrainingConfig:
+    """Replace keywords of the model that are null by what suits the size of the training split."""
+    suited = MODELS.get(config.model["name"]).suited(n_targets(train, spec))
+    chosen = {key: value for key, value in suited.items() if config.model.get(key) is None}
+    return replace(config, model={**config.model, **chosen})
+
+
+def n_targets(split: Split, spec: DataSpec) -> int:
+    """The targets of a split: one for each sample, or for each step; padding of a long text's last window counts."""
+    columns = split.columns if isinstance(split, TensorSplit) and None in spec.target.shape else {}
+    if "lengths" in columns:
+        return int(columns["lengths"].sum())
+    return columns["target"].numel() if columns else len(split)  # type: ignore[arg-type]
 
 
 def _window(spec: DataSpec) -> dict[str, Any]:

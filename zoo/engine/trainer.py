@@ -14,9 +14,11 @@ from lightning.pytorch.loggers import Logger
 from zoo.core.errors import UserError, unknown_name
 from zoo.core.library_warnings import ignore_library_warnings
 from zoo.core.rank_zero import rank_zero_print
+from zoo.core.run_folder import DRAFTS
 from zoo.engine.checkpoint_io import SafeCheckpointIO
 from zoo.engine.checkpointing import Best, Saving
 from zoo.engine.divergence import Divergence
+from zoo.engine.drafts import Drafts
 from zoo.engine.early_stopping import EarlyStopping
 from zoo.engine.history import History
 from zoo.engine.module import ZooModule
@@ -147,6 +149,7 @@ def own_callbacks(
         history,
         ending,
         Progress(history, ending),
+        *([Drafts(checkpoints.parent / DRAFTS)] if Drafts.suits(module) else []),
         *[BestOfEach()] * (module.n_models > 1 and section["keep"] == "best"),
         divergence,
         RestoreSettings(divergence),

@@ -105,6 +105,11 @@ class Network(nn.Module):
         raise UserError(f"{type(self).__name__} has no hidden states over time")
 
     @classmethod
+    def suited(cls, n_targets: int) -> dict[str, Any]:
+        """Keywords by the number of targets in the training split, for those that a config leaves null."""
+        return {}
+
+    @classmethod
     def inputs(cls) -> dict[str, bool]:
         """Names of the inputs that the network takes, and whether each is required."""
         parameters = list(inspect.signature(cls.features).parameters.values())[1:]

@@ -86,6 +86,7 @@ def write_report(
         _baselines(metrics, task),
         _folds(metrics) if "folds" in metrics else _learning(run.read_history(), task.score, metrics["epoch"]),
         str(test_split),
+        _drafts(run),
         uncertainty(predictor, *tested),
         importance(predictor, splits),
         first_layer(predictor),
@@ -155,6 +156,15 @@ def _folds(metrics: Values) -> str:
 <p>The answer is the mean of {folds["n"]} models. Each was validated on one fold of the samples that are not for testing
 and trained on the others, so that its score there is out of fold: mean ± standard deviation over the folds. The weights
 kept are of epochs {epochs}. Each one's learning curves: {links}</p>"""
+
+
+def _drafts(run: Run) -> str:
+    """What a language model wrote while it learned; "" of other models."""
+    if not run.drafts.exists():
+        return ""
+    return f"""<h2>What it wrote while it learned</h2>
+<p>After epochs 1, 2, 4, 8 and so on, at temperature 0.8 and with the same random numbers.</p>
+{_code(run.drafts.read_text(encoding="utf-8"))}"""
 
 
 def _usage(config: Values, splits: Splits, task: Task) -> str:

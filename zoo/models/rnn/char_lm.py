@@ -7,6 +7,7 @@ are projected to the embedding's size first, so that few tokens cost few weights
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 
 from zoo.models import MODELS
 from zoo.models.rnn._recurrent import Recurrent
+
+LONG = 400_000  # tokens of a training text
 
 
 @MODELS.register("rnn/char_lm")
@@ -25,10 +28,10 @@ class CharLM(Recurrent):
         n_outputs: outputs.
         per_step: whether each step has an output, instead of one for the text.
         causal: whether the output of each step may depend on the steps up to it alone, as for the next token.
-        width: hidden units of each layer.
+        width: hidden units of each layer; None is by the length of the training text, see `suited`.
         depth: layers; each but the first adds to its input.
-        d_embedding: numbers of a token's embedding.
-        dropout: share of values between layers and before the output that is zeroed in training.
+        d_embedding: numbers of a token's embedding; None likewise.
+        dropout: share of values between layers and before the output that is zeroed in training; None likewise.
     """
 
     cell = nn.LSTM
@@ -40,11 +43,14 @@ class CharLM(Recurrent):
         n_outputs: int,
         per_step: bool,
         causal: bool,
-        width: int = 128,
+        width: int | None = None,
         depth: int = 1,
-        d_embedding: int = 64,
-        dropout: float = 0.0,
+        d_embedding: int | None = None,
+        dropout: float | None = None,
     ):
+        small = self.suited(0)
+        width = small["width"] if width is None else width
+        d_embedding = small["d_embedding"] if d_embedding is None else d_embedding
         super().__init__(
             n_channels=d_embedding,
             cardinalities=(),
@@ -54,13 +60,19 @@ class CharLM(Recurrent):
             width=width,
             depth=depth,
             residual=True,
-            dropout=dropout,
+            dropout=small["dropout"] if dropout is None else dropout,
             variational=False,
         )
         self.embedding = nn.Embedding(cardinalities[0], d_embedding)
         nn.init.normal_(self.embedding.weight, std=d_embedding**-0.5)
         if causal and n_outputs == cardinalities[0]:
             self.head = TiedHead(self.embedding, width)
+
+    @classmethod
+    def suited(cls, n_targets: int) -> dict[str, Any]:
+        """Fewer than 100,000 weights for a list of names, a million for books; more dropout for a shorter text."""
+        size = {"width": 128, "d_embedding": 32} if n_targets < LONG else {"width": 448, "d_embedding": 64}
+        return {**size, "dropout": round(min(max(50_000 / max(n_targets, 1), 0.1), 0.4), 2)}
 
     def features(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """Compute the hidden states; see `Recurrent.features`."""
