@@ -15,6 +15,7 @@ from zoo.data.sequences.splits.text_stream import text_splits
 from zoo.inference.predictor import Predictor
 from zoo.models import MODELS
 from zoo.models.ensemble import Ensemble
+from zoo.models.layers import Network
 from zoo.models.rnn._recurrent import Recurrent
 
 CLASSES = SPECS["sequences"]
@@ -31,7 +32,11 @@ NOTES = DataSpec(
 VALUES = replace(CLASSES, task="regression", target=Input((1,)), n_outputs=1, class_names=())
 TEXT = text_splits("made", ("abcab",) * 3, 2).spec
 STEPS = np.random.default_rng(0).normal(size=(7, 4))
-RECURRENT = [name for name in zoo.list_models(spec=CLASSES) if issubclass(MODELS.get(name), Recurrent)]
+RECURRENT = [
+    name
+    for name in zoo.list_models(spec=CLASSES)
+    if issubclass(MODELS.get(name), Recurrent) and MODELS.get(name).step is not Network.step
+]
 
 
 def predictor(name="rnn/gru", spec=CLASSES, **choices):
