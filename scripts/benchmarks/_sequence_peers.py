@@ -6,7 +6,7 @@ shorter ones are padded with zeros at their end.
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -20,7 +20,7 @@ from benchmarks._comparison import quiet
 from benchmarks._plain_lstm import train
 from zoo.baselines import BASELINES
 from zoo.baselines.linear_networks import DLinear, NLinear, trained_forecast
-from zoo.core.spec import DataSpec
+from zoo.core.spec import IGNORE_INDEX, DataSpec
 from zoo.data.splits import Batch, Split, Splits, batches, each_value_once, read
 from zoo.models.preprocess import Preprocess
 from zoo.tasks import create_task
@@ -102,8 +102,7 @@ def rocket(kind: str, splits: Splits, seed: int) -> Fitted:
     """A classifier of aeon's module convolution_based."""
     import aeon.classification.convolution_based as models
 
-    n_steps = max(split[0]["sequence"].shape[0] for split in (splits.train, splits.val, splits.test))
-    batch = train_and_val(splits)
+    n_steps, batch = longest(splits), train_and_val(splits)
     model = getattr(models, kind)(random_state=seed).fit(series(batch, n_steps), batch["target"].numpy())
     return Fitted(lambda batch: logits(splits, model.predict(series(batch, n_steps))))
 
@@ -114,17 +113,31 @@ def ridge(splits: Splits, _: int) -> Fitted:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    n_steps = max(split[0]["sequence"].shape[0] for split in (splits.train, splits.val, splits.test))
-    batch = train_and_val(splits)
+    n_steps, batch = longest(splits), train_and_val(splits)
     model = make_pipeline(StandardScaler(), RidgeClassifierCV(np.logspace(-3, 3, 10)))
     model.fit(flat(series(batch, n_steps)), batch["target"].numpy())
     return Fitted(lambda batch: logits(splits, model.predict(flat(series(batch, n_steps)))))
 
 
+def longest(splits: Splits) -> int:
+    """The steps that the sequences of all splits are padded to."""
+    return max(split[0]["sequence"].shape[0] for split in (splits.train, splits.val, splits.test))
+
+
 def train_and_val(splits: Splits) -> Batch:
-    """The training and the validation samples, which are padded alike."""
+    """The training and the validation samples, padded alike."""
     parts = [whole(split) for split in (splits.train, splits.val)]
-    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    return {name: torch.cat(_alike([part[name] for part in parts], name)) for name in parts[0]}
+
+
+def _alike(parts: Sequence[Tensor], name: str) -> list[Tensor]:
+    """Pad tensors (n, time, ...) to the longest one's steps, targets by what is ignored."""
+    n_steps = max(part.shape[1] if part.dim() > 1 else 0 for part in parts)
+    value = IGNORE_INDEX if name == "target" else 0
+    return [
+        F.pad(part, (0, 0) * (part.dim() - 2) + (0, n_steps - part.shape[1]), value=value) if part.dim() > 1 else part
+        for part in parts
+    ]
 
 
 def whole(split: Split) -> Batch:
@@ -175,20 +188,16 @@ def texts(splits: Splits, batch: Batch) -> list[str]:
 
 
 def baseline(name: str, splits: Splits, _: int) -> Fitted:
-    """A baseline of the zoo, fitted to the whole training split."""
-    spec = splits.spec
-    predict = BASELINES.get(f"{spec.task}/{name}")(spec, **_inputs_and_target(splits))
+    """A baseline of the zoo, fitted to all samples, not to a part of them as beside a training."""
+    spec, samples = splits.spec, train_and_val(splits)
+    predict = BASELINES.get(f"{spec.task}/{name}")(spec, **samples)
     return Fitted(lambda batch: predict(**{name: batch[name] for name in spec.inputs}))
 
 
 def naive(number: int, splits: Splits, _: int) -> Fitted:
     """The task's naive answer of this number; the second of a series is the last season."""
-    answers = list(create_task(splits.spec).naive(_inputs_and_target(splits)).values())
+    answers = list(create_task(splits.spec).naive(train_and_val(splits)).values())
     return Fitted(answers[min(number, len(answers) - 1)])
-
-
-def _inputs_and_target(splits: Splits) -> Batch:
-    return {name: value for name, value in whole(splits.train).items() if name in (*splits.spec.inputs, "target")}
 
 
 # -- networks

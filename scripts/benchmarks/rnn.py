@@ -154,7 +154,7 @@ def mean_rows(rows: Sequence["Comparison"]) -> list["Comparison"]:
     for model in dict.fromkeys(row.model for row in of_archive):
         seeds = list(zip(*(row.outcomes for row in of_archive if row.model == model), strict=False))
         if sum(row.model == model for row in of_archive) == len(ARCHIVE):
-            fits = [sum(one.fit or 0.0 for one in seed) for seed in seeds]
+            fits = [sum(one.fit for one in seed) if all(one.fit for one in seed) else None for seed in seeds]
             scores = [statistics.fmean(one.test for one in seed) for seed in seeds]
             outcomes = [Outcome(*pair) for pair in zip(scores, [None] * len(fits), fits, strict=True)]
             means.append(Comparison(MEAN, model, "accuracy", outcomes, heading="goal"))
