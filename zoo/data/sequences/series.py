@@ -23,7 +23,7 @@ from zoo.data.sequences.inputs.season import find_season
 from zoo.data.sequences.splits.windows import Window, WindowSplit, series_splits
 from zoo.data.splits import Split, Splits
 
-MOST_LOOK_BACK = 1000
+MOST_LOOK_BACK = 720
 
 FACTS = Facts(
     task="forecasting",

@@ -191,8 +191,10 @@ def simple_forecasts(products: Products, season: int) -> Tensor:
 def find_season(products: Products) -> int:
     """The period whose repetition has the smallest squared error; 1, the last value, where none is clearly better."""
     look_back, horizon = len(products.xx) - 1, products.xy.shape[1]
-    errors = [float(products.errors(repeating(k, look_back, horizon)[None])) for k in range(1, look_back + 1)]
-    best = min(range(look_back), key=errors.__getitem__)
+    periods, steps = torch.arange(1, look_back + 1)[:, None], torch.arange(horizon)
+    repeated = look_back - periods + steps % periods  # places in the window, (look_back, horizon)
+    errors = products.yy - 2 * products.xy[repeated, steps].sum(1) + products.xx.diagonal()[repeated].sum(1)
+    best = int(errors.argmin())
     return best + 1 if errors[best] < SEASONAL * errors[0] else 1
 
 
