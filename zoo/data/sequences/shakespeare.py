@@ -1,7 +1,8 @@
 """Tiny Shakespeare: predict each of 1.1 million characters of plays.
 
 A. Karpathy, "The unreasonable effectiveness of recurrent neural networks", 2015. The usual last tenth is the test
-split; the end of the rest validates.
+split; the beginning of the rest validates, as the end of it is of the same play as the test split: to train on that is
+worth .23 nats to counts of five characters.
 """
 
 from zoo.data import DATA, Facts
@@ -28,11 +29,10 @@ def shakespeare(*, n_steps: int = 64, vocabulary: str | int = CHARACTERS, val_sh
     """Load 948,085 / 55,769 / 111,540 characters with the default share; a training window has `n_steps` tokens, which
     are characters, or as many by byte-pair encoding as `vocabulary` says."""
     text = read_data_file("tinyshakespeare/input.txt", SHA256, [URL]).decode()
-    start = int(0.9 * len(text))
-    middle = start - int(val_share * len(text))
+    start, end = int(val_share * len(text)), int(0.9 * len(text))
     return text_splits(
         "shakespeare",
-        (text[:middle], text[middle:start], text[start:]),
+        (text[start:end], text[:start], text[end:]),
         n_steps,
         vocabulary,
         licence=FACTS.licence,
