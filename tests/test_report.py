@@ -104,7 +104,7 @@ def test_each_kind_of_input_shows_its_samples(tmp_path, model, data, pictures):
     assert all(text.count(label) == n * model.startswith("rnn") for label, n in over_time.items())
 
 
-@pytest.mark.parametrize("name", ["rnn/gru", "cnn/inception_time"])
+@pytest.mark.parametrize("name", ["rnn/gru", "rnn/rocket_gru", "cnn/inception_time"])
 @pytest.mark.parametrize("kind", ["sequence", "padded sequence", "text"])
 def test_the_moment_is_drawn_at_which_an_answer_turned(name, kind):
     inputs = {"sequence": Input((None, 2), axes=("time", "n_channels")), "lengths": Input(dtype="int64")}

@@ -92,7 +92,6 @@ def _after(predictor: Predictor, batch: Batch, row: int, moments: Sequence[int])
 def _units(sections: Sections) -> None:
     """Draw the hidden units of the first test sample."""
     batch = next(batches(sections.splits.test, 1))
-    n = int(batch["lengths"][0]) if "lengths" in batch else MOST_STEPS
     model = sections.predictor.model
     if not isinstance(model, Model):
         return  # an ensemble
@@ -103,11 +102,13 @@ def _units(sections: Sections) -> None:
         return
     sample = _sample(sections.splits, batch, 0)
     every = -(-hidden.shape[2] // MOST_UNITS)
+    padded = batch[next(iter(sections.splits.spec.inputs))].shape[1]
+    n = -(-len(sample) * hidden.shape[1] // padded)  # of a network that shortens sequences, fewer
     states = hidden[0, : min(n, MOST_STEPS), ::every].float().cpu()
     sections.section(
         "Hidden units over time",
         f"{states.shape[1]} of the {hidden.shape[2]} hidden units of the last layer over the first test sample, orange "
         "above 0 and blue below, ordered by the step at which each is largest. Units that hold a value remember; those "
         "that flicker follow the input.",
-        units_over_time(states, sample if isinstance(sample, str) else ""),
+        units_over_time(states, sample if isinstance(sample, str) and len(sample) == len(states) else ""),
     )

@@ -116,22 +116,22 @@ class Recurrent(Network):
             tokens: integer codes (batch, time), padded at the end.
             lengths: valid steps of each sequence, (batch,), at least 1; None where all steps are.
         """
-        hidden, lengths = self._hidden(sequence, tokens, lengths)
-        return self.dropout(self.pooling(hidden, valid_steps(lengths, hidden.shape[1])))
-
-    def hidden_states(self, **inputs: Tensor) -> Tensor:
-        """Compute the states of the last layer at each step, (batch, time, width x directions); the inputs are those of
-        `features`."""
-        return self._hidden(**inputs)[0]
-
-    def _hidden(
-        self, sequence: Tensor | None = None, tokens: Tensor | None = None, lengths: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """The states of the last layer at each step, and the lengths."""
         hidden = self._encode(sequence, tokens)
         if lengths is None:
             lengths = torch.full((len(hidden),), hidden.shape[1], device=hidden.device)
-        return self._run(hidden, lengths=lengths)[0], lengths
+        hidden, _ = self._run(hidden, lengths=lengths)
+        return self.dropout(self.pooling(hidden, valid_steps(lengths, hidden.shape[1])))
+
+    def hidden_states(self, **inputs: Tensor) -> Tensor:
+        """Compute what is pooled: the states of the last layer at each step, (batch, time, width x directions); the
+        inputs are those of `features`."""
+        states: list[Tensor] = []
+        hook = self.pooling.register_forward_pre_hook(lambda _, arguments: states.append(arguments[0]))
+        try:
+            self.features(**inputs)
+        finally:
+            hook.remove()
+        return states[0]
 
     def step(self, state: Any = None, **inputs: Tensor) -> tuple[Tensor, Any]:
         """Run one time step, equal to `forward` over all steps so far, at constant cost.
