@@ -20,6 +20,7 @@ MOST_PARTS = 64  # sums that are kept apart while windows are read
 DECAYS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # of the weights, relative to the mean square of an input
 SEASONAL = 0.9  # a season has at most this share of the squared error of repeating the last value
 LEAST_POWER = 2.0
+TRUST = 2.0  # in log odds, in each simple forecast rather than one that was fitted
 DOUBT = 3.0  # in log odds, of forecasts that return to the level of the training: a series may leave it for good
 SMALLEST = 1e-12
 MOST_CHANNELS = 32  # that have weights of their own
@@ -141,6 +142,7 @@ def combined_forecast(blocks: Sequence[Products]) -> Tensor:
     found = candidates(whole, season)
     returns = ((found[:, :-1].sum(1) - 1).abs() > 1e-6).any(1)  # to a level, rather than to move with the window
     odds = -errors.log() * max(n_independent / 2, LEAST_POWER) - DOUBT * returns
+    odds[: len(simple_forecasts(whole, season))] += TRUST
     return torch.einsum("n,nlh->lh", odds.softmax(0), found)
 
 
