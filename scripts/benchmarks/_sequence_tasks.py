@@ -23,7 +23,7 @@ ARCHIVE = (
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 HORIZONS = {96: 0.362, 192: 0.398, 336: 0.428, 720: 0.430}  # hours, and the goal
 N_FOLDS = 5  # of film reviews
-OF_CLASSES = ("rnn", "rnn/gru", "rnn/lstm", "rnn/conv_gru", "rnn/mingru", "rnn/lru", "cnn/inception_time")
+OF_CLASSES = ("rnn", "rnn/gru", "rnn/lstm", "rnn/conv_gru", "rnn/mingru", "rnn/lru", "rnn/xlstm", "cnn/inception_time")
 
 
 @dataclass(frozen=True)

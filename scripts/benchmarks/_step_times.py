@@ -1,12 +1,14 @@
 """The time of a recurrent layer, forward and backward, by the length of the sequences."""
 
+import statistics
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from benchmarks._measure import rounded, timed
+from benchmarks._measure import rounded
 from zoo.core.formatting import format_number
 from zoo.models import MODELS
 
@@ -43,15 +45,16 @@ class StepTimes:
 
 
 def step_time(model: str, length: int) -> float:
-    """The median milliseconds of a layer of 128 units for 32 sequences."""
+    """The median milliseconds of the processor that a layer of 128 units takes for 32 sequences."""
     network: Any = MODELS.get(model)
     layer = network.cell(WIDTH, WIDTH, batch_first=True)
     sequence = torch.randn(BATCH_SIZE, length, WIDTH, requires_grad=True)
 
-    def step() -> None:
+    def taken() -> float:
+        start = time.process_time()
         hidden, _ = layer(sequence)
         hidden.square().mean().backward()
+        return time.process_time() - start
 
-    first = timed(step, 1)[0]
-    times = timed(step, max(3, min(20, int(SECONDS / first))))
-    return rounded(1e3 * sorted(times)[len(times) // 2])
+    n = max(3, min(20, int(SECONDS / taken())))  # after a warm-up
+    return rounded(1e3 * statistics.median(taken() for _ in range(n)))
