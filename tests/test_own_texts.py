@@ -325,14 +325,16 @@ def test_a_list_is_split_by_shuffled_entries_and_other_texts_are_not(tmp_path, c
 
     def test_entries(**options):
         splits = zoo.load_data("text", path=str(tmp_path / "names.txt"), n_steps=400, test_share=0.3, **options)
-        letters = np.array(["?", *splits.spec.reading["alphabet"]])
-        return ["".join(letters[part.columns["tokens"][0]]).split("\n")[1:-1] for part in (splits.train, splits.test)]
+        letters = np.array(["\n", *splits.spec.reading["alphabet"]])  # padding ends a line too
+        texts = ["".join(letters[part.columns["tokens"].flatten()]) for part in (splits.train, splits.test)]
+        return [[line for line in text.split("\n")[1:] if line] for text in texts]
 
     train, test = test_entries()
     assert "one entry a line, shuffled" in capsys.readouterr().out
     assert not set(train) & set(test), "copies of an entry are in one split"
     assert test_entries(split_seed=1)[1] != test
-    assert not {name[0] for name in test_entries(split="order")[1]} & set("ABCDEFG")
+    assert len(train) + len(test) + 2 == 40 and {*names} == {*train, *test, *set(names)}
+    assert not {name[0] for name in test_entries(split="order")[1][1:]} & set("ABCDEFG")
     with pytest.raises(UserError, match=r"'line'.*lines"):
         test_entries(split="line")
     write(tmp_path / "poem.txt", "the owl and the pussycat went to sea\n" * 20)

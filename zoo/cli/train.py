@@ -103,6 +103,6 @@ def _next_command(folder: Path, data: dict[str, Any]) -> list[str]:
     is_folder = own.expanduser().is_dir()
     of_folder = {"imagefolder": "new.jpg", "sequences": "new.wav", "texts": "new.txt", "notes": "new.csv"}
     new = "new.jpg" if data.get("labels") else of_folder.get(data["name"]) if is_folder else f"new{own.suffix}"
-    given = '"Once upon"' if data["name"] == "text" else new
+    given = "prompt= length=400" if data["name"] == "text" else new
     near = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     return [f"{'next':<12}zoo predict {shlex.quote(str(near))} {given}"]

@@ -63,10 +63,15 @@ def _check_reading(spec: DataSpec, trained: Predictor, name: str) -> None:
         ("columns", spec.column_names, trained.spec.column_names),
         ("kinds or categories", differ, ["other values"] if differ else []),
         ("characters", spec.reading.get("alphabet"), trained.spec.reading.get("alphabet")),
+        ("pieces of text", _merged(spec), _merged(trained.spec)),
     ):
         if ours != theirs:
             where = f"{_short(ours)} here, {_short(theirs)} there"
             raise UserError(f"finetune={name} was trained on other {what}; {where}: train a new model")
+
+
+def _merged(spec: DataSpec) -> list[str]:
+    return ["".join(pair) for pair in spec.reading.get("merges", ())]
 
 
 def _short(names: Any) -> str:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.utils.data import Subset
 
 from zoo.core.errors import UserError
+from zoo.data.sequences.inputs.vocabulary import Vocabulary
 from zoo.data.splits import Batch, Splits, batches
 from zoo.inference.predictor import Predictor
 from zoo.models.model import Model
@@ -69,13 +70,14 @@ def _answers(sections: Sections, index: Sequence[int]) -> None:
 
 
 def _sample(splits: Splits, batch: Batch, row: int) -> "Tensor | str":
-    """A sequence (time, n_channels) or a text, without padding."""
+    """A sequence (time, n_channels) or a text, without padding; "" for a text whose steps are not characters."""
     name = next(iter(splits.spec.inputs))
     values = batch[name][row][: int(batch["lengths"][row]) if "lengths" in batch else None].cpu()
     if name == "sequence":
         return values.float()
-    letters = splits.spec.reading["alphabet"]
-    return "".join(letters[code - 1] if code else "\N{REPLACEMENT CHARACTER}" for code in values.tolist())
+    vocabulary = Vocabulary.of_reading(splits.spec.reading)
+    pieces = vocabulary.pieces
+    return "" if vocabulary.merges else "".join(pieces[token] for token in values.tolist())
 
 
 def _after(predictor: Predictor, batch: Batch, row: int, moments: Sequence[int]) -> Tensor:

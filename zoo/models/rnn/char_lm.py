@@ -70,9 +70,10 @@ class CharLM(Recurrent):
 
     @classmethod
     def suited(cls, n_targets: int) -> dict[str, Any]:
-        """Fewer than 100,000 weights for a list of names, a million for books; more dropout for a shorter text."""
-        size = {"width": 128, "d_embedding": 32} if n_targets < LONG else {"width": 448, "d_embedding": 64}
-        return {**size, "dropout": round(min(max(50_000 / max(n_targets, 1), 0.1), 0.4), 2)}
+        """Fewer than 100,000 weights for a list of names, a million for books, the longer the less dropout."""
+        if n_targets < LONG:
+            return {"width": 128, "d_embedding": 32, "dropout": 0.3}
+        return {"width": 448, "d_embedding": 64, "dropout": round(min(max(250_000 / n_targets, 0.1), 0.3), 2)}
 
     def features(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """Compute the hidden states; see `Recurrent.features`."""
