@@ -10,7 +10,9 @@ import tomllib
 import pytest
 from helpers.commands import ROOT, in_this_process
 
+from zoo.core.errors import UserError
 from zoo.core.extras import install_command
+from zoo.data.sequences.inputs.vocabulary import Vocabulary
 
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 HIDDEN = {  # the modules of each extra
@@ -85,3 +87,11 @@ def test_a_search_without_optuna_names_its_extra(monkeypatch, capsys):
     assert in_this_process("search", ["fnn/mlp", "model.width=8,16"], monkeypatch) == 2
     reason, install = capsys.readouterr().err.splitlines()[-2:]
     assert "optuna" in reason and install == 'pip install -e ".[sweep]"'
+
+
+def test_pieces_of_text_without_their_package_name_the_extra(monkeypatch):
+    monkeypatch.setattr("zoo.core.extras.requires", lambda _: ["tokenizers>=0.20; extra == 'bpe'"])
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(UserError, match=r"tokenizers: pip install .*\[bpe\]"):
+        Vocabulary.of_reading({"alphabet": "ab", "merges": [["a", "b"]]}).encode("ab")
+    assert Vocabulary("ab").encode("ab").tolist() == [1, 2]
