@@ -13,13 +13,12 @@ import torch
 import zoo
 from zoo.core.errors import UserError
 from zoo.core.run_folder import flat
+from zoo.data import facts
 from zoo.inference.cards import verify
 from zoo.inference.evaluation import evaluate, evaluate_weights
 from zoo.inference.pretrained import CARDS, WEIGHTS, load_card
 from zoo.inference.test_time_augmentation import VIEWS
 from zoo.models import MODELS
-
-FETCHED = ("mnist", "cifar10", "california", "adult")  # data that do not come inside a package
 
 
 @pytest.mark.parametrize("name", zoo.list_pretrained())
@@ -41,7 +40,7 @@ def test_card_file_and_model_agree(name):
 )
 def test_published_metrics_are_reproduced(name):
     card = load_card(name)
-    if card["spec"]["name"] in FETCHED and "ZOO_DATA" not in os.environ:
+    if facts(card["spec"]["name"]).network == "fetched" and "ZOO_DATA" not in os.environ:
         pytest.skip("set ZOO_DATA to a folder with the data set")
     measured = evaluate_weights(name, device="cpu")["test"]
     for metric, value in card["file"]["test"].items():

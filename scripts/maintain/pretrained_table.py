@@ -10,8 +10,8 @@ FIRST = (
     "fnn/tabm_nca.breast_cancer",
     "cnn/small.mnist5k",
     "cnn/fast.cifar10",
-    "cnn/inception_time.japanese_vowels",
-    "rnn/lstm.japanese_vowels",
+    "rnn/rocket_gru.japanese_vowels",
+    "rnn/rocket_gru.fsdd",
 )  # in the README
 
 
