@@ -264,7 +264,8 @@ def test_models_of_sequences_are_compared_on_every_metric(sequence_rows, tmp_pat
     by_name = {(row.model, row.score): row for row in sequence_rows}
     assert by_name["Ridge on all values", "accuracy"].test > 0.7 > by_name["naive answer", "accuracy"].test > 0.3
     assert by_name["rnn/gru", "macro-F1"].row["parameters"] > 0 and by_name["rnn/gru", "accuracy"].test > 0.3
-    assert by_name["Rocket", "accuracy"].row["goal"] == "not run: there was no time"
+    late = sequence_rows[-1]
+    assert "Rocket" in late.model and late.row["goal"] == "not run: there was no time"
     assert {name for name, _ in rnn.relative_scores([row for row in sequence_rows if row.outcomes]).items()} == {
         *("naive answer", "Ridge on all values", "rnn/gru"),
     }

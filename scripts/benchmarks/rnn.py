@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from benchmarks._comparison import Comparison
+    from benchmarks._comparison import Comparison, Outcome
     from benchmarks._sequence_tasks import Task
     from benchmarks._step_times import StepTimes
 
@@ -105,27 +106,34 @@ def fit_ours(model: str, words: Sequence[str], seed: int) -> dict[str, Any]:
 
 
 def rows_of(task: "Task", results: Results) -> list["Comparison"]:
-    """The rows of a data set: of each metric the other libraries' models, then the zoo's with its goal."""
-    from benchmarks._comparison import Comparison, Outcome
+    """The rows of a data set: of each metric the other libraries' models, then the zoo's with its goal; those that
+    there was no time for share a row."""
+    from benchmarks._comparison import Comparison
     from benchmarks._sequence_peers import PEERS
 
-    names = [name for name, peer in PEERS.items() if peer.suits(task.spec)]
+    models = [*(name for name, peer in PEERS.items() if peer.suits(task.spec)), *task.ours]
+    reasons = {model: PEERS[model].reason for model in models if model in PEERS and PEERS[model].reason}
+    found = {model: results.of(task.name, model) for model in models}
+    late = ", ".join(model for model in models if not found[model] and model not in reasons)
     rows = []
     for metric, goal in task.goals.items():
-        of_metric: list[Comparison] = []
-        for model in (*names, *task.ours):
-            found = results.of(task.name, model)
-            outcomes = [
-                Outcome(
-                    one["test"][metric], one["val"].get(metric), one["fit"], one.get("predict"), one["n_parameters"]
-                )
-                for one in found
-            ]
-            reason = "" if found else (model in PEERS and PEERS[model].reason) or "not run: there was no time"
-            score = SCORES.get(metric, metric)
-            of_metric.append(Comparison(task.name, model, score, outcomes, note=reason, heading="goal"))
-        rows += [with_goal(row, goal_beside(task.beside, of_metric) if goal is None else goal) for row in of_metric]
+        row: Any = partial(Comparison, task.name, score=SCORES.get(metric, metric), heading="goal")
+        outcomes = {model: outcomes_of(found[model], metric) for model in models}
+        fitted = [row(model, outcomes=of_model) for model, of_model in outcomes.items() if of_model]
+        goal = goal_beside(task.beside, fitted) if goal is None else goal
+        rows += [with_goal(one, goal) for one in fitted]
+        rows += [row(model, note=reason) for model, reason in reasons.items() if not found[model]]
+        rows += [row(late, note="not run: there was no time")] if late else []
     return rows
+
+
+def outcomes_of(found: Sequence[dict[str, Any]], metric: str) -> list["Outcome"]:
+    """What was found with each seed, of those that have the metric."""
+    from benchmarks._comparison import Outcome
+
+    rest = "fit", "predict", "n_parameters"
+    known = [one for one in found if metric in one["test"]]
+    return [Outcome(one["test"][metric], one["val"].get(metric), *map(one.get, rest)) for one in known]
 
 
 def goal_beside(beside: tuple[str, float], rows: Sequence["Comparison"]) -> float | None:
