@@ -187,17 +187,21 @@ def step_times(results: Results) -> Iterator["StepTimes"]:
 def draw(figure: "Figure", measures: Sequence["Measure | Comparison | StepTimes"]) -> None:
     """Plot each model's score on each data set, relative to the best of the others, over seconds of fitting; and the
     layers' times over the length."""
+    from matplotlib.ticker import StrMethodFormatter
+
     from benchmarks._comparison import Comparison
     from benchmarks._step_times import StepTimes
 
     figure.set_size_inches(11, 4.6)
     scores, times = figure.subplots(1, 2, width_ratios=(3, 2))
-    draw_scores(scores, [one for one in measures if isinstance(one, Comparison) and one.outcomes])
+    draw_scores(scores, [one for one in measures if isinstance(one, Comparison) and one.fit is not None])
     for one in measures:
         if isinstance(one, StepTimes):
             times.plot(list(one.milliseconds), list(one.milliseconds.values()), marker="o", label=one.model)
     times.set(xscale="log", yscale="log", xlabel="steps", ylabel="ms, forward and backward")
     times.set_title("a layer of 128 units, 32 sequences", fontsize=9)
+    for axis in (scores.xaxis, times.xaxis, times.yaxis):
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     if times.lines:
         times.legend(fontsize=8)
 
