@@ -161,9 +161,10 @@ def _too_short(name: str, ends: Sequence[Sequence[int]], window: Window) -> User
     longest = max(ends, key=lambda end: end[-1])
     sizes = np.diff([0, *longest]).tolist()
     subject = name if len(ends) == 1 else f"the longest series of {name}"
+    most = min(sizes[1:])
+    lower = "lower data.look_back and data.horizon: the horizon to {} at most, and both together to {} at most"
     return UserError(
         f"{subject} has {sizes[0]} / {sizes[1]} / {sizes[2]} steps to train, validate and test; too few to look back "
         f"on {window.look_back} and forecast {window.horizon}\n"
-        f"give more, or lower data.look_back and data.horizon: the horizon to {min(sizes[1:])} at most, and both "
-        f"together to {sizes[0]} at most"
+        f"give more, or {lower.format(most, sizes[0]) if most else 'raise data.val_share and data.test_share'}"
     )
