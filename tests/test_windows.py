@@ -462,7 +462,7 @@ def test_a_forecast_fills_gaps_from_the_past(tmp_path, capsys, reading):
         (lambda frame: frame.assign(note="fine"), {"time": "note"}, "holds a date or a number in each row"),
         (lambda frame: frame.assign(load=1.0), {"columns": ["load"]}, "nothing to learn"),
         (lambda frame: frame[:20], {}, r"the horizon to 2 at most, and both together to 14 at most"),
-        (lambda frame: frame[:4], {}, r"has 3 / 0 / 1 steps .*\ngive more, or raise data.val_share and data.test_share"),
+        (lambda frame: frame[:4], {}, r"has 3 / 0 / 1 steps .*\ngive more, or raise data.val_share"),
         (lambda frame: frame, {"val_share": 0.0}, "above 0"),
     ],
 )
