@@ -79,6 +79,17 @@ def test_few_training_windows_are_enough(n):
     assert torch.cat([model_of(splits)(sequence=x["sequence"]) for x in batches(splits.test)]).isfinite().all()
 
 
+def test_a_random_walk_is_forecast_about_as_its_last_value_whatever_few_windows_taught():
+    walk = torch.randn(900, 2, generator=torch.Generator().manual_seed(3)).cumsum(0)
+    splits = splits_of(walk)
+    model = model_of(splits)
+    torch.nn.init.normal_(model.network.head.bias, std=0.3)  # learnt from noise
+    with torch.no_grad():
+        error = squared_error(lambda sequence: model(sequence=sequence), splits)
+    assert error < 1.1 * squared_error(lambda sequence: repeat(sequence, 1, 6), splits)
+    assert not any(name.startswith("network.linear") for name, _ in model.named_parameters())
+
+
 @pytest.mark.parametrize("decoding", ["segments", "steps", "direct"])
 @pytest.mark.parametrize("options", [{}, {"segment": 1, "cell": "lstm"}, {"segment": 5, "linear": False}])
 def test_each_decoding_learns_from_every_weight(decoding, options):

@@ -24,6 +24,7 @@ TRUST = 2.0  # in log odds, in each simple forecast rather than one that was fit
 DOUBT = 3.0  # in log odds, of forecasts that return to the level of the training: a series may leave it for good
 SMALLEST = 1e-12
 MOST_CHANNELS = 32  # that have weights of their own
+CAUTION = 512.0  # windows that do not overlap, for which half of a network's correction is taken
 
 
 class Products(NamedTuple):
@@ -68,19 +69,29 @@ class Products(NamedTuple):
 
 
 class LinearPath(nn.Module):
-    """A linear forecast of each channel from its window; before `fit` it repeats the last value.
+    """A linear forecast of each channel from its window, which is not trained; before `fit` it repeats the last value.
+
+    Trained weights would soon answer to the level of a series, which may leave all that the training saw.
 
     Args:
         look_back: steps of the window.
         horizon: steps to forecast.
         n_channels: of the series; many share their weights.
+
+    Attributes:
+        weight: (n_channels or 1, look_back + 1, horizon).
+        share: of what a network adds to the forecast that is taken, (): the less, the fewer windows there are.
     """
+
+    weight: Tensor
+    share: Tensor
 
     def __init__(self, look_back: int, horizon: int, n_channels: int):
         super().__init__()
         n_own = n_channels if n_channels <= MOST_CHANNELS else 1
         start = repeating(1, look_back, horizon).float()
-        self.weight = nn.Parameter(start.repeat(n_own, 1, 1))  # (n_channels or 1, look_back + 1, horizon)
+        self.register_buffer("weight", start.repeat(n_own, 1, 1))
+        self.register_buffer("share", torch.ones(()))
 
     def forward(self, sequence: Tensor) -> Tensor:
         """Forecast (batch, horizon, n_channels) from (batch, look_back, n_channels), in float32."""
@@ -91,8 +102,10 @@ class LinearPath(nn.Module):
     @torch.no_grad()
     def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
         """Fit the weights to batches of training windows in the order of time, `sequence` and `target`."""
+        n_windows = 0
         parts: list[list[Products]] = []  # of consecutive windows, for each channel with weights of its own
         for batch in inputs:
+            n_windows += len(batch["target"])
             n = -(-len(batch["target"]) // N_BLOCKS)
             pairs = zip(batch["sequence"].split(n), batch["target"].split(n), strict=True)
             parts += [self._products(*pair) for pair in pairs]
@@ -103,6 +116,8 @@ class LinearPath(nn.Module):
             for weight, *own in zip(self.weight, *parts, strict=True):
                 found = _combined_forecast(own)
                 weight.copy_(shared if found is None else (shared + found) / 2)
+        n_independent = n_windows / self.weight.shape[2]
+        self.share.fill_(n_independent**2 / (n_independent**2 + CAUTION**2))
 
     def _products(self, sequence: Tensor, target: Tensor) -> list[Products]:
         if len(self.weight) == 1:

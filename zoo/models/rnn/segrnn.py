@@ -3,11 +3,11 @@
 S. Lin et al., "SegRNN: segment recurrent neural network for long-term time series forecasting" (arXiv 2308.11200,
 section 4): each channel by itself, few recurrent steps over segments, and a decoder that starts each segment of the
 forecast from the last state and embeddings of its position and channel. Deviations: the network adds to a linear
-forecast that is fitted in closed form (`linear`), and any recurrent cell of the zoo may be used (`cell`).
+forecast that is fitted in closed form and stays (`linear`), the less the fewer windows there are, since a few are soon
+learned by heart and no validation split tells; and any recurrent cell of the zoo may be used (`cell`).
 """
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -40,8 +40,6 @@ class SegRNN(Network):
         linear: whether the network adds to a linear forecast of the window.
         dropout: share of hidden units before the output that is zeroed in training.
     """
-
-    factors: ClassVar[Mapping[str, tuple[float, float]]] = {"linear.*": (0.3, 0.0)}  # which starts fitted
 
     def __init__(
         self,
@@ -83,6 +81,10 @@ class SegRNN(Network):
         if self.linear is not None:
             self.linear.fit(inputs)
 
+    def refit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
+        """Fit the linear forecast to other training windows, beside learnt weights."""
+        self.fit(inputs)
+
     def features(self, sequence: Tensor) -> Tensor:
         """Compute the state after the window of each channel, (batch, n_channels x width).
 
@@ -98,9 +100,7 @@ class SegRNN(Network):
         start = centre.expand(-1, self.horizon, -1) if self.linear is None else self.linear(sequence)
         change = self._decode(*self._read((sequence - centre) / scale), (start - centre) / scale)
         change = change.unflatten(0, (-1, self.n_channels)).transpose(1, 3)  # (batch, n_numbers, horizon, n_channels)
-        middle = torch.zeros(self.n_numbers, 1, 1, device=sequence.device)
-        middle[(self.n_numbers - 1) // 2] = 1
-        return (start[:, None] * middle + change * scale[:, None]).flatten(1)
+        return (start[:, None] * self._middle(start.device)[:, None, None] + change * scale[:, None]).flatten(1)
 
     def _read(self, window: Tensor) -> tuple[Tensor, object]:
         """The last hidden state (batch x n_channels, width) of normalised windows, and the cell's state."""
@@ -141,7 +141,14 @@ class SegRNN(Network):
 
     def _output(self, hidden: Tensor) -> Tensor:
         """Numbers (batch x n_channels, steps, n_numbers) from hidden states."""
-        return self.head(self.dropout(hidden)).unflatten(1, (-1, self.n_numbers))
+        numbers = self.head(self.dropout(hidden)).unflatten(1, (-1, self.n_numbers))
+        if self.linear is None:
+            return numbers
+        return numbers * (1 - (1 - self.linear.share) * self._middle(numbers.device))
+
+    def _middle(self, device: torch.device) -> Tensor:
+        """1 for the number that is added to the start, 0 for others, such as outer quantiles, (n_numbers,)."""
+        return (torch.arange(self.n_numbers, device=device) == (self.n_numbers - 1) // 2).float()
 
 
 def _check(width: int, segment: int, decoding: str, instance_norm: str) -> None:
