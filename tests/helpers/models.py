@@ -37,6 +37,7 @@ SPECS = {
         {"tokens": Input((None,), "int64", ("time",), cardinalities=(9,)), "lengths": Input((), "int64")},
         3,
         class_names="abc",
+        reading={"alphabet": "ab c.def"},
     ),
 }
 

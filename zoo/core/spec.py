@@ -126,9 +126,10 @@ class DataSpec:
     @property
     def sizes(self) -> dict[str, Any]:
         """All sizes a model may ask for: named axes of fixed size, the target's too, `cardinalities` of integer codes,
-        all `n_outputs`, `per_step`, whether each step of a sequence has its own target, `causal`, whether that depends
-        on the steps up to it alone, `n_targets` classes, labels or values, and `target_kind`: "class" for one of
-        classes, "labels" for a 0 or 1 for each label, else "values"."""
+        the `alphabet` of texts, whose first character is token 1, all `n_outputs`, `per_step`, whether each step of a
+        sequence has its own target, `causal`, whether that depends on the steps up to it alone, `n_targets` classes,
+        labels or values, and `target_kind`: "class" for one of classes, "labels" for a 0 or 1 for each label, else
+        "values"."""
         axes = {
             axis: size
             for tensor in (*self.inputs.values(), self.target)
@@ -137,11 +138,12 @@ class DataSpec:
         }
         codes = [an_input.cardinalities for an_input in self.inputs.values() if an_input.cardinalities]
         cardinalities = {"cardinalities": codes[0]} if codes else {}
+        alphabet = {"alphabet": self.reading["alphabet"]} if isinstance(self.reading.get("alphabet"), str) else {}
         kind = "class" if not self.target.is_floating else "labels" if self.class_names else "values"
         per_step = None in self.target.shape
         of_target = {"per_step": per_step, "causal": per_step and self.causal, "n_targets": self.n_outputs}
         n_outputs = {"n_outputs": self.n_outputs * self.n_per_value, "target_kind": kind}
-        return {**axes, **cardinalities, **of_target, **n_outputs}
+        return {**axes, **cardinalities, **alphabet, **of_target, **n_outputs}
 
     @property
     def input_shapes(self) -> str:

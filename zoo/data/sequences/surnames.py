@@ -45,6 +45,7 @@ FACTS = Facts(
     licence="MIT",
     source="S. Robertson, practical-pytorch",
     network="fetched",
+    model="rnn/ngram_gru",
 )
 
 

@@ -31,6 +31,7 @@ FACTS = Facts(
     inputs="text of any length, from a table or a folder of class folders",
     licence="that of the files",
     source="your files",
+    model="rnn/ngram_gru",
 )
 
 
@@ -46,7 +47,7 @@ def texts(
     not_missing: Sequence[str] | None = None,
     encoding: str | None = None,
     task: str | None = None,
-    max_chars: int = 256,
+    max_chars: int = 10_000,
     max_alphabet: int = 1000,
     val_share: float = 0.2,
     test_share: float = 0.2,
