@@ -218,7 +218,8 @@ def test_several_targets_are_regressed_together(config, tmp_path):
 @pytest.mark.parametrize("name", TASKS.names())
 def test_every_metric_and_loss_has_a_meaning(name):
     task = TASKS.get(name)
-    shape = {"forecasting": (1, 2), "language_modelling": (None,), "classification": ()}.get(name, (2,))
+    shapes = {"forecasting": (1, 2), "next_step": (None, 2), "language_modelling": (None,), "classification": ()}
+    shape = shapes.get(name, (2,))
     names = ["a", "b"] if task.has_classes else []
     spec = DataSpec("made", name, {}, 2, Input(shape, task.target[0]), class_names=names)
     made = create_task(spec)

@@ -104,12 +104,13 @@ class ScaledR2Score(R2Score):
 
 
 class MeanOf(Metric):
-    """The mean of a function of a head's numbers and the targets.
+    """The mean of a function of outputs and the targets that is lower where these agree, such as a loss.
 
     Args:
         function: of numbers (batch, n, ...) and targets (batch, ...), which gives a number for each target.
     """
 
+    higher_is_better = False
     total: Tensor
     n: Tensor
 
