@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from zoo.models.ensemble import sizes
 from zoo.models.rnn._ngrams import NgramLinear
 
 ALPHABET = " abcdefghijklmnopqrstuvwxyz"
@@ -43,9 +44,10 @@ def test_few_texts_are_told_apart_by_a_pair_of_words():
     assert (model(tokens[60:], lengths[60:]).argmax(1) == target[60:]).float().mean() >= 0.9
 
 
-def test_padding_and_company_never_change_an_output():
+def test_padding_and_company_never_change_an_output_and_weights_are_counted():
     model, (tokens, lengths, target) = NgramLinear(ALPHABET, 2, 2**15), reviews()
     model.fit(tokens, lengths, target)
+    assert sizes(model)["n_parameters"] == sum(one.numel() for one in (model.weight, model.bias, model.importance))
     longer = torch.nn.functional.pad(tokens, (0, 9), value=5)
     torch.testing.assert_close(model(tokens, lengths), model(longer, lengths))
     alone = torch.cat([model(one[None, :n], n[None]) for one, n in zip(tokens, lengths, strict=True)])

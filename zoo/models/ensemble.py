@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from zoo.models.candidates import Candidates
 from zoo.models.model import Model
 from zoo.models.preprocess import Preprocess
-from zoo.models.ridge import Ridge
 
 
 class Ensemble(nn.Module):
@@ -75,5 +74,5 @@ def sizes(model: Trained) -> dict[str, int]:
     holds training rows, those of all members."""
     n_candidates = sum(len(layer) for layer in model.modules() if isinstance(layer, Candidates))
     rows = {"n_candidates": n_candidates} if n_candidates else {}
-    n_fitted = sum(layer.weight.numel() for layer in model.modules() if isinstance(layer, Ridge))
+    n_fitted = sum(getattr(layer, "n_fitted", 0) for layer in model.modules())
     return {"n_parameters": n_fitted + sum(parameter.numel() for parameter in model.parameters()), **rows}

@@ -36,6 +36,11 @@ class Ridge(nn.Module):
         take_sizes_on_load(self, ["weight"])
 
     @property
+    def n_fitted(self) -> int:
+        """Weights, which count as parameters."""
+        return self.weight.numel()
+
+    @property
     def is_fitted(self) -> bool:
         """Whether there are weights; not before `fit`, and not for targets that it cannot be fitted to."""
         return len(self.weight) > 0

@@ -88,6 +88,11 @@ class NgramLinear(nn.Module):
         self.reads_words, self.is_fitted = False, False  # as the buffers say, which a GPU would have to be waited for
         self.register_load_state_dict_post_hook(lambda module, _: module._read_state())
 
+    @property
+    def n_fitted(self) -> int:
+        """Weights of buckets, biases and importances, which count as parameters."""
+        return self.weight.numel() + self.bias.numel() + self.importance.numel()
+
     def _read_state(self) -> None:
         self.reads_words, self.is_fitted = bool(self.by_words), len(self.weight) > 0
 
