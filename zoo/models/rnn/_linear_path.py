@@ -93,6 +93,11 @@ class LinearPath(nn.Module):
         self.register_buffer("weight", start.repeat(n_own, 1, 1))
         self.register_buffer("share", torch.ones(()))
 
+    @property
+    def n_fitted(self) -> int:
+        """Weights, which count as parameters."""
+        return self.weight.numel()
+
     def forward(self, sequence: Tensor) -> Tensor:
         """Forecast (batch, horizon, n_channels) from (batch, look_back, n_channels), in float32."""
         with torch.autocast(sequence.device.type, enabled=False):
