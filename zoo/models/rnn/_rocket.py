@@ -23,6 +23,7 @@ MOST_DILATIONS = 8
 N_FITTED = 128  # sequences whose values the thresholds are quantiles of
 MOST_VALUES = 2**22  # of these, for each filter
 GOLDEN = 0.6180339887498949
+ABOVE = 1e-4  # the quantile, as values repeat in a short sequence, and rounding may not decide on which side they are
 MOST_FITTED = 2500  # sequences that a regression is fitted to
 AT_ONCE = 100  # sequences
 
@@ -34,9 +35,15 @@ class RocketRidge(nn.Module):
         super().__init__()
         self.rocket, self.ridge = Rocket(n_channels, n_features), Ridge(n_outputs)
 
-    def forward(self, sequence: Tensor, lengths: Tensor) -> Tensor:
-        """Compute outputs (batch, n_outputs) of sequences (batch, time, n_channels), 0 after their lengths (batch,)."""
-        return self.ridge(self.rocket(sequence, lengths))
+    @property
+    def is_fitted(self) -> bool:
+        """Whether there are weights."""
+        return self.ridge.is_fitted
+
+    def forward(self, sequence: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Compute outputs (batch, n_outputs) of sequences (batch, time, n_channels) of these lengths (batch,)."""
+        lengths = lengths_of(sequence, lengths)
+        return self.ridge(self.rocket(sequence * valid_steps(lengths, sequence.shape[1])[:, :, None], lengths))
 
     def fit(self, sequence: Tensor, lengths: Tensor, target: Tensor) -> None:
         """Fit to sequences (n, time, n_channels), 0 after their lengths (n,), and targets as the loss sees them."""
@@ -88,7 +95,7 @@ class Rocket(nn.Module):
         for index in range(len(self.dilations)):
             values = self._filter(sequence[some], index).mT[valid]  # (steps of all, 84)
             values = values[:: max(1, values.numel() // MOST_VALUES)]
-            self.thresholds[index] = values.quantile(shares, 0).T
+            self.thresholds[index] = values.quantile(shares, 0).T + ABOVE
 
     def _draw_channels(self, generator: torch.Generator) -> Tensor:
         """Which channels each filter adds up, (84, n_channels): any number up to 9, small ones most often."""

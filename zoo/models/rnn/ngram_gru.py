@@ -8,24 +8,20 @@ consecutive steps, so that the recurrence reads 128 steps or fewer.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.models import MODELS
-from zoo.models.layers import Network, valid_steps
+from zoo.models.layers import valid_steps
+from zoo.models.rnn._beside import BesideFitted, Sample
 from zoo.models.rnn._ngrams import NgramLinear, read_texts
-from zoo.models.rnn._recurrent import Recurrent
 
 MOST_CHARACTERS = 1024  # that the convolution reads of a text
-MOST_STEPS = 128  # that the recurrence reads of a text of usual length
 
 
 @MODELS.register("rnn/ngram_gru")
-class NgramGRU(Recurrent):
+class NgramGRU(BesideFitted):
     """Two members: a convolution and GRU layers, which are trained, and a linear model, which is fitted before.
-
-    In training the first alone has an output.
 
     Args:
         n_channels: values at each step, which a text has none of.
@@ -41,9 +37,7 @@ class NgramGRU(Recurrent):
         options: those of `Recurrent`.
     """
 
-    cell = nn.GRU
-    step, carry, advance = Network.step, Network.carry, Network.advance  # it reads whole texts
-    shortening: Tensor
+    most_steps = 128
 
     def __init__(
         self,
@@ -78,29 +72,15 @@ class NgramGRU(Recurrent):
         )
         self.embed = nn.Embedding(cardinalities[0], width)
         self.conv = nn.Conv1d(width, width, kernel, padding=kernel // 2)
-        self.register_buffer("shortening", torch.ones((), dtype=torch.int64))
-        self.n_shortened = 1  # as the buffer says, which would have to be waited for on a GPU
-        self.register_load_state_dict_post_hook(lambda module, _: module._read_shortening())
-        self.fitted = NgramLinear(alphabet, n_outputs, n_weights) if n_weights else None
-        self.n_members = 1 if self.fitted is None else 2
+        self.put_beside(NgramLinear(alphabet, n_outputs, n_weights) if n_weights else None)
 
-    def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
-        """Choose by how much texts are shortened, and fit the second member."""
-        tokens, lengths, target = read_texts(inputs)
-        usual = float(lengths.clamp(max=MOST_CHARACTERS).float().quantile(0.95))
-        while usual > MOST_STEPS * int(self.shortening):
-            self.shortening *= 2
-        self._read_shortening()
-        if self.fitted is not None:
-            self.fitted.fit(tokens, lengths, target)
+    def read_sample(self, inputs: Iterable[Mapping[str, Tensor]]) -> Sample:
+        """Read many texts."""
+        return read_texts(inputs)
 
-    def refit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
-        """Fit the second member."""
-        if self.fitted is not None:
-            self.fitted.fit(*read_texts(inputs))
-
-    def _read_shortening(self) -> None:
-        self.n_shortened = int(self.shortening)
+    def most_read(self, lengths: Tensor) -> Tensor:
+        """The characters that the convolution reads of texts of these lengths, (n,)."""
+        return lengths.clamp(max=MOST_CHARACTERS)
 
     def features(self, tokens: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
         """Compute the pooled hidden states, (batch, width x directions).
@@ -109,7 +89,7 @@ class NgramGRU(Recurrent):
             tokens: integer codes (batch, time), padded at the end.
             lengths: valid steps of each text, (batch,), at least 1.
         """
-        tokens, lengths = tokens[:, :MOST_CHARACTERS], lengths.clamp(max=MOST_CHARACTERS)
+        tokens, lengths = tokens[:, :MOST_CHARACTERS], self.most_read(lengths)
         valid = valid_steps(lengths, tokens.shape[1])[:, :, None]  # (batch, time, 1)
         x = self.embed(tokens) * valid
         x = self.dropout((x + self.conv(x.mT).mT.relu()) * valid)
@@ -118,14 +98,3 @@ class NgramGRU(Recurrent):
         lengths = (lengths + n - 1) // n
         hidden, _ = self._run(x, lengths=lengths)
         return self.dropout(self.pooling(hidden, valid_steps(lengths, hidden.shape[1])))
-
-    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
-        """Compute outputs of both members (batch, 2, n_outputs), in training of the first (batch, 1, n_outputs); of
-        one member (batch, n_outputs)."""
-        output = self.head(self.features(tokens, lengths))
-        if self.fitted is None:
-            return output
-        if self.training:
-            return output[:, None]
-        beside = self.fitted(tokens, lengths).to(output.dtype) if self.fitted.is_fitted else output
-        return torch.stack([output, beside], 1)

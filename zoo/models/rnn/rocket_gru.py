@@ -15,18 +15,16 @@ from torch import Tensor, nn
 
 from zoo.models import MODELS
 from zoo.models.cnn.inception_time import Inception
-from zoo.models.layers import Network, valid_steps
-from zoo.models.rnn._recurrent import Recurrent
+from zoo.models.layers import valid_steps
+from zoo.models.rnn._beside import BesideFitted, Sample
 from zoo.models.rnn._rocket import RocketRidge, lengths_of, read_sample
-
-MOST_STEPS = 64  # that the recurrence reads of a sequence of usual length
 
 
 @MODELS.register("rnn/rocket_gru")
-class RocketGRU(Recurrent):
+class RocketGRU(BesideFitted):
     """Two members: Inception modules and GRU layers, which are trained, and a ridge regression, which is fitted before.
 
-    In training the first alone has an output. Where each step has a target, there is no second.
+    Where each step has a target, there is no second.
 
     Args:
         n_channels: values at each step.
@@ -42,9 +40,7 @@ class RocketGRU(Recurrent):
         options: those of `Recurrent`.
     """
 
-    cell = nn.GRU
-    step, carry = Network.step, Network.carry  # it reads whole sequences
-    shortening: Tensor
+    most_steps = 64
 
     def __init__(
         self,
@@ -80,32 +76,18 @@ class RocketGRU(Recurrent):
         n_directions = 2 if self.backwards else 1
         channels = [n_channels] + [4 * filters] * (n_modules - 1)
         self.inceptions = nn.ModuleList(Inception(c_in, filters, kernel) for c_in in channels)
-        self.register_buffer("shortening", torch.ones((), dtype=torch.int64))
-        self.n_shortened = 1  # as the buffer says, which would have to be waited for on a GPU
-        self.register_load_state_dict_post_hook(lambda module, _: module._read_shortening())
         if not per_step:
             self.head = nn.Linear(width * n_directions + 4 * filters, n_outputs)
-        self.fitted = RocketRidge(n_channels, n_outputs, n_features) if n_features and not per_step else None
-        self.n_members = 1 if self.fitted is None else 2
+        self.put_beside(RocketRidge(n_channels, n_outputs, n_features) if n_features and not per_step else None)
 
     def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
-        """Choose by how much sequences are shortened, and fit the second member."""
-        if self.per_step:
-            return
-        sequence, lengths, target = read_sample(inputs)
-        while float(lengths.float().quantile(0.95)) > MOST_STEPS * int(self.shortening):
-            self.shortening *= 2
-        self._read_shortening()
-        if self.fitted is not None:
-            self.fitted.fit(sequence, lengths, target)
+        """Choose by how much sequences are shortened, unless each step has a target, and fit the second member."""
+        if not self.per_step:
+            super().fit(inputs)
 
-    def refit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
-        """Fit the second member."""
-        if self.fitted is not None:
-            self.fitted.fit(*read_sample(inputs))
-
-    def _read_shortening(self) -> None:
-        self.n_shortened = int(self.shortening)
+    def read_sample(self, inputs: Iterable[Mapping[str, Tensor]]) -> Sample:
+        """Read some sequences."""
+        return read_sample(inputs)
 
     def features(self, sequence: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """Compute the pooled hidden states and the mean of the last module's maps, (batch, width x directions + 4
@@ -135,20 +117,6 @@ class RocketGRU(Recurrent):
                 x, lengths = shorten(x, lengths, 2)
                 n_left //= 2
         return x, lengths
-
-    def forward(self, sequence: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]
-        """Compute outputs of both members (batch, 2, n_outputs), in training of the first (batch, 1, n_outputs); of
-        one member (batch, n_outputs)."""
-        output = self.head(self.features(sequence, lengths))
-        if self.fitted is None:
-            return output
-        if self.training:
-            return output[:, None]
-        if not self.fitted.ridge.is_fitted:
-            return torch.stack([output, output], 1)
-        lengths = lengths_of(sequence, lengths)
-        sequence = sequence * valid_steps(lengths, sequence.shape[1])[:, :, None]
-        return torch.stack([output, self.fitted(sequence, lengths).to(output.dtype)], 1)
 
 
 def shorten(x: Tensor, lengths: Tensor, n: int) -> tuple[Tensor, Tensor]:
