@@ -12,6 +12,11 @@ from zoo.models.rnn._rocket import Rocket
 NAME = "rnn/rocket_gru"
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
 def fitted_model(n=12, **options):
     model = build(NAME, n_features=300, **options)
     lengths = torch.randint(5, 21, (n,))
