@@ -18,7 +18,7 @@ START = "\n"
 
 
 class Drafts(Callback):
-    """Writes texts by epoch to a file; a resumed run continues it.
+    """Writes texts by epoch to a file; a resumed run continues it. A sharded model, whole in no process, writes none.
 
     Args:
         path: of the file.
@@ -30,12 +30,12 @@ class Drafts(Callback):
 
     @staticmethod
     def suits(module: ZooModule) -> bool:
-        """Whether a model in training writes text, and is whole in each process."""
-        return module.task.generates and "tokens" in module.task.spec.inputs and not module.sharded
+        """Whether a model in training writes text."""
+        return module.task.generates and "tokens" in module.task.spec.inputs
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         epoch = trainer.current_epoch + 1
-        if epoch & (epoch - 1) or not trainer.is_global_zero:
+        if pl_module.sharded or epoch & (epoch - 1) or not trainer.is_global_zero:
             return
         self.texts[str(epoch)] = draft(pl_module)
         parts = (f"after epoch {number}\n\n{text.strip()}\n" for number, text in self.texts.items())

@@ -57,4 +57,5 @@ def shard(network: nn.Module) -> None:
     for layer in reversed(list(network.modules())):
         if layer is network or any(weight.dim() > 1 for weight in layer.parameters(recurse=False)):
             fully_shard(layer)
-    register_fsdp_forward_method(network, "carry")
+    for method in ("carry", "advance"):
+        register_fsdp_forward_method(network, method)
