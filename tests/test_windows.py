@@ -322,7 +322,9 @@ def test_unsorted_rows_and_missing_steps_are_corrected_and_reported(tmp_path, ca
     train = own_series(tmp_path, gapped).train.series
     out = capsys.readouterr().out
     assert "sorted by time" in out
-    assert "3 are missing in 2 gaps" in out
+    assert "3 are missing in 2 gaps, the first after" in out
+    own_series(tmp_path, power().drop(index=[20]))
+    assert "; 1 is missing, after" in capsys.readouterr().out
     assert len(train) == len(whole)
     assert train.isnan().all(1).nonzero().flatten().tolist() == [20, 21, 60]  # no targets
     measured = ~train.isnan()

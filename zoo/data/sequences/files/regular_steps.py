@@ -54,10 +54,9 @@ def _regular(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
         return frame, remarks
     missing = ~grid.isin(frame.index)
     gaps = np.flatnonzero(np.diff(missing.astype(int)) == 1)
-    remarks["steps"] = (
-        f"steps are of {step_name}; {missing.sum():,} are missing in {len(gaps):,} gaps, the first after "
-        f"{grid[gaps[0]]}"
-    )
+    n_missing, are_in = int(missing.sum()), f"in {len(gaps):,} gap{'s' * (len(gaps) > 1)}, the first"
+    lack = "1 is missing," if n_missing == 1 else f"{n_missing:,} are missing {are_in}"
+    remarks["steps"] = f"steps are of {step_name}; {lack} after {grid[gaps[0]]}"
     return frame.reindex(grid), remarks
 
 
