@@ -10,6 +10,7 @@ import torch
 from helpers.datasets import NEED_FILES
 
 import zoo
+from zoo.cli.predict import text_to_continue
 from zoo.core.errors import UserError
 from zoo.core.spec import IGNORE_INDEX, DataSpec
 from zoo.data.batches import EpochBatches
@@ -144,6 +145,17 @@ def test_generation_is_a_function_of_prompt_and_seed(capsys):
     assert model.generate(n=5) == model.generate("\n", n=5)  # a new line
     with pytest.raises(UserError, match="use predict"):
         predictor(series()).generate()
+
+
+def test_a_file_that_is_not_there_is_no_prompt(tmp_path):
+    (tmp_path / "new.csv").write_text("a")
+    for text in ("nwe.csv", str(tmp_path / "nwe.csv"), "a/b", "my words.txt"):
+        with pytest.raises(UserError, match="to continue this text itself: prompt="):
+            text_to_continue({"input": text, "prompt": None})
+    assert text_to_continue({"input": str(tmp_path / "new.csv"), "prompt": None}) == "a"
+    for text in ("ROMEO:", "He came. She", "3.14"):
+        assert text_to_continue({"input": text, "prompt": None}) == text
+    assert text_to_continue({"input": None, "prompt": "nwe.csv"}) == "nwe.csv"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ WEIGHTS is a run folder, a pretrained file's name or the path of a model.safeten
 
 import itertools
 import os
+import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 SLOTS = ("weights", "input", "output")
 N_SHOWN = 10
+LIKE_A_FILE = re.compile(r"\S*/\S*|\S*\.[A-Za-z]\w{0,4}|.*\.txt")  # a text that is perhaps a file's name
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -73,7 +76,7 @@ def run(config: dict[str, Any], _: Any) -> None:
 
 def _write(predictor: "Predictor", config: dict[str, Any]) -> None:
     """Print a text, or that of a file, and what a language model writes after it, as soon as it is written."""
-    prompt, n_documents = _prompt(config), config["documents"]
+    prompt, n_documents = text_to_continue(config), config["documents"]
     options = {key: config[key] for key in ("temperature", "top_k", "top_p", "seed")}
     pieces = predictor.generate_pieces(prompt, config["length"], **options, documents=n_documents)
     for piece in itertools.chain([prompt] if n_documents == 1 else [], pieces):
@@ -81,15 +84,21 @@ def _write(predictor: "Predictor", config: dict[str, Any]) -> None:
     echo()
 
 
-def _prompt(config: dict[str, Any]) -> str:
-    from zoo.core.errors import UserError
+def text_to_continue(config: dict[str, Any]) -> str:
+    """The text to continue: `prompt`, the content of an `input` that is a file, or else `input` itself."""
+    from zoo.core.errors import UserError, missing_file
     from zoo.data.sequences.files.text_files import read_text
 
     if config["input"] is not None and config["prompt"] is not None:
         raise UserError(f"a language model continues one text; got {config['input']} and prompt={config['prompt']}")
-    text = str(config["input"] if config["prompt"] is None else config["prompt"])
-    is_file = config["prompt"] is None and (os.path.isfile(text) or text.endswith(".txt"))
-    return read_text(Path(text)) if is_file else text
+    if config["prompt"] is not None:
+        return str(config["prompt"])
+    text = str(config["input"])
+    if os.path.isfile(text):
+        return read_text(Path(text))
+    if LIKE_A_FILE.fullmatch(text):
+        raise UserError(f"{missing_file(Path(text))}\nto continue this text itself: prompt={shlex.quote(text)}")
+    return text
 
 
 def _go_on(predictor: "Predictor", config: dict[str, Any]) -> None:
