@@ -13,13 +13,16 @@ import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.cli.command_words import Words
 from zoo.cli.config_command import run_command
 from zoo.cli.data_words import training_settings
 from zoo.cli.quick_imports import quick_imports
 from zoo.core.console import echo, terminal_width
+
+if TYPE_CHECKING:
+    from zoo.report.result import Result
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -91,11 +94,11 @@ def run(config: dict[str, Any], composed: Any, start: float | None = None) -> fl
     if is_job:
         echo(f"val loss {format_number(result['val']['loss'])}  {result.path}")
     else:
-        echo(result, *_next_command(result.path, config["data"]), sep="\n")
+        echo(result, *_next_command(result, config["data"]), sep="\n")
     return result["val"]["loss"]
 
 
-def _next_command(folder: Path, data: dict[str, Any]) -> list[str]:
+def _next_command(result: "Result", data: dict[str, Any]) -> list[str]:
     """The line that says how to predict for new data of one's own, as it is typed; none for a built-in data set."""
     own = Path(data.get("path") or data.get("labels") or "")
     if not own.name:
@@ -103,6 +106,8 @@ def _next_command(folder: Path, data: dict[str, Any]) -> list[str]:
     is_folder = own.expanduser().is_dir()
     of_folder = {"imagefolder": "new.jpg", "sequences": "new.wav", "texts": "new.txt", "notes": "new.csv"}
     new = "new.jpg" if data.get("labels") else of_folder.get(data["name"]) if is_folder else f"new{own.suffix}"
-    given = "prompt= length=400" if data["name"] == "text" else new
+    if data["name"] == "text":
+        new = "prompt= documents=20" if "start" in result.predictor.spec.reading else "prompt= length=400"
+    folder = result.path
     near = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-    return [f"{'next':<12}zoo predict {shlex.quote(str(near))} {given}"]
+    return [f"{'next':<12}zoo predict {shlex.quote(str(near))} {new}"]
