@@ -47,7 +47,7 @@ def as_json(path, pieces):
 
 
 def as_long_table(path, pieces):
-    frames = [pd.DataFrame(piece, columns=VOICES).replace(0, np.nan).assign(id=k) for k, piece in enumerate(pieces)]
+    frames = [pd.DataFrame(piece, columns=VOICES).replace(0, np.nan).assign(piece=k) for k, piece in enumerate(pieces)]
     pd.concat(frames).rename_axis("time").reset_index().to_csv(path / "jsb.csv", index=False)
     return path / "jsb.csv"
 
@@ -168,6 +168,18 @@ def test_a_piece_is_continued_as_the_seed_says(trained):
             model.generate(**{"prompt": piece, **mistake})
 
 
+def as_numbered(path, column, form="{}"):
+    frames = [pd.DataFrame(piece).assign(**{column: form.format(k)}) for k, piece in enumerate(chorales())]
+    pd.concat(frames).to_csv(path / "a.csv", index=False)
+    return path / "a.csv"
+
+
+def test_voices_that_are_read_as_a_series_get_a_hint(tmp_path, capsys):
+    pd.DataFrame(np.concatenate(chorales(20)), columns=VOICES).to_csv(tmp_path / "jsb.csv", index=False)
+    zoo.load_data("series", path=str(tmp_path / "jsb.csv"))
+    assert "Notes are continued by data=notes" in capsys.readouterr().out
+
+
 BAD = {
     "no files": (lambda path: path, "holds none"),
     "text": (lambda path: write(path / "a.json", "do re mi"), "no JSON"),
@@ -182,6 +194,8 @@ BAD = {
         lambda path: write(path / "a.json", "[[[60], [60]], [[60], [60]], [[60], [60]]]"),
         "nothing to learn",
     ),
+    "ids of another name": (lambda path: as_numbered(path, "nr"), "say data.id=nr"),
+    "ids of letters": (lambda path: as_numbered(path, "nr", "piece {}"), "say data.id=nr"),
     "names of notes": (lambda path: write(path / "a.csv", "note0,note1\nC4,E4\n"), "holds pitches as MIDI numbers"),
 }
 

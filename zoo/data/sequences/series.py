@@ -16,6 +16,7 @@ from zoo.data.columns.numbers import finite_range
 from zoo.data.options import as_list
 from zoo.data.random_split import check_shares
 from zoo.data.registry import LABELLED_READERS
+from zoo.data.sequences.files.note_files import are_pitches
 from zoo.data.sequences.files.samples import cell_options
 from zoo.data.sequences.files.series_table import read_series
 from zoo.data.sequences.inputs.gaps import carry_forward
@@ -77,6 +78,8 @@ def series(
     table = read_series(Path(path).expanduser(), reading, None if columns is None else as_list(columns))
     names = [str(name) for name in table.frames[0].columns]
     series = [frame.to_numpy(np.float64) for frame in table.frames]
+    if not table.reading.get("date_column") and all(map(are_pitches, series)):
+        echo(f"{Path(path).name}: are these pitches, as MIDI numbers? Notes are continued by data=notes")
     shares = (1 - val_share - test_share, 1 - test_share, 1)
     ends = [[round(len(values) * share) for share in shares] for values in series]
     _check_measured(path, series, ends)

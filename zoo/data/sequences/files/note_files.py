@@ -29,6 +29,7 @@ TAKEN = (
     "pieces are a table with a row for each step (.csv, .tsv, .parquet), a folder of them, an .npz of X (n, time, "
     "n_notes) with lengths, or .json of pieces: lists of steps, each a list of pitches"
 )
+MANY = 32  # steps, over which the pitches of a voice hardly ever only rise
 
 
 @dataclass
@@ -109,15 +110,27 @@ def _read_table(path: Path, reading: Mapping[str, Any]) -> Pieces:
     values = np.stack([_numbers(table, name, place) for name in columns], 1) if columns else np.empty((0, 0))
     if not values.size:
         raise UserError(f"a table of notes has rows, and columns of pitches or of 0 and 1; {path} has none")
+    if not id and not reading.get("columns"):
+        _refuse_ids(columns, values, path.name)
     rows, ids, _ = sequence_rows(table, id, [time] if time else [], place)
     named = [f"id {one}" for one in ids] if id else [path.name]
     return Pieces([values[of_one] for of_one in rows], named, [""] * len(rows), columns)
 
 
+def _refuse_ids(columns: Sequence[str], values: np.ndarray, file: str) -> None:
+    """Refuse a column whose numbers never fall, (n_rows, n_columns), which are ids or times rather than pitches."""
+    for name, column in zip(columns, values.T, strict=True):
+        if len(column) >= MANY and column.max() > 1 and (np.diff(column) >= 0).all() and np.ptp(column) > 0:
+            raise UserError(
+                f"a voice rises and falls; '{name}' of {file} never falls: say data.id={name} if it tells the pieces "
+                f"apart, data.time={name} if it orders the steps, or which columns are notes by data.columns=[...]"
+            )
+
+
 def _numbers(table: pa.Table, name: str, place: Any) -> np.ndarray:
     if name not in table.column_names:
         raise UserError(f"the input lacks a column: {unknown_name('column', name, table.column_names)}")
-    fix = "correct it, or take other columns by data.columns=[...]"
+    fix = f"correct it, say data.id={name} if it tells the pieces apart, or take others by data.columns=[...]"
     rule = f"column '{name}' holds pitches as MIDI numbers, or 0 and 1"
     return require_numbers(to_array(table[name]), rule, place, fix, BOOLEAN_WORDS)
 
@@ -151,6 +164,13 @@ def steps_of(piece: Any, place: str) -> np.ndarray:
             f"a piece is a list of steps, each a list of pitches as MIDI numbers, [] for silence; {place} is not"
         ) from error
     return np.array(list(itertools.zip_longest(*steps, fillvalue=np.nan)), dtype=np.float64).T.reshape(len(steps), -1)
+
+
+def are_pitches(values: np.ndarray) -> bool:
+    """Whether values (n_steps, n_columns) may be the pitches of several voices on a piano, 0 or NaN for silence."""
+    sounding = values[~np.isnan(values) & (values != 0)]
+    is_pitch = (sounding == np.floor(sounding)) & (sounding >= 21) & (sounding <= 108)
+    return values.shape[1] > 1 and len(sounding) > 0 and bool(is_pitch.all())
 
 
 def to_roll(pieces: Sequence[np.ndarray], places: Sequence[str], pitches: Sequence[int]) -> list[np.ndarray]:

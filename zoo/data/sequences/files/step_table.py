@@ -22,7 +22,7 @@ from zoo.data.sequences.files.time_columns import find_times
 from zoo.data.sequences.files.time_values import read_times
 
 COLUMN_NAMES = {  # that a column usually has
-    "id": ("id", "sequence", "sequence_id", "series", "series_id", "sample", "sample_id", "case", "case_id"),
+    "id": ("id", "sequence", "sequence_id", "series", "series_id", "sample", "sample_id", "case", "case_id", "piece"),
     "time": ("time", "timestamp", "step", "t", "date", "datetime"),
     "target": ("label", "class", "target", "y"),
 }
