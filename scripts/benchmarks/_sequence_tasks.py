@@ -34,7 +34,7 @@ class Task:
         name: in the table.
         words: the settings that name it, for a seed.
         goals: its metrics, and what they are to reach; None where there is no goal.
-        ours: models of the zoo.
+        ours: models of the zoo, the default first.
         n_seeds: of ours, and of others at most.
         folds: whether a seed has splits of its own, so that all models have all seeds.
         whole: further settings, for models that read texts of any length.
@@ -49,6 +49,13 @@ class Task:
     folds: bool = False
     whole: Sequence[str] = ()
     beside: tuple[str, float] = field(default=("", 0.0))
+
+    def models(self, seed: int) -> Sequence[str]:
+        """Models of the zoo that are trained with a seed: with the first, and where a seed has a split of its own, all;
+        with another the default."""
+        if seed >= self.n_seeds:
+            return ()
+        return self.ours if seed == 0 or self.folds else self.ours[:1]
 
     @property
     def spec(self) -> DataSpec:
