@@ -17,8 +17,9 @@ READ = 256  # windows at once
 
 
 @BASELINES.register("forecasting/ridge regression on the window")
-def linear(spec: DataSpec, target: Tensor, sequence: Tensor) -> Callable[..., Tensor]:
-    """Ridge regression of what follows on the window, both less the window's last value."""
+def linear(spec: DataSpec, target: Tensor, sequence: Tensor, known: Tensor | None = None) -> Callable[..., Tensor]:
+    """Ridge regression of what follows on the window, both less the window's last value, without what is `known`
+    ahead."""
     std = _differences(sequence).square().nanmean((0, 1)).sqrt().clamp(min=1e-12)  # (n_channels,)
     look_back, horizon = sequence.shape[1], target.shape[1]
     gram = torch.zeros(look_back, look_back, dtype=torch.float64)
@@ -33,7 +34,7 @@ def linear(spec: DataSpec, target: Tensor, sequence: Tensor) -> Callable[..., Te
     weights = torch.linalg.solve(gram + ridge * torch.eye(look_back, dtype=torch.float64), product)
     mean = target.double().nanmean((0, 1)).nan_to_num()
 
-    def forecast(sequence: Tensor) -> Tensor:
+    def forecast(sequence: Tensor, **_: Tensor) -> Tensor:
         last = torch.where(sequence[:, -1:].isnan(), mean, sequence[:, -1:].double())
         change = (_differences(sequence) / std).nan_to_num().mT @ weights  # (n, n_channels, horizon)
         return (last + change.mT * std).to(getattr(torch, spec.target.dtype))

@@ -138,6 +138,16 @@ def batches(split: Split, batch_size: int | None = None) -> Iterator[Batch]:
         yield read(split, range(start, min(start + batch_size, n)))
 
 
+@dataclass(frozen=True)
+class Batches:
+    """A split in order, as `batches` reads it, each time anew."""
+
+    split: Split
+
+    def __iter__(self) -> Iterator[Batch]:
+        return batches(self.split)
+
+
 def read(split: Split, index: Sequence[int]) -> Batch:
     """Read the samples of `index` as one batch."""
     if hasattr(split, "__getitems__"):

@@ -6,7 +6,7 @@ import lightning as L
 
 from zoo.core.errors import UserError
 from zoo.core.rank_zero import rank_zero_print
-from zoo.data.splits import Splits, batches, each_value_once
+from zoo.data.splits import Batches, Splits, each_value_once
 from zoo.engine.distillation import Distillation
 from zoo.engine.families import create_module
 from zoo.engine.module import ZooModule
@@ -37,10 +37,10 @@ def _seeded_module(seed: int, start: Predictor | None, config: TrainingConfig, s
     sections = {"model": dict(config.model), "task": dict(config.task), "optim": dict(config.optim)}
     module = create_module(spec=splits.spec.to_json(), **sections)
     model = cast(Model, module.model)
-    model.fit(each_value_once(splits.train), batches(splits.train))
+    model.fit(each_value_once(splits.train), Batches(splits.train))
     if start is not None:
         new = copy_weights(model, splits.spec, start, str(config.finetune))
-        model.refit(batches(splits.train))  # as the copied preprocessing scales them
+        model.refit(Batches(splits.train))  # as the copied preprocessing scales them
         is_fitted = any(name.startswith(HEAD) for name in new) and fit_new_head(model, module.task, splits.train)
         head = ", with a new head, fitted to the training split" if is_fitted else f", but new: {', '.join(new)}"
         rank_zero_print(f"weights from {config.finetune}" + head * bool(new))

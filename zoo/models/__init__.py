@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 MODELS: "Registry[type[Network]]" = Registry("model", "MODELS")
 
-_OPTIONAL_SIZES: dict[str, Any] = {"n_numeric": 0, "n_channels": 0, "cardinalities": ()}  # where an input is absent
+_OPTIONAL_SIZES: dict[str, Any] = {  # where an input is absent
+    **dict.fromkeys(("n_numeric", "n_channels", "n_known"), 0),
+    "cardinalities": (),
+}
 
 
 def list_models(pattern: str = "*", *, spec: DataSpec | None = None) -> list[str]:

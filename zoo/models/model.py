@@ -1,6 +1,7 @@
 """A model as it is trained, saved and loaded: preprocessing, network, and the scale of the target."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -47,17 +48,11 @@ class Model(nn.Module):
             samples: batches in order, with their target, for the network, which reads as many as it needs.
         """
         self.preprocess.fit(values)
-        self.network.fit(self._scaled_batches(samples))
+        self.network.fit(ScaledBatches(self.preprocess, samples))
 
     def refit(self, samples: Iterable[Mapping[str, Tensor]]) -> None:
         """Compute anew what the network takes from the training data, as the present preprocessing scales them."""
-        self.network.refit(self._scaled_batches(samples))
-
-    def _scaled_batches(self, samples: Iterable[Mapping[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
-        """Scale the inputs of batches, and their target as the loss sees it."""
-        for batch in samples:
-            inputs = self.preprocess({name: batch[name] for name in self.preprocess.scales})
-            yield {**inputs, "target": self.preprocess.scale_target(batch["target"])}
+        self.network.refit(ScaledBatches(self.preprocess, samples))
 
     def forward(self, **inputs: Tensor) -> Tensor:
         """Compute outputs in the target's units."""
@@ -130,6 +125,19 @@ class Model(nn.Module):
             return output
         members = output.unflatten(0, (n, -1)).transpose(0, 1)  # (n_members, n, ...)
         return self.preprocess.scale_target(self.combine(self.preprocess.restore(members)))
+
+
+@dataclass(frozen=True)
+class ScaledBatches:
+    """Batches with scaled inputs, and their target as the loss sees it; read as often as `samples` can be."""
+
+    preprocess: Preprocess
+    samples: Iterable[Mapping[str, Tensor]]
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        for batch in self.samples:
+            inputs = self.preprocess({name: batch[name] for name in self.preprocess.scales})
+            yield {**inputs, "target": self.preprocess.scale_target(batch["target"])}
 
 
 def n_samples(inputs: Mapping[str, Tensor]) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from zoo.core.console import echo
@@ -18,8 +19,9 @@ from zoo.data.random_split import check_shares
 from zoo.data.registry import LABELLED_READERS
 from zoo.data.sequences.files.note_files import are_pitches
 from zoo.data.sequences.files.samples import cell_options
-from zoo.data.sequences.files.series_table import read_series
+from zoo.data.sequences.files.series_table import Series, read_series
 from zoo.data.sequences.inputs.gaps import carry_forward
+from zoo.data.sequences.inputs.known_ahead import KnownAhead, find_cycles, n_measured
 from zoo.data.sequences.inputs.season import find_season
 from zoo.data.sequences.splits.windows import Window, WindowSplit, series_splits
 from zoo.data.splits import Split, Splits
@@ -41,6 +43,8 @@ def series(
     *,
     path: str | None = None,
     columns: Sequence[str] | None = None,
+    known: Sequence[str] | None = None,
+    calendar: bool = False,
     time: str | Sequence[str] | None = None,
     series_id: str | Sequence[str] | None = None,
     only: Sequence[str] | None = None,
@@ -56,7 +60,9 @@ def series(
 
     Args:
         path: of the table.
-        columns: to forecast; None takes all numbers.
+        columns: to forecast; None takes all numbers that are not `known`.
+        known: columns known ahead, such as promotions: inputs over the horizon too, which are not forecast.
+        calendar: whether the model reads where each step lies in the day, the week and the year.
         time: the column of dates or numbers that orders the rows, or several, such as [Date,Time]; None finds it, or
             keeps the order of the rows.
         series_id: the column of ids where the table holds several series, or several such columns.
@@ -74,10 +80,10 @@ def series(
         raise UserError("say which table: data=series data.path=power.csv")
     check_shares(val_share, test_share)
     cells = cell_options(missing, not_missing, encoding)
-    reading = {"date_column": time, "series_id": series_id, "only": only, **cells}
+    reading = {"date_column": time, "series_id": series_id, "known": known, "only": only, **cells}
     table = read_series(Path(path).expanduser(), reading, None if columns is None else as_list(columns))
-    names = [str(name) for name in table.frames[0].columns]
-    series = [frame.to_numpy(np.float64) for frame in table.frames]
+    names, frames = table.channels, _measured_part(table)
+    series = [frame[names].to_numpy(np.float64) for frame in frames]
     if not table.reading.get("date_column") and all(map(are_pitches, series)):
         echo(f"{Path(path).name}: are these pitches, as MIDI numbers? Notes are continued by data=notes")
     shares = (1 - val_share - test_share, 1 - test_share, 1)
@@ -87,13 +93,15 @@ def series(
     _check_constant(names, train)
     ranges = [finite_range(column) for column in train.T]
     window = choose_window(series, ends, look_back, horizon)
+    ahead = KnownAhead(table.known, _cycles(frames, ends) if calendar else {})
     splits = series_splits(
         Path(path).name.split(".")[0],
         [torch.from_numpy(values.astype(float_type(*ranges))) for values in series],
         [Column(name, range=limits) for name, limits in zip(names, ranges, strict=True)],
         ends,
         window,
-        reading=table.reading | cells,
+        reading=table.reading | ahead.reading | cells,
+        known=_known_tensors(path, ahead, frames) if ahead else None,
         licence=FACTS.licence,
         source=Path(path).name,
     )
@@ -101,6 +109,22 @@ def series(
     echo(f"{Path(path).name}: {sizes} windows to train, validate and test")
     _report_left_out(path, ends, window, splits)
     return splits
+
+
+def _measured_part(table: Series) -> list[pd.DataFrame]:
+    """The series without the rows at their ends that hold columns known ahead alone."""
+    if not table.known:
+        return table.frames
+    return [frame.iloc[: n_measured(frame, table.channels)] for frame in table.frames]
+
+
+def _cycles(frames: Sequence[pd.DataFrame], ends: Sequence[Sequence[int]]) -> dict[str, int]:
+    """The cycles of the calendar in the training steps of the longest series, which are reported."""
+    frame, (end, *_) = max(zip(frames, ends, strict=True), key=lambda pair: len(pair[0]))
+    cycles = find_cycles(frame.index[:end])
+    found = f"the {' and the '.join(cycles)}" if cycles else "no cycle that training saw twice; data.calendar is unused"
+    echo(f"of the calendar: {found}")
+    return cycles
 
 
 def choose_window(
@@ -132,24 +156,39 @@ def read_labelled(spec: DataSpec, data: Mapping[str, Any]) -> Split:
     reading = {**spec.reading, **{name: value for name, value in options.items() if value is not None}}
     path, sequence = Path(data["path"]).expanduser(), spec.inputs["sequence"]
     window = Window(sequence.shape[0] or 0, spec.target.shape[0] or 0)
-    frames = read_series(path, reading, spec.column_names, new=True).frames
+    frames = _measured_part(read_series(path, reading, spec.column_names, new=True))
     longest = max(map(len, frames))
     if longest < sum(window):
         raise UserError(
             f"the model looks back on {window.look_back} steps and forecasts {window.horizon}; {path} has {longest}: "
             "give a longer file"
         )
-    series = [frame.to_numpy(np.float64) for frame in frames]
+    series = [frame[spec.column_names].to_numpy(np.float64) for frame in frames]
     _report_missing(str(path), series)
+    ahead = KnownAhead.of(spec.reading)
+    known = _known_tensors(path, ahead, frames, spec.inputs["known"].dtype) if ahead else None
     measured, filled = (
         [torch.from_numpy(values.astype(sequence.dtype)) for values in each]
         for each in (series, map(carry_forward, series))
     )
-    split = WindowSplit(measured, window, filled)
+    split = WindowSplit(measured, window, filled, known)
     if not len(split):
         raise UserError(f"{path} has no measured value to forecast; give more")
     echo(f"{path}: all {len(split):,} windows")
     return split
+
+
+def _known_tensors(
+    path: str | Path, ahead: KnownAhead, frames: Sequence[pd.DataFrame], dtype: str | None = None
+) -> list[torch.Tensor]:
+    """What is known ahead of each series, (n_steps, n_known); `dtype` None is one that tells its values apart."""
+    if n_missing := sum(int(frame[ahead.columns].isna().to_numpy().sum()) for frame in frames):
+        echo(
+            f"{path}: {number_are(n_missing, 'missing value')} filled with the last value before in what is known ahead"
+        )
+    values = [ahead.values(frame) for frame in frames]
+    dtype = dtype or float_type(*map(finite_range, np.concatenate(values).T))
+    return [torch.from_numpy(one.astype(dtype)) for one in values]
 
 
 def _report_missing(path: str, series: Sequence[np.ndarray]) -> None:

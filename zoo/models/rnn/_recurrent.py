@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.core.errors import UserError
@@ -25,6 +26,7 @@ class Recurrent(Network):
 
     Args:
         n_channels: values at each step.
+        n_known: values known ahead at each step of a window and of the horizon after it, which then is read too.
         cardinalities: number of tokens, if there are any; they are one-hot encoded, so that each has its own weights.
         n_outputs: outputs.
         per_step: whether each step has an output, instead of one for the sequence.
@@ -48,6 +50,7 @@ class Recurrent(Network):
         self,
         *,
         n_channels: int,
+        n_known: int,
         cardinalities: Sequence[int],
         n_outputs: int,
         per_step: bool,
@@ -79,7 +82,7 @@ class Recurrent(Network):
         d_features = width * n_directions
         self.per_step, self.residual = per_step, residual
         self.one_hot = OneHot(cardinalities)
-        sizes = [n_channels + self.one_hot.width] + [d_features] * (depth - 1)
+        sizes = [n_channels + n_known + self.one_hot.width] + [d_features] * (depth - 1)
         self.forwards = nn.ModuleList(self.cell(size, width, batch_first=True) for size in sizes)
         self.backwards = nn.ModuleList(self.cell(size, width, batch_first=True) for size in sizes * bidirectional)
         self.norms = nn.ModuleList(norm_of_each_step(norm, d_features) for _ in sizes)
@@ -107,7 +110,11 @@ class Recurrent(Network):
         self.head.bias.copy_((total / n).logit())
 
     def features(
-        self, sequence: Tensor | None = None, tokens: Tensor | None = None, lengths: Tensor | None = None
+        self,
+        sequence: Tensor | None = None,
+        tokens: Tensor | None = None,
+        lengths: Tensor | None = None,
+        known: Tensor | None = None,
     ) -> Tensor:
         """Compute the pooled hidden states, (batch, width x directions); with `per_step`, those of each step.
 
@@ -115,8 +122,9 @@ class Recurrent(Network):
             sequence: (batch, time, n_channels), padded at the end.
             tokens: integer codes (batch, time), padded at the end.
             lengths: valid steps of each sequence, (batch,), at least 1; None where all steps are.
+            known: what is known ahead, (batch, time + horizon, n_known).
         """
-        hidden = self._encode(sequence, tokens)
+        hidden = self._encode(_with_known(sequence, known), tokens)
         if lengths is None:
             lengths = torch.full((len(hidden),), hidden.shape[1], device=hidden.device)
         hidden, _ = self._run(hidden, lengths=lengths)
@@ -205,6 +213,13 @@ class VariationalDropout(Dropout):
         if x.dim() == 2 or not self.training or not self.p:
             return super().forward(x)
         return x * super().forward(x.new_ones(len(x), 1, x.shape[2]))
+
+
+def _with_known(sequence: Tensor | None, known: Tensor | None) -> Tensor | None:
+    """A window and the steps after it, at which the series is 0, its mean; with what is known ahead of them all."""
+    if sequence is None or known is None:
+        return sequence
+    return torch.cat([F.pad(sequence, (0, 0, 0, known.shape[1] - sequence.shape[1])), known], dim=2)
 
 
 def norm_of_each_step(name: str, width: int) -> nn.Module:

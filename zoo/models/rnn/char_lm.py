@@ -53,6 +53,7 @@ class CharLM(Recurrent):
         d_embedding = small["d_embedding"] if d_embedding is None else d_embedding
         super().__init__(
             n_channels=d_embedding,
+            n_known=0,
             cardinalities=(),
             n_outputs=n_outputs,
             per_step=per_step,

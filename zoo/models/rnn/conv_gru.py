@@ -24,6 +24,7 @@ class ConvGRU(Recurrent):
 
     Args:
         n_channels: values at each step.
+        n_known: values known ahead at each step.
         cardinalities: number of tokens, if there are any; they are one-hot encoded.
         n_convs: convolutions before the layers, each of `width` filters.
         kernel: steps that a convolution covers: the last ones, or, in a bidirectional network, those around a step.
@@ -37,6 +38,7 @@ class ConvGRU(Recurrent):
         self,
         *,
         n_channels: int,
+        n_known: int,
         cardinalities: Any,
         width: int = 128,
         n_convs: int = 2,
@@ -48,9 +50,11 @@ class ConvGRU(Recurrent):
             raise ValueError(
                 f"n_convs, kernel and stride are at least 1; got n_convs={n_convs}, kernel={kernel}, stride={stride}"
             )
-        super().__init__(n_channels=width, cardinalities=(), width=width, **options)  # the layers read the front
+        super().__init__(
+            n_channels=width, n_known=0, cardinalities=(), width=width, **options
+        )  # of the front's outputs
         self.one_hot = OneHot(cardinalities)
-        sizes = [n_channels + self.one_hot.width] + [width] * (n_convs - 1)
+        sizes = [n_channels + n_known + self.one_hot.width] + [width] * (n_convs - 1)
         self.strides = [stride] + [1] * (n_convs - 1)
         self.convs = nn.ModuleList(
             Convolution(size, width, kernel, stride, causal=not self.backwards)

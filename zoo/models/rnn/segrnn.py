@@ -4,10 +4,11 @@ S. Lin et al., "SegRNN: segment recurrent neural network for long-term time seri
 section 4): each channel by itself, few recurrent steps over segments, and a decoder that starts each segment of the
 forecast from the last state and embeddings of its position and channel. Deviations: the network adds to a linear
 forecast that is fitted in closed form and stays (`linear`), the less the fewer windows there are, since a few are soon
-learned by heart and no validation split tells; and any recurrent cell of the zoo may be used (`cell`).
+learned by heart and no validation split tells; any recurrent cell of the zoo may be used (`cell`); and what is known
+ahead has an effect that is taken out of the window and added to the forecast, and tells the decoder more.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from zoo.models import MODELS
 from zoo.models.layers import Network
 from zoo.models.rnn._instance_norm import INSTANCE_NORMS
+from zoo.models.rnn._known_effect import N_ROUNDS, KnownEffect
 from zoo.models.rnn._linear_path import LinearPath
 
 MOST_SEGMENT = 24
@@ -28,6 +30,7 @@ class SegRNN(Network):
 
     Args:
         n_channels: of the series.
+        n_known: values known ahead at each step.
         time: steps to look back on.
         horizon: steps to forecast.
         n_outputs: numbers to forecast: `horizon` x `n_channels`, or several times as many.
@@ -45,6 +48,7 @@ class SegRNN(Network):
         self,
         *,
         n_channels: int,
+        n_known: int,
         time: int,
         horizon: int,
         n_outputs: int,
@@ -65,6 +69,8 @@ class SegRNN(Network):
         self.n_segments, self.n_numbers = n_segments, n_outputs // (horizon * n_channels)
         self.instance_norm = INSTANCE_NORMS[instance_norm]
         self.linear = LinearPath(time, horizon, n_channels) if linear else None
+        self.effect = KnownEffect(n_known, n_channels) if n_known and linear else None
+        self.ahead = nn.Linear(n_steps * n_known, width) if n_known else None
         self.embed = nn.Sequential(nn.Linear(segment, width), nn.ReLU())
         self.cell = MODELS.get(f"rnn/{cell}").cell(width, width, batch_first=True)  # type: ignore[attr-defined]
         if decoding == "segments":
@@ -78,28 +84,40 @@ class SegRNN(Network):
             nn.init.zeros_(self.head.bias)
 
     def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
-        """Fit the linear forecast to the training windows."""
-        if self.linear is not None:
-            self.linear.fit(inputs)
+        """Fit the linear forecast to the training windows, and in turn with it the effect of what is known ahead."""
+        if self.linear is None:
+            return
+        self.linear.fit(inputs)
+        if self.effect is not None:
+            for _ in range(N_ROUNDS):
+                self.effect.fit(inputs, self.linear)
+                self.linear.fit(map(self.effect.without, inputs))
 
     def refit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
         """Fit the linear forecast to other training windows, beside learnt weights."""
         self.fit(inputs)
 
-    def features(self, sequence: Tensor) -> Tensor:
+    def features(self, sequence: Tensor, known: Tensor | None = None) -> Tensor:
         """Compute the state after the window of each channel, (batch, n_channels x width).
 
         Args:
             sequence: (batch, time, n_channels).
+            known: what is known ahead, (batch, time + horizon, n_known).
         """
+        if self.effect is not None:
+            sequence = sequence - self.effect(known)[:, : sequence.shape[1]]
         centre, scale = self.instance_norm(sequence)
         return self._read((sequence - centre) / scale)[0].unflatten(0, (-1, self.n_channels)).flatten(1)
 
-    def forward(self, sequence: Tensor) -> Tensor:  # type: ignore[override]
-        """Forecast from windows (batch, time, n_channels): (batch, n_outputs)."""
+    def forward(self, sequence: Tensor, known: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        """Forecast (batch, n_outputs); the inputs are those of `features`."""
+        n_steps, effect = sequence.shape[1], None if self.effect is None else self.effect(known)
+        sequence = sequence if effect is None else sequence - effect[:, :n_steps]
         centre, scale = self.instance_norm(sequence)
         start = centre.expand(-1, self.horizon, -1) if self.linear is None else self.linear(sequence)
-        change = self._decode(*self._read((sequence - centre) / scale), (start - centre) / scale)
+        ahead = self._ahead(known, n_steps)
+        change = self._decode(*self._read((sequence - centre) / scale), (start - centre) / scale, ahead)
+        start = start if effect is None else start + effect[:, n_steps:]
         change = change.unflatten(0, (-1, self.n_channels)).transpose(1, 3)  # (batch, n_numbers, horizon, n_channels)
         return (start[:, None] * self._middle(start.device)[:, None, None] + change * scale[:, None]).flatten(1)
 
@@ -109,24 +127,36 @@ class SegRNN(Network):
         hidden, state = self.cell(self.embed(rows.unflatten(1, (-1, self.segment))))
         return hidden[:, -1], state
 
-    def _decode(self, last: Tensor, state: object, start: Tensor) -> Tensor:
+    def _ahead(self, known: Tensor | None, n_steps: int) -> Sequence[Tensor | int]:
+        """What is known of each segment after `n_steps`, as hidden units (batch x n_channels, width); 0 for nothing."""
+        if self.ahead is None or known is None:
+            return [0] * self.n_segments
+        size = self.ahead.in_features // known.shape[2]  # steps of a segment
+        rows = F.pad(known[:, n_steps:], (0, 0, 0, self.n_segments * size - self.horizon))
+        hidden = self.ahead(rows.unflatten(1, (-1, size)).flatten(2))  # (batch, n_segments, width)
+        return hidden.repeat_interleave(self.n_channels, 0).unbind(1)
+
+    def _decode(self, last: Tensor, state: object, start: Tensor, ahead: Sequence[Tensor | int]) -> Tensor:
         """What the network adds to the normalised forecast `start` (batch, horizon, n_channels), as (batch x
         n_channels, horizon, n_numbers)."""
         if self.decoding == "direct":
-            segments = [self._output(last)]
+            segments = [self._output(last + ahead[0])]
         elif self.decoding == "segments":
-            segments = [self._output(self._step(where, state)[0]) for where in self._embeddings(len(start))]
+            places = zip(self._embeddings(len(start)), ahead, strict=True)
+            segments = [self._output(self._step(where + what, state)[0]) for where, what in places]
         else:
-            segments = self._decode_in_turn(last, state, start)
+            segments = self._decode_in_turn(last, state, start, ahead)
         return torch.cat(segments, 1)[:, : self.horizon]
 
-    def _decode_in_turn(self, last: Tensor, state: object, start: Tensor) -> list[Tensor]:
+    def _decode_in_turn(
+        self, last: Tensor, state: object, start: Tensor, ahead: Sequence[Tensor | int]
+    ) -> list[Tensor]:
         """Decode segment by segment, each from the forecast before it."""
         rows = F.pad(start.mT.flatten(0, 1), (0, self.n_segments * self.segment - self.horizon))
-        parts, segments = rows.unflatten(1, (-1, self.segment)), [self._output(last)]
+        parts, segments = rows.unflatten(1, (-1, self.segment)), [self._output(last + ahead[0])]
         for k in range(self.n_segments - 1):
             forecast = parts[:, k] + segments[-1][:, :, (self.n_numbers - 1) // 2]
-            last, state = self._step(self.embed(forecast), state)
+            last, state = self._step(self.embed(forecast) + ahead[k + 1], state)
             segments.append(self._output(last))
         return segments
 

@@ -13,7 +13,7 @@ from zoo.core.console import echo
 from zoo.core.errors import UserError, unknown_name
 from zoo.data.columns.arrow import is_number, to_array
 from zoo.data.columns.cell_errors import Place, refuse_cells
-from zoo.data.columns.numbers import exceeds_float32, parse_zero_padded, require_numbers
+from zoo.data.columns.numbers import BOOLEAN_WORDS, exceeds_float32, parse_zero_padded, require_numbers
 from zoo.data.formats.pandas_index import drop_index, untimed_index
 from zoo.data.formats.table_file import place_in, read_table
 from zoo.data.options import as_strings, match_headings
@@ -30,11 +30,14 @@ class Series:
     """The series in a table.
 
     Attributes:
-        frames: the channels of each series in the order of time, float64 with NaN where missing; times are the index.
+        frames: the channels of each series in the order of time, and the columns known ahead, float64 with NaN where
+            missing; times are the index.
         ids: of each series, one for each column of ids; None where the table is one series.
         reading: options with which later files are read: the columns of times and of ids, and the form of dates.
         time: the heading of the times, "time" where several columns make one; None where the table has no times.
         time_form: in which the file writes times, see `written_form`.
+        channels: columns to forecast.
+        known: columns known ahead.
     """
 
     frames: list[pd.DataFrame]
@@ -42,6 +45,8 @@ class Series:
     reading: dict[str, Any]
     time: str | None
     time_form: str | None
+    channels: list[str]
+    known: list[str]
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class _Table:
         times: columns that order the rows.
         other_times: columns that hold times, but neither order the rows nor are channels.
         channels: columns to forecast.
+        known: columns known ahead.
     """
 
     path: Path
@@ -65,6 +71,7 @@ class _Table:
     times: list[str]
     other_times: list[str]
     channels: list[str]
+    known: list[str]
 
 
 def read_series(
@@ -77,8 +84,8 @@ def read_series(
     Args:
         path: of a table.
         reading: may name the columns of times, `date_column`, which else are found, or the order of the rows is used;
-            of ids, `series_id`; the ids to take, `only`; and the form of dates, `date_form`.
-        columns: the channels; None takes all numbers.
+            of ids, `series_id`; columns `known` ahead; the ids to take, `only`; and the form of dates, `date_form`.
+        columns: the channels; None takes all other numbers.
         new: whether a trained model forecasts from it; then columns of times and of ids may be missing.
 
     Raises:
@@ -93,18 +100,21 @@ def read_series(
     if columns is None:
         table = replace(table, channels=[name for name in table.channels if name not in table.ids])
         _report_columns(table)
-    frame = pd.DataFrame({name: _channel(table, name) for name in table.channels}, index=times.values)
+    values = {name: _channel(table, name) for name in table.channels}
+    known = {name: _channel(table, name, BOOLEAN_WORDS) for name in table.known}
+    frame = pd.DataFrame(values | known, index=times.values)
     date_column = table.times[0] if len(table.times) == 1 else table.times or None
     options = {"date_column": date_column, "date_form": times.form}
     time = table.times[0] if len(table.times) == 1 else "time" if table.times else None
     cell = table.rows[table.times[0]][-1].as_py() if len(table.times) == 1 and len(frame) else None
     time_form = None if cell is None else written_form(cell, times.values[-1], times.form)
+    facts: dict[str, Any] = {"time": time, "time_form": time_form, "channels": table.channels, "known": table.known}
     if not table.ids:
-        return Series(_in_order([frame], table), None, options, time, time_form)
+        return Series(_in_order([frame], table), None, options, **facts)
     rows = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
     selected = _select(path, ids, as_strings(reading.get("only")))
     frames = _in_order([frame.iloc[rows[code]] for code in selected], table)
-    return Series(frames, [ids[code] for code in selected], {**options, "series_id": table.ids}, time, time_form)
+    return Series(frames, [ids[code] for code in selected], {**options, "series_id": table.ids}, **facts)
 
 
 def _open_table(path: Path, reading: Mapping[str, Any], columns: Sequence[str] | None, new: bool) -> _Table:
@@ -112,17 +122,28 @@ def _open_table(path: Path, reading: Mapping[str, Any], columns: Sequence[str] |
     rows, place = read_table(path, cell_reading(reading)), place_in(path, reading.get("encoding"))
     ids, times = (match_headings(reading.get(option), rows.column_names) for option in ("series_id", "date_column"))
     columns = None if columns is None else match_headings(columns, rows.column_names)
-    rows = drop_index(parse_zero_padded(rows, ids), untimed_index(rows), [*(columns or []), *ids, *times])
+    known = match_headings(reading.get("known"), rows.column_names)
+    rows = drop_index(parse_zero_padded(rows, ids), untimed_index(rows), [*(columns or []), *known, *ids, *times])
     if new:
         ids, times = (_if_present(path, rows, names) for names in (ids, times))
-    for name in [*(columns or []), *ids, *times]:
+    for name in [*(columns or []), *known, *ids, *times]:
         if name not in rows.column_names:
             raise unknown_name(f"column in {path}", name, rows.column_names)
+    _refuse_two_roles(known, {"columns": columns or [], "series_id": ids, "time": times})
     others: list[str] = []
     if not times:
-        times, others = find_times(rows, [*(columns or []), *ids], place)
-    channels = list(columns) if columns is not None else _all_numbers(path, rows, [*times, *ids, *others])
-    return _Table(path, rows, place, ids, times, others, channels)
+        times, others = find_times(rows.drop_columns(known), [*(columns or []), *ids], place)
+    channels = list(columns) if columns is not None else _all_numbers(path, rows, [*times, *ids, *others, *known])
+    return _Table(path, rows, place, ids, times, others, channels, known)
+
+
+def _refuse_two_roles(known: Sequence[str], roles: Mapping[str, Sequence[str]]) -> None:
+    for role, names in roles.items():
+        if both := [name for name in known if name in names]:
+            raise UserError(
+                f"a column known ahead is an input alone; '{both[0]}' is in data.known and in data.{role}: leave it "
+                "out of one"
+            )
 
 
 def _series_ids(table: _Table) -> tuple[np.ndarray, list[tuple[str, ...]]]:
@@ -151,10 +172,10 @@ def _all_numbers(path: Path, rows: pa.Table, others: Sequence[str]) -> list[str]
     return names
 
 
-def _channel(table: _Table, name: str) -> np.ndarray:
-    """The numbers of a channel (n_rows,), NaN where missing."""
+def _channel(table: _Table, name: str, words: Mapping[str, float] | None = None) -> np.ndarray:
+    """The numbers of a column (n_rows,), which some `words` stand for, NaN where missing."""
     column, fix = to_array(table.rows[name]), "correct it there"
-    values = require_numbers(column, f"column '{name}' holds numbers", table.place, fix)
+    values = require_numbers(column, f"column '{name}' holds numbers", table.place, fix, words)
     refuse_cells(f"column '{name}' holds finite numbers", column, exceeds_float32(values), table.place, fix)
     return values
 
@@ -175,14 +196,17 @@ def _in_order(frames: Sequence[pd.DataFrame], table: _Table) -> list[pd.DataFram
 def _report_columns(table: _Table) -> None:
     order = f"in the order of '{' and '.join(table.times)}'" if table.times else "in the order of the rows"
     ids_or_times = [*table.other_times, *table.ids]
-    rest = [name for name in table.rows.column_names if name not in (*table.times, *ids_or_times, *table.channels)]
+    used = (*table.times, *ids_or_times, *table.channels, *table.known)
+    rest = [name for name in table.rows.column_names if name not in used]
     more = "".join(
         f"; left out, as they {reason}: {', '.join(names[:5])}"
         for reason, names in (("are no numbers", rest), ("hold times or ids", ids_or_times))
         if names
     )
     channels = table.channels
-    echo(f"{table.path}: forecasts {', '.join(channels[:8])}{' and more' * (len(channels) > 8)}, {order}{more}")
+    ahead = f"; known ahead: {', '.join(table.known)}" if table.known else ""
+    named = f"{', '.join(channels[:8])}{' and more' * (len(channels) > 8)}"
+    echo(f"{table.path}: forecasts {named}, {order}{ahead}{more}")
 
 
 # -- times that repeat
@@ -215,7 +239,7 @@ def _find_ids(table: _Table, times: Times) -> list[str]:
     """
     if not times.names or not times.values.duplicated().any():
         return []
-    found = find_ids(table.rows, [*times.names, *table.other_times], times.values)
+    found = find_ids(table.rows, [*times.names, *table.other_times, *table.known], times.values)
     if found is None:
         return []
     ids, n = found

@@ -10,7 +10,6 @@ import pandas as pd
 
 from zoo.core.console import echo
 from zoo.core.errors import UserError
-from zoo.core.formatting import number_are
 from zoo.core.spec import DataSpec
 from zoo.data.columns.drift import FAR_OUTSIDE
 from zoo.data.folders import suffix
@@ -18,10 +17,8 @@ from zoo.data.raw_input import as_frame, as_paths, describe
 from zoo.data.registry import PARTIAL_READERS, READERS
 from zoo.data.sequences.files.arrays import load_arrays
 from zoo.data.sequences.files.formats import read_file
-from zoo.data.sequences.files.next_times import next_times, write_times
 from zoo.data.sequences.files.samples import list_places, strip_padding
-from zoo.data.sequences.files.series_table import read_series
-from zoo.data.sequences.inputs.gaps import carry_forward
+from zoo.data.sequences.inputs.last_windows import fill_from_past, last_windows
 from zoo.data.sequences.inputs.padding import sequence_batch
 from zoo.data.sequences.inputs.raw_notes import read_raw_pieces
 from zoo.data.splits import Batch, NamedBatch, Names, report_unread
@@ -54,15 +51,20 @@ def read_sequences(spec: DataSpec, raw: Any) -> tuple[Batch, bool]:
             several; of a series to forecast, its last steps are read. Or a path, or several, of the kinds that
             `data=sequences` reads; or such a table in memory. Recordings come as files only.
     """
-    names: Names = {}
     raw = as_paths(raw)
     if (table := _table_of(spec, raw)) is not None:
         return _read_as_file(spec, table)
     if isinstance(raw, Path) and "date_column" in spec.reading:
-        raw, ids, times = last_windows(spec, raw)
-        raw, names = raw if ids else raw[0], {**ids, **times}
+        windows = last_windows(spec, raw)
+        batch = _batch(spec, _read_arrays(spec, windows.values)) | windows.known
+        return NamedBatch(batch, windows.names), windows.single
+    if "known" in spec.inputs:
+        raise UserError(
+            f"the model reads what is known ahead ({', '.join(spec.reading['known']) or 'the calendar'}): give a file "
+            "or a DataFrame with its columns, not an array"
+        )
     sequences = _read_raw(spec, raw)
-    return NamedBatch(_batch(spec, sequences), names or _step_names(spec, sequences)), sequences.single
+    return NamedBatch(_batch(spec, sequences), _step_names(spec, sequences)), sequences.single
 
 
 @PARTIAL_READERS.register("sequence")
@@ -89,44 +91,6 @@ def _step_names(spec: DataSpec, sequences: RawSequences) -> Names:
     lengths = [len(one[: spec.reading.get("max_steps")]) for one in sequences.values]
     steps = sequences.steps or {"sequence": [[str(number)] * n for number, n in enumerate(lengths)]}
     return {heading: [names[:n] for names, n in zip(column, lengths, strict=True)] for heading, column in steps.items()}
-
-
-def last_windows(spec: DataSpec, path: Path) -> tuple[list[np.ndarray], dict[str, list[str]], Names]:
-    """Read the last steps (look_back, n_channels) of each series of a file, to forecast from them.
-
-    Returns:
-        The windows, with gaps filled from the past; the series' ids by column, none where the file is one series; and
-        the times of each forecast by the heading of the times, none where the file has none.
-    """
-    series = read_series(path, {**spec.reading, "only": None}, spec.column_names, new=True)
-    look_back = spec.inputs["sequence"].shape[0] or 0
-    long = [number for number, frame in enumerate(series.frames) if len(frame) >= look_back]
-    if not long:
-        longest = max(map(len, series.frames))
-        raise UserError(f"the model looks back on {look_back} steps; {path} has {longest}: give a longer file")
-    if n_short := len(series.frames) - len(long):
-        echo(f"{path}: left out, with fewer than {look_back} steps: {n_short} series")
-    windows = _fill_from_past([series.frames[number].to_numpy(np.float64) for number in long], look_back, path)
-    ids = [series.ids[number] for number in long] if series.ids else []
-    columns = series.reading.get("series_id", [])
-    horizon = spec.target.shape[0] or 0
-    ends = [next_times(series.frames[number].index, horizon) for number in long]
-    times = (
-        {}
-        if series.time is None
-        else {series.time: [write_times(end, series.time_form) or [""] * horizon for end in ends]}
-    )
-    return windows, {name: [one[place] for one in ids] for place, name in enumerate(columns)}, times
-
-
-def _fill_from_past(series: Sequence[np.ndarray], look_back: int, path: Path | str) -> list[np.ndarray]:
-    """The last windows of series with each gap filled with the last value before it, even one before the window."""
-    windows = [carry_forward(values)[-look_back:] for values in series]
-    n_gaps = sum(int(np.isnan(values[-look_back:]).sum()) for values in series)
-    n_filled = n_gaps - sum(int(np.isnan(window).sum()) for window in windows)
-    if n_filled:
-        echo(f"{path}: {number_are(n_filled, 'missing value')} filled with the last value before")
-    return windows
 
 
 def _read_raw(spec: DataSpec, raw: Any) -> RawSequences:
@@ -167,7 +131,7 @@ def _read_arrays(spec: DataSpec, raw: Any) -> RawSequences:
         values = strip_padding(values, "this input")
     if "date_column" in spec.reading:
         long = [array.ndim == 2 and len(array) > (n_steps or 0) for array in values]
-        values = _fill_from_past(values, n_steps or 0, "this input") if all(long) else values
+        values = fill_from_past(values, n_steps or 0, "this input") if all(long) else values
     return RawSequences(values, [f"sequence {index}" for index in range(len(values))], single, {})
 
 

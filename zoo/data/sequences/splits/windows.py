@@ -26,23 +26,33 @@ class WindowSplit(TensorSplit):
     """Every window of one series or several.
 
     `sequence` is (n, look_back, n_channels), and what follows it is `target` (n, horizon, n_channels), NaN where it was
-    not measured. A window lies within one series; those whose target has no measured value are left out. Both are views
-    of the series, so windows take no memory.
+    not measured; `known`, if there is any, spans both (n, look_back + horizon, n_known). A window lies within one
+    series; those whose target has no measured value are left out. All are views of the series, so windows take no
+    memory.
 
     Args:
         series: each (n_steps, n_channels) as measured, NaN where it was not.
         window: its steps.
         filled: the series with gaps filled, from which `sequence` is taken; None where there are no gaps.
+        known: what is known ahead of each series, (n_steps, n_known); None for nothing.
     """
 
-    def __init__(self, series: Sequence[Tensor], window: Window, filled: Sequence[Tensor] | None = None):
+    def __init__(
+        self,
+        series: Sequence[Tensor],
+        window: Window,
+        filled: Sequence[Tensor] | None = None,
+        known: Sequence[Tensor] | None = None,
+    ):
         self.window, self.lengths = window, [len(values) for values in series]
         self.series = _join(series)
         self.filled = self.series if filled is None else _join(filled)
+        self.known = None if known is None else _join(known)
         look_back, horizon = window
         n = len(self.series) - look_back - horizon + 1
         sequence = self.filled.unfold(0, look_back, 1)[:n].mT  # (positions, look_back, n_channels)
-        super().__init__(sequence=sequence, target=self.series[look_back:].unfold(0, horizon, 1).mT)
+        ahead = {} if self.known is None else {"known": self.known.unfold(0, look_back + horizon, 1).mT}
+        super().__init__(sequence=sequence, **ahead, target=self.series[look_back:].unfold(0, horizon, 1).mT)
         self.starts = self._starts()
 
     def _starts(self) -> Tensor:
@@ -68,7 +78,8 @@ class WindowSplit(TensorSplit):
     @property
     def n_bytes(self) -> int:
         """Memory of the series."""
-        return self.series.nbytes + (0 if self.filled is self.series else self.filled.nbytes)
+        filled = 0 if self.filled is self.series else self.filled.nbytes
+        return self.series.nbytes + filled + (0 if self.known is None else self.known.nbytes)
 
     @property
     def reach(self) -> int:
@@ -77,12 +88,18 @@ class WindowSplit(TensorSplit):
 
     def to(self, device: torch.device) -> "WindowSplit":
         """Copy the series to `device`."""
-        series, filled = (values.to(device).split(self.lengths) for values in (self.series, self.filled))
-        return WindowSplit(series, self.window, None if self.filled is self.series else filled)
+        filled = None if self.filled is self.series else self.filled
+        series, *others = (
+            None if values is None else values.to(device).split(self.lengths)
+            for values in (self.series, filled, self.known)
+        )
+        assert series is not None
+        return WindowSplit(series, self.window, *others)
 
     def each_value_once(self) -> Iterator[Batch]:
         """Return the measured values as one long window, so that none counts twice."""
-        yield {"sequence": self.series[None], "target": self.series[None]}
+        known = {} if self.known is None else {"known": self.known[None]}
+        yield {"sequence": self.series[None], **known, "target": self.series[None]}
 
 
 def series_splits(
@@ -93,6 +110,7 @@ def series_splits(
     window: Window,
     *,
     reading: Mapping[str, Any],
+    known: Sequence[Tensor] | None = None,
     **spec: Any,
 ) -> Splits:
     """Split one series or several by time. The first windows of val and test look back into the split before.
@@ -106,18 +124,23 @@ def series_splits(
         ends: where train, val and test end in each series.
         window: its steps.
         reading: options with which later files are read: `date_column`, and what else `read_series` takes.
+        known: what is known ahead of each series, (n_steps, n_known) without gaps; None for nothing.
         spec: other fields of the DataSpec.
     """
     look_back, horizon = window
     if look_back < 1 or horizon < 1:
         raise UserError(f"data.look_back and data.horizon are at least 1; got {look_back} and {horizon}")
-    train, val, test = _split_by_time(name, series, ends, window)
-    n_channels, dtype = series[0].shape[1], str(series[0].dtype).removeprefix("torch.")
+    train, val, test = _split_by_time(name, series, known, ends, window)
+    n_channels, dtype = series[0].shape[1], _dtype(series)
+    inputs = {"sequence": Input((look_back, n_channels), dtype, ("time", "n_channels"), scaled_axis=1)}
+    if known is not None:
+        shape = sum(window), known[0].shape[1]
+        inputs["known"] = Input(shape, _dtype(known), ("n_known_steps", "n_known"), scaled_axis=1)
     return Splits(
         DataSpec(
             name=name,
             task="forecasting",
-            inputs={"sequence": Input((look_back, n_channels), dtype, ("time", "n_channels"), scaled_axis=1)},
+            inputs=inputs,
             n_outputs=horizon * n_channels,
             target=Input((horizon, n_channels), dtype, ("horizon", "n_channels"), scaled_axis=1),
             columns=columns,  # type: ignore[arg-type]  # names become columns
@@ -133,7 +156,11 @@ def series_splits(
 
 
 def _split_by_time(
-    name: str, series: Sequence[Tensor], ends: Sequence[Sequence[int]], window: Window
+    name: str,
+    series: Sequence[Tensor],
+    known: Sequence[Tensor] | None,
+    ends: Sequence[Sequence[int]],
+    window: Window,
 ) -> list[WindowSplit]:
     """The windows of train, val and test."""
     has_gaps = any(values.isnan().any() for values in series)
@@ -144,13 +171,19 @@ def _split_by_time(
         bounds = [(start[split], end[split]) for start, end in zip(starts, ends, strict=True)]
         if max(b - a for a, b in bounds) < sum(window):
             raise _too_short(name, ends, window)
-        parts, filled_parts = (
-            [values[a:b] for values, (a, b) in zip(whole, bounds, strict=True)] for whole in (series, filled)
+        parts, filled_parts, known_parts = (
+            None if whole is None else [values[a:b] for values, (a, b) in zip(whole, bounds, strict=True)]
+            for whole in (series, filled if has_gaps else None, known)
         )
-        splits.append(WindowSplit(parts, window, filled_parts if has_gaps else None))
+        assert parts is not None
+        splits.append(WindowSplit(parts, window, filled_parts, known_parts))
     if not all(map(len, splits)):
         raise UserError(f"{name} has no measured value to forecast in a split; give more, or change the shares")
     return splits
+
+
+def _dtype(series: Sequence[Tensor]) -> str:
+    return str(series[0].dtype).removeprefix("torch.")
 
 
 def _join(series: Sequence[Tensor]) -> Tensor:
