@@ -130,7 +130,7 @@ def test_gaps_in_what_is_known_are_filled_from_the_past_and_reported(tmp_path, c
     gapped = SHOP.assign(price=SHOP.price.where(SHOP.index != 5))
     known = load(tmp_path, gapped).train[0]["known"]
     assert known[5, 1] == known[4, 1]
-    assert "filled with the last value before in what is known ahead" in capsys.readouterr().out
+    assert "in what is known ahead, 1 missing value is filled with the last one before" in capsys.readouterr().out
 
 
 def test_another_file_is_measured_with_what_is_known(tmp_path):
@@ -147,11 +147,13 @@ def test_another_file_is_measured_with_what_is_known(tmp_path):
         ({"columns": ["sales", "price"]}, "'price' is in data.known and in data.columns: leave it out of one"),
         ({"time": "date", "known": ["date"]}, "'date' is in data.known and in data.time: leave it out of one"),
         ({"known": ["promotion", "price", "sales"]}, "has no column of numbers to forecast"),
+        ({"known": ["day"]}, r"'Sun' in row .*\nwrite what is known ahead as numbers, or as yes and no"),
+        ({"known": ["empty"]}, "column 'empty' has no value at all; fill it in, or leave it out of data.known"),
     ],
 )
 def test_columns_that_cannot_be_known_ahead_are_refused(tmp_path, options, message):
     with pytest.raises(UserError, match=message):
-        load(tmp_path, **options)
+        load(tmp_path, SHOP.assign(day=DAYS.strftime("%a"), empty=np.nan), **options)
 
 
 def test_a_calendar_needs_dates(tmp_path):

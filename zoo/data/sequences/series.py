@@ -182,9 +182,12 @@ def _known_tensors(
     path: str | Path, ahead: KnownAhead, frames: Sequence[pd.DataFrame], dtype: str | None = None
 ) -> list[torch.Tensor]:
     """What is known ahead of each series, (n_steps, n_known); `dtype` None is one that tells its values apart."""
-    if n_missing := sum(int(frame[ahead.columns].isna().to_numpy().sum()) for frame in frames):
+    missing = pd.concat([frame[ahead.columns].isna() for frame in frames])
+    if empty := [name for name in ahead.columns if missing[name].all()]:
+        raise UserError(f"{path}: column '{empty[0]}' has no value at all; fill it in, or leave it out of data.known")
+    if n_missing := int(missing.to_numpy().sum()):
         echo(
-            f"{path}: {number_are(n_missing, 'missing value')} filled with the last value before in what is known ahead"
+            f"{path}: in what is known ahead, {number_are(n_missing, 'missing value')} filled with the last one before"
         )
     values = [ahead.values(frame) for frame in frames]
     dtype = dtype or float_type(*map(finite_range, np.concatenate(values).T))

@@ -24,6 +24,8 @@ from zoo.data.sequences.files.samples import cell_reading
 from zoo.data.sequences.files.time_columns import find_times
 from zoo.data.sequences.files.time_values import Times, read_times
 
+KNOWN_FIX = "write what is known ahead as numbers, or as yes and no; one column for each kind of day"
+
 
 @dataclass(frozen=True)
 class Series:
@@ -101,7 +103,7 @@ def read_series(
         table = replace(table, channels=[name for name in table.channels if name not in table.ids])
         _report_columns(table)
     values = {name: _channel(table, name) for name in table.channels}
-    known = {name: _channel(table, name, BOOLEAN_WORDS) for name in table.known}
+    known = {name: _channel(table, name, BOOLEAN_WORDS, KNOWN_FIX) for name in table.known}
     frame = pd.DataFrame(values | known, index=times.values)
     date_column = table.times[0] if len(table.times) == 1 else table.times or None
     options = {"date_column": date_column, "date_form": times.form}
@@ -122,7 +124,7 @@ def _open_table(path: Path, reading: Mapping[str, Any], columns: Sequence[str] |
     rows, place = read_table(path, cell_reading(reading)), place_in(path, reading.get("encoding"))
     ids, times = (match_headings(reading.get(option), rows.column_names) for option in ("series_id", "date_column"))
     columns = None if columns is None else match_headings(columns, rows.column_names)
-    known = match_headings(reading.get("known"), rows.column_names)
+    known = list(dict.fromkeys(match_headings(reading.get("known"), rows.column_names)))
     rows = drop_index(parse_zero_padded(rows, ids), untimed_index(rows), [*(columns or []), *known, *ids, *times])
     if new:
         ids, times = (_if_present(path, rows, names) for names in (ids, times))
@@ -172,9 +174,11 @@ def _all_numbers(path: Path, rows: pa.Table, others: Sequence[str]) -> list[str]
     return names
 
 
-def _channel(table: _Table, name: str, words: Mapping[str, float] | None = None) -> np.ndarray:
-    """The numbers of a column (n_rows,), which some `words` stand for, NaN where missing."""
-    column, fix = to_array(table.rows[name]), "correct it there"
+def _channel(
+    table: _Table, name: str, words: Mapping[str, float] | None = None, fix: str = "correct it there"
+) -> np.ndarray:
+    """The numbers of a column (n_rows,), which some `words` stand for, NaN where missing; `fix` is for other text."""
+    column = to_array(table.rows[name])
     values = require_numbers(column, f"column '{name}' holds numbers", table.place, fix, words)
     refuse_cells(f"column '{name}' holds finite numbers", column, exceeds_float32(values), table.place, fix)
     return values
