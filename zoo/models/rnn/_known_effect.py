@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from zoo.models.rnn._linear_path import DECAYS, N_BLOCKS, N_HELD_OUT, LinearPath, Products, merge
+from zoo.models.rnn._linear_path import DECAYS, N_PARTS, LinearPath, Products, folds
 
 N_ROUNDS = 2  # in which effect and linear forecast are fitted in turn
 TRUST = 4.0  # in log odds, in no effect at all
@@ -58,14 +58,14 @@ class KnownEffect(nn.Module):
         `sequence`, `known` and `target`."""
         parts: list[list[Products]] = []  # of consecutive windows, for each channel
         for batch in inputs:
-            n = -(-len(batch["target"]) // N_BLOCKS)
+            n = -(-len(batch["target"]) // N_PARTS)
             columns = (batch[name].split(n) for name in ("sequence", "known", "target"))
             parts += [self._products(linear, *part) for part in zip(*columns, strict=True)]
         horizon = linear.weight.shape[2]
         for channel, own in enumerate(zip(*parts, strict=True)):
-            blocks = merge(own)
-            if len(blocks) > 1:
-                self.weight[:, channel] = _combined_effect(blocks, horizon).to(self.weight)
+            measured = [part for part in own if part.n]
+            if len(measured) > 1:
+                self.weight[:, channel] = _combined_effect(measured, horizon).to(self.weight)
 
     def _products(self, linear: LinearPath, sequence: Tensor, known: Tensor, target: Tensor) -> list[Products]:
         """For each channel sums over steps to forecast: of x, what is known of them less its forecast from what is
@@ -81,15 +81,15 @@ class KnownEffect(nn.Module):
         return found
 
 
-def _combined_effect(blocks: list[Products], horizon: int) -> Tensor:
-    """The average (n_known,) of the effects fitted to all blocks, weighted by how well the same ones forecast the last
-    blocks from those before."""
-    held_out = range(max(len(blocks) - N_HELD_OUT, 1), len(blocks))
-    errors = torch.stack([blocks[k].errors(_effects(Products.total(blocks[:k]))) for k in held_out]).sum(0)
-    n_steps = sum(blocks[k].n for k in held_out) / horizon  # each is forecast `horizon` times
-    odds = -errors.log() * n_steps / 2
+def _combined_effect(parts: list[Products], horizon: int) -> Tensor:
+    """The average (n_known,) of the effects fitted to consecutive parts, weighted by how well the same ones forecast
+    the last blocks from what was known before."""
+    errors, n = torch.zeros((), dtype=torch.float64), 0
+    for before, block in folds(parts, (horizon - 1) * horizon):  # a window has `horizon` steps to forecast
+        errors, n = errors + block.errors(_effects(before)), n + block.n
+    odds = -errors.log() * n / horizon / 2  # each step is forecast `horizon` times
     odds[0] += TRUST
-    return torch.einsum("n,nkl->k", odds.softmax(0), _effects(Products.total(blocks)))
+    return torch.einsum("n,nkl->k", odds.softmax(0), _effects(Products.total(parts)))
 
 
 def _effects(products: Products) -> Tensor:

@@ -3,25 +3,26 @@
 The weights of a channel are the mean of those fitted to all channels, as in A. Zeng et al., "Are transformers effective
 for time series forecasting?" (arXiv 2205.13504, section 4), and of its own. Several ridge regressions are fitted, which
 pull the weights towards a simple forecast, such as the last season, in one of three bases; and averaged with weights
-that fall with the squared error of each on later training windows: by the likelihood of normal errors, as in Bayesian
-model averaging. So a short series is forecast about as simply as its few windows allow.
+that fall with the squared error of each on windows after those it was fitted to: by the likelihood of normal errors, as
+in Bayesian model averaging. So a short series is forecast about as simply as its few windows allow.
 
 Everything is computed from sums of products: the error of a linear forecast is a function of these.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-N_BLOCKS, N_HELD_OUT = 4, 2  # consecutive parts of the training windows; the last ones are forecast from those before
-MOST_PARTS = 64  # sums that are kept apart while windows are read
+N_BLOCKS, N_HELD_OUT = 8, 5  # consecutive blocks of the windows; the last ones are forecast from those before
+N_PARTS, MOST_PARTS = 16, 64  # sums that are kept apart while windows are read: of a batch, and in all
 DECAYS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # of the weights, relative to the mean square of an input
 SEASONAL = 0.9  # a season has at most this share of the squared error of repeating the last value
-LEAST_POWER = 2.0
+LEAST_POWER = 4.0
 TRUST = 2.5  # in log odds, in each simple forecast rather than one that was fitted
-DOUBT = 3.0  # in log odds, of forecasts that return to the level of the training: a series may leave it for good
+DOUBT = 5.0  # in log odds, of forecasts that return to the level of the training: a series may leave it for good
 SMALLEST = 1e-12
 MOST_CHANNELS = 32  # that have weights of their own
 CAUTION = 512.0  # windows that do not overlap, for which half of a network's correction is taken
@@ -111,7 +112,7 @@ class LinearPath(nn.Module):
         parts: list[list[Products]] = []  # of consecutive windows, for each channel with weights of its own
         for batch in inputs:
             n_windows += len(batch["target"])
-            n = -(-len(batch["target"]) // N_BLOCKS)
+            n = -(-len(batch["target"]) // N_PARTS)
             pairs = zip(batch["sequence"].split(n), batch["target"].split(n), strict=True)
             parts += [self._products(*pair) for pair in pairs]
             if len(parts) > MOST_PARTS:
@@ -135,35 +136,40 @@ def _total(parts: Sequence[Sequence[Products]]) -> list[Products]:
 
 
 def _combined_forecast(parts: Sequence[Products]) -> Tensor | None:
-    """`combined_forecast` of consecutive parts; None where they are too few."""
-    blocks = merge(parts)
-    return combined_forecast(blocks) if len(blocks) > 1 else None
+    """`combined_forecast` of parts with windows; None where they are too few."""
+    filled = [part for part in parts if part.n]
+    return combined_forecast(filled) if len(filled) > 1 else None
 
 
-def merge(parts: Sequence[Products]) -> list[Products]:
-    """The sums over consecutive blocks of windows, about equally long."""
-    n_read, n_all, blocks = 0, sum(part.n for part in parts), [[] for _ in range(N_BLOCKS)]  # type: ignore[var-annotated]
-    for part in parts:
-        if part.n:
-            blocks[int((n_read + part.n / 2) * N_BLOCKS / n_all)].append(part)
-        n_read += part.n
-    return [Products.total(block) for block in blocks if block]
-
-
-def combined_forecast(blocks: Sequence[Products]) -> Tensor:
-    """The average (look_back + 1, horizon) of all candidates fitted to all blocks, weighted by how well the same ones
-    forecast the last blocks from those before."""
-    whole = Products.total(blocks)
+def combined_forecast(parts: Sequence[Products]) -> Tensor:
+    """The average (look_back + 1, horizon) of all candidates fitted to consecutive parts, weighted by how well the same
+    ones forecast the last blocks from what was known before."""
+    whole = Products.total(parts)
     horizon, season = whole.xy.shape[1], find_season(whole)
-    held_out = range(max(len(blocks) - N_HELD_OUT, 1), len(blocks))
-    errors = sum(blocks[k].errors(candidates(Products.total(blocks[:k]), season)) for k in held_out)
-    assert isinstance(errors, Tensor)
-    n_independent = sum(blocks[k].n for k in held_out) / horizon  # forecasts that do not overlap, about
-    found = candidates(whole, season)
+    found, errors, n = candidates(whole, season), torch.zeros((), dtype=torch.float64), 0
+    for before, block in folds(parts, horizon - 1):
+        errors, n = errors + block.errors(candidates(before, season)), n + block.n
     returns = ((found[:, :-1].sum(1) - 1).abs() > 1e-6).any(1)  # to a level, rather than to move with the window
-    odds = -errors.log() * max(n_independent / 2, LEAST_POWER) - DOUBT * returns
+    n_independent = n / horizon  # forecasts that do not overlap, about
+    odds = -errors.log() * max(n_independent, LEAST_POWER) - DOUBT * returns
     odds[: len(simple_forecasts(whole, season))] += TRUST
     return torch.einsum("n,nlh->lh", odds.softmax(0), found)
+
+
+def folds(parts: Sequence[Products], n_apart: int) -> Iterator[tuple[Products, Products]]:
+    """Each of the last blocks, after the parts before it but for `n_apart` windows, whose forecasts overlap its first
+    ones; or after the first part, if there are none."""
+    ends = list(itertools.accumulate(part.n for part in parts))
+    middles = [end - part.n / 2 for end, part in zip(ends, parts, strict=True)]
+
+    def between(start: float, end: float) -> list[Products]:
+        return [part for part, middle in zip(parts, middles, strict=True) if start < middle <= end]
+
+    size = ends[-1] / N_BLOCKS
+    for k in range(N_BLOCKS - N_HELD_OUT, N_BLOCKS):
+        before = between(0, k * size - n_apart) or parts[:1]
+        if block := between(max(k * size, ends[0]), (k + 1) * size):
+            yield Products.total(before), Products.total(block)
 
 
 def candidates(products: Products, season: int) -> Tensor:
@@ -194,19 +200,22 @@ def bases(products: Products) -> list[Tensor]:
 
 
 def simple_forecasts(products: Products, season: int) -> Tensor:
-    """Forecasts that need no fit, (n_forecasts, look_back + 1, horizon): the mean, the last value, and of a seasonal
-    series the last season, also raised by what the last value is above that of a season before."""
-    look_back, horizon = len(products.xx) - 1, products.xy.shape[1]
-    last, mean = repeating(1, look_back, horizon), torch.zeros_like(products.xy)
+    """Forecasts that need no fit, (n_forecasts, look_back + 1, horizon): the mean, the last value, the mean of the
+    window; of a seasonal series the last season, also raised by what the last value is above that of a season before;
+    and the mean of the last two seasons, also raised to the level of the last."""
+    size = len(products.xx) - 1, products.xy.shape[1]
+    mean = torch.zeros_like(products.xy)
     mean[-1] = products.mean
-    found = [mean, last]
+    found = [mean, repeating(1, *size), averaging(size[0], *size)]
     if season > 1:
-        found.append(repeating(season, look_back, horizon))
-        if season < look_back:
-            risen = found[-1].clone()
-            risen[look_back - 1] += 1
-            risen[look_back - 1 - season] -= 1
-            found.append(risen)
+        last = repeating(season, *size)
+        found.append(last)
+        if season < size[0]:
+            found.append(last + averaging(1, *size) - averaging(1, *size, skipped=season))
+        if 2 * season <= size[0]:
+            both = (last + repeating(season, *size, skipped=season)) / 2
+            risen = (averaging(season, *size) - averaging(season, *size, skipped=season)) / 2
+            found += [both, both + risen]
     return torch.stack(found)
 
 
@@ -220,11 +229,18 @@ def find_season(products: Products) -> int:
     return best + 1 if errors[best] < SEASONAL * errors[0] else 1
 
 
-def repeating(period: int, look_back: int, horizon: int) -> Tensor:
-    """The linear forecast (look_back + 1, horizon) that repeats the last `period` steps of a window."""
+def repeating(period: int, look_back: int, horizon: int, skipped: int = 0) -> Tensor:
+    """The linear forecast (look_back + 1, horizon) that repeats `period` steps of a window: the last but `skipped`."""
     steps = torch.arange(horizon)
     weight = torch.zeros(look_back + 1, horizon, dtype=torch.float64)
-    weight[look_back - period + steps % period, steps] = 1
+    weight[look_back - skipped - period + steps % period, steps] = 1
+    return weight
+
+
+def averaging(n: int, look_back: int, horizon: int, skipped: int = 0) -> Tensor:
+    """The linear forecast (look_back + 1, horizon) of the mean of `n` steps of a window: the last but `skipped`."""
+    weight = torch.zeros(look_back + 1, horizon, dtype=torch.float64)
+    weight[look_back - skipped - n : look_back - skipped] = 1 / n
     return weight
 
 
