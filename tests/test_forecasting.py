@@ -1,14 +1,15 @@
 """Networks that forecast: the linear forecast they start from, normalisation by window, and decodings."""
 
+import pandas as pd
 import pytest
 import torch
 
 import zoo
 from zoo.core.errors import UserError
 from zoo.data.sequences.splits.windows import Window, series_splits
-from zoo.data.splits import batches, each_value_once
+from zoo.data.splits import Batches, batches, each_value_once
 from zoo.inference.predictor import Predictor
-from zoo.models.rnn._linear_path import LinearPath, Products, find_season, repeating
+from zoo.models.rnn._linear_path import LinearPath, Products, find_season, folds, repeating
 from zoo.tasks.forecasting import repeat
 
 STEPS = torch.arange(240)
@@ -71,6 +72,26 @@ def test_errors_of_linear_forecasts_follow_from_sums_of_products():
     assert find_season(products) == 12
     path.weight.data = repeating(12, 24, 6).float().repeat(2, 1, 1)
     torch.testing.assert_close(path(batch["sequence"]), repeat(batch["sequence"], 12, 6))
+
+
+def test_candidates_are_weighed_by_forecasts_that_begin_after_all_those_they_were_fitted_to():
+    none = torch.zeros(2, 6, dtype=torch.float64)
+    parts = [Products(none, none, torch.tensor(2.0**k, dtype=torch.float64), 1) for k in range(48)]  # a window each
+    found = [[[k for k in range(48) if int(sums.yy) >> k & 1] for sums in fold] for fold in folds(parts, 5)]
+    assert [block for _, block in found] == [list(range(6 * k, 6 * k + 6)) for k in range(3, 8)]
+    assert all(before == list(range(block[0] - 5)) for before, block in found)
+
+
+def test_after_training_the_linear_forecast_is_fitted_to_the_validation_split_too(tmp_path):
+    pd.DataFrame(growing_season().numpy()[:120], columns=["a", "b"]).to_csv(tmp_path / "made.csv", index=False)
+    settings = ["model=rnn", "data=series", f"data.path={tmp_path}/made.csv", "trainer.max_epochs=1", "baseline=false"]
+    result = zoo.train(zoo.config(*settings), tmp_path / "run")
+    splits = zoo.load_data("series", path=tmp_path / "made.csv")
+    start = model_of(splits)
+    before = zoo.evaluate(Predictor(start, splits.spec, {"config": {}}), splits.val)[0]["loss"]
+    assert result.metrics["val"]["loss"] == pytest.approx(before, rel=1e-2)
+    start.refit(Batches(splits.train, splits.val))
+    torch.testing.assert_close(result.predictor.model.network.linear.weight, start.network.linear.weight)
 
 
 @pytest.mark.parametrize("n", [31, 33, 60])

@@ -25,7 +25,7 @@ from zoo.core.rank_zero import is_rank_zero, rank_zero_print
 from zoo.core.run_folder import Run
 from zoo.core.system import hardware
 from zoo.data.fingerprints import write_hashes
-from zoo.data.splits import Splits
+from zoo.data.splits import Batches, Splits
 from zoo.engine.fitting import Fitted, Training, fit
 from zoo.engine.load_splits import TrainingSplits, load_splits
 from zoo.engine.resources import fill_auto, suit_model
@@ -239,7 +239,7 @@ def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
     calibration = predictor.calibrate(splits.val).calibration
     measured, tested = _measure(predictor, splits, trained.baselines)
     card |= {"metrics": {"val": measured["val"], "test": measured["test"]}, "calibration": calibration}
-    save_weights(run.weights, model, card)
+    save_weights(run.weights, predictor.model, card)
     metrics = {
         **measured,
         "epoch": fitted.epochs[index],
@@ -258,14 +258,23 @@ def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
 def _measure(
     predictor: Predictor, splits: Splits, baselines: Mapping[str, Measured]
 ) -> tuple[dict[str, Any], tuple[Tensor, Tensor]]:
-    """Measure a model on the held-out splits, beside the baselines; the test split's outputs and targets are those of
-    the samples that the report shows."""
+    """Measure a model on the held-out splits, beside the baselines, and refit it to both others before the test split,
+    whose outputs and targets are those of the samples that the report shows."""
     task, n_val = predictor.task, len(splits.val)  # type: ignore[arg-type]
     blocks = BlockScores(task, predictor.model.preprocess.scale_target, n_val, predictor.device) if baselines else None
     val, _, _ = evaluate(predictor, splits.val, n_returned=0, blocks=blocks)
+    _fit_to_validation(predictor, splits)
     test, *tested = evaluate(predictor, splits.test, n_returned=task.n_reported)
     compared = compare(baselines, task, val, blocks.values) if blocks else {}
     return {"val": val, "test": test, "score": task.score, "baselines": compared}, (tested[0], tested[1])
+
+
+def _fit_to_validation(predictor: Predictor, splits: Splits) -> None:
+    """Fit what some networks fit in closed form to the validation split too, as nothing more is chosen by it."""
+    model = predictor.model
+    if isinstance(model, Model) and model.network.learns_validation:
+        model.cpu().refit(Batches(splits.train, splits.val))
+        model.to(predictor.device)
 
 
 def _seconds_since(start: float) -> float:

@@ -1,5 +1,6 @@
 """The three splits of a data set, as map-style data sets that return whole batches."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -138,14 +139,14 @@ def batches(split: Split, batch_size: int | None = None) -> Iterator[Batch]:
         yield read(split, range(start, min(start + batch_size, n)))
 
 
-@dataclass(frozen=True)
 class Batches:
-    """A split in order, as `batches` reads it, each time anew."""
+    """Splits in order, one after the other, as `batches` reads them, each time anew."""
 
-    split: Split
+    def __init__(self, *splits: Split):
+        self.splits = splits
 
     def __iter__(self) -> Iterator[Batch]:
-        return batches(self.split)
+        return itertools.chain.from_iterable(map(batches, self.splits))
 
 
 def read(split: Split, index: Sequence[int]) -> Batch:

@@ -4,8 +4,9 @@ S. Lin et al., "SegRNN: segment recurrent neural network for long-term time seri
 section 4): each channel by itself, few recurrent steps over segments, and a decoder that starts each segment of the
 forecast from the last state and embeddings of its position and channel. Deviations: the network adds to a linear
 forecast that is fitted in closed form and stays (`linear`), the less the fewer windows there are, since a few are soon
-learned by heart and no validation split tells; any recurrent cell of the zoo may be used (`cell`); and what is known
-ahead has an effect that is taken out of the window and added to the forecast, and tells the decoder more.
+learned by heart and no validation split tells; at the end of the training, when the validation split has chosen the
+weights, the linear forecast is fitted to it as well; any recurrent cell of the zoo may be used (`cell`); and what is
+known ahead has an effect that is taken out of the window and added to the forecast, and tells the decoder more.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,6 +44,8 @@ class SegRNN(Network):
         linear: whether the network adds to a linear forecast of the window.
         dropout: share of hidden units before the output that is zeroed in training.
     """
+
+    learns_validation = True
 
     def __init__(
         self,
