@@ -111,12 +111,22 @@ def test_a_random_walk_is_forecast_about_as_its_last_value_whatever_few_windows_
     assert not any(name.startswith("network.linear") for name, _ in model.named_parameters())
 
 
+def test_a_network_adds_nothing_where_few_windows_would_be_learned_by_heart():
+    splits = splits_of(growing_season())
+    model, batch = model_of(splits), next(batches(splits.test))
+    start = model(sequence=batch["sequence"])
+    torch.nn.init.normal_(model.network.head.weight)
+    torch.testing.assert_close(model(sequence=batch["sequence"]), start)
+
+
 @pytest.mark.parametrize("decoding", ["segments", "steps", "direct"])
 @pytest.mark.parametrize("options", [{}, {"segment": 1, "cell": "lstm"}, {"segment": 5, "linear": False}])
 def test_each_decoding_learns_from_every_weight(decoding, options):
     splits = splits_of(growing_season())
     model, batch = model_of(splits, decoding=decoding, width=8, **options), next(batches(splits.train))
     torch.nn.init.normal_(model.network.head.weight)
+    if model.network.linear is not None:
+        model.network.linear.share.fill_(1.0)  # as with many windows
     model(sequence=batch["sequence"]).square().mean().backward()
     assert all(weight.grad.abs().sum() > 0 for weight in model.parameters())
 

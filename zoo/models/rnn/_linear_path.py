@@ -26,6 +26,7 @@ DOUBT = 5.0  # in log odds, of forecasts that return to the level of the trainin
 SMALLEST = 1e-12
 MOST_CHANNELS = 32  # that have weights of their own
 CAUTION = 512.0  # windows that do not overlap, for which half of a network's correction is taken
+FEWEST = 50.0  # from which any of it is: fewer are learned by heart, slowly, and a short validation split is misled
 
 
 class Products(NamedTuple):
@@ -81,7 +82,7 @@ class LinearPath(nn.Module):
 
     Attributes:
         weight: (n_channels or 1, look_back + 1, horizon).
-        share: of what a network adds to the forecast that is taken, (): the less, the fewer windows there are.
+        share: of what a network adds to the forecast, that is taken, (): the less, the fewer windows; of few windows 0.
     """
 
     weight: Tensor
@@ -123,7 +124,7 @@ class LinearPath(nn.Module):
                 found = _combined_forecast(own)
                 weight.copy_(shared if found is None else (shared + found) / 2)
         n_independent = n_windows / self.weight.shape[2]
-        self.share.fill_(n_independent**2 / (n_independent**2 + CAUTION**2))
+        self.share.fill_(n_independent**2 / (n_independent**2 + CAUTION**2) * (n_independent >= FEWEST))
 
     def _products(self, sequence: Tensor, target: Tensor) -> list[Products]:
         if len(self.weight) == 1:
