@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.models import spec_of, targets_of
+from helpers.models import KNOWN_AHEAD, spec_of, targets_of
 from helpers.pretended_cuda import GPU, is_on_gpu, pretended_cuda
 from helpers.trainings import SHORT
 
@@ -106,10 +106,18 @@ def test_the_pretended_device_fails_as_a_real_one(gpu):
 
 @pytest.mark.parametrize("name", zoo.list_models())
 def test_a_model_trains_on_the_gpu_without_waiting_for_it(gpu, name):
-    spec = spec_of(name)
+    trains_on_the_gpu(gpu, name, spec_of(name), targets_of(name, 2))
+
+
+@pytest.mark.parametrize("name", ["rnn/segrnn", "rnn/gru"])
+def test_what_is_known_ahead_is_read_on_the_gpu(gpu, name):
+    trains_on_the_gpu(gpu, name, KNOWN_AHEAD, torch.randn(2, 3, 2))
+
+
+def trains_on_the_gpu(gpu, name, spec, target):
     module = create_module({"name": name}, spec=spec.to_json(), task={}, optim=ADAMW).to("cuda")
     module.trainer, module.manual_backward = SimpleNamespace(world_size=1), torch.Tensor.backward
-    batch = on_gpu({**probe_inputs(spec, 2), "target": targets_of(name, 2)})
+    batch = on_gpu({**probe_inputs(spec, 2), "target": target})
     optimizer, mean = torch.optim.AdamW(module.parameters(), fused=True), MeanLoss()
     with gpu.never_waits():
         module.add_gradient(batch, 1.0, mean)

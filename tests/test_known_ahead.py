@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers.models import KNOWN_AHEAD
 
 import zoo
 from zoo.core.errors import UserError
-from zoo.core.spec import DataSpec, Input
 from zoo.data.readers import read_labelled
 from zoo.data.sequences.inputs.known_ahead import find_cycles
 from zoo.data.splits import Batches, batches, each_value_once
@@ -21,19 +21,6 @@ PROMOTION, PRICE = (rng.random(N) < 0.2).astype(int), rng.normal(10, 1, N).round
 SALES = (20 + 5 * PROMOTION - PRICE + 3 * (DAYS.dayofweek > 4) + rng.normal(0, 0.5, N)).round(3)
 SHOP = pd.DataFrame({"date": DAYS, "promotion": PROMOTION, "price": PRICE, "sales": SALES})
 PLANNED = SHOP.assign(sales=SHOP.sales.where(SHOP.index < N - HORIZON))  # empty in the rows to forecast
-KNOWN = {
-    "known": DataSpec(
-        "known",
-        "forecasting",
-        {
-            "sequence": Input((8, 2), "float32", ("time", "n_channels"), 1),
-            "known": Input((11, 3), "float32", ("n_known_steps", "n_known"), 1),
-        },
-        6,
-        Input((3, 2), "float32", ("horizon", "n_channels"), 1),
-        reading={"date_column": None, "known": ["a", "b", "c"]},
-    )
-}["known"]
 
 
 def load(folder, frame=SHOP, **options):
@@ -96,7 +83,8 @@ def test_the_effect_of_what_is_known_is_learnt_without_training(tmp_path, capsys
 
 
 def test_what_is_known_but_does_not_matter_has_next_to_no_effect(tmp_path):
-    frame = SHOP.assign(promotion=rng.random(N), price=rng.random(N), sales=rng.normal(0, 1, N))
+    noise = np.random.default_rng(1).normal(0, 1, (3, N))
+    frame = SHOP.assign(promotion=noise[0], price=noise[1], sales=noise[2])
     weight = fitted(load(tmp_path, frame)).model.network.effect.weight
     assert weight.abs().max() < 0.02
 
@@ -180,11 +168,11 @@ def test_a_plan_that_lacks_something_is_refused(tmp_path, change, message):
         predictor.predict(change(PLANNED))
 
 
-@pytest.mark.parametrize("name", zoo.list_models(spec=KNOWN))
+@pytest.mark.parametrize("name", zoo.list_models(spec=KNOWN_AHEAD))
 def test_each_model_that_takes_what_is_known_reads_that_of_the_last_step_too(name):
     torch.manual_seed(0)
     choices = {"linear": False} if name == "rnn/segrnn" else {}
-    model = zoo.create_model(name, KNOWN, **choices).eval()
+    model = zoo.create_model(name, KNOWN_AHEAD, **choices).eval()
     sequence, known = torch.randn(2, 8, 2), torch.randn(2, 11, 3).requires_grad_()
     (slope,) = torch.autograd.grad(model(sequence=sequence, known=known).square().sum(), known)
     assert (slope[:, -1] != 0).all()
@@ -192,7 +180,7 @@ def test_each_model_that_takes_what_is_known_reads_that_of_the_last_step_too(nam
 
 @pytest.mark.parametrize("decoding", ["segments", "steps", "direct"])
 def test_each_decoding_reads_what_is_known(decoding):
-    model = zoo.create_model("rnn/segrnn", KNOWN, decoding=decoding, segment=2, linear=False).eval()
+    model = zoo.create_model("rnn/segrnn", KNOWN_AHEAD, decoding=decoding, segment=2, linear=False).eval()
     sequence, known = torch.randn(1, 8, 2), torch.randn(1, 11, 3)
     other = known.clone()
     other[:, -1] += 1  # of the last of two segments
@@ -202,5 +190,7 @@ def test_each_decoding_reads_what_is_known(decoding):
 
 
 def test_a_model_that_cannot_read_what_is_known_is_refused():
-    with pytest.raises(UserError, match="rnn/rocket_gru takes sequence, lengths; data known offers sequence, known"):
-        zoo.create_model("rnn/rocket_gru", KNOWN)
+    with pytest.raises(
+        UserError, match="rnn/rocket_gru takes sequence, lengths; data known_ahead offers sequence, known"
+    ):
+        zoo.create_model("rnn/rocket_gru", KNOWN_AHEAD)

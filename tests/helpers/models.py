@@ -41,6 +41,18 @@ SPECS = {
     ),
 }
 
+KNOWN_AHEAD = DataSpec(  # a series that is forecast from what is known of the steps ahead too
+    "known_ahead",
+    "forecasting",
+    {
+        "sequence": Input((8, 2), "float32", ("time", "n_channels"), 1),
+        "known": Input((11, 3), "float32", ("n_known_steps", "n_known"), 1),
+    },
+    6,
+    Input((3, 2), "float32", ("horizon", "n_channels"), 1),
+    reading={"date_column": None, "known": ["a", "b", "c"]},
+)
+
 
 def spec_of(name):
     """The data that a model takes."""
