@@ -10,7 +10,7 @@ import zoo
 from zoo.models import MODELS
 from zoo.models.rnn import _parallel, _scan
 from zoo.models.rnn._parallel import Parallel, StepLinear
-from zoo.models.rnn._scan import scan
+from zoo.models.rnn._scan import blend, scan
 from zoo.models.rnn.xlstm import SLSTMLayer
 
 NAMES = [name for name in zoo.list_models("rnn/*") if issubclass(MODELS.get(name), Parallel)]
@@ -49,9 +49,26 @@ def test_a_scan_equals_its_loop(monkeypatch, dtype, n_values):
         torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("n_values", [1, 60, 2**20])
+def test_a_blend_equals_its_loop(monkeypatch, n_values):
+    monkeypatch.setitem(_scan.VALUES, "cpu", n_values)
+    for n_steps in (1, 2, 5, 33, 150):
+        inputs = recurrence(n_steps, torch.float32)
+        share, new, start = inputs[0].abs(), *inputs[1:]
+        ours, theirs = blend(share, new, start), loop(1 - share, share * new, start)
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+        weights = torch.randn_like(ours)
+        gradients = [
+            torch.autograd.grad((states * weights).sum(), inputs, retain_graph=True) for states in (ours, theirs)
+        ]
+        torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
+
+
 def test_a_scan_in_bfloat16_keeps_its_state_in_float32():
     a, b = torch.full((1, 4000, 1), 1.0, dtype=torch.bfloat16), torch.full((1, 4000, 1), 1.0, dtype=torch.bfloat16)
     assert scan(a, b)[0, -1, 0] == 4000  # bfloat16 stops at 256
+    share = torch.full((1, 4000, 1), 2**-10, dtype=torch.bfloat16)
+    assert blend(share, b)[0, -1, 0] == pytest.approx(1 - (1 - 2**-10) ** 4000, rel=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(40, 30, 1), (16, 100, 9), (2, 3, 8)])

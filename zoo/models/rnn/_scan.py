@@ -47,12 +47,55 @@ class _Scan(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         a, states, start = ctx.saved_tensors
-        following = torch.cat([a[:, 1:], torch.zeros_like(a[:, :1])], dim=1).conj()
+        following = torch.cat([a[:, 1:].conj(), torch.zeros_like(a[:, :1])], dim=1).resolve_conj()
         of_b = run(following, grad, torch.zeros_like(start), backwards=True)
         of_a = torch.empty_like(of_b)
         of_a[:, 0] = of_b[:, 0] * start.conj()
         torch.mul(of_b[:, 1:], states[:, :-1].conj(), out=of_a[:, 1:])
         return of_a, of_b, of_b[:, 0] * a[:, 0].conj()
+
+
+def blend(share: Tensor, new: Tensor, start: Tensor | None = None) -> Tensor:
+    """Compute h_t = (1 - share_t) h_{t-1} + share_t new_t as `scan` does, for real numbers, in fewer operations.
+
+    Args:
+        share: (batch, time, width).
+        new: of the same shape and type.
+        start: h_0, (batch, width); None is zeros.
+
+    Returns:
+        h_1 to h_time, (batch, time, width).
+    """
+    dtype = torch.promote_types(new.dtype, torch.float32)
+    start = torch.zeros_like(new[:, 0], dtype=dtype) if start is None else start
+    return _Blend.apply(share.to(dtype), new.to(dtype), start.to(dtype))
+
+
+class _Blend(torch.autograd.Function):
+    """The recurrence and its gradient, which reuse memory where they can: a pass over it costs as much as the steps."""
+
+    @staticmethod
+    def forward(ctx: Any, share: Tensor, new: Tensor, start: Tensor) -> Tensor:
+        if chunk_length(new) < new.shape[1]:
+            states = run(1 - share, share * new, start)
+        else:
+            states, state = torch.empty(new.shape, dtype=new.dtype, device=new.device), start
+            for s_t, n_t, out in zip(share.unbind(1), new.unbind(1), states.unbind(1), strict=True):
+                state = torch.lerp(state, n_t, s_t, out=out)
+        ctx.save_for_backward(share, new, states, start)
+        return states
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        share, new, states, start = ctx.saved_tensors
+        following = torch.zeros_like(states)
+        torch.sub(1, share[:, 1:], out=following[:, :-1])
+        of_new = run(following, grad, torch.zeros_like(start), backwards=True)
+        of_start = of_new[:, 0] * (1 - share[:, 0])
+        of_share = following  # its memory
+        torch.sub(new[:, 0], start, out=of_share[:, 0])
+        torch.sub(new[:, 1:], states[:, :-1], out=of_share[:, 1:])
+        return of_share.mul_(of_new), of_new.mul_(share), of_start
 
 
 def run(a: Tensor, b: Tensor, start: Tensor, backwards: bool = False) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.models import MODELS
-from zoo.models.rnn._parallel import Parallel, StepLinear
+from zoo.models.rnn._parallel import Parallel, StepLinear, step_linear
 from zoo.models.rnn._scan import scan
 
 
@@ -36,8 +36,10 @@ class LRULayer(nn.Module):
         """Compute the outputs for x (batch, time, n_in), (batch, time, width), and the state, (batch, n_states)."""
         decay = self.log_decay.exp()
         weight = torch.polar((-decay).exp(), self.log_angle.exp())  # (n_states,)
-        read = torch.view_as_complex(self.read(x).float().unflatten(2, (-1, 2)))  # (batch, time, n_states)
-        states = scan(weight.expand_as(read), read * (-torch.expm1(-2 * decay)).sqrt(), state)
+        scale = (-torch.expm1(-2 * decay)).sqrt().repeat_interleave(2)  # of real and imaginary parts
+        read = step_linear(x, self.read.weight * scale[:, None], self.read.bias * scale).float()
+        read = torch.view_as_complex(read.unflatten(2, (-1, 2)))  # (batch, time, n_states)
+        states = scan(weight.expand_as(read), read, state)
         return self.write(torch.view_as_real(states).flatten(2)), states[:, -1]
 
 

@@ -1,14 +1,14 @@
 """minGRU: a gated recurrent unit whose gate and candidate see the input alone, so that it is computed in parallel.
 
 L. Feng et al., "Were RNNs all we needed?" (arXiv 2410.01201, section 3.1). Deviation: the recurrence is computed as it
-is written, by `scan`, not by logarithms (their appendix B), so that candidates may have either sign.
+is written, by `blend`, not by logarithms (their appendix B), so that candidates may have either sign.
 """
 
 from torch import Tensor, nn
 
 from zoo.models import MODELS
 from zoo.models.rnn._parallel import Parallel, StepLinear
-from zoo.models.rnn._scan import scan
+from zoo.models.rnn._scan import blend
 
 
 class MinGRULayer(nn.Module):
@@ -21,8 +21,7 @@ class MinGRULayer(nn.Module):
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Compute the states of x (batch, time, n_in), (batch, time, width), and the last one, (batch, width)."""
         gate, candidate = self.linear(x).float().chunk(2, dim=2)
-        z = gate.sigmoid()
-        states = scan(1 - z, z * candidate, state)
+        states = blend(gate.sigmoid(), candidate, state)
         return states, states[:, -1]
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from zoo.models import MODELS
 from zoo.models.rnn._parallel import Parallel, StepLinear
-from zoo.models.rnn._scan import scan
+from zoo.models.rnn._scan import blend
 
 
 class MinLSTMLayer(nn.Module):
@@ -23,7 +23,7 @@ class MinLSTMLayer(nn.Module):
         """Compute the states of x (batch, time, n_in), (batch, time, width), and the last one, (batch, width)."""
         forget, read, candidate = self.linear(x).float().chunk(3, dim=2)
         i = (F.logsigmoid(read) - F.logsigmoid(forget)).sigmoid()  # i / (f + i), also where both are tiny
-        states = scan(1 - i, i * candidate, state)
+        states = blend(i, candidate, state)
         return states, states[:, -1]
 
 
