@@ -5,6 +5,7 @@ import torch
 
 from zoo.models.ensemble import sizes
 from zoo.models.rnn._ngrams import NgramLinear
+from zoo.models.rnn.ngram_gru import NgramGRU
 
 ALPHABET = " abcdefghijklmnopqrstuvwxyz"
 
@@ -79,3 +80,19 @@ def test_one_text_or_a_target_of_another_shape_leaves_it_out():
     model.fit(tokens[:1], lengths[:1], target[:1])
     model.fit(tokens, lengths, torch.randn(len(tokens), 3))
     assert not model.is_fitted
+
+
+def test_a_prior_lowers_both_members_by_the_share_of_each_class():
+    tokens, lengths, target = reviews()
+    target = (target > 0) & (torch.arange(len(target)) < 20)  # 10 of 60
+    sizes = {"n_channels": 0, "n_known": 0, "cardinalities": [27], "n_outputs": 2, "per_step": False, "causal": False}
+    torch.manual_seed(0)
+    network = NgramGRU(alphabet=ALPHABET, prior=0.5, n_weights=2**15, width=4, **sizes)
+    network.fit([{"tokens": tokens, "lengths": lengths, "target": target.long()}])
+    expected = 0.5 * torch.tensor([51 / 62, 11 / 62]).log()
+    lowered, raised = network.eval()(tokens, lengths), network.train()(tokens, lengths)
+    assert lowered.shape == (60, 2, 2) and raised.shape == (60, 1, 2)  # the first member alone is trained
+    network.fitted.offset.zero_()
+    torch.testing.assert_close(network.eval()(tokens, lengths) - lowered, expected.expand(60, 2, 2))
+    with pytest.raises(ValueError, match="learnt with the n-grams"):
+        NgramGRU(alphabet=ALPHABET, prior=0.5, n_weights=0, **sizes)

@@ -64,18 +64,21 @@ class NgramLinear(nn.Module):
         alphabet: the characters of tokens 1, 2, ...
         n_outputs: outputs.
         n_weights: of words, about, as the buckets are a power of two; of characters an eighth, which are fewer.
+        prior: the part of the logarithm of each class's share of the texts that is its `offset`, (n_outputs,), to be
+            taken off the logits.
     """
 
     codes: Tensor
     kinds: Tensor
     by_words: Tensor
     importance: Tensor
+    offset: Tensor | None
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, alphabet: str, n_outputs: int, n_weights: int):
+    def __init__(self, alphabet: str, n_outputs: int, n_weights: int, prior: float = 0.0):
         super().__init__()
-        self.n_weights = n_weights
+        self.n_weights, self.prior = n_weights, prior
         kinds = [SPACE if c.isspace() else LETTER if c.isalnum() or c in APOSTROPHES else MARK for c in alphabet]
         codes = [SEPARATOR if c.isspace() else 5 + ord(c.lower()[0]) for c in alphabet]
         self.register_buffer("codes", torch.tensor([4, *codes]), persistent=False)
@@ -84,6 +87,7 @@ class NgramLinear(nn.Module):
         self.register_buffer("importance", torch.zeros(0))  # (n_buckets + 1,); the last one is that of no n-gram
         self.register_buffer("weight", torch.zeros(0, n_outputs))
         self.register_buffer("bias", torch.zeros(n_outputs))
+        self.register_buffer("offset", torch.zeros(n_outputs) if prior else None)
         take_sizes_on_load(self, ["importance", "weight"])
         self.reads_words, self.is_fitted = False, False  # as the buffers say, which a GPU would have to be waited for
         self.register_load_state_dict_post_hook(lambda module, _: module._read_state())
@@ -155,6 +159,9 @@ class NgramLinear(nn.Module):
                 best = min(best, (float(loss_of(truth)(left_out, truth[chooses])), by_words, strength))
         _, by_words, strength = best
         self._solve(found[by_words], truth, strength, by_words)
+        if self.offset is not None and not truth.is_floating_point():
+            counts = truth.bincount(minlength=len(self.offset)) + 1  # of a class without texts one
+            self.offset = self.prior * (counts / counts.sum()).log()
         self._read_state()
 
     def _read(self, tokens: Tensor, lengths: Tensor, by_words: bool) -> Ngrams:

@@ -33,6 +33,9 @@ class NgramGRU(BesideFitted):
         width: hidden units of each GRU layer and direction, and filters.
         kernel: characters that a filter covers, odd.
         n_weights: of the linear model on words, about, and an eighth of that on characters; 0 for no second member.
+        prior: the part of the logarithm of each class's share of the texts that both members' logits are lowered by
+            once they are trained, so that rare classes are answered more often: A. Menon et al., "Long-tail learning
+            via logit adjustment" (arXiv 2007.07314, section 4.1); needs the second member.
         dropout: share of values between layers and before the output that is zeroed in training.
         options: those of `Recurrent`.
     """
@@ -51,6 +54,7 @@ class NgramGRU(BesideFitted):
         width: int = 64,
         kernel: int = 3,
         n_weights: int = 1048576,
+        prior: float = 0.0,
         dropout: float = 0.1,
         **options: Any,
     ):
@@ -60,6 +64,8 @@ class NgramGRU(BesideFitted):
             raise ValueError("reads tokens alone; take model=rnn/conv_gru")
         if kernel < 1 or kernel % 2 == 0 or n_weights < 0:
             raise ValueError(f"kernel is odd and n_weights at least 0; got kernel={kernel}, n_weights={n_weights}")
+        if prior and not n_weights:
+            raise ValueError(f"prior is learnt with the n-grams, of which there are none; got prior={prior}")
         super().__init__(
             n_channels=width,
             cardinalities=(),
@@ -72,7 +78,7 @@ class NgramGRU(BesideFitted):
         )
         self.embed = nn.Embedding(cardinalities[0], width)
         self.conv = nn.Conv1d(width, width, kernel, padding=kernel // 2)
-        self.put_beside(NgramLinear(alphabet, n_outputs, n_weights) if n_weights else None)
+        self.put_beside(NgramLinear(alphabet, n_outputs, n_weights, prior) if n_weights else None)
 
     def read_sample(self, inputs: Iterable[Mapping[str, Tensor]]) -> Sample:
         """Read many texts."""
@@ -81,6 +87,12 @@ class NgramGRU(BesideFitted):
     def most_read(self, lengths: Tensor) -> Tensor:
         """The characters that the convolution reads of texts of these lengths, (n,)."""
         return lengths.clamp(max=MOST_CHARACTERS)
+
+    def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:
+        """Compute outputs as `BesideFitted` does, lowered by the offset of each class but in training."""
+        output = super().forward(*args, **inputs)
+        lowered = self.fitted is not None and self.fitted.offset is not None and not self.training
+        return output - self.fitted.offset if lowered else output
 
     def features(self, tokens: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
         """Compute the pooled hidden states, (batch, width x directions).
