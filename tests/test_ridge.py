@@ -3,8 +3,11 @@
 import pytest
 import torch
 from helpers.models import SPECS, build
+from helpers.sequence_files import as_npz, curves
 
 import zoo
+from zoo.data.folds import fold_splits
+from zoo.data.splits import Batches
 from zoo.models.ensemble import sizes
 from zoo.models.ridge import DECAYS, Ridge, solve
 from zoo.models.rnn._rocket import Rocket
@@ -101,3 +104,20 @@ def test_long_sequences_are_shortened_and_steps_with_targets_are_not():
     assert model.network.n_shortened == 8
     maps, lengths = model.network._convolve(long, torch.tensor([300, 299, 64, 8, 2, 1]))
     assert maps.shape[1] == 38 and lengths.tolist() == [38, 38, 8, 1, 1, 1]
+
+
+@pytest.mark.parametrize("folds", [None, 2])
+def test_a_member_is_fitted_to_the_validation_split_at_the_end_unless_that_is_a_fold(tmp_path, folds):
+    as_npz(tmp_path / "own.npz", *curves())
+    words = ["data=sequences", f"data.path={tmp_path}/own.npz", "model.n_features=300", "trainer.max_epochs=1"]
+    result = zoo.train(
+        zoo.config(f"model={NAME}", *words, f"folds={folds or 'null'}", "baseline=false"), tmp_path / "run"
+    )
+    splits = zoo.load_data("sequences", path=str(tmp_path / "own.npz"))
+    splits = fold_splits(splits, 0, folds, 0) if folds else splits
+    predictor = zoo.load(tmp_path / "run" / "fold=0") if folds else result.predictor
+    known = Batches(splits.train) if folds else Batches(splits.train, splits.val)
+    found = predictor.model.network.fitted.ridge.weight.clone()
+    predictor.model.refit(known)
+    torch.testing.assert_close(found, predictor.model.network.fitted.ridge.weight)
+    assert result["n_parameters"] == (folds or 1) * sizes(predictor.model)["n_parameters"]

@@ -237,8 +237,9 @@ def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
     save_weights(run.weights, model, card)
     predictor = load(run.weights).to(fitted.trainer.strategy.root_device)
     calibration = predictor.calibrate(splits.val).calibration
-    measured, tested = _measure(predictor, splits, trained.baselines)
+    measured, tested = _measure(predictor, splits, trained.baselines, in_fold="val_fold" in config.data)
     card |= {"metrics": {"val": measured["val"], "test": measured["test"]}, "calibration": calibration}
+    card |= sizes(predictor.model)
     save_weights(run.weights, predictor.model, card)
     metrics = {
         **measured,
@@ -256,14 +257,16 @@ def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
 
 
 def _measure(
-    predictor: Predictor, splits: Splits, baselines: Mapping[str, Measured]
+    predictor: Predictor, splits: Splits, baselines: Mapping[str, Measured], *, in_fold: bool
 ) -> tuple[dict[str, Any], tuple[Tensor, Tensor]]:
     """Measure a model on the held-out splits, beside the baselines, and refit it to both others before the test split,
-    whose outputs and targets are those of the samples that the report shows."""
+    whose outputs and targets are those of the samples that the report shows. That of a fold is not refitted, as its
+    answers out of fold calibrate all."""
     task, n_val = predictor.task, len(splits.val)  # type: ignore[arg-type]
     blocks = BlockScores(task, predictor.model.preprocess.scale_target, n_val, predictor.device) if baselines else None
     val, _, _ = evaluate(predictor, splits.val, n_returned=0, blocks=blocks)
-    _fit_to_validation(predictor, splits)
+    if not in_fold:
+        _fit_to_validation(predictor, splits)
     test, *tested = evaluate(predictor, splits.test, n_returned=task.n_reported)
     compared = compare(baselines, task, val, blocks.values) if blocks else {}
     return {"val": val, "test": test, "score": task.score, "baselines": compared}, (tested[0], tested[1])

@@ -46,7 +46,7 @@ class Network(nn.Module):
             `row` in training, the numbers (batch,) of a batch's rows in the training split.
         scaling: of inputs before the network: a name of `zoo.models.scaling.SCALINGS`.
         share: of the candidates that are computed for each training batch.
-        learns_validation: whether `refit` is called at the end of a training too, with the windows of the training and
+        learns_validation: whether `refit` is called at the end of a training too, with the samples of the training and
             the validation split.
         factors: on the learning rate and the weight decay of parameters whose name matches a pattern, such as
             {"*.bias": (0.1, 0.0)}; the first pattern that matches counts.

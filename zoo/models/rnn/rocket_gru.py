@@ -1,9 +1,10 @@
 """GRU layers behind Inception modules, and beside them a ridge regression on MiniRocket's features.
 
 The zoo's own: a recurrent network needs many sequences, and a linear function of many fixed features needs few, so the
-two answer together. The modules are those of H. Ismail Fawaz et al., "InceptionTime" (arXiv 1909.04939, section 3), the
-features those of A. Dempster et al., "MiniRocket" (arXiv 2012.08791). Long sequences are shortened by means of
-consecutive steps, so that the recurrence reads 64 steps or fewer.
+two answer together. At the end of the training, when the validation split has chosen the network's weights, the linear
+function is fitted to it as well. The modules are those of H. Ismail Fawaz et al., "InceptionTime" (arXiv 1909.04939,
+section 3), the features those of A. Dempster et al., "MiniRocket" (arXiv 2012.08791). Long sequences are shortened by
+means of consecutive steps, so that the recurrence reads 64 steps or fewer.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,6 +42,7 @@ class RocketGRU(BesideFitted):
     """
 
     most_steps = 64
+    learns_validation = True
 
     def __init__(
         self,
