@@ -185,15 +185,6 @@ def test_mixed_sequences_are_as_long_as_the_longer_one_and_blended_where_both_la
     assert torch.equal(kept["lengths"], batch["lengths"]) and torch.equal(kept["sequence"][1], batch["sequence"][1])
 
 
-def test_band_warp_stretches_all_steps_alike():
-    batch = {"sequence": torch.arange(20.0).expand(500, 3, 20), "target": torch.zeros(500)}
-    warped = augment(batch, {"band_warp": {"amount": 0.2}})["sequence"]
-    factor = warped[:, 0, 10] / 10
-    assert factor.min() < 0.82 and factor.max() > 1.18 and (factor - 1).abs().max() <= 0.2
-    wanted = (torch.arange(20.0) * factor[:, None]).clamp(max=19)
-    torch.testing.assert_close(warped, wanted[:, None].expand_as(warped))
-
-
 @pytest.mark.parametrize("name", ["time_warp", "time_shift", "time_crop", "speed", "scale", "mixup"])
 @pytest.mark.parametrize("target", [torch.zeros(4, 20, dtype=torch.int64), torch.zeros(4, 3, 2)])
 def test_what_would_part_steps_from_their_targets_is_refused(name, target):
@@ -289,7 +280,6 @@ def test_geometric_operations_move_by_degrees_and_pixels():
         ({"resize": {"start": 4, "epochs": 0}}, "at least 1"),
         ({"mixup": {"alpha": 0}}, "alpha is above 0"),
         ({"warp": {"scale": 1.2}}, "scale is at least 0 and below 1"),
-        ({"band_warp": {"amount": 1}}, "band_warp.amount is at least 0 and below 1; got 1"),
         ({"time_warp": {"n_knots": 1}}, "n_knots at least 2; got 0.2 and 1"),
         ({"time_crop": {"smallest": 0}}, "above 0 and at most 1"),
         ({"speed": {"amount": 1}}, "below 1; got 1"),

@@ -100,7 +100,7 @@ def recordings(tmp_path):
 def test_class_folders_of_recordings_are_read(recordings):
     splits = zoo.load_data("sequences", path=str(recordings), n_mels=20)
     assert sizes(splits) == (16, 4, 4)
-    assert splits.spec.reading == {**SOUND, "rate": 8000, "centre": False}
+    assert splits.spec.reading == {**SOUND, "rate": 8000}
     assert splits.spec.class_names == ["high", "low"] and splits.spec.name == "tones"
     sequence = recordings / "test" / "high" / "1.wav"  # 16 kHz
     batch, single = read_raw(splits.spec, sequence)
@@ -109,16 +109,6 @@ def test_class_folders_of_recordings_are_read(recordings):
     several, single = read_raw(splits.spec, [sequence, recordings / "test" / "low" / "0.wav"])
     assert not single and several["lengths"].tolist() == [7, 6]
     assert len(read_raw(splits.spec, recordings / "test")[0]["sequence"]) == 4
-
-
-def test_recordings_are_centred_as_the_model_learnt_them(recordings):
-    splits = zoo.load_data("sequences", path=str(recordings), n_mels=20, centre=True)
-    batch, _ = read_raw(splits.spec, recordings / "test" / "high" / "0.wav")
-    assert torch.equal(batch["sequence"][0], splits.test.columns["sequence"][0, :6])
-    assert batch["sequence"].mean(1).abs().max() < 1e-5
-    reading = {name: splits.spec.reading[name] for name in SOUND}  # of a model from before there was the choice
-    batch, _ = read_raw(replace(splits.spec, reading=reading), recordings / "test" / "high" / "0.wav")
-    assert batch["sequence"].mean() < -1
 
 
 def test_split_folders_of_recordings_are_not_classes(recordings):

@@ -53,9 +53,7 @@ def _reading(spec: Mapping[str, Any], data: Any) -> dict[str, Any]:
     if data not in options("data"):
         return {}
     known = read_yaml(CONF / "data" / f"{data}.yaml")
-    found = {
-        key: spec["reading"][key] for key in ("rate", "n_mels", "window", "hop", "centre") if key in spec["reading"]
-    }
+    found = {key: spec["reading"][key] for key in ("rate", "n_mels", "window", "hop") if key in spec["reading"]}
     if "image" in spec["inputs"]:
         channels, *size = spec["inputs"]["image"]["shape"]
         found |= {"size": size[0] if size[0] == size[1] else size, "channels": channels}

@@ -1,4 +1,4 @@
-"""Change the values of sequences: jitter, scale, mask, and the pitch of spectrograms. Padding is not changed.
+"""Change the values of sequences: jitter, scale, mask. Padding is not changed.
 
 Masked values are missing (NaN), which every model reads as the training split's mean.
 """
@@ -8,7 +8,6 @@ from torch import Tensor
 
 from zoo.data.augment.registry import AUGMENTATIONS
 from zoo.data.augment.sequence_batch import check_one_target, sequence_of, step_numbers, uniform, valid_steps
-from zoo.data.augment.sequence_time import interpolate
 from zoo.data.splits import Batch
 
 
@@ -74,23 +73,6 @@ def spec_augment(batch: Batch, *, time: float = 0.2, n_times: int = 2, bands: fl
     ends = torch.full((len(batch["sequence"]), 1), size, device=places.device)
     chosen = _spans(places, ends, bands, n_bands)[:, None]  # (batch, 1, n_bands)
     return _mask(batch, _time_spans(batch, time, n_times) | chosen)
-
-
-@AUGMENTATIONS.register("band_warp")
-def band_warp(batch: Batch, *, amount: float = 0.15) -> Batch:
-    """Stretch the bands of each spectrogram by a random factor, as if the speaker's vocal tract had another length (N.
-    Jaitly, G. Hinton, "Vocal tract length perturbation (VTLP) improves speech recognition", 2013, section 3).
-    Deviation: evenly over the bands, which are even on the mel scale; beyond the last band it is repeated.
-
-    Args:
-        batch: with `sequence` (batch, time, n_bands), perhaps with `lengths` (batch,).
-        amount: largest difference of the factor from 1; below 1.
-    """
-    if not 0 <= amount < 1:
-        raise ValueError(f"band_warp.amount is at least 0 and below 1; got {amount}")
-    sequence = sequence_of(batch)
-    bands = torch.arange(sequence.shape[2], device=sequence.device)
-    return {**batch, "sequence": interpolate(sequence.mT, bands * (1 + amount * uniform(batch, 1))).mT}
 
 
 def _time_spans(batch: Batch, share: float, n: int) -> Tensor:

@@ -42,14 +42,7 @@ FACTS = Facts(
 
 
 @DATA.register("fsdd")
-def fsdd(
-    *,
-    speaker: str | None = None,
-    n_mels: int = 40,
-    window: float = 25.0,
-    hop: float = 10.0,
-    centre: bool | None = None,
-) -> Splits:
+def fsdd(*, speaker: str | None = None, n_mels: int = 40, window: float = 25.0, hop: float = 10.0) -> Splits:
     """Load 2,400 / 300 / 300 spectrograms (time, n_mels) of ten classes; with a `speaker`, 2,250 / 250 / 500.
 
     Args:
@@ -57,13 +50,11 @@ def fsdd(
         n_mels: bands.
         window: milliseconds that a step covers.
         hop: milliseconds from step to step.
-        centre: whether to subtract each band's mean over a recording; None does with a `speaker`, an unknown voice.
     """
     if speaker is not None and speaker not in SPEAKERS:
         raise unknown_name("speaker", speaker, SPEAKERS)
     check_sound(n_mels=n_mels, window=window, hop=hop)
     reading: dict[str, Any] = {"rate": RATE, "n_mels": n_mels, "window": window, "hop": hop}
-    reading["centre"] = speaker is not None if centre is None else centre
     waves = _recordings()
     sequence, lengths = pad([log_mel(read_sound(wave, RATE, name)[0], **reading) for name, wave in waves.items()])
     digits, speakers, numbers = np.array([name.removesuffix(".wav").split("_") for name in waves]).T

@@ -52,7 +52,6 @@ def sequences(
     n_mels: int = 40,
     window: float = 25.0,
     hop: float = 10.0,
-    centre: bool = False,
     val_share: float = 0.2,
     test_share: float = 0.2,
     split_seed: int = 0,
@@ -83,7 +82,6 @@ def sequences(
         n_mels: bands of the spectrogram of recordings.
         window: milliseconds that a step of it covers.
         hop: milliseconds from step to step.
-        centre: subtract each band's mean over a recording, which helps with unknown voices and microphones.
         val_share: share of the sequences to validate with.
         test_share: share to test with, where there is no test file.
         split_seed: of the random split.
@@ -105,8 +103,7 @@ def sequences(
         "headings": headings,
         **cells,
     }
-    reading |= {"channels_first": channels_first, "rate": rate}
-    reading |= {"n_mels": n_mels, "window": window, "hop": hop, "centre": centre}
+    reading |= {"channels_first": channels_first, "rate": rate, "n_mels": n_mels, "window": window, "hop": hop}
     train, test = _read(train_path, reading, max_steps), None
     if test_path_found:
         options = {**reading, **train.reading, "columns": train.columns, "per_step": train.per_step}

@@ -11,7 +11,7 @@ from zoo.core.atomic_files import sha256_of
 from zoo.core.errors import UserError
 from zoo.data.sequences.files.class_folders import class_of, find_class_files, read_each
 from zoo.data.sequences.files.samples import Samples
-from zoo.data.sequences.files.sound import SPECTROGRAM, band_names, log_mel, read_sound
+from zoo.data.sequences.files.sound import band_names, log_mel, read_sound
 from zoo.data.sequences.files.suffixes import SOUNDS
 
 
@@ -23,7 +23,7 @@ def read_recordings(path: Path, reading: Mapping[str, Any], labelled: bool) -> S
     files = find_class_files(path, SOUNDS, "recordings", labelled) if path.is_dir() else {path.name: path}
     if "n_mels" not in reading:
         raise UserError(f"this model has not learnt from recordings, and cannot take {path}; give arrays or a table")
-    options = {name: reading[name] for name in SPECTROGRAM if name in reading}
+    options = {name: reading[name] for name in ("n_mels", "window", "hop")}
     rate = reading.get("rate")
 
     def spectrogram(file: Path) -> np.ndarray:

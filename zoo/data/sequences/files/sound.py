@@ -13,7 +13,6 @@ from zoo.core.errors import UserError
 from zoo.data.memory_limits import check_memory
 
 RATES = (1_000, 1_000_000)  # Hz
-SPECTROGRAM = ("n_mels", "window", "hop", "centre")  # options of `log_mel`, of which older models lack the last
 FLOOR = 1e-6  # of the power in a band, below the quantisation of 16-bit sound
 
 
@@ -31,7 +30,7 @@ def band_names(n_mels: int) -> list[str]:
     return [f"band {number}" for number in range(1, n_mels + 1)]
 
 
-def log_mel(samples: np.ndarray, *, rate: int, n_mels: int, window: float, hop: float, centre: bool = False) -> Tensor:
+def log_mel(samples: np.ndarray, *, rate: int, n_mels: int, window: float, hop: float) -> Tensor:
     """Compute the log-mel spectrogram (n_frames, n_mels) of a recording, with Hann windows.
 
     Args:
@@ -40,9 +39,6 @@ def log_mel(samples: np.ndarray, *, rate: int, n_mels: int, window: float, hop: 
         n_mels: bands, equally wide on the mel scale, from 0 to rate / 2.
         window: milliseconds that a frame covers.
         hop: milliseconds from one frame to the next.
-        centre: subtract each band's mean over the recording, which removes loudness and what voice, microphone and room
-            emphasise (B. Atal, "Effectiveness of linear prediction characteristics of the speech wave for automatic
-            speaker identification and verification", 1974; of cepstra, which are linear in log bands).
     """
     n_window, n_hop = (max(1, round(rate * length / 1000)) for length in (window, hop))
     n_fft = 2 ** math.ceil(math.log2(2 * n_window))
@@ -56,8 +52,7 @@ def log_mel(samples: np.ndarray, *, rate: int, n_mels: int, window: float, hop: 
         return_complex=True,
     )
     power = spectrum.abs().square()  # (n_fft / 2 + 1, n_frames)
-    bands = (mel_filters(rate, n_fft, n_mels) @ power).clamp(min=FLOOR).log().T.contiguous()
-    return bands - bands.mean(0) if centre else bands
+    return (mel_filters(rate, n_fft, n_mels) @ power).clamp(min=FLOOR).log().T.contiguous()
 
 
 @functools.cache
