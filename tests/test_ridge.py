@@ -8,6 +8,7 @@ from helpers.sequence_files import as_npz, curves
 import zoo
 from zoo.data.folds import fold_splits
 from zoo.data.splits import Batches
+from zoo.inference.evaluation import evaluate_weights
 from zoo.models.ensemble import sizes
 from zoo.models.ridge import DECAYS, Ridge, solve
 from zoo.models.rnn._rocket import Rocket
@@ -107,7 +108,7 @@ def test_long_sequences_are_shortened_and_steps_with_targets_are_not():
 
 
 @pytest.mark.parametrize("folds", [None, 2])
-def test_a_member_is_fitted_to_the_validation_split_at_the_end_unless_that_is_a_fold(tmp_path, folds):
+def test_a_member_is_fitted_to_the_validation_split_at_the_end_unless_that_is_a_fold(tmp_path, folds, capsys):
     as_npz(tmp_path / "own.npz", *curves())
     words = ["data=sequences", f"data.path={tmp_path}/own.npz", "model.n_features=300", "trainer.max_epochs=1"]
     result = zoo.train(
@@ -115,8 +116,11 @@ def test_a_member_is_fitted_to_the_validation_split_at_the_end_unless_that_is_a_
     )
     splits = zoo.load_data("sequences", path=str(tmp_path / "own.npz"))
     splits = fold_splits(splits, 0, folds, 0) if folds else splits
-    predictor = zoo.load(tmp_path / "run" / "fold=0") if folds else result.predictor
+    run = tmp_path / "run" / ("fold=0" if folds else "")
+    evaluate_weights(run, split="val", device="cpu")
+    assert ("was fitted to the validation split too" in capsys.readouterr().out) == (folds is None)
     known = Batches(splits.train) if folds else Batches(splits.train, splits.val)
+    predictor = zoo.load(run)
     found = predictor.model.network.fitted.ridge.weight.clone()
     predictor.model.refit(known)
     torch.testing.assert_close(found, predictor.model.network.fitted.ridge.weight)

@@ -33,6 +33,7 @@ from zoo.engine.task_settings import drop_foreign_settings
 from zoo.engine.trainer import check_trainer, describe_device
 from zoo.folds import TrainFold, train_folds
 from zoo.inference.evaluation import evaluate
+from zoo.inference.held_out import LEARNED_VALIDATION
 from zoo.inference.predictor import Predictor
 from zoo.inference.pretrained import list_pretrained, load
 from zoo.inference.weights_file import save_weights
@@ -237,9 +238,10 @@ def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
     save_weights(run.weights, model, card)
     predictor = load(run.weights).to(fitted.trainer.strategy.root_device)
     calibration = predictor.calibrate(splits.val).calibration
-    measured, tested = _measure(predictor, splits, trained.baselines, in_fold="val_fold" in config.data)
+    refit = model.network.learns_validation and "val_fold" not in config.data  # a fold's answers calibrate all folds
+    measured, tested = _measure(predictor, splits, trained.baselines, refit=refit)
     card |= {"metrics": {"val": measured["val"], "test": measured["test"]}, "calibration": calibration}
-    card |= sizes(predictor.model)
+    card |= {**sizes(predictor.model), **({LEARNED_VALIDATION: True} if refit else {})}
     save_weights(run.weights, predictor.model, card)
     metrics = {
         **measured,
@@ -257,15 +259,14 @@ def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
 
 
 def _measure(
-    predictor: Predictor, splits: Splits, baselines: Mapping[str, Measured], *, in_fold: bool
+    predictor: Predictor, splits: Splits, baselines: Mapping[str, Measured], *, refit: bool
 ) -> tuple[dict[str, Any], tuple[Tensor, Tensor]]:
-    """Measure a model on the held-out splits, beside the baselines, and refit it to both others before the test split,
-    whose outputs and targets are those of the samples that the report shows. That of a fold is not refitted, as its
-    answers out of fold calibrate all."""
+    """Measure a model on the held-out splits, beside the baselines, and perhaps refit it to both others before the test
+    split, whose outputs and targets are those of the samples that the report shows."""
     task, n_val = predictor.task, len(splits.val)  # type: ignore[arg-type]
     blocks = BlockScores(task, predictor.model.preprocess.scale_target, n_val, predictor.device) if baselines else None
     val, _, _ = evaluate(predictor, splits.val, n_returned=0, blocks=blocks)
-    if not in_fold:
+    if refit:
         _fit_to_validation(predictor, splits)
     test, *tested = evaluate(predictor, splits.test, n_returned=task.n_reported)
     compared = compare(baselines, task, val, blocks.values) if blocks else {}
@@ -275,9 +276,9 @@ def _measure(
 def _fit_to_validation(predictor: Predictor, splits: Splits) -> None:
     """Fit what some networks fit in closed form to the validation split too, as nothing more is chosen by it."""
     model = predictor.model
-    if isinstance(model, Model) and model.network.learns_validation:
-        model.cpu().refit(Batches(splits.train, splits.val))
-        model.to(predictor.device)
+    assert isinstance(model, Model)
+    model.cpu().refit(Batches(splits.train, splits.val))
+    model.to(predictor.device)
 
 
 def _seconds_since(start: float) -> float:

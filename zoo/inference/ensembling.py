@@ -9,12 +9,13 @@ from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
 from zoo.data.module import what_decides
 from zoo.inference.evaluation import calibrate_and_evaluate
+from zoo.inference.held_out import LEARNED_VALIDATION
 from zoo.inference.training_data import data_section
 from zoo.inference.weights_file import load_weights, save_weights
 from zoo.models.ensemble import Ensemble, Trained, sizes
 from zoo.tasks import trained_task
 
-COPIED = ("model", "spec", "config", "fingerprints", "precision", "device", "hardware", "versions")
+COPIED = ("model", "spec", "config", "fingerprints", "precision", "device", "hardware", "versions", LEARNED_VALIDATION)
 
 
 def ensemble(weights: Sequence[Path], output: Path) -> dict[str, Any]:

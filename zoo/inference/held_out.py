@@ -23,6 +23,8 @@ from zoo.inference.predictor import Predictor
 from zoo.inference.training_data import data_name, data_section_or_none, locate_training_data, run_of
 from zoo.tasks import create_task
 
+LEARNED_VALIDATION = "learned_validation"  # of a card: whether a part was fitted to that split too, in the end
+
 
 def samples_to_measure(
     predictor: Predictor, weights: str, section: Mapping[str, Any] | None, split: str
@@ -60,6 +62,11 @@ def _own_samples(predictor: Predictor, weights: str, split: str) -> tuple[str, S
         raise UserError(
             f"each of the {folds} models of {weights} was validated on another fold and trained on the others; their "
             f"mean score out of fold is in metrics.json, and that of one: zoo evaluate {weights}/fold=0 val"
+        )
+    if split == "val" and predictor.card.get(LEARNED_VALIDATION):
+        rank_zero_print(
+            f"warning: {weights} was fitted to the validation split too once that had chosen its weights; the score "
+            "from before is in its metrics.json"
         )
     run = run_of(weights)
     section = locate_training_data(predictor.card, run, weights)
