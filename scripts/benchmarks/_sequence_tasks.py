@@ -85,10 +85,6 @@ def all_tasks() -> list[Task]:
         *(Task(name, _always("data=ucr", f"data.name={name}"), {"accuracy": None}) for name in ARCHIVE),
         Task("japanese_vowels", _always("data=japanese_vowels"), {"accuracy": 0.99}, n_seeds=10),
         Task("surnames", _always("data=surnames"), {"accuracy": 0.845, "f1": 0.56}, few),
-        *(
-            Task(f"etth1, {n} hours", _always("data=etth1", f"data.horizon={n}"), {"mse_scaled": goal}, few[:2], 1)
-            for n, goal in HORIZONS.items()
-        ),
         Task(
             "mnist1d", lambda seed: ["data=mnist1d", f"data.seed={42 + seed}"], {"accuracy": 0.983}, few[:2], folds=True
         ),
@@ -112,6 +108,10 @@ def all_tasks() -> list[Task]:
             few[:2],
             len(SPEAKERS),
             folds=True,
+        ),
+        *(
+            Task(f"etth1, {n} hours", _always("data=etth1", f"data.horizon={n}"), {"mse_scaled": goal}, few[:2], 1)
+            for n, goal in HORIZONS.items()
         ),
     ]
 
