@@ -17,6 +17,7 @@ from zoo.core.safe_yaml import to_yaml
 from zoo.core.spec import DataSpec, Input
 from zoo.inference.ensembling import ensemble
 from zoo.inference.evaluation import calibrate_and_evaluate
+from zoo.inference.held_out import LEARNED_VALIDATION
 from zoo.inference.pretrained import CARDS, WEIGHTS, load_card
 from zoo.inference.reproduction import finished_metrics
 from zoo.inference.weights_file import load_weights, save_weights
@@ -83,14 +84,17 @@ def _card(weights: Path, metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]
 
 def _store_in_16_bits(path: Path) -> None:
     """Store the weights of a file in 16 bits, and its metrics with these, unless its validation loss changes by
-    more than HALVED_TOLERANCE."""
+    more than HALVED_TOLERANCE. What a model that has learned the validation split says of it is from before that."""
     model, _, header = load_weights(path)
+    learned = header.get(LEARNED_VALIDATION, False)
+    whole = calibrate_and_evaluate(path) if learned else header
     with tempfile.TemporaryDirectory() as folder:
         halved = Path(folder) / path.name
         save_weights(halved, model, header, halved=True)
         measured = calibrate_and_evaluate(halved)
-    loss, now = header["metrics"]["val"]["loss"], measured["metrics"]["val"]["loss"]
+    loss, now = (one["metrics"]["val"]["loss"] for one in (whole, measured))
     if math.isclose(loss, now, rel_tol=HALVED_TOLERANCE):
+        measured = {"metrics": {**header["metrics"], "test": measured["metrics"]["test"]}} if learned else measured
         save_weights(path, model, {**header, **measured}, halved=True)
 
 

@@ -16,7 +16,7 @@ from zoo.core.run_folder import Run
 from zoo.data.fingerprints import SPLIT_ORDER
 from zoo.data.splits import Batch, Split, batches
 from zoo.inference.device import choose_device
-from zoo.inference.held_out import samples_to_measure
+from zoo.inference.held_out import LEARNED_VALIDATION, samples_to_measure
 from zoo.inference.predictor import Predictor
 from zoo.inference.pretrained import list_pretrained, load
 from zoo.inference.test_time_augmentation import VIEWS, Views
@@ -175,8 +175,8 @@ def _check_split(split: str) -> None:
 
 
 def calibrate_and_evaluate(path: Path, origin: Path | None = None) -> dict[str, Any]:
-    """Calibrate a weights file on the validation split of the data it was trained on, and measure it on that and the
-    test split.
+    """Calibrate a weights file on the validation split of the data it was trained on, unless it has learned that, and
+    measure it on that and the test split.
 
     Args:
         path: of the file.
@@ -187,6 +187,7 @@ def calibrate_and_evaluate(path: Path, origin: Path | None = None) -> dict[str, 
     """
     predictor = load(path).to(choose_device("auto"))
     val, test = (samples_to_measure(predictor, str(origin or path), None, split)[1] for split in ("val", "test"))
-    calibration = predictor.calibrate(val).calibration
+    if not predictor.card.get(LEARNED_VALIDATION):
+        predictor.calibrate(val)
     measured = {name: evaluate(predictor, split, n_returned=0)[0] for name, split in (("val", val), ("test", test))}
-    return {"calibration": calibration, "metrics": measured}
+    return {"calibration": predictor.calibration, "metrics": measured}
