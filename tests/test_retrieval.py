@@ -21,6 +21,7 @@ from zoo.models import MODELS
 from zoo.models.ensemble import Ensemble
 from zoo.models.fnn import _retrieval
 from zoo.models.fnn._retrieval import Retrieval
+from zoo.models.model import ScaledBatches
 
 CODES = Input((2,), "int64", ("n_categorical",), cardinalities=(3, 4))
 TABLE = dataclasses.replace(SPECS["table"], inputs={**SPECS["table"].inputs, "categorical": CODES})
@@ -105,7 +106,7 @@ def test_a_row_never_retrieves_itself_in_training(name, kind):
         if index is not None:
             target[index] = (batch["target"][index] + 1) % 3 if kind == "class" else 1 - batch["target"][index]
         model = fitted(name, kind, batch)  # whose target's scale stays
-        model.network.candidates.fit(model._scaled_batches([{**batch, "target": target}]))
+        model.network.candidates.fit(ScaledBatches(model.preprocess, [{**batch, "target": target}]))
         for layer in model.modules():
             layer.training = not isinstance(layer, torch.nn.Dropout)
         answers.append(
@@ -234,6 +235,6 @@ def test_the_rows_that_a_file_holds_are_said_also_of_an_ensemble():
     from zoo.report.text import metrics_table
 
     name = "fnn/tabm_nca.wine"
-    assert "hold 106 training rows" in metrics_table(evaluate_weights(name, device="cpu"), None)
+    assert "hold 142 training rows" in metrics_table(evaluate_weights(name, device="cpu"), None)
     loaded = [load_weights(WEIGHTS / f"{name}.safetensors") for _ in range(2)]
-    assert combine(loaded)[1]["n_candidates"] == 212
+    assert combine(loaded)[1]["n_candidates"] == 284

@@ -6,7 +6,7 @@ squares", MIT-CSAIL-TR-2007-025. Classes and labels are regressed as -1 and 1, a
 (arXiv 2012.08791); here the answers become logits by one factor, chosen on the samples left out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -52,18 +52,36 @@ class Ridge(nn.Module):
 
     @torch.no_grad()
     def fit(self, features: Tensor, target: Tensor) -> None:
-        """Fit to features (n, n_features) and targets as the loss sees them: classes (n,), labels that are all 0 or 1,
-        or values (n, ...). Targets that are not one number for each output are not fitted."""
-        truth = F.one_hot(target, self.n_outputs) if not target.is_floating_point() else target.flatten(1)
-        known = ~truth.isnan().any(1)
-        features, truth = features[known].double(), truth[known].double()
-        if truth.shape[1] != self.n_outputs or len(truth) < 2:
-            return
-        is_label = bool(((truth == 0) | (truth == 1)).all())
-        wanted = 2 * truth - 1 if is_label else truth
-        weight, bias, left_out = solve(features, wanted)
-        factor = _factor(left_out, truth, exclusive=not target.is_floating_point()) if is_label else 1.0
-        self.weight, self.bias = (weight * factor).float(), (bias * factor).float()
+        """Fit to features (n, n_features) and targets as the loss sees them, see `regress`."""
+        found = regress(solve, features, target, self.n_outputs)
+        if found is not None:
+            self.weight, self.bias = found
+
+
+Solver = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+
+
+def regress(solver: Solver, features: Tensor, target: Tensor, n_outputs: int) -> tuple[Tensor, Tensor] | None:
+    """Regress targets, and scale the answers for classes and labels to logits.
+
+    Args:
+        solver: such as `solve`.
+        features: (n, n_features).
+        target: as the loss sees it: classes (n,), labels that are all 0 or 1, or values (n, ...).
+        n_outputs: of the network.
+
+    Returns:
+        Weights and bias (n_outputs,); None for targets that are not one number for each output.
+    """
+    truth = F.one_hot(target, n_outputs) if not target.is_floating_point() else target.flatten(1)
+    known = ~truth.isnan().any(1)
+    features, truth = features[known].double(), truth[known].double()
+    if truth.shape[1] != n_outputs or len(truth) < 2:
+        return None
+    is_label = bool(((truth == 0) | (truth == 1)).all())
+    weight, bias, left_out = solver(features, 2 * truth - 1 if is_label else truth)
+    factor = _factor(left_out, truth, exclusive=not target.is_floating_point()) if is_label else 1.0
+    return (weight * factor).float(), (bias * factor).float()
 
 
 def solve(features: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -73,9 +91,23 @@ def solve(features: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         The weights (n_features, n_outputs), the bias (n_outputs,), and the answers for each sample without it,
         (n, n_outputs).
     """
-    centre, mean = features.mean(0), wanted.mean(0)
-    x, y, n = features - centre, wanted - mean, len(features)
-    values, vectors = torch.linalg.eigh(x @ x.T)
+    centre = features.mean(0)
+    x = features - centre
+    dual, left_out = solve_dual(x @ x.T, wanted)
+    weight = x.T @ dual
+    return weight, wanted.mean(0) - centre @ weight, left_out
+
+
+def solve_dual(products: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Solve the regression of outputs (n, n_outputs) with the best decay, from the products (n, n) of the samples'
+    centred features.
+
+    Returns:
+        The weights of the samples, whose sum over the samples times their features are those of the features, and the
+        answers for each sample without it, both (n, n_outputs).
+    """
+    y, n = wanted - wanted.mean(0), len(wanted)
+    values, vectors = torch.linalg.eigh(products)
     projected = vectors.T @ y  # (n, n_outputs)
     best = None
     for decay in DECAYS * (values.sum() / n).clamp(min=1e-12):
@@ -87,8 +119,7 @@ def solve(features: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         if best is None or error < best[0]:
             best = error, dual, left_out
     assert best is not None
-    weight = x.T @ best[1]
-    return weight, mean - centre @ weight, best[2]
+    return best[1], best[2]
 
 
 def _factor(answers: Tensor, truth: Tensor, *, exclusive: bool) -> float:

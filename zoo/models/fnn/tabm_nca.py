@@ -5,10 +5,12 @@ A learnt kernel over the training rows, as in H.-J. Ye et al., "Revisiting neare
 making. What it adds to both:
 - values are answered by a trend, a function of the row alone, and the kernel's mean of what the trend leaves over at
   the similar rows, as in kriging with a trend (G. Matheron, "Le krigeage universel", 1969);
-- the kernel's answer is an input of each member, what the members add to it where it is a value, and a member itself.
+- the kernel's answer is an input of each member, what the members add to it where it is a value, and a member itself;
+- on small tables a kernel ridge regression, fitted in closed form, answers beside them with as much weight as all; it
+  is fitted to the validation rows too, and these become candidates, once they have chosen the weights.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 
 from zoo.models import MODELS
 from zoo.models.candidates import Candidates
+from zoo.models.fnn._kernel_ridge import KernelRidge
 from zoo.models.fnn._members import MemberHeads, check_sizes, first_adapter
 from zoo.models.fnn._retrieval import Memory, Retrieval
 from zoo.models.fnn.modern_nca import Shares
@@ -23,6 +26,7 @@ from zoo.models.fnn.table_input import TableInput
 from zoo.models.layers import ACTIVATIONS, Dropout
 
 SHARPNESS = 3.0  # first scale of the space that is searched: some tens of rows count, not thousands
+SMALL = 2000  # training rows
 EPSILON = 1e-3  # added to the kernel's shares of classes, as no row is beyond doubt
 
 
@@ -99,7 +103,9 @@ class TabMNCA(Retrieval):
         d_key: dimensions of the kernel's space.
         n_searched: training rows that are drawn and searched for each training batch.
         max_candidates: training rows that are kept, in the weights file too; of more, so many are drawn once.
-        scaling: of numbers: a name of `zoo.models.scaling.SCALINGS`: "standard", "robust" or "quantile".
+        ridge_rows: training rows of the largest table that has a kernel ridge regression; 0 for none.
+        scaling: of numbers: a name of `zoo.models.scaling.SCALINGS`: "standard", "robust" or "quantile"; None
+            is by the rows of the table, see `suited`.
         embedding: of numbers: a name of `zoo.models.fnn.embeddings.EMBEDDINGS`; kernel and members share it.
         embedding_options: the embedding's own keywords, such as {"d_embedding": 16}.
         d_category: entries of the vector of a category in columns with more than 8; 0 one-hot encodes all.
@@ -122,7 +128,8 @@ class TabMNCA(Retrieval):
         d_key: int = 24,
         n_searched: int = 2000,
         max_candidates: int = 100_000,
-        scaling: str = "quantile",
+        ridge_rows: int = SMALL,
+        scaling: str | None = None,
         embedding: str = "piecewise_linear",
         embedding_options: Mapping[str, Any] | None = None,
         d_category: int = 8,
@@ -130,11 +137,14 @@ class TabMNCA(Retrieval):
         check_sizes(
             depth=depth, width=width, n_members=n_members, kernel_width=kernel_width, d_key=d_key, n_searched=n_searched
         )
+        if ridge_rows < 0:
+            raise ValueError(f"ridge_rows is at least 0; got {ridge_rows}")
         super().__init__(
             TableInput(n_numeric, cardinalities, embedding=embedding, options=embedding_options, d_category=d_category),
             Candidates(n_numeric, cardinalities, n_targets=n_targets, target_kind=target_kind, most=max_candidates),
         )
-        self.scaling, self.n_searched, self.d_key = scaling, n_searched, d_key
+        self.scaling = self.suited(0)["scaling"] if scaling is None else scaling
+        self.n_searched, self.d_key = n_searched, d_key
         self.n_trends = n_targets if target_kind == "values" else 0
         self.hidden = nn.Sequential(
             nn.Linear(self.table.width, kernel_width), ACTIVATIONS.get(activation)(), Dropout(dropout)
@@ -153,7 +163,41 @@ class TabMNCA(Retrieval):
             dropout=dropout,
             adds=target_kind == "values",
         )
-        self.n_members = self.head.n_members
+        self.n_members, self.ridge_rows = self.head.n_members, ridge_rows
+        self.fitted = KernelRidge(cardinalities, n_outputs)
+
+    def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
+        """Keep the training rows, and fit the embedding of numbers and the kernel ridge regression to those."""
+        super().fit(inputs)
+        self._fit_ridge()
+
+    def refit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
+        """Keep other training rows, and fit the kernel ridge regression to those."""
+        super().refit(inputs)
+        self._fit_ridge()
+
+    @classmethod
+    def suited(cls, n_targets: int) -> dict[str, Any]:
+        """Robust scaling of small tables, whose kernel ridge regression it suits, and quantiles of others."""
+        return {"scaling": "robust" if n_targets <= SMALL else "quantile"}
+
+    @property
+    def learns_validation(self) -> bool:  # type: ignore[override]
+        """Whether `refit` is called at the end of a training too, with the validation split; on small tables."""
+        return self.fitted.is_fitted
+
+    def _fit_ridge(self) -> None:
+        if len(self.candidates) <= self.ridge_rows:
+            self.fitted.fit(**{name: getattr(self.candidates, name) for name in self.candidates.columns})
+
+    def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:
+        """Compute the members' outputs (batch, n_members, n_outputs); in evaluation of a small table the regression's
+        too, which counts as often as there are members, (batch, 2 n_members, n_outputs)."""
+        outputs = super().forward(*args, **inputs)
+        if self.training or not self.fitted.is_fitted:
+            return outputs
+        beside = self.fitted(*args, **inputs).to(outputs.dtype)
+        return torch.cat([outputs, beside[:, None].expand_as(outputs)], 1)
 
     @property
     def share(self) -> float:  # type: ignore[override]

@@ -1,0 +1,96 @@
+"""Kernel ridge regression, as a member of a network that is fitted before the first step and not trained.
+
+The kernel is the exponential one of the distance between rows, which is that of a Gaussian process of rough functions:
+C. Rasmussen, C. Williams, "Gaussian Processes for Machine Learning", 2006, section 4.2.1 and equation 2.25.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from zoo.models.fnn._retrieval import Memory
+from zoo.models.layers import OneHot, concat_inputs
+from zoo.models.ridge import regress, solve_dual, take_sizes_on_load
+
+WIDTHS = 1.0, 2.0, 4.0  # of the kernel, in medians of the distance between rows
+ENOUGH = 1000  # rows that the width is chosen on
+
+
+class KernelRidge(nn.Module):
+    """A sum of exp(-distance / width) over training rows, each with a weight, and a bias.
+
+    Width and decay are those of the lowest squared error where each row is left out in turn. A state that is loaded may
+    have any number of rows.
+
+    Args:
+        cardinalities: number of values of each categorical column, which are one-hot encoded.
+        n_outputs: logits, or standardised values.
+    """
+
+    rows: Tensor
+    weight: Tensor
+    bias: Tensor
+    width: Tensor
+
+    def __init__(self, cardinalities: Sequence[int], n_outputs: int):
+        super().__init__()
+        self.n_outputs, self.one_hot = n_outputs, OneHot(cardinalities)
+        sizes = {"rows": (0, 0), "weight": (0, n_outputs), "bias": (n_outputs,), "width": ()}
+        for name, size in sizes.items():
+            self.register_buffer(name, torch.ones(size))
+        take_sizes_on_load(self, ["rows", "weight"])
+
+    @property
+    def n_fitted(self) -> int:
+        """Weights, which count as parameters."""
+        return self.weight.numel()
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether there are weights."""
+        return len(self.weight) > 0
+
+    def encode(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
+        """Rows of inputs (n, n_numeric) and (n, n_categorical) as vectors (n, width)."""
+        return concat_inputs(numeric, None if categorical is None else self.one_hot(categorical))
+
+    def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:
+        """Compute outputs (batch, n_outputs), in float32."""
+        with torch.autocast(self.bias.device.type, enabled=False):
+            memory = Memory(self.rows, self.rows.square().sum(1), self.weight)
+            distances = memory.squared_distances(self.encode(*args, **inputs), None).sqrt()
+            return (-distances / self.width).exp() @ self.weight + self.bias
+
+    @torch.no_grad()
+    def fit(self, target: Tensor, **inputs: Tensor) -> None:
+        """Fit to rows of inputs and their targets, see `zoo.models.ridge.regress`."""
+        rows = self.encode(**inputs)
+        found = regress(self._solve, rows, target, self.n_outputs)
+        if found is not None:
+            self.rows, (self.weight, self.bias) = rows.clone(), found
+
+    def _solve(self, rows: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights of the rows, the bias, and the answers for each row without it."""
+        few = slice(None, None, -(-len(rows) // ENOUGH))
+        usual = torch.cdist(rows[few], rows[few]).median().clamp(min=1e-6)
+        errors = {width: _error(rows[few], wanted[few], float(width * usual)) for width in WIDTHS}
+        width = float(min(errors, key=errors.__getitem__) * usual)
+        self.width = self.bias.new_tensor(width)
+        kernel = _kernel(rows, width)
+        weight, left_out = solve_dual(_centred(kernel), wanted)
+        return weight, wanted.mean(0) - (kernel @ weight).mean(0), left_out
+
+
+def _error(rows: Tensor, wanted: Tensor, width: float) -> float:
+    _, left_out = solve_dual(_centred(_kernel(rows, width)), wanted)
+    return float((left_out - wanted).square().mean())
+
+
+def _kernel(rows: Tensor, width: float) -> Tensor:
+    return torch.exp(-torch.cdist(rows, rows) / width)
+
+
+def _centred(kernel: Tensor) -> Tensor:
+    mean = kernel.mean(0)
+    return kernel - mean - mean[:, None] + mean.mean()
