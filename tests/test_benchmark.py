@@ -282,7 +282,9 @@ def test_the_default_reaches_a_goal_or_misses_it():
 
     ours = [rnn.with_goal(row("rnn", "accuracy", 0.9), 0.9), rnn.with_goal(row("rnn", "nats", 1.7), 1.6)]
     assert [one.note for one in ours] == ["at least 0.9: yes", "at most 1.6: no"]
-    assert "reaches 1 of 2 goals; missed: a (nats)" in rnn.after(ours)
+    page = rnn.after(ours)
+    assert "reaches 1 of 2 goals; missed: a (nats)" in page
+    assert "| `rnn/char_lm.shakespeare` | nats | " in page and "at most 1.6: yes" in page
     assert rnn.with_goal(row("rnn/gru", "accuracy", 0.9), 0.5).note == ""
     peers = [row("TF-IDF of words", "accuracy", 0.8), row("TF-IDF of characters", "accuracy", 0.7)]
     assert rnn.goal_beside(("TF-IDF*", 0.05), peers) == pytest.approx(0.75)

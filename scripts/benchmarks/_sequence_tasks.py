@@ -39,6 +39,7 @@ class Task:
         folds: whether a seed has splits of its own, so that all models have all seeds.
         whole: further settings, for models that read texts of any length.
         beside: models that the zoo's is to be as good as, as a pattern, less a margin.
+        file: the pretrained file of these data; "" if there is none.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Task:
     folds: bool = False
     whole: Sequence[str] = ()
     beside: tuple[str, float] = field(default=("", 0.0))
+    file: str = ""
 
     def models(self, seed: int) -> Sequence[str]:
         """Models of the zoo that are trained with a seed: with the first, and where a seed has a split of its own, all;
@@ -83,13 +85,37 @@ def all_tasks() -> list[Task]:
     few = ("rnn", "rnn/gru", "rnn/lstm")
     return [
         *(Task(name, _always("data=ucr", f"data.name={name}"), {"accuracy": None}) for name in ARCHIVE),
-        Task("japanese_vowels", _always("data=japanese_vowels"), {"accuracy": 0.99}, n_seeds=10),
-        Task("surnames", _always("data=surnames"), {"accuracy": 0.845, "f1": 0.56}, few),
         Task(
-            "mnist1d", lambda seed: ["data=mnist1d", f"data.seed={42 + seed}"], {"accuracy": 0.983}, few[:2], folds=True
+            "japanese_vowels",
+            _always("data=japanese_vowels"),
+            {"accuracy": 0.99},
+            n_seeds=10,
+            file="rnn/rocket_gru.japanese_vowels",
+        ),
+        Task(
+            "surnames",
+            _always("data=surnames"),
+            {"accuracy": 0.845, "f1": 0.56},
+            few,
+            file="rnn/ngram_gru.surnames",
+        ),
+        Task(
+            "mnist1d",
+            lambda seed: ["data=mnist1d", f"data.seed={42 + seed}"],
+            {"accuracy": 0.983},
+            few[:2],
+            folds=True,
+            file="rnn/rocket_gru.mnist1d",
         ),
         Task("surnames, a line each", lambda _: ["data=text", f"data.path={names_file()}"], {"nats": None}, few[:2], 1),
-        Task("shakespeare", _always("data=shakespeare"), {"nats": 1.6}, few[:2], 1),
+        Task(
+            "shakespeare",
+            _always("data=shakespeare"),
+            {"nats": 1.6},
+            few[:2],
+            1,
+            file="rnn/char_lm.shakespeare",
+        ),
         Task(
             "film reviews",
             lambda fold: ["data=texts", f"data.path={review_tables()}/{fold}_TRAIN.csv", "data.target=label"],
@@ -100,7 +126,7 @@ def all_tasks() -> list[Task]:
             whole=["data.max_chars=100000"],
             beside=("TF-IDF*", 0.005),
         ),
-        Task("fsdd", _always("data=fsdd"), {"accuracy": 0.997}),
+        Task("fsdd", _always("data=fsdd"), {"accuracy": 0.997}, file="rnn/rocket_gru.fsdd"),
         Task(
             "fsdd, unknown speaker",
             lambda seed: ["data=fsdd", f"data.speaker={SPEAKERS[seed]}"],
@@ -110,7 +136,14 @@ def all_tasks() -> list[Task]:
             folds=True,
         ),
         *(
-            Task(f"etth1, {n} hours", _always("data=etth1", f"data.horizon={n}"), {"mse_scaled": goal}, few[:2], 1)
+            Task(
+                f"etth1, {n} hours",
+                _always("data=etth1", f"data.horizon={n}"),
+                {"mse_scaled": goal},
+                few[:2],
+                1,
+                file="rnn/segrnn.etth1" if n == 96 else "",
+            )
             for n, goal in HORIZONS.items()
         ),
     ]

@@ -244,8 +244,15 @@ def relative_scores(rows: Sequence["Comparison"]) -> dict[str, list[tuple[float,
 
 
 def after(measures: Sequence["Measure | Comparison | StepTimes"]) -> str:
-    """Count the goals that the default reached, and add what was tried for missed ones."""
+    """Count the goals that the default reached, and add the pretrained files and what was tried for missed goals."""
+    from benchmarks._published import table_of_files
+    from benchmarks._sequence_tasks import all_tasks
+
     noted = [one for one in measures if getattr(one, "model", "") == OURS and ": " in getattr(one, "note", "")]
     missed = [f"{one.data} ({one.score})" for one in noted if one.note.endswith("no")]  # type: ignore[union-attr]
     but = f"; missed: {', '.join(missed)}" if missed else ""
-    return f"`model={OURS}` reaches {len(noted) - len(missed)} of {len(noted)} goals{but}.\n\n{GOALS.read_text()}"
+    return (
+        f"`model={OURS}` reaches {len(noted) - len(missed)} of {len(noted)} goals{but}.\n\n"
+        "## Pretrained files\n\nWith settings of their own, by their recipes, on the test split.\n\n"
+        f"{table_of_files(all_tasks(), LESS_IS_BETTER)}\n{GOALS.read_text()}"
+    )
