@@ -18,8 +18,8 @@ DECAYS = torch.logspace(-3, 3, 13, dtype=torch.float64)  # relative to the mean 
 FACTORS = torch.logspace(-1, 1.5, 51, dtype=torch.float64)  # of regressed classes, to logits
 
 
-class Ridge(nn.Module):
-    """A linear function of features that have any size: it is known once they are fitted.
+class FittedMember(nn.Module):
+    """Base of members that are fitted: a weight for each feature or sample, whose number is known then, and output.
 
     Args:
         n_outputs: logits, or standardised values.
@@ -44,6 +44,10 @@ class Ridge(nn.Module):
     def is_fitted(self) -> bool:
         """Whether there are weights; not before `fit`, and not for targets that it cannot be fitted to."""
         return len(self.weight) > 0
+
+
+class Ridge(FittedMember):
+    """A linear function of features."""
 
     def forward(self, features: Tensor) -> Tensor:
         """Compute outputs (batch, n_outputs) from features (batch, n_features), in float32."""

@@ -7,21 +7,20 @@ C. Rasmussen, C. Williams, "Gaussian Processes for Machine Learning", 2006, sect
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo.models.fnn._retrieval import Memory
 from zoo.models.layers import OneHot, concat_inputs
-from zoo.models.ridge import regress, solve_dual, take_sizes_on_load
+from zoo.models.ridge import FittedMember, regress, solve_dual, take_sizes_on_load
 
 WIDTHS = 1.0, 2.0, 4.0  # of the kernel, in medians of the distance between rows
 ENOUGH = 1000  # rows that the width is chosen on
 
 
-class KernelRidge(nn.Module):
+class KernelRidge(FittedMember):
     """A sum of exp(-distance / width) over training rows, each with a weight, and a bias.
 
-    Width and decay are those of the lowest squared error where each row is left out in turn. A state that is loaded may
-    have any number of rows.
+    Width and decay are those of the lowest squared error where each row is left out in turn.
 
     Args:
         cardinalities: number of values of each categorical column, which are one-hot encoded.
@@ -29,27 +28,14 @@ class KernelRidge(nn.Module):
     """
 
     rows: Tensor
-    weight: Tensor
-    bias: Tensor
     width: Tensor
 
     def __init__(self, cardinalities: Sequence[int], n_outputs: int):
-        super().__init__()
-        self.n_outputs, self.one_hot = n_outputs, OneHot(cardinalities)
-        sizes = {"rows": (0, 0), "weight": (0, n_outputs), "bias": (n_outputs,), "width": ()}
-        for name, size in sizes.items():
-            self.register_buffer(name, torch.ones(size))
-        take_sizes_on_load(self, ["rows", "weight"])
-
-    @property
-    def n_fitted(self) -> int:
-        """Weights, which count as parameters."""
-        return self.weight.numel()
-
-    @property
-    def is_fitted(self) -> bool:
-        """Whether there are weights."""
-        return len(self.weight) > 0
+        super().__init__(n_outputs)
+        self.one_hot = OneHot(cardinalities)
+        self.register_buffer("rows", torch.zeros(0, 0))
+        self.register_buffer("width", torch.ones(()))
+        take_sizes_on_load(self, ["rows"])
 
     def encode(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
         """Rows of inputs (n, n_numeric) and (n, n_categorical) as vectors (n, width)."""
