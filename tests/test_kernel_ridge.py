@@ -46,6 +46,14 @@ def test_it_predicts_new_rows_and_the_bias_far_away():
     torch.testing.assert_close(ridge(numeric=torch.full((1, 3), 1e6))[0], ridge.bias)
 
 
+def test_answers_do_not_depend_on_the_rows_that_are_answered_at_once(monkeypatch):
+    ridge, batch = KernelRidge([], 1), {"numeric": torch.randn(50, 3, generator=torch.Generator().manual_seed(0))}
+    ridge.fit(batch["numeric"][:, :1], **batch)
+    whole = ridge(**batch)
+    monkeypatch.setattr(_kernel_ridge, "BLOCK_VALUES", 350)
+    torch.testing.assert_close(ridge(**batch), whole)
+
+
 def test_it_counts_as_much_as_all_members_and_not_in_training():
     network, batch = fitted().network, {"numeric": rows()["numeric"]}
     outputs = network(**batch)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from zoo.models.fnn._retrieval import Memory
+from zoo.models.fnn._retrieval import BLOCK_VALUES, Memory
 from zoo.models.layers import OneHot, concat_inputs
 from zoo.models.ridge import FittedMember, regress, solve_dual, take_sizes_on_load
 
@@ -42,11 +42,12 @@ class KernelRidge(FittedMember):
         return concat_inputs(numeric, None if categorical is None else self.one_hot(categorical))
 
     def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:
-        """Compute outputs (batch, n_outputs), in float32."""
+        """Compute outputs (batch, n_outputs), in float32, for so many rows at once that memory is bounded."""
         with torch.autocast(self.bias.device.type, enabled=False):
             memory = Memory(self.rows, self.rows.square().sum(1), self.weight)
-            distances = memory.squared_distances(self.encode(*args, **inputs), None).sqrt()
-            return (-distances / self.width).exp() @ self.weight + self.bias
+            parts = self.encode(*args, **inputs).split(max(BLOCK_VALUES // len(self.rows), 1))
+            distances = (memory.squared_distances(part, None).sqrt() for part in parts)
+            return torch.cat([(-one / self.width).exp() @ self.weight for one in distances]) + self.bias
 
     @torch.no_grad()
     def fit(self, target: Tensor, **inputs: Tensor) -> None:
