@@ -24,6 +24,14 @@ SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 HORIZONS = {96: 0.362, 192: 0.398, 336: 0.428, 720: 0.430}  # hours, and the goal
 N_FOLDS = 5  # of film reviews
 OF_CLASSES = ("rnn", "rnn/gru", "rnn/lstm", "rnn/conv_gru", "rnn/mingru", "rnn/lru", "rnn/xlstm", "cnn/inception_time")
+LESS_IS_BETTER = ("nats", "mse", "mse_scaled")
+
+
+def goal_note(score: str, goal: float, *values: float) -> tuple[str, list[bool]]:
+    """A goal in words, and which values of a score reach it."""
+    less = score in LESS_IS_BETTER
+    reached = [value <= goal if less else value >= goal for value in values]
+    return f"{'at most' if less else 'at least'} {goal:.4g}", reached
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 MEAN = "mean of the ten sets of the archive"
 OURS = "rnn"  # the family's default
-LESS_IS_BETTER = ("nats", "mse")
 GOALS = Path(__file__).with_name("rnn_goals.md")
 WORST = -30  # percent that the picture shows
 SCORES = {"f1": "macro-F1", "mse_scaled": "mse"}  # by metric, in the table
@@ -147,11 +146,12 @@ def goal_beside(beside: tuple[str, float], rows: Sequence["Comparison"]) -> floa
 
 def with_goal(row: "Comparison", goal: float | None) -> "Comparison":
     """Note whether a row of the zoo's default reached the goal."""
+    from benchmarks._sequence_tasks import goal_note
+
     if row.model != OURS or goal is None or not row.outcomes:
         return row
-    less = row.score in LESS_IS_BETTER
-    reached = row.test <= goal if less else row.test >= goal
-    return replace(row, note=f"{'at most' if less else 'at least'} {goal:.4g}: {'yes' if reached else 'no'}")
+    what, reached = goal_note(row.score, goal, row.test)
+    return replace(row, note=f"{what}: {'yes' if reached[0] else 'no'}")
 
 
 def mean_rows(rows: Sequence["Comparison"]) -> list["Comparison"]:
@@ -228,6 +228,7 @@ def relative_scores(rows: Sequence["Comparison"]) -> dict[str, list[tuple[float,
     """For each model its seconds of fitting, and by how many percent its score is better than the best of the other
     libraries' on the same data."""
     from benchmarks._sequence_peers import PEERS
+    from benchmarks._sequence_tasks import LESS_IS_BETTER
 
     best: dict[tuple[str, str], float] = {}
     for row in rows:
@@ -254,5 +255,5 @@ def after(measures: Sequence["Measure | Comparison | StepTimes"]) -> str:
     return (
         f"`model={OURS}` reaches {len(noted) - len(missed)} of {len(noted)} goals{but}.\n\n"
         "## Pretrained files\n\nWith settings of their own, by their recipes, on the test split.\n\n"
-        f"{table_of_files(all_tasks(), LESS_IS_BETTER)}\n{GOALS.read_text()}"
+        f"{table_of_files(all_tasks())}\n{GOALS.read_text()}"
     )
