@@ -1,9 +1,10 @@
 """MiniRocket: many features of a sequence without training, by 84 fixed filters.
 
 A. Dempster, D. Schmidt, G. Webb, "MiniRocket: a very fast (almost) deterministic transform for time series
-classification" (arXiv 2012.08791, section 4). Deviations: every filter reads zeros beyond the ends, where the paper's
-do so in half of the cases; thresholds are quantiles over many sequences instead of one for each; sequences of any
-lengths, whose padding does not count.
+classification" (arXiv 2012.08791, section 4); half of the features are those of the differences of consecutive steps,
+as in C. W. Tan et al., "MultiRocket" (arXiv 2102.00457, section 3.1). Deviations: every filter reads zeros beyond the
+ends, where the paper's do so in half of the cases; thresholds are quantiles over many sequences instead of one for
+each; features are numbers of steps, which say how long a sequence is too, instead of shares of it.
 """
 
 import itertools
@@ -29,11 +30,13 @@ AT_ONCE = 100  # sequences
 
 
 class RocketRidge(nn.Module):
-    """A ridge regression on MiniRocket's features; the arguments are those of `Rocket` and `Ridge`."""
+    """A ridge regression on MiniRocket's features of values and of differences, which are standardised for it; the
+    arguments are those of `Rocket` and `Ridge`."""
 
     def __init__(self, n_channels: int, n_outputs: int, n_features: int):
         super().__init__()
-        self.rocket, self.ridge = Rocket(n_channels, n_features), Ridge(n_outputs)
+        self.of_values, self.of_differences = (Rocket(n_channels, n_features // 2) for _ in range(2))
+        self.ridge = Ridge(n_outputs)
 
     @property
     def is_fitted(self) -> bool:
@@ -43,17 +46,27 @@ class RocketRidge(nn.Module):
     def forward(self, sequence: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Compute outputs (batch, n_outputs) of sequences (batch, time, n_channels) of these lengths (batch,)."""
         lengths = lengths_of(sequence, lengths)
-        return self.ridge(self.rocket(sequence * valid_steps(lengths, sequence.shape[1])[:, :, None], lengths))
+        return self.ridge(self._features(sequence * valid_steps(lengths, sequence.shape[1])[:, :, None], lengths))
 
     def fit(self, sequence: Tensor, lengths: Tensor, target: Tensor) -> None:
         """Fit to sequences (n, time, n_channels), 0 after their lengths (n,), and targets as the loss sees them."""
-        self.rocket.fit(sequence, lengths)
+        self.of_values.fit(sequence, lengths)
+        self.of_differences.fit(differences(sequence, lengths), lengths)
         parts = zip(sequence.split(AT_ONCE), lengths.split(AT_ONCE), strict=True)
-        self.ridge.fit(torch.cat([self.rocket(*part) for part in parts]), target)
+        features = torch.cat([self._features(*part) for part in parts])
+        scale = features.std(0, correction=0)
+        scale[scale == 0] = torch.inf  # what never varied has no weight
+        self.ridge.fit(features / scale, target)
+        if self.is_fitted:
+            self.ridge.weight /= scale[:, None]
+
+    def _features(self, sequence: Tensor, lengths: Tensor) -> Tensor:
+        parts = self.of_values(sequence, lengths), self.of_differences(differences(sequence, lengths), lengths)
+        return torch.cat(parts, 1)
 
 
 class Rocket(nn.Module):
-    """The share of steps at which each filter is above each of its thresholds.
+    """The number of steps at which each filter is above each of its thresholds.
 
     Args:
         n_channels: values at each step.
@@ -108,15 +121,13 @@ class Rocket(nn.Module):
     def forward(self, sequence: Tensor, lengths: Tensor) -> Tensor:
         """Compute features (batch, n_dilations x 84 x n_thresholds) of sequences (batch, time, n_channels), which are 0
         after their lengths (batch,)."""
-        valid = (torch.arange(sequence.shape[1], device=sequence.device) < lengths[:, None])[
-            :, None
-        ]  # (batch, 1, time)
-        shares = []
+        valid = valid_steps(lengths, sequence.shape[1])[:, None]  # (batch, 1, time)
+        counts = []
         for index in range(len(self.dilations)):
             values = self._filter(sequence, index)
             for threshold in self.thresholds[index].T:  # (84,)
-                shares.append(((values > threshold[:, None]) & valid).sum(2) / lengths[:, None])
-        return torch.cat(shares, 1)
+                counts.append(((values > threshold[:, None]) & valid).sum(2))
+        return torch.cat(counts, 1).float()
 
     def _filter(self, sequence: Tensor, index: int) -> Tensor:
         """The values of each filter at each step with the dilation of an index, (batch, 84, time), in float32."""
@@ -124,6 +135,13 @@ class Rocket(nn.Module):
         weight = self.filters[:, None] * self.channels[index][:, :, None]  # (84, n_channels, 9)
         with torch.autocast(sequence.device.type, enabled=False):
             return F.conv1d(sequence.float().mT, weight, padding=dilation * (LENGTH // 2), dilation=dilation)
+
+
+def differences(sequence: Tensor, lengths: Tensor) -> Tensor:
+    """Each step less the one before it, 0 at the first and after the lengths (batch,), of sequences (batch, time,
+    n_channels)."""
+    steps = F.pad(sequence.diff(dim=1), (0, 0, 1, 0))
+    return steps * valid_steps(lengths, sequence.shape[1])[:, :, None]
 
 
 def lengths_of(sequence: Tensor, lengths: Tensor | None) -> Tensor:
