@@ -13,6 +13,7 @@ from helpers.sequence_files import sizes, write
 import zoo
 from zoo.core.errors import UserError
 from zoo.core.spec import DataSpec
+from zoo.data.sequences.files.note_files import read_pieces
 from zoo.data.splits import batches
 from zoo.inference.evaluation import evaluate
 from zoo.inference.predictor import Predictor
@@ -172,6 +173,15 @@ def as_numbered(path, column, form="{}"):
     frames = [pd.DataFrame(piece).assign(**{column: form.format(k)}) for k, piece in enumerate(chorales())]
     pd.concat(frames).to_csv(path / "a.csv", index=False)
     return path / "a.csv"
+
+
+def test_the_tenor_of_four_voices_is_not_taken_for_the_time(tmp_path):
+    table = pd.DataFrame(chorales(1)[0], columns=["s", "a", "t", "b"])
+    pieces = {}
+    for name, column in (("tenor", "t"), ("third", "third")):
+        table.rename(columns={"t": column}).to_csv(tmp_path / f"{name}.csv", index=False)
+        pieces[name] = read_pieces(tmp_path / f"{name}.csv", {}).values[0]
+    assert np.array_equal(pieces["tenor"], pieces["third"]) and pieces["tenor"].shape[1] == 4
 
 
 def test_voices_that_are_read_as_a_series_get_a_hint(tmp_path, capsys):

@@ -235,6 +235,6 @@ def test_the_rows_that_a_file_holds_are_said_also_of_an_ensemble():
     from zoo.report.text import metrics_table
 
     name = "fnn/tabm_nca.wine"
-    assert "hold 142 training rows" in metrics_table(evaluate_weights(name, device="cpu"), None)
+    assert "hold 142 rows of the data" in metrics_table(evaluate_weights(name, device="cpu"), None)
     loaded = [load_weights(WEIGHTS / f"{name}.safetensors") for _ in range(2)]
     assert combine(loaded)[1]["n_candidates"] == 284

@@ -11,7 +11,7 @@ from zoo.data.splits import Batches
 from zoo.inference.evaluation import evaluate_weights
 from zoo.models.ensemble import sizes
 from zoo.models.ridge import DECAYS, Ridge, solve
-from zoo.models.rnn._rocket import Rocket
+from zoo.models.rnn._rocket import Rocket, RocketRidge
 
 NAME = "rnn/rocket_gru"
 
@@ -82,9 +82,22 @@ def test_training_gives_the_trained_member_and_evaluation_the_mean_of_both():
     model, batch = fitted_model(dropout=0.0)
     inputs = {name: batch[name] for name in ("sequence", "lengths")}
     trained = model.train().member_outputs(**inputs)
-    both = model.eval().member_outputs(**inputs).unflatten(0, (-1, 2))
-    assert len(trained) == 12 and both.shape == (12, 2, 3)
+    both = model.eval().member_outputs(**inputs).unflatten(0, (12, -1))
+    assert len(trained) == 12 and both.shape == (12, 4, 3)
     torch.testing.assert_close(model(**inputs).exp(), both.softmax(2).mean(1))
+
+
+@pytest.mark.parametrize(("n", "n_network"), [(12, 1), (200, 2), (1000, 3)])
+def test_the_network_counts_more_the_more_sequences_there_are(n, n_network):
+    model, _ = fitted_model(n)
+    assert model.network.fitted.counted.tolist() == [0] * n_network + [1] * (4 - n_network)
+
+
+def test_what_never_varies_has_no_weight():
+    member, sequence = RocketRidge(1, 3, 300), torch.randn(9, 20, 1)
+    sequence[:] = sequence[:1].clone()
+    member.fit(sequence, torch.full((9,), 20), torch.arange(9) % 3)
+    assert (member.ridge.weight == 0).all() and member(sequence).isfinite().all()
 
 
 def test_what_is_fitted_counts_as_parameters_and_loads_at_any_size():

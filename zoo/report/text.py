@@ -67,8 +67,8 @@ def run_facts(metrics: Values) -> dict[str, str]:
 
 
 def _rows_kept(n: int | None) -> str | None:
-    """What to know of a weights file that holds `n` training rows, of several models all of theirs."""
-    return None if n is None else f"the weights hold {n:,} training rows: share them only where these may be seen"
+    """What to know of a weights file that holds `n` rows of its data, of several models all of theirs."""
+    return None if n is None else f"the weights hold {n:,} rows of the data: share them only where these may be seen"
 
 
 def metrics_table(metrics: Values, run_dir: str | Path | None) -> str:

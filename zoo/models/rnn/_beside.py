@@ -67,12 +67,16 @@ class BesideFitted(Recurrent):
         self.n_shortened = int(self.shortening)
 
     def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:
-        """Compute outputs of both members (batch, 2, n_outputs), in training of the first (batch, 1, n_outputs); of
-        one member (batch, n_outputs)."""
+        """Compute outputs of both members (batch, n, n_outputs), each as often as it counts; in training of the first
+        (batch, 1, n_outputs); of one member (batch, n_outputs)."""
         output = self.head(self.features(*args, **inputs))
         if self.fitted is None:
             return output
         if self.training:
             return output[:, None]
         beside = self.fitted(*args, **inputs).to(output.dtype) if self.fitted.is_fitted else output
-        return torch.stack([output, beside], 1)
+        return self.counted(torch.stack([output, beside], 1))
+
+    def counted(self, outputs: Tensor) -> Tensor:
+        """Repeat members' outputs (batch, 2, n_outputs) where they do not count alike, (batch, n, n_outputs)."""
+        return outputs

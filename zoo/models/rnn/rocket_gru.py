@@ -1,10 +1,11 @@
 """GRU layers behind Inception modules, and beside them a ridge regression on MiniRocket's features.
 
 The zoo's own: a recurrent network needs many sequences, and a linear function of many fixed features needs few, so the
-two answer together. At the end of the training, when the validation split has chosen the network's weights, the linear
-function is fitted to it as well. The modules are those of H. Ismail Fawaz et al., "InceptionTime" (arXiv 1909.04939,
-section 3), the features those of A. Dempster et al., "MiniRocket" (arXiv 2012.08791). Long sequences are shortened by
-means of consecutive steps, so that the recurrence reads 64 steps or fewer.
+two answer together, and which of them counts more is by the number of training sequences. At the end of the training,
+when the validation split has chosen the network's weights, the linear function is fitted to it as well. The modules are
+those of H. Ismail Fawaz et al., "InceptionTime" (arXiv 1909.04939, section 3), the features those of A. Dempster et
+al., "MiniRocket" (arXiv 2012.08791). Long sequences are shortened by means of consecutive steps, so that the recurrence
+reads 64 steps or fewer.
 """
 
 from collections.abc import Iterable, Mapping
@@ -90,6 +91,11 @@ class RocketGRU(BesideFitted):
     def read_sample(self, inputs: Iterable[Mapping[str, Tensor]]) -> Sample:
         """Read some sequences."""
         return read_sample(inputs)
+
+    def counted(self, outputs: Tensor) -> Tensor:
+        """Repeat the members' outputs (batch, 2, n_outputs), as (batch, 4, n_outputs): the regression counts more
+        where there are few sequences."""
+        return outputs[:, self.fitted.counted]
 
     def features(self, sequence: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """Compute the pooled hidden states and the mean of the last module's maps, (batch, width x directions + 4

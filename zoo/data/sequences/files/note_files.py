@@ -105,6 +105,8 @@ def _read_table(path: Path, reading: Mapping[str, Any]) -> Pieces:
     if table is None:
         table = read_table(path, cell_reading(reading))
     id, time = (named_column(table, reading.get(role), role, True) for role in ("id", "time"))
+    if time in ("t", "T") and not reading.get("time") and {"s", "a", "b"} <= {*map(str.lower, table.column_names)}:
+        time = None  # the tenor
     columns = match_headings(reading.get("columns"), table.column_names)
     columns = columns or [name for name in table.column_names if name not in (id, time)]
     values = np.stack([_numbers(table, name, place) for name in columns], 1) if columns else np.empty((0, 0))
