@@ -61,6 +61,15 @@ def test_piecewise_linear_embeddings_equal_the_papers_formula(name):
             torch.testing.assert_close(output[row, column], expected, atol=1e-4, rtol=1e-4)
 
 
+def test_a_value_that_most_rows_have_leaves_the_bins_to_others():
+    gains = torch.cat([torch.zeros(900), torch.arange(1.0, 101)])
+    embedding = create_embedding("piecewise_linear", 1, {"n_bins": 10})
+    embedding.fit(gains[:, None], torch.zeros(1000))
+    edges = embedding.edges(gains, torch.zeros(1000))
+    assert (edges > 0).sum() >= 5
+    torch.testing.assert_close(embedding.edges(gains[900:], torch.zeros(100)), torch.linspace(1, 100, 11))
+
+
 def test_bins_of_a_tree_are_where_the_target_changes():
     embedding, x, target = fitted("piecewise_linear_tree")
     edges = embedding.edges(x[:, 0], target)

@@ -87,7 +87,8 @@ def _uniform(d_in: int, *shape: int) -> nn.Parameter:
 @EMBEDDINGS.register("piecewise_linear")
 class PiecewiseLinear(Embedding):
     """A linear function, and a piecewise linear one with a slope for each bin, which starts at 0 (section 3.2; version
-    B of the package, from Y. Gorishniy et al., "TabM", arXiv 2410.24210). Bins hold equally many training rows.
+    B of the package, from Y. Gorishniy et al., "TabM", arXiv 2410.24210). Bins hold equally many training rows, where a
+    value that many rows have, such as 0, counts as often as a bin has rows.
 
     Number x in bins with edges b_0 < ... < b_T is encoded as (x - b_t-1) / (b_t - b_t-1) for t = 1 to T, cut off below
     0 (except for t = 1) and above 1 (except for t = T), and a linear layer for each column follows. A column with fewer
@@ -126,7 +127,9 @@ class PiecewiseLinear(Embedding):
 
     def edges(self, x: Tensor, target: Tensor) -> Tensor:
         """Choose the edges of a column's bins, at most (n_bins + 1,), from its numbers (n,) and the target (n, ...)."""
-        return torch.quantile(x, torch.linspace(0, 1, self.n_bins + 1))
+        values, counts = x.unique(return_counts=True)
+        counted = values.repeat_interleave(counts.clamp(max=math.ceil(len(x) / self.n_bins)))
+        return torch.quantile(counted, torch.linspace(0, 1, self.n_bins + 1))
 
     def _set(self, column: int, edges: Tensor) -> None:
         """Set a column's bins; all entries of a column with one value stay 0."""
