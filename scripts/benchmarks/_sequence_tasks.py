@@ -97,6 +97,7 @@ def all_tasks() -> list[Task]:
             "japanese_vowels",
             _always("data=japanese_vowels"),
             {"accuracy": 0.99},
+            few,
             n_seeds=10,
             file="rnn/rocket_gru.japanese_vowels",
         ),
@@ -134,7 +135,7 @@ def all_tasks() -> list[Task]:
             whole=["data.max_chars=100000"],
             beside=("TF-IDF*", 0.005),
         ),
-        Task("fsdd", _always("data=fsdd"), {"accuracy": 0.997}, file="rnn/rocket_gru.fsdd"),
+        Task("fsdd", _always("data=fsdd"), {"accuracy": 0.997}, few, file="rnn/rocket_gru.fsdd"),
         Task(
             "fsdd, unknown speaker",
             lambda seed: ["data=fsdd", f"data.speaker={SPEAKERS[seed]}"],
