@@ -28,7 +28,7 @@ ABOVE = 1e-4  # the quantile, as values repeat in a short sequence, and rounding
 MOST_FITTED = 2500  # sequences that a regression is fitted to
 AT_ONCE = 100  # sequences
 SHARPER = 1.5  # times the logits of classes, as a mean of probabilities is less sure than they (Ranjan, Gneiting 2010)
-N_COUNTED, N_EVEN = 4, 200  # how often both members count together, and the training sequences with which they do alike
+FEW = 120  # training sequences: with fewer the regression counts three times in four, else as often as the network
 
 
 class RocketRidge(nn.Module):
@@ -45,7 +45,7 @@ class RocketRidge(nn.Module):
         super().__init__()
         self.of_values, self.of_differences = (Rocket(n_channels, n_features // 2) for _ in range(2))
         self.ridge = Ridge(n_outputs)
-        self.register_buffer("counted", torch.arange(N_COUNTED) % 2)
+        self.register_buffer("counted", torch.tensor([0, 0, 1, 1]))
 
     @property
     def is_fitted(self) -> bool:
@@ -75,8 +75,7 @@ class RocketRidge(nn.Module):
         """Weigh the members by the number of sequences, and make logits sharper for the mean of both."""
         self.ridge.weight *= SHARPER
         self.ridge.bias *= SHARPER
-        n_network = min(max(round(N_COUNTED * n / (n + N_EVEN)), 1), N_COUNTED - 1)
-        self.counted = (torch.arange(N_COUNTED, device=self.counted.device) >= n_network).long()
+        self.counted[1] = n < FEW
 
     def _features(self, sequence: Tensor, lengths: Tensor) -> Tensor:
         parts = self.of_values(sequence, lengths), self.of_differences(differences(sequence, lengths), lengths)
