@@ -16,7 +16,7 @@ from zoo.data.splits import NumberedSplit, TensorSplit, numbered
 from zoo.engine.data_guard import DataGuard
 from zoo.engine.speed.stacked import Stacked
 from zoo.inference.finetuning import copy_weights
-from zoo.inference.weights_file import load_weights, save_weights
+from zoo.inference.weights_file import load_weights, read_tensors, save_weights
 from zoo.models import MODELS
 from zoo.models.ensemble import Ensemble
 from zoo.models.fnn import _retrieval
@@ -152,6 +152,14 @@ def test_a_file_has_the_training_rows_of_each_model(name, kind, tmp_path):
         again = load_weights(path)[0].eval()
         assert torch.equal(again(**asked), model(**asked))
     assert [len(member.network.candidates) for member in again.members] == [30, 20]
+
+
+def test_a_released_file_has_codes_in_as_few_bits_as_hold_them(tmp_path):
+    model, path = fitted("fnn/tabr"), tmp_path / "m.safetensors"
+    save_weights(path, model, {"model": {"name": "fnn/tabr"}, "spec": TABLE.to_json()}, halved=True)
+    codes = model.network.candidates.categorical
+    assert read_tensors(path)[0]["network.candidates.categorical"].dtype == torch.uint8
+    assert torch.equal(load_weights(path)[0].network.candidates.categorical, codes) and codes.dtype == torch.int64
 
 
 def test_a_file_with_codes_that_the_model_has_no_place_for_is_refused(tmp_path):

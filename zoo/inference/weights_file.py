@@ -33,7 +33,8 @@ def save_weights(path: Path, model: "Trained", card: Mapping[str, Any], *, halve
         path: of the file.
         model: whose weights and preprocessing to save.
         card: plain JSON; `card["model"]` and `card["spec"]` rebuild the model.
-        halved: store weights in 16 bits, except vectors (biases, norms), which are few.
+        halved: store weights in 16 bits, except vectors (biases, norms), which are few, and whole numbers in the
+            fewest bits that hold them.
     """
     import torch
     from safetensors.torch import save
@@ -44,9 +45,19 @@ def save_weights(path: Path, model: "Trained", card: Mapping[str, Any], *, halve
     if halved:
         weights = {name for name, parameter in model.named_parameters(remove_duplicate=False) if parameter.ndim > 1}
         tensors |= {name: tensors[name].to(torch.float16) for name in weights}
+        tensors |= {name: _narrow(whole) for name, whole in tensors.items() if whole.dtype == torch.int64}
     header = {"format": FORMAT, **card}
     content = save(tensors, metadata={"zoo": json.dumps({**header, "sha256": _hash(header, tensors)})})
     write_atomically(path, lambda file: file.write(content))
+
+
+def _narrow(whole: "Tensor") -> "Tensor":
+    """Whole numbers in the smallest type that holds them."""
+    import torch
+
+    low, high = (int(end) for end in whole.aminmax()) if whole.numel() else (0, 0)
+    bounds = {kind: torch.iinfo(kind) for kind in (torch.uint8, torch.int16, torch.int32, torch.int64)}
+    return whole.to(next(kind for kind, info in bounds.items() if info.min <= low and high <= info.max))
 
 
 def load_weights(path: Path) -> tuple["Trained", "DataSpec", dict[str, Any]]:
