@@ -88,7 +88,7 @@ def test_training_gives_the_trained_member_and_evaluation_the_mean_of_both():
 
 
 def test_the_regression_counts_more_where_there_are_few_sequences():
-    few, many = (fitted_model(n)[0].network.fitted.counted.tolist() for n in (119, 120))
+    few, many = (fitted_model(n)[0].network.fitted.counted.tolist() for n in (149, 150))
     assert few == [0, 1, 1, 1] and many == [0, 0, 1, 1]
 
 

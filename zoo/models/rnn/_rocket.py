@@ -27,8 +27,8 @@ GOLDEN = 0.6180339887498949
 ABOVE = 1e-4  # the quantile, as values repeat in a short sequence, and rounding may not decide on which side they are
 MOST_FITTED = 2500  # sequences that a regression is fitted to
 AT_ONCE = 100  # sequences
-SHARPER = 1.5  # times the logits of classes, as a mean of probabilities is less sure than they (Ranjan, Gneiting 2010)
-FEW = 120  # training sequences: with fewer the regression counts three times in four, else as often as the network
+FEW = 150  # sequences: with fewer the regression counts three times in four, else as often as the network
+SHARPER = 1.5  # then: times its logits, as a mean of probabilities is less sure than they (Ranjan, Gneiting 2010)
 
 
 class RocketRidge(nn.Module):
@@ -68,14 +68,11 @@ class RocketRidge(nn.Module):
         self.ridge.fit(features / scale, target)
         if self.is_fitted:
             self.ridge.weight /= scale[:, None]
-        if not target.is_floating_point():
-            self._suit_classes(len(target))
-
-    def _suit_classes(self, n: int) -> None:
-        """Weigh the members by the number of sequences, and make logits sharper for the mean of both."""
-        self.ridge.weight *= SHARPER
-        self.ridge.bias *= SHARPER
-        self.counted[1] = n < FEW
+        few_of_classes = len(target) < FEW and not target.is_floating_point()
+        self.counted[1] = few_of_classes
+        if few_of_classes:
+            self.ridge.weight *= SHARPER
+            self.ridge.bias *= SHARPER
 
     def _features(self, sequence: Tensor, lengths: Tensor) -> Tensor:
         parts = self.of_values(sequence, lengths), self.of_differences(differences(sequence, lengths), lengths)
