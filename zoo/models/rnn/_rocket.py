@@ -8,6 +8,7 @@ each; features are numbers of steps, which say how long a sequence is too, inste
 """
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping
 
 import torch
@@ -28,7 +29,8 @@ ABOVE = 1e-4  # the quantile, as values repeat in a short sequence, and rounding
 MOST_FITTED = 2500  # sequences that a regression is fitted to
 AT_ONCE = 100  # sequences
 FEW = 150  # sequences: with fewer the regression counts three times in four, else as often as the network
-SHARPER = 1.5  # then: times its logits, as a mean of probabilities is less sure than they (Ranjan, Gneiting 2010)
+MANY = 1000  # sequences: with fewer its logits are
+SHARPER = 1.5  # times as large, as a mean of probabilities is less sure than they are (Ranjan, Gneiting 2010)
 
 
 class RocketRidge(nn.Module):
@@ -68,9 +70,9 @@ class RocketRidge(nn.Module):
         self.ridge.fit(features / scale, target)
         if self.is_fitted:
             self.ridge.weight /= scale[:, None]
-        few_of_classes = len(target) < FEW and not target.is_floating_point()
-        self.counted[1] = few_of_classes
-        if few_of_classes:
+        n_of_classes = math.inf if target.is_floating_point() else len(target)
+        self.counted[1] = n_of_classes < FEW
+        if n_of_classes < MANY:
             self.ridge.weight *= SHARPER
             self.ridge.bias *= SHARPER
 
