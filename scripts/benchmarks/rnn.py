@@ -214,7 +214,7 @@ def draw_scores(axes: "Axes", rows: Sequence["Comparison"]) -> None:
 
     for place, (model, points) in enumerate(relative_scores(rows).items()):
         seconds, scores = zip(*((max(fit, 1e-2), max(score, WORST)) for fit, score in points), strict=True)
-        marker, colour = ("o", BLUE) if model == OURS else ("v^<>xPDs*d1+234"[place % 15], INK)
+        marker, colour = ("o", BLUE) if model == OURS else ("v^<>xPDs*d1+234p"[place % 16], INK)
         label = f"{model}, median {statistics.median(score for _, score in points):+.1f} %"
         axes.scatter(seconds, scores, s=24, c=colour, alpha=0.7, marker=marker, label=label)
     axes.axhline(0, linewidth=0.8, alpha=0.5)
