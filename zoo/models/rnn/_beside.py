@@ -75,8 +75,8 @@ class BesideFitted(Recurrent):
         if self.training:
             return output[:, None]
         beside = self.fitted(*args, **inputs).to(output.dtype) if self.fitted.is_fitted else output
-        return self.counted(torch.stack([output, beside], 1))
+        return self.repeated(torch.stack([output, beside], 1))
 
-    def counted(self, outputs: Tensor) -> Tensor:
+    def repeated(self, outputs: Tensor) -> Tensor:
         """Repeat members' outputs (batch, 2, n_outputs) where they do not count alike, (batch, n, n_outputs)."""
         return outputs

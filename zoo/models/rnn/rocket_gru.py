@@ -92,7 +92,7 @@ class RocketGRU(BesideFitted):
         """Read some sequences."""
         return read_sample(inputs)
 
-    def counted(self, outputs: Tensor) -> Tensor:
+    def repeated(self, outputs: Tensor) -> Tensor:
         """Repeat the members' outputs (batch, 2, n_outputs), as (batch, 4, n_outputs): the regression counts more
         where there are few sequences."""
         return outputs[:, self.fitted.counted]
