@@ -139,6 +139,28 @@ def test_a_failed_connection_counts_as_a_lost_process():
     assert lost_process(RuntimeError("mat1 and mat2 shapes cannot be multiplied")) is None
 
 
+ENDS = """
+import atexit, os, sys
+from zoo.cli.errors import end, whole_exit
+os.environ["ZOO_PARENT"] = str(os.getpid())
+atexit.register(print, "exit functions are called")
+class Group:
+    def __del__(self): os.abort()
+sys.modules["kept"] = Group()  # freed when Python is taken down, as torch's groups are
+with whole_exit():
+    print("output is written")
+    if int(sys.argv[1]): end(int(sys.argv[1]), "a message")
+"""
+
+
+@pytest.mark.parametrize("code", [0, 2, 138])
+def test_one_of_several_processes_ends_whole_with_its_exit_code(code):
+    done = subprocess.run([sys.executable, "-c", ENDS, str(code)], capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stdout == "output is written\nexit functions are called\n"
+    assert done.stderr == ("a message\n" if code else "")
+
+
 @pytest.mark.long
 def test_a_killed_process_ends_the_command_with_4(tmp_path):
     """The message has two lines, and the last checkpoint can be resumed."""

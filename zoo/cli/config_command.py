@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from zoo.cli.command_words import Words, print_understood, read_words
-from zoo.cli.errors import exit_codes
+from zoo.cli.errors import exit_codes, whole_exit
 from zoo.cli.help import settings_help
 from zoo.cli.sweep_folders import name_jobs
 from zoo.core.console import echo
@@ -32,7 +32,7 @@ def run_command(config_name: str, run: Run, meaning: Meaning, words: Sequence[st
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors, in place of printing them itself
     with exit_codes():
         flags, overrides = read_overrides(sys.argv[1:] if words is None else words, config_name, meaning)
-    with exit_codes(config_name, overrides):
+    with whole_exit(), exit_codes(config_name, overrides):
         from zoo.settings import hydra_private
         from zoo.settings.conf_files import search_path
         from zoo.settings.mistakes import chooses_model

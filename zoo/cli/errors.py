@@ -1,5 +1,6 @@
 """End a command with the zoo's exit code and a short message."""
 
+import atexit
 import contextlib
 import errno
 import os
@@ -11,6 +12,7 @@ from typing import Any
 from zoo.core.atomic_files import TEMPORARY_SUFFIX
 from zoo.core.extras import install_command
 from zoo.core.library_warnings import ignore_library_warnings
+from zoo.core.rank_zero import is_one_of_several
 
 BATCH_SIZE, ACCUMULATE = "data.batch_size", "trainer.accumulate_grad_batches"
 OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|unable to allocate", re.IGNORECASE)
@@ -30,6 +32,26 @@ def exit_codes(config_name: str | None = None, overrides: Sequence[str] = (), co
         if known is None:
             raise
         end(*known)
+
+
+@contextlib.contextmanager
+def whole_exit() -> Iterator[None]:
+    """End one of several processes of a training with the block's exit code before Python is taken down.
+
+    Torch's caches keep groups of processes alive till then, and freeing a group that late aborts a process in four.
+    """
+    code: Any = 0
+    try:
+        yield
+    except SystemExit as error:
+        if not is_one_of_several():
+            raise
+        code = error.code
+    if is_one_of_several():
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def outcome(

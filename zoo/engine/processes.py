@@ -11,11 +11,11 @@ import torch
 
 from zoo.core.console import echo
 from zoo.core.errors import EXIT_LOST_PROCESS, LostProcessError
+from zoo.core.rank_zero import PARENT
 from zoo.core.system import process_exists
 from zoo.engine._lightning import end_lost_processes
 
 GRACE = 5.0  # seconds in which this process may end by itself, as all do on a signal or a mistake
-PARENT = "ZOO_PARENT"  # names the process that started this one to train with it
 CONNECTION_ERROR = re.compile("gloo|nccl|connection (closed|reset)|broken pipe", re.IGNORECASE)
 
 
