@@ -46,6 +46,14 @@ def test_it_predicts_new_rows_and_the_bias_far_away():
     torch.testing.assert_close(ridge(numeric=torch.full((1, 3), 1e6))[0], ridge.bias)
 
 
+def test_a_smooth_function_gets_the_smooth_kernel_and_steps_the_rough_one():
+    x = torch.rand(200, 2, generator=torch.Generator().manual_seed(0))
+    for y, smooth in (((3 * x).sin(), 1), ((5 * x).floor() % 2, 0)):
+        ridge = KernelRidge([], 1)
+        ridge.fit(y.sum(1, keepdim=True), numeric=x)
+        assert ridge.smooth == smooth
+
+
 def test_answers_do_not_depend_on_the_rows_that_are_answered_at_once(monkeypatch):
     ridge, batch = KernelRidge([], 1), {"numeric": torch.randn(50, 3, generator=torch.Generator().manual_seed(0))}
     ridge.fit(batch["numeric"][:, :1], **batch)

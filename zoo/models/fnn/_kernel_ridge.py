@@ -1,10 +1,13 @@
 """Kernel ridge regression, as a member of a network that is fitted before the first step and not trained.
 
-The kernel is the exponential one of the distance between rows, which is that of a Gaussian process of rough functions:
-C. Rasmussen, C. Williams, "Gaussian Processes for Machine Learning", 2006, section 4.2.1 and equation 2.25.
+The kernel is of Matérn's class, a function of the distance between rows: the exponential one, which is that of a
+Gaussian process of rough functions, or the next smoother one. C. Rasmussen, C. Williams, "Gaussian Processes for
+Machine Learning", 2006, section 4.2.1 and equation 2.25.
 """
 
+import math
 from collections.abc import Sequence
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -14,13 +17,14 @@ from zoo.models.layers import OneHot, concat_inputs
 from zoo.models.ridge import FittedMember, regress, solve_dual, take_sizes_on_load
 
 WIDTHS = 1.0, 2.0, 4.0  # of the kernel, in medians of the distance between rows
+SMOOTHER = 0.95  # of the rough kernel's error, that the smooth one has at most where it is taken
 ENOUGH = 1000  # rows that the width is chosen on
 
 
 class KernelRidge(FittedMember):
-    """A sum of exp(-distance / width) over training rows, each with a weight, and a bias.
+    """A sum of the kernel's values over training rows, each with a weight, and a bias.
 
-    Width and decay are those of the lowest squared error where each row is left out in turn.
+    Kernel, width and decay are those of the lowest squared error where each row is left out in turn.
 
     Args:
         cardinalities: number of values of each categorical column, which are one-hot encoded.
@@ -29,12 +33,14 @@ class KernelRidge(FittedMember):
 
     rows: Tensor
     width: Tensor
+    smooth: Tensor
 
     def __init__(self, cardinalities: Sequence[int], n_outputs: int):
         super().__init__(n_outputs)
         self.one_hot = OneHot(cardinalities)
         self.register_buffer("rows", torch.zeros(0, 0))
         self.register_buffer("width", torch.ones(()))
+        self.register_buffer("smooth", torch.zeros(()))  # 1 for the smooth kernel
         take_sizes_on_load(self, ["rows"])
 
     def encode(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
@@ -47,7 +53,8 @@ class KernelRidge(FittedMember):
             memory = Memory(self.rows, self.rows.square().sum(1), self.weight)
             parts = self.encode(*args, **inputs).split(max(BLOCK_VALUES // len(self.rows), 1))
             distances = (memory.squared_distances(part, None).sqrt() for part in parts)
-            return torch.cat([(-one / self.width).exp() @ self.weight for one in distances]) + self.bias
+            kernels = (_kernel(one, self.width, self.smooth) for one in distances)
+            return torch.cat([kernel @ self.weight for kernel in kernels]) + self.bias
 
     @torch.no_grad()
     def fit(self, target: Tensor, **inputs: Tensor) -> None:
@@ -60,22 +67,24 @@ class KernelRidge(FittedMember):
     def _solve(self, rows: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Weights of the rows, the bias, and the answers for each row without it."""
         few = slice(None, None, -(-len(rows) // ENOUGH))
-        usual = torch.cdist(rows[few], rows[few]).median().clamp(min=1e-6)
-        errors = {width: _error(rows[few], wanted[few], float(width * usual)) for width in WIDTHS}
-        width = float(min(errors, key=errors.__getitem__) * usual)
-        self.width = self.bias.new_tensor(width)
-        kernel = _kernel(rows, width)
+        distances = torch.cdist(rows[few], rows[few])
+        usual = float(distances.median().clamp(min=1e-6))
+        errors = {}
+        for smooth, width in product((0.0, 1.0), WIDTHS):
+            _, left_out = solve_dual(_centred(_kernel(distances, width * usual, smooth)), wanted[few])
+            error = float((left_out - wanted[few]).square().mean())
+            errors[smooth, width] = error if smooth else error * SMOOTHER
+        smooth, width = min(errors, key=errors.__getitem__)
+        self.smooth, self.width = self.bias.new_tensor(smooth), self.bias.new_tensor(width * usual)
+        kernel = _kernel(torch.cdist(rows, rows), self.width, self.smooth)
         weight, left_out = solve_dual(_centred(kernel), wanted)
         return weight, wanted.mean(0) - (kernel @ weight).mean(0), left_out
 
 
-def _error(rows: Tensor, wanted: Tensor, width: float) -> float:
-    _, left_out = solve_dual(_centred(_kernel(rows, width)), wanted)
-    return float((left_out - wanted).square().mean())
-
-
-def _kernel(rows: Tensor, width: float) -> Tensor:
-    return torch.exp(-torch.cdist(rows, rows) / width)
+def _kernel(distances: Tensor, width: Tensor | float, smooth: Tensor | float) -> Tensor:
+    """Matérn's kernel of order 1/2, or 3/2 where `smooth` is 1."""
+    scaled = distances * (1 + smooth * (math.sqrt(3) - 1)) / width
+    return (1 + smooth * scaled) * torch.exp(-scaled)
 
 
 def _centred(kernel: Tensor) -> Tensor:
