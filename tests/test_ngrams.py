@@ -1,8 +1,11 @@
 """The linear model on n-grams of texts: what it counts, and every kind of target that it is fitted to."""
 
+import pandas as pd
 import pytest
 import torch
 
+import zoo
+from zoo.data.splits import Batches
 from zoo.models.ensemble import sizes
 from zoo.models.rnn._ngrams import NgramLinear
 from zoo.models.rnn.ngram_gru import NgramGRU
@@ -96,3 +99,16 @@ def test_a_prior_lowers_both_members_by_the_share_of_each_class():
     torch.testing.assert_close(network.eval()(tokens, lengths) - lowered, expected.expand(60, 2, 2))
     with pytest.raises(ValueError, match="learnt with the n-grams"):
         NgramGRU(alphabet=ALPHABET, prior=0.5, n_weights=0, **sizes)
+
+
+def test_the_linear_model_is_fitted_to_the_validation_split_at_the_end(tmp_path):
+    texts = pd.DataFrame({"text": [f"it is {'good' if i % 2 else 'poor'} no {i}" for i in range(80)]})
+    texts.assign(label=[i % 2 for i in range(80)]).to_csv(tmp_path / "texts.csv", index=False)
+    words = ["data=texts", f"data.path={tmp_path}/texts.csv", "data.target=label", "trainer.max_epochs=1"]
+    result = zoo.train(zoo.config("model=rnn/ngram_gru", *words, "baseline=false"), tmp_path / "run")
+    splits = zoo.load_data("texts", path=str(tmp_path / "texts.csv"), target="label")
+    network = result.predictor.model.network
+    found = network.fitted.weight.clone()
+    for known, same in ((Batches(splits.train), False), (Batches(splits.train, splits.val), True)):
+        result.predictor.model.refit(known)
+        assert torch.allclose(found, network.fitted.weight, atol=1e-4) == same

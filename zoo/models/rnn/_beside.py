@@ -36,6 +36,11 @@ class BesideFitted(Recurrent):
         self.n_shortened = 1
         self.register_load_state_dict_post_hook(lambda module, _: module._read_shortening())
 
+    @property
+    def learns_validation(self) -> bool:  # type: ignore[override]
+        """Whether there is a second member, which `refit` fits to the validation split too at the end of a training."""
+        return self.fitted is not None and self.fitted.is_fitted
+
     def put_beside(self, fitted: Any) -> None:
         """Set the second member, or None."""
         self.fitted, self.n_members = fitted, 1 if fitted is None else 2

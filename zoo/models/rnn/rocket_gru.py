@@ -43,7 +43,6 @@ class RocketGRU(BesideFitted):
     """
 
     most_steps = 64
-    learns_validation = True
 
     def __init__(
         self,
