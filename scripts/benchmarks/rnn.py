@@ -210,12 +210,16 @@ def draw(figure: "Figure", measures: Sequence["Measure | Comparison | StepTimes"
 
 
 def draw_scores(axes: "Axes", rows: Sequence["Comparison"]) -> None:
-    """Plot each model's scores relative to the best of the others."""
-    from zoo.core.drawing import BLUE, INK
+    """Plot each model's scores relative to the best of the others: the zoo's default in blue, its other networks in
+    orange."""
+    from benchmarks._sequence_peers import PEERS
+    from zoo.core.drawing import BLUE, INK, ORANGE
 
-    for place, (model, points) in enumerate(relative_scores(rows).items()):
+    markers = {colour: iter("o" if colour == BLUE else "v^<>xPDs*d1+234p") for colour in (BLUE, INK, ORANGE)}
+    for model, points in relative_scores(rows).items():
         seconds, scores = zip(*((max(fit, 1e-2), max(score, WORST)) for fit, score in points), strict=True)
-        marker, colour = ("o", BLUE) if model == OURS else ("v^<>xPDs*d1+234p"[place % 16], INK)
+        colour = BLUE if model == OURS else INK if model in PEERS else ORANGE
+        marker = next(markers[colour])
         label = f"{model}, median {statistics.median(score for _, score in points):+.1f} %"
         axes.scatter(seconds, scores, s=24, c=colour, alpha=0.7, marker=marker, label=label)
     axes.axhline(0, linewidth=0.8, alpha=0.5)
