@@ -40,11 +40,11 @@ def whole_exit() -> Iterator[None]:
 
     Torch's caches keep groups of processes alive till then, and freeing a group that late aborts a process in four.
     """
-    code: Any = 0
+    code = 0
     try:
         yield
     except SystemExit as error:
-        if not is_one_of_several():
+        if not is_one_of_several() or not isinstance(error.code, int):
             raise
         code = error.code
     if is_one_of_several():
