@@ -52,8 +52,8 @@ class KernelRidge(FittedMember):
         with torch.autocast(self.bias.device.type, enabled=False):
             memory = Memory(self.rows, self.rows.square().sum(1), self.weight)
             parts = self.encode(*args, **inputs).split(max(BLOCK_VALUES // len(self.rows), 1))
-            distances = (memory.squared_distances(part, None).sqrt() for part in parts)
-            kernels = (_kernel(one, self.width, self.smooth) for one in distances)
+            distances, smooth = (memory.squared_distances(part, None).sqrt() for part in parts), bool(self.smooth)
+            kernels = (_kernel(one, self.width, smooth) for one in distances)
             return torch.cat([kernel @ self.weight for kernel in kernels]) + self.bias
 
     @torch.no_grad()
@@ -70,21 +70,23 @@ class KernelRidge(FittedMember):
         distances = torch.cdist(rows[few], rows[few])
         usual = float(distances.median().clamp(min=1e-6))
         errors = {}
-        for smooth, width in product((0.0, 1.0), WIDTHS):
+        for smooth, width in product((False, True), WIDTHS):
             _, left_out = solve_dual(_centred(_kernel(distances, width * usual, smooth)), wanted[few])
             error = float((left_out - wanted[few]).square().mean())
             errors[smooth, width] = error if smooth else error * SMOOTHER
         smooth, width = min(errors, key=errors.__getitem__)
-        self.smooth, self.width = self.bias.new_tensor(smooth), self.bias.new_tensor(width * usual)
-        kernel = _kernel(torch.cdist(rows, rows), self.width, self.smooth)
+        self.smooth, self.width = self.bias.new_tensor(float(smooth)), self.bias.new_tensor(width * usual)
+        kernel = _kernel(torch.cdist(rows, rows), self.width, smooth)
         weight, left_out = solve_dual(_centred(kernel), wanted)
         return weight, wanted.mean(0) - (kernel @ weight).mean(0), left_out
 
 
-def _kernel(distances: Tensor, width: Tensor | float, smooth: Tensor | float) -> Tensor:
-    """Matérn's kernel of order 1/2, or 3/2 where `smooth` is 1."""
-    scaled = distances * (1 + smooth * (math.sqrt(3) - 1)) / width
-    return (1 + smooth * scaled) * torch.exp(-scaled)
+def _kernel(distances: Tensor, width: Tensor | float, smooth: bool) -> Tensor:
+    """Matérn's kernel of order 1/2, or 3/2 where it is smooth."""
+    if not smooth:
+        return (distances / -width).exp_()
+    scaled = distances * math.sqrt(3) / width
+    return (1 + scaled) * (-scaled).exp_()
 
 
 def _centred(kernel: Tensor) -> Tensor:
