@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from fnmatch import fnmatch
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -215,7 +216,7 @@ def draw_scores(axes: "Axes", rows: Sequence["Comparison"]) -> None:
     from benchmarks._sequence_peers import PEERS
     from zoo.core.drawing import BLUE, INK, ORANGE
 
-    markers = {colour: iter("o" if colour == BLUE else "v^<>xPDs*d1+234p") for colour in (BLUE, INK, ORANGE)}
+    markers = {colour: cycle("o" if colour == BLUE else "v^<>xPDs*d1+234p") for colour in (BLUE, INK, ORANGE)}
     for model, points in relative_scores(rows).items():
         seconds, scores = zip(*((max(fit, 1e-2), max(score, WORST)) for fit, score in points), strict=True)
         colour = BLUE if model == OURS else INK if model in PEERS else ORANGE

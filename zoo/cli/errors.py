@@ -38,7 +38,7 @@ def exit_codes(config_name: str | None = None, overrides: Sequence[str] = (), co
 def whole_exit() -> Iterator[None]:
     """End one of several processes of a training with the block's exit code before Python is taken down.
 
-    Torch's caches keep groups of processes alive till then, and freeing a group that late aborts a process in four.
+    Torch's caches keep groups of processes alive till then, and freeing a group that late may abort the process.
     """
     code = 0
     try:
