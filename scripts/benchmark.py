@@ -3,8 +3,8 @@
 The suites are auto, cnn, data, engine, fnn, fnn_folds, gpu, growth, latency, rnn, seeds and startup. Most print the
 medians of several runs and of a reference; output= also saves the rows, docs= a page with a picture.
 
-Of rnn, which takes hours, results=FILE.jsonl keeps what was measured and goes on from there, minutes=30 starts nothing
-new after half an hour, and only="rnn*,*Rocket*" measures these models alone.
+Of fnn, fnn_folds and rnn, which take hours, results=FILE.jsonl keeps what was measured and goes on from there,
+minutes=30 starts nothing new after half an hour, and only="rnn*,*Rocket*" measures these models alone.
 """
 
 import argparse
@@ -27,7 +27,7 @@ SETTINGS = {"output": Path, "docs": Path, "results": Path, "minutes": float, "on
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suite")
-    parser.add_argument("settings", nargs="*", help="output=FILE.json, docs=FOLDER, and those of rnn")
+    parser.add_argument("settings", nargs="*", help="output=FILE.json, docs=FOLDER, and those of long suites")
     arguments = parser.parse_args()
     with exit_codes():
         run(arguments.suite, read_options(arguments.settings, SETTINGS))
@@ -43,7 +43,9 @@ def run(name: str, settings: dict[str, Any]) -> None:
     suite = importlib.import_module(f"benchmarks.{name}")
     kept = {key: settings[key] for key in ("results", "minutes", "only") if key in settings}
     if kept and "results" not in signature(suite.measure).parameters:
-        raise UserError(f"{', '.join(kept)} is for the suite rnn; {name} measures everything at once: leave it out")
+        raise UserError(
+            f"{', '.join(kept)} is for fnn, fnn_folds and rnn; {name} measures everything at once: leave it out"
+        )
     print(machine(), flush=True)
     measures = []
     for measure in suite.measure(**kept):

@@ -190,7 +190,7 @@ def test_a_peer_takes_missing_numbers_and_categories_of_the_same_rows(name, tmp_
 def test_the_comparison_has_a_row_of_every_model_and_says_which_were_not_run(tmp_path):
     trees, linear = _peers.PEERS["HistGradientBoosting"], _peers.CLASSIC["LogisticRegression or Ridge"]
     peers = {"CatBoost": linear, "missing": _peers.Peer(trees.fit, "no_such_package")}
-    rows = _comparison.compare(["data=wine", "trainer.max_epochs=1"], "wine", ["fnn/mlp"], peers, n_seeds=1)
+    rows = _comparison.compare(["data=wine", "trainer.max_epochs=1"], "wine", ["fnn/mlp"], peers, 1, _results.Results())
     assert [row.model for row in rows] == ["naive answer", "CatBoost", "fnn/mlp", "missing"]
     naive, tree, ours, missing = rows
     assert ours.note == ("yes" if ours.test >= tree.test else "no")
@@ -247,6 +247,19 @@ def test_results_are_kept_in_a_file_and_measured_once(tmp_path):
     assert kept.get("wine", "Rocket", 0, measured) is None
     assert _results.Results(tmp_path / "rnn.jsonl", minutes=0).get("wine", "rnn/gru", 1, measured) is None
     assert len(calls) == 1 and len(kept.of("wine", "rnn/gru")) == 1 and not kept.of("wine", "rnn/lstm")
+
+
+def test_folds_that_are_kept_are_not_fitted_again_and_a_row_says_how_many_there_are(tmp_path, monkeypatch):
+    peers = {"Ridge": _peers.CLASSIC["LogisticRegression or Ridge"]}
+    monkeypatch.setattr(fnn_folds, "OURS", "fnn/mlp")
+    monkeypatch.setattr(_comparison, "fit_ours", lambda *_: _comparison.Outcome(0.5, fit=1.0))
+    first = fnn_folds.over_folds("wine", peers, 1, _results.Results(tmp_path / "folds.jsonl"))
+    monkeypatch.setattr(_comparison, "fit_peer", None)
+    kept = _results.Results(tmp_path / "folds.jsonl", minutes=0)
+    assert fnn_folds.over_folds("wine", peers, 2, kept) == first
+    assert [(row.model, len(row.scores)) for row in first] == [("fnn/mlp", 5), ("Ridge", 5)]
+    late = fnn_folds.over_folds("wine", peers, 1, _results.Results(minutes=0))
+    assert [row.row["zoo is"] for row in late] == ["not run: there was no time"] * 2
 
 
 SHORT = ["data=ucr", "data.name=UnitTest", "trainer.max_epochs=1"]
@@ -325,7 +338,7 @@ def test_mistakes_end_with_2_and_the_nearest_name(monkeypatch, capsys):
         benchmark.main()
     assert ended.value.code == 2
     assert "no suite 'engin'; the nearest: engine" in capsys.readouterr().err
-    with pytest.raises(UserError, match="results is for the suite rnn; startup measures everything at once"):
+    with pytest.raises(UserError, match="results is for fnn, fnn_folds and rnn; startup measures everything at once"):
         benchmark.run("startup", {"results": Path("rnn.jsonl")})
     with pytest.raises(UserError, match="nearest: output"):
         read_options(["outptu=rows.json"], benchmark.SETTINGS)

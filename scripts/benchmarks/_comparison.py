@@ -6,7 +6,7 @@ import statistics
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 import zoo
 from benchmarks._measure import now, rounded, seconds
 from benchmarks._peers import Peer, Table
+from benchmarks._results import Results
 from zoo.core.formatting import format_deviation, format_number
 from zoo.data.module import load_section
 from zoo.data.splits import Splits, read
@@ -106,7 +107,7 @@ class Comparison:
 
 
 def compare(
-    words: Sequence[str], data: str, ours: Sequence[str], peers: Mapping[str, Peer], n_seeds: int
+    words: Sequence[str], data: str, ours: Sequence[str], peers: Mapping[str, Peer], n_seeds: int, results: Results
 ) -> list[Comparison]:
     """Fit all models with each seed, the others before and after the zoo's, and return a row of each.
 
@@ -116,6 +117,7 @@ def compare(
         ours: models of the zoo.
         peers: those of other libraries.
         n_seeds: to fit with.
+        results: what is known already.
     """
     splits = splits_of(words)
     table = Table.of(splits)
@@ -123,17 +125,26 @@ def compare(
     peers = {name: peer for name, peer in peers.items() if peer.task in (None, splits.spec.task)}
     reasons = {name: reason for name, peer in peers.items() if (reason := peer.reason(table))}
     run = {name: peer for name, peer in peers.items() if name not in reasons}
-    outcomes: dict[str, list[Outcome]] = {name: [] for name in (*run, *ours)}
     for seed in range(n_seeds):
         for name, peer in run.items():
-            outcomes[name].append(fit_peer(peer, table, seed))
+            results.get(data, name, seed, lambda: asdict(fit_peer(peer, table, seed)))  # noqa: B023
         for name in ours:
-            outcomes[name].append(fit_ours(name, words, splits, seed))
-    again = {name: [fit_peer(run[name], table, 0)] for name in run if (outcomes[name][-1].fit or 0) < QUICK}
-    rows = [Comparison(data, name, score, outcomes[name], again.get(name, [])) for name in outcomes]
+            results.get(data, name, seed, lambda: asdict(fit_ours(name, words, splits, seed)))  # noqa: B023
+    outcomes = {name: outcomes_of(results.of(data, name)) for name in (*run, *ours)}
+    for name, found in outcomes.items():
+        if name in run and found and (found[-1].fit or 0) < QUICK:
+            results.get(f"{data}, again", name, 0, lambda: asdict(fit_peer(run[name], table, 0)))  # noqa: B023
+    again = {name: outcomes_of(results.of(f"{data}, again", name)) for name in run}
+    rows = [Comparison(data, name, score, found, again.get(name, [])) for name, found in outcomes.items() if found]
     rows = [replace(row, note=verdict(row, rows)) if row.model in ours else row for row in rows]
+    reasons |= {name: "not run: there was no time" for name, found in outcomes.items() if not found}
     missing = [Comparison(data, name, score, note=reason) for name, reason in reasons.items()]
     return [Comparison(data, "naive answer", score, [naive(table)]), *rows, *missing]
+
+
+def outcomes_of(found: Sequence[Mapping[str, Any]]) -> list[Outcome]:
+    """Outcomes that were kept as plain values."""
+    return [Outcome(**{field.name: one[field.name] for field in fields(Outcome)}) for one in found]
 
 
 def splits_of(words: Sequence[str]) -> Splits:

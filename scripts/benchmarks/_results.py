@@ -3,10 +3,13 @@
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+
+from benchmarks._measure import Measure
 
 Key = tuple[str, str, int]  # data, model, seed
 
@@ -40,6 +43,11 @@ class Results:
         """Return what is known of a model on a data set, by seed."""
         found = (one for (one_data, one_model, _), one in self.known.items() if (one_data, one_model) == (data, model))
         return sorted(found, key=lambda one: one["seed"])
+
+    def measures(self, name: str, measure: Callable[[], Iterable[Measure]]) -> list[Measure]:
+        """Return the rows that are known by a name, else those of `measure`; none where there is no time."""
+        found = self.get("speed", name, 0, lambda: {"measures": [asdict(one) for one in measure()]})
+        return [Measure(**one) for one in (found or {}).get("measures", [])]
 
     def _may_measure(self, model: str) -> bool:
         return time.monotonic() < self.end and any(fnmatch(model, pattern) for pattern in self.patterns)

@@ -12,6 +12,7 @@ rows with its limit. Predictions in the second table are of the test split. Besi
 .csv file of $ZOO_DATA/tables.
 """
 
+import math
 import os
 import statistics
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from benchmarks._comparison import Comparison
+    from benchmarks._results import Results
 
 OURS = ("fnn", "fnn/mlp")  # models of the zoo, the family's default first
 WIDTHS = ((30, 10), (30, 128, 128, 10), (30, 512, 512, 512, 10))
@@ -39,17 +41,23 @@ WORST = -10  # percent that the picture shows
 GOALS = Path(__file__).with_name("fnn_goals.md")
 
 
-def measure() -> Iterator["Measure | Comparison"]:
+def measure(
+    results: Path | None = None, minutes: float = math.inf, only: str = "*"
+) -> Iterator["Measure | Comparison"]:
+    """Measure what `results`, a file, does not have yet."""
     from benchmarks._cases import table_case
+    from benchmarks._results import Results
     from benchmarks._throughput import throughput
 
+    kept = Results(results, minutes, only)
     for widths in WIDTHS:
-        yield from throughput(table_case(widths, n_epochs=3))
+        name = "-".join(map(str, widths))
+        yield from kept.measures(name, lambda: throughput(table_case(widths, n_epochs=3)))  # noqa: B023
     for name, words in data_sets().items():
         if name in ("california", "credit-g"):  # numbers, and mixed columns
-            yield from speed(name, words)
+            yield from kept.measures(name, lambda: speed(name, words))  # noqa: B023
     for name, words in data_sets().items():
-        yield from compared(name, words)
+        yield from compared(name, words, kept)
 
 
 def data_sets() -> dict[str, list[str]]:
@@ -65,7 +73,7 @@ def of_file(file: Path) -> list[str]:
     return ["data=csv", f"data.path={file}", f"data.target={target}", *ignored]
 
 
-def compared(name: str, words: Sequence[str]) -> list["Comparison"]:
+def compared(name: str, words: Sequence[str], results: "Results") -> list["Comparison"]:
     """Compare all models on a data set."""
     from benchmarks._comparison import compare, splits_of
     from benchmarks._peers import CLASSIC, PEERS
@@ -73,7 +81,7 @@ def compared(name: str, words: Sequence[str]) -> list["Comparison"]:
     splits = splits_of(words)
     n: Any = len(splits.train)  # type: ignore[arg-type]
     peers = {**PEERS, **CLASSIC} if name in SMALL else PEERS
-    return compare(words, f"{name}, {n:,} rows", OURS, peers, n_seeds=1 if n > LARGE else 3)
+    return compare(words, f"{name}, {n:,} rows", OURS, peers, 1 if n > LARGE else 3, results)
 
 
 def speed(name: str, words: Sequence[str], n_rounds: int = 5) -> Iterator[Measure]:

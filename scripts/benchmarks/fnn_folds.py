@@ -12,12 +12,14 @@ import math
 import os
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from benchmarks._peers import Peer
+    from benchmarks._results import Results
 
 OURS = "fnn"
 DATA = ("breast_cancer", "wine", "diabetes", "digits")
@@ -72,35 +74,42 @@ class Paired:
         return [f"{value:.4f}" if isinstance(value, float) else "" if value is None else str(value) for value in values]
 
 
-def measure() -> Iterator[Paired]:
+def measure(results: Path | None = None, minutes: float = math.inf, only: str = "*") -> Iterator[Paired]:
+    """Measure what `results`, a file, does not have yet."""
     from benchmarks._peers import CLASSIC, PEERS
+    from benchmarks._results import Results
 
+    kept, peers = Results(results, minutes, only), {**PEERS, **CLASSIC}
     for name in DATA:
-        yield from over_folds(name, {**PEERS, **CLASSIC}, int(os.environ.get("ZOO_REPEATS", N_REPEATS)))
+        yield from over_folds(name, peers, int(os.environ.get("ZOO_REPEATS", N_REPEATS)), kept)
 
 
-def over_folds(data: str, peers: Mapping[str, "Peer"], n_repeats: int) -> list[Paired]:
-    """Fit all models to each of the folds, in turn, and return a row of each."""
-    from benchmarks._comparison import Outcome, fit_ours, fit_peer, splits_of
+def over_folds(data: str, peers: Mapping[str, "Peer"], n_repeats: int, results: "Results") -> list[Paired]:
+    """Fit all models to each of the folds, in turn, and return a row of each, over the folds that it and the zoo's
+    were fitted to."""
+    from benchmarks._comparison import fit_ours, fit_peer, splits_of
     from benchmarks._peers import Table
 
-    outcomes: dict[str, list[Outcome]] = {}
     reasons: dict[str, str] = {}
     for repeat, fold in product(range(n_repeats), range(N_FOLDS)):
-        words = [f"data={data}", f"data.fold={fold}", f"data.split_seed={repeat}"]
+        words, number = [f"data={data}", f"data.fold={fold}", f"data.split_seed={repeat}"], N_FOLDS * repeat + fold
         splits = splits_of(words)
         table = Table.of(splits)
-        outcomes.setdefault(OURS, []).append(fit_ours(OURS, words, splits, repeat))
+        results.get(data, OURS, number, lambda: asdict(fit_ours(OURS, words, splits, repeat)))  # noqa: B023
         for name, peer in peers.items():
             if peer.task in (None, splits.spec.task) and not reasons.setdefault(name, peer.reason(table)):
-                outcomes.setdefault(name, []).append(fit_peer(peer, table, repeat))
+                results.get(data, name, number, lambda: asdict(fit_peer(peer, table, repeat)))  # noqa: B023
     score = "accuracy" if table.has_classes else "rmse"
-    ours = [one.test for one in outcomes[OURS]]
+    ours = {one["seed"]: one["test"] for one in results.of(data, OURS)}
     rows = []
-    for name, of_model in outcomes.items():
-        seconds = statistics.fmean(one.fit or 0.0 for one in of_model)
-        rows.append(Paired(data, name, score, [one.test for one in of_model], ours, seconds))
-    return rows + [Paired(data, name, score, note=reason) for name, reason in reasons.items() if reason]
+    for name in (OURS, *reasons):
+        folds = [one for one in results.of(data, name) if one["seed"] in ours]
+        if len(folds) > 1 and not reasons.get(name):
+            scores, seconds = [one["test"] for one in folds], statistics.fmean(one["fit"] or 0.0 for one in folds)
+            rows.append(Paired(data, name, score, scores, [ours[one["seed"]] for one in folds], seconds))
+        else:
+            rows.append(Paired(data, name, score, note=reasons.get(name) or "not run: there was no time"))
+    return rows
 
 
 def corrected_t_test(differences: Sequence[float], n_folds: int = N_FOLDS) -> float:

@@ -17,7 +17,7 @@ import math
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from fnmatch import fnmatch
 from functools import partial
 from itertools import cycle
@@ -60,13 +60,9 @@ def throughputs(results: Results) -> Iterator[Measure]:
     from benchmarks._throughput import throughput
     from zoo.data import load_data
 
-    def measured(name: str) -> dict[str, Any]:
-        case = sequence_case(name, load_data("japanese_vowels"), by_hand=Packed)
-        return {"measures": [asdict(one) for one in throughput(case)]}
-
     for name in ("rnn/elman", "rnn/gru", "rnn/lstm"):
-        known = results.get("throughput", name, 0, lambda: measured(name))  # noqa: B023
-        yield from (Measure(**one) for one in (known or {}).get("measures", []))
+        case = lambda: sequence_case(name, load_data("japanese_vowels"), by_hand=Packed)  # noqa: B023, E731
+        yield from results.measures(name, lambda: throughput(case()))  # noqa: B023
 
 
 def compared(tasks: Sequence["Task"], results: Results) -> list["Comparison"]:
