@@ -1,5 +1,5 @@
-"""The kernel ridge regression beside fnn/tabm_nca: fitted in closed form, weighed like all members, absent from large
-tables and older files."""
+"""The kernel ridge regression beside fnn/tabm_nca: fitted in closed form, weighed like all members, absent from larger
+tables."""
 
 import pytest
 import torch
@@ -67,7 +67,8 @@ def test_it_counts_as_much_as_all_members_and_not_in_training():
     outputs = network(**batch)
     assert outputs.shape[1] == 2 * network.n_members
     torch.testing.assert_close(outputs[:, network.n_members], network.fitted(**batch))
-    assert network.train()(**batch, row=torch.arange(40)).shape[1] == network.n_members
+    learnt = network.train()(**batch, row=torch.arange(40))  # with the answer of the second kernel
+    assert learnt.shape[1] == network.n_members + 1
 
 
 def test_tables_of_more_rows_have_none():
@@ -82,7 +83,7 @@ def test_a_loaded_state_gives_its_answers():
     torch.testing.assert_close(other(**batch), model(**batch))
 
 
-def test_a_file_from_before_it_leaves_it_unfitted():
+def test_the_file_of_a_larger_table_has_none():
     assert not zoo.load("fnn/tabm_nca.california").model.network.fitted.is_fitted
 
 

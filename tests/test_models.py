@@ -1,6 +1,7 @@
 """Every registered architecture, on every kind of data that it takes."""
 
 import dataclasses
+import fnmatch
 import inspect
 import re
 
@@ -101,6 +102,13 @@ def test_the_yaml_spells_every_keyword_with_its_default(name):
     section = yaml.safe_load((ROOT / "conf" / "model" / f"{name}.yaml").read_text())["model"]
     assert section.pop("name") == name
     assert section == MODELS.get(name).defaults()
+
+
+@every_model
+def test_factors_on_the_learning_rate_are_of_parameters_that_there_are(name):
+    network = build(name).network
+    names = [parameter for parameter, _ in network.named_parameters()]
+    assert all(fnmatch.filter(names, pattern) for pattern in network.factors)
 
 
 @every_model

@@ -21,6 +21,7 @@ from zoo.models import MODELS
 from zoo.models.ensemble import Ensemble
 from zoo.models.fnn import _retrieval
 from zoo.models.fnn._retrieval import Retrieval
+from zoo.models.layers import concat_inputs
 from zoo.models.model import ScaledBatches
 
 CODES = Input((2,), "int64", ("n_categorical",), cardinalities=(3, 4))
@@ -90,6 +91,27 @@ def test_answers_equal_a_plain_double_loop(name, kind, loop, options):
     if name == "modern_nca":
         expected = network.head(expected)
     torch.testing.assert_close(model.scaled(**asked), expected, rtol=1e-3, atol=1e-4)
+
+
+@every_kind
+def test_each_kernel_of_tabm_nca_weighs_the_rows_by_closeness_in_its_own_space(kind):
+    model, asked = fitted("fnn/tabm_nca", kind, d_key=4), inputs_of(rows(kind, 6, seed=1))
+    network, candidates = model.network, model.network.candidates
+    scaled, learnt = model.preprocess(asked), model.preprocess(inputs_of(rows(kind)))
+    one, others = network.encode(network.read(**scaled)), network.encode(network.read(**learnt))
+    columns = [concat_inputs(x["numeric"], network.table.categorical(x["categorical"])) for x in (scaled, learnt)]
+    places = [(one[:, :4], others[:, :4]), [x * network.column_scales.exp() for x in columns]]
+    targets = candidates.vectors(candidates.target)
+    if kind == "values":
+        targets = targets - network.trend(others)
+    expected = []
+    for mine, theirs in places:
+        weights = (-(mine[:, None] - theirs).norm(dim=2)).softmax(1)
+        expected.append(
+            weights @ targets + network.trend(one) if kind == "values" else network.shares(weights @ targets)
+        )
+    answers = network.found(**scaled)[:, network.table.width :]
+    torch.testing.assert_close(answers, torch.cat(expected, 1), rtol=1e-3, atol=1e-4)
 
 
 @every_model

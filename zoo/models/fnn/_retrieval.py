@@ -1,7 +1,7 @@
 """Base of the networks that answer for a row by training rows that are like it, in a space that they learn."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from zoo.models.layers import Network
 BLOCK_ROWS = 8192  # candidates that are encoded at once, in evaluation
 BLOCK_VALUES = 2**20  # distances that are computed at once, in evaluation: those of more leave the cache
 HIDDEN = 1e30  # squared distance of a row to itself, while it is trained on: its weight is 0
+FARTHEST = 60.0  # by which a candidate counts as farther than the nearest one, at most
 
 
 def check_share(share: float) -> float:
@@ -49,6 +50,22 @@ class Memory:
             return squares
         return squares.masked_fill(row[:, None] == self.rows, HIDDEN)
 
+    def space(self, columns: slice) -> "Memory":
+        """The same candidates in a space of some of the keys' columns."""
+        keys = self.keys[:, columns]
+        return replace(self, keys=keys, norms=keys.square().sum(1))
+
+
+def nearness(squared_distances: Tensor) -> Tensor:
+    """Weights of candidates at squared distances (batch, n): a softmax over negative distances.
+
+    The farthest have a weight of 1e-26, which changes no sum: with the still smaller numbers that float32 has no full
+    precision for, processors take several times as long.
+    """
+    distances = squared_distances.sqrt()
+    nearest = distances.detach().amin(1, keepdim=True)
+    return (nearest - distances).clamp(min=-FARTHEST).softmax(1)
+
 
 class Retrieval(Network):
     """Base of retrieval networks. A subclass defines `encode` and `search`.
@@ -70,8 +87,12 @@ class Retrieval(Network):
         self._remembered_target = candidates.target
         self.register_load_state_dict_pre_hook(lambda *_: self._forget())
 
+    def read(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
+        """Rows of inputs (n, n_numeric) and (n, n_categorical) as vectors (n, d_in)."""
+        return self.table(numeric, categorical)
+
     def encode(self, values: Tensor) -> Tensor:
-        """Encode rows (n, table.width), as (n, d_hidden)."""
+        """Encode rows (n, d_in), as (n, d_hidden)."""
         raise NotImplementedError
 
     def key(self, hidden: Tensor) -> Tensor:
@@ -109,14 +130,14 @@ class Retrieval(Network):
         self, numeric: Tensor | None = None, categorical: Tensor | None = None, row: Tensor | None = None
     ) -> Tensor:
         """`search` for rows of inputs, in evaluation for so many at once that memory is bounded."""
-        hidden, memory = self._encode_both(self.table(numeric, categorical))
+        hidden, memory = self._encode_both(self.read(numeric, categorical))
         if self.training:
             return self.search(hidden, memory, row)
         n = max(BLOCK_VALUES // len(self.candidates), 1)
         return torch.cat([self.search(part, memory, None) for part in hidden.split(n)])
 
     def _encode_both(self, values: Tensor) -> tuple[Tensor, Memory]:
-        """Encode a batch (batch, table.width) as (batch, d_hidden), and candidates; in training both together."""
+        """Encode a batch (batch, d_in) as (batch, d_hidden), and candidates; in training both together."""
         if not self.training:
             return self.encode(values), self._remembered()
         drawn = self.candidates.draw(self.share)
@@ -124,8 +145,8 @@ class Retrieval(Network):
         return hidden, self._memory_of(found, drawn["target"], drawn["row"])
 
     def _values(self, rows: Mapping[str, Tensor]) -> Tensor:
-        """Rows of the candidates as vectors, (n, table.width)."""
-        return self.table(**{name: rows[name] for name in self.candidates.inputs})
+        """Rows of the candidates as vectors, (n, d_in)."""
+        return self.read(**{name: rows[name] for name in self.candidates.inputs})
 
     def _remembered(self) -> Memory:
         """All candidates, encoded."""

@@ -1,17 +1,21 @@
 """TabM-NCA: an ensemble in one network that is shown what similar training rows were.
 
-A learnt kernel over the training rows, as in H.-J. Ye et al., "Revisiting nearest neighbor for tabular data" (arXiv
+Learnt kernels over the training rows, as in H.-J. Ye et al., "Revisiting nearest neighbor for tabular data" (arXiv
 2407.03257, section 4), before a TabM-mini of Y. Gorishniy et al. (arXiv 2410.24210, section 3.3), of this zoo's own
 making. What it adds to both:
+- a second kernel, in the space of the columns themselves, each with a learnt scale, for what differs from one place to
+  the next (automatic relevance determination: C. Rasmussen, C. Williams, "Gaussian Processes for Machine Learning",
+  2006, section 5.1);
 - values are answered by a trend, a function of the row alone, and the kernel's mean of what the trend leaves over at
   the similar rows, as in kriging with a trend (G. Matheron, "Le krigeage universel", 1969);
-- the kernel's answer is an input of each member, what the members add to it where it is a value, and a member itself;
-- on small tables a kernel ridge regression, fitted in closed form, answers beside them with as much weight as all; it
-  is fitted to the validation rows too, and these become candidates, once they have chosen the weights.
+- the kernels' answers are inputs of each member, and members themselves, the second one's in training only; where they
+  are values, the members add to the first one's;
+- on small tables a kernel ridge regression, fitted in closed form, answers beside them with as much weight as all;
+- the validation rows become candidates, and the regression is fitted to them too, once they have chosen the weights.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,28 +24,29 @@ from zoo.models import MODELS
 from zoo.models.candidates import Candidates
 from zoo.models.fnn._kernel_ridge import KernelRidge
 from zoo.models.fnn._members import MemberHeads, check_sizes, first_adapter
-from zoo.models.fnn._retrieval import Memory, Retrieval
+from zoo.models.fnn._retrieval import Memory, Retrieval, nearness
 from zoo.models.fnn.modern_nca import Shares
 from zoo.models.fnn.table_input import TableInput
-from zoo.models.layers import ACTIVATIONS, Dropout
+from zoo.models.layers import ACTIVATIONS, Dropout, concat_inputs
 
-SHARPNESS = 3.0  # first scale of the space that is searched: some tens of rows count, not thousands
+SHARPNESS = 3.0  # first scale of the learnt space: some tens of rows count, not thousands
 SMALL = 2000  # training rows
 EPSILON = 1e-3  # added to the kernel's shares of classes, as no row is beyond doubt
 
 
 class Members(nn.Module):
-    """Multilayer perceptrons of rows with an answer beside, which share their weights but for an adapter and a head.
+    """Multilayer perceptrons of rows with answers beside, which share their weights but for an adapter and a head.
 
     Args:
         adapter: a scale of each input for each perceptron, (n, d_in).
         depth, width: hidden layers, and neurons in each.
-        n_outputs, n_targets: outputs of a member, and entries of the answer.
+        n_outputs: outputs of a member.
+        n_answers, n_targets: answers beside a row, and entries of each.
         activation, dropout: see `TabMNCA`.
-        adds: whether the perceptrons add to the answer.
+        adds: whether the perceptrons add to the first answer.
 
     Attributes:
-        n_members: perceptrons, and one more for the answer itself where it has as many entries as an output.
+        n_members: perceptrons, and the first answer itself where it has as many entries as an output.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class Members(nn.Module):
         depth: int,
         width: int,
         n_outputs: int,
+        n_answers: int,
         n_targets: int,
         activation: str,
         dropout: float,
@@ -58,35 +64,38 @@ class Members(nn.Module):
     ):
         super().__init__()
         n, d_in = adapter.shape
-        self.adapter, self.answer_adapter = nn.Parameter(adapter), nn.Parameter(torch.randn(n, n_targets).sign())
-        self.first, self.first_of_answer = nn.Linear(d_in, width), nn.Linear(n_targets, width, bias=False)
+        self.shape = n_answers, n_targets
+        d_answers = n_answers * n_targets
+        self.adapter, self.answers_adapter = nn.Parameter(adapter), nn.Parameter(torch.randn(n, d_answers).sign())
+        self.first, self.first_of_answers = nn.Linear(d_in, width), nn.Linear(d_answers, width, bias=False)
         self.layers = nn.Sequential(ACTIVATIONS.get(activation)(), Dropout(dropout))
         for _ in range(depth - 1):
             self.layers.extend([nn.Linear(width, width), ACTIVATIONS.get(activation)(), Dropout(dropout)])
         self.head = MemberHeads(width, n_outputs, n_members=n)
-        self.answers = n_outputs == n_targets  # else an output is a whole distribution
-        self.adds = adds and self.answers
-        self.n_members = n + self.answers
+        self.answer = n_outputs == n_targets  # else an output is a whole distribution
+        self.adds = adds and self.answer
+        self.n_members = n + self.answer
 
     def hidden(self, rows: Tensor) -> Tensor:
-        """The last hidden layers, (batch, n, width), of rows (batch, d_in + n_targets)."""
-        inputs, answer = self._parts(rows)
-        return self.layers(self.first(inputs * self.adapter) + self.first_of_answer(answer * self.answer_adapter))
+        """The last hidden layers, (batch, n, width), of rows (batch, d_in + n_answers * n_targets)."""
+        inputs, answers = self._parts(rows)
+        return self.layers(self.first(inputs * self.adapter) + self.first_of_answers(answers * self.answers_adapter))
 
     def forward(self, rows: Tensor) -> Tensor:
-        """The members' outputs, (batch, n_members, n_outputs)."""
-        outputs, answer = self.head(self.hidden(rows)), self._parts(rows)[1]
-        outputs = outputs + answer if self.adds else outputs
-        return torch.cat([outputs, answer], dim=1) if self.answers else outputs
+        """The members' outputs, (batch, n_members, n_outputs); in training every answer is one."""
+        outputs, answers = self.head(self.hidden(rows)), self._parts(rows)[1].unflatten(2, self.shape).squeeze(1)
+        outputs = outputs + answers[:, :1] if self.adds else outputs
+        counted = answers if self.training else answers[:, :1]
+        return torch.cat([outputs, counted], dim=1) if self.answer else outputs
 
     def _parts(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """The inputs (batch, 1, d_in) and the answer (batch, 1, n_targets)."""
+        """The inputs (batch, 1, d_in) and the answers (batch, 1, n_answers * n_targets)."""
         return rows[:, None, : self.first.in_features], rows[:, None, self.first.in_features :]
 
 
 @MODELS.register("fnn/tabm_nca")
 class TabMNCA(Retrieval):
-    """A kernel over the training rows, then `n_members` multilayer perceptrons which share their weights.
+    """Kernels over the training rows, then `n_members` multilayer perceptrons which share their weights.
 
     Args:
         n_numeric: numbers in a row of input.
@@ -96,20 +105,23 @@ class TabMNCA(Retrieval):
         target_kind: "class", "labels" or "values".
         depth: hidden layers of the members.
         width: neurons in each of them.
-        n_members: multilayer perceptrons in one; the kernel's own answer is a further member.
+        n_members: multilayer perceptrons in one; the first kernel's own answer is a further member.
         activation: a name of `zoo.models.layers.ACTIVATIONS`, such as "relu".
         dropout: share of each hidden layer's outputs that is zeroed in training.
-        kernel_width: neurons of the hidden layer that the kernel's space and the trend are computed from.
-        d_key: dimensions of the kernel's space.
+        kernel_width: neurons of the hidden layer that the learnt space and the trend are computed from.
+        d_key: dimensions of the learnt space.
         n_searched: training rows that are drawn and searched for each training batch.
         max_candidates: training rows that are kept, in the weights file too; of more, so many are drawn once.
         ridge_rows: training rows of the largest table that has a kernel ridge regression; 0 for none.
         scaling: of numbers: a name of `zoo.models.scaling.SCALINGS`: "standard", "robust" or "quantile"; None
             is by the rows of the table, see `suited`.
-        embedding: of numbers: a name of `zoo.models.fnn.embeddings.EMBEDDINGS`; kernel and members share it.
+        embedding: of numbers: a name of `zoo.models.fnn.embeddings.EMBEDDINGS`; the first kernel and members share it.
         embedding_options: the embedding's own keywords, such as {"d_embedding": 16}.
         d_category: entries of the vector of a category in columns with more than 8; 0 one-hot encodes all.
     """
+
+    learns_validation = True
+    factors: ClassVar[Mapping[str, tuple[float, float]]] = {"column_scales": (10.0, 0.0)}
 
     def __init__(
         self,
@@ -144,7 +156,10 @@ class TabMNCA(Retrieval):
             Candidates(n_numeric, cardinalities, n_targets=n_targets, target_kind=target_kind, most=max_candidates),
         )
         self.scaling = self.suited(0)["scaling"] if scaling is None else scaling
-        self.n_searched, self.d_key = n_searched, d_key
+        self.n_searched = n_searched
+        self.n_embedded = sum(self.table.widths[:n_numeric])
+        d_columns = n_numeric + self.table.width - self.n_embedded
+        self.spaces = slice(0, d_key), slice(d_key, d_key + d_columns)
         self.n_trends = n_targets if target_kind == "values" else 0
         self.hidden = nn.Sequential(
             nn.Linear(self.table.width, kernel_width), ACTIVATIONS.get(activation)(), Dropout(dropout)
@@ -152,12 +167,14 @@ class TabMNCA(Retrieval):
         self.kernel = nn.Linear(kernel_width + self.table.width, d_key)
         self.target_value = nn.Linear(kernel_width + self.table.width, self.n_trends) if self.n_trends else None
         self.scale = nn.Parameter(torch.tensor(SHARPNESS))
+        self.column_scales = nn.Parameter(torch.ones(d_columns))  # logarithms
         self.shares = Shares(target_kind, EPSILON)
         self.head: Members = Members(
             first_adapter(n_members, self.table),
             depth=depth,
             width=width,
             n_outputs=n_outputs,
+            n_answers=len(self.spaces),
             n_targets=n_targets,
             activation=activation,
             dropout=dropout,
@@ -180,11 +197,6 @@ class TabMNCA(Retrieval):
     def suited(cls, n_targets: int) -> dict[str, Any]:
         """Robust scaling of small tables, whose kernel ridge regression it suits, and quantiles of others."""
         return {"scaling": "robust" if n_targets <= SMALL else "quantile"}
-
-    @property
-    def learns_validation(self) -> bool:  # type: ignore[override]
-        """Whether `refit` is called at the end of a training too, with the validation split; on small tables."""
-        return self.fitted.is_fitted
 
     def _fit_ridge(self) -> None:
         if len(self.candidates) <= self.ridge_rows:
@@ -213,32 +225,40 @@ class TabMNCA(Retrieval):
     def found(
         self, numeric: Tensor | None = None, categorical: Tensor | None = None, row: Tensor | None = None
     ) -> Tensor:
-        """Rows and the kernel's answers, (batch, table.width + n_targets), in float32: rows that are near each other
-        are the same in bfloat16."""
+        """Rows and the kernels' answers, (batch, table.width + n_answers * n_targets), in float32: rows that are near
+        each other are the same in bfloat16."""
         with torch.autocast(self.scale.device.type, enabled=False):
             return super().found(numeric, categorical, row)
 
+    def read(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
+        """Embedded rows, and the numbers themselves beside, (n, table.width + n_numeric)."""
+        return concat_inputs(self.table(numeric, categorical), numeric)
+
     def encode(self, values: Tensor) -> Tensor:
-        """Encode rows (n, table.width), as (n, d_key + n_trends + table.width)."""
+        """Encode rows (n, table.width + n_numeric), as (n, d_key + d_columns + n_trends + table.width)."""
+        values, numbers = values.tensor_split([self.table.width], dim=1)
         both = torch.cat([self.hidden(values), values], dim=1)
         trend = [] if self.target_value is None else [self.target_value(both)]
-        return torch.cat([self.kernel(both), *trend, values], dim=1)
+        columns = torch.cat([numbers, values[:, self.n_embedded :]], dim=1) * self.column_scales.exp()
+        return torch.cat([self.kernel(both) * self.scale, columns, *trend, values], dim=1)
 
     def key(self, hidden: Tensor) -> Tensor:
-        """Places in the kernel's space, (n, d_key)."""
-        return hidden[:, : self.d_key] * self.scale
+        """Places in the spaces of both kernels, (n, d_key + d_columns)."""
+        return hidden[:, : self.spaces[-1].stop]
 
     def trend(self, hidden: Tensor) -> Tensor:
         """What the row alone says of a value, (n, n_trends)."""
-        return hidden[:, self.d_key : self.d_key + self.n_trends]
+        return hidden[:, self.spaces[-1].stop :][:, : self.n_trends]
 
     def value(self, hidden: Tensor, target: Tensor) -> Tensor:
         """Classes and labels as they are, and what the trend leaves over of values, (n, n_targets)."""
         return target - self.trend(hidden) if self.n_trends else target
 
     def search(self, hidden: Tensor, memory: Memory, row: Tensor | None) -> Tensor:
-        """The row and the kernel's answer, (batch, table.width + n_targets)."""
-        weights = (-memory.squared_distances(self.key(hidden), row).sqrt()).softmax(1)  # (batch, n)
-        found = weights @ memory.values  # (batch, n_targets)
-        answer = found + self.trend(hidden) if self.n_trends else self.shares(found)
-        return torch.cat([hidden[:, self.d_key + self.n_trends :], answer], dim=1)
+        """The row and the kernels' answers, (batch, table.width + n_answers * n_targets)."""
+        answers = []
+        for space in self.spaces:
+            squares = memory.space(space).squared_distances(hidden[:, space], row)  # (batch, n)
+            found = nearness(squares) @ memory.values  # (batch, n_targets)
+            answers.append(found + self.trend(hidden) if self.n_trends else self.shares(found))
+        return torch.cat([hidden[:, self.spaces[-1].stop + self.n_trends :], *answers], dim=1)
