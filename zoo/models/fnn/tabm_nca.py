@@ -31,7 +31,7 @@ from zoo.models.layers import ACTIVATIONS, Dropout, concat_inputs
 
 SHARPNESS = 3.0  # first scale of the learnt space: some tens of rows count, not thousands
 SMALL = 2000  # training rows
-EPSILON = 1e-3  # added to the kernel's shares of classes, as no row is beyond doubt
+EPSILON = 1e-3  # added to the kernels' shares of classes, as no row is beyond doubt
 
 
 class Members(nn.Module):
