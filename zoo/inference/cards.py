@@ -44,7 +44,7 @@ def release(name: str, runs: Path, *, as_ensemble: bool = False) -> Path:
     Raises:
         UserError: for a folder without finished runs, and runs that cannot form an ensemble.
     """
-    finished = finished_metrics(runs)
+    finished = sorted(finished_metrics(runs), key=lambda pair: pair[1]["seed"])
     if not finished:
         raise UserError(f"{runs} holds no finished run")
     metrics = [entry for _, entry in finished]
