@@ -86,7 +86,7 @@ def test_answers_equal_a_plain_double_loop(name, kind, loop, options):
     model, asked = fitted(f"fnn/{name}", kind, **options), inputs_of(rows(kind, 6, seed=1))
     network, candidates = model.network, model.network.candidates
     encoded = [network.encode(network.table(**model.preprocess(one))) for one in (asked, inputs_of(rows(kind)))]
-    looped = loop(network, encoded[0], network.key(encoded[1]), candidates.vectors(candidates.target))
+    looped = loop(network, encoded[0], *network.keys(encoded[1]), candidates.vectors(candidates.target))
     expected = torch.stack(list(looped))
     if name == "modern_nca":
         expected = network.head(expected)
@@ -101,15 +101,11 @@ def test_each_kernel_of_tabm_nca_weighs_the_rows_by_closeness_in_its_own_space(k
     one, others = network.encode(network.read(**scaled)), network.encode(network.read(**learnt))
     columns = [concat_inputs(x["numeric"], network.table.categorical(x["categorical"])) for x in (scaled, learnt)]
     places = [(one[:, :4], others[:, :4]), [x * network.column_scales.exp() for x in columns]]
-    targets = candidates.vectors(candidates.target)
-    if kind == "values":
-        targets = targets - network.trend(others)
+    targets, trend = network.value(others, candidates.vectors(candidates.target)), -network.value(one, torch.zeros(()))
     expected = []
     for mine, theirs in places:
         weights = (-(mine[:, None] - theirs).norm(dim=2)).softmax(1)
-        expected.append(
-            weights @ targets + network.trend(one) if kind == "values" else network.shares(weights @ targets)
-        )
+        expected.append(weights @ targets + trend if kind == "values" else network.shares(weights @ targets))
     answers = network.found(**scaled)[:, network.table.width :]
     torch.testing.assert_close(answers, torch.cat(expected, 1), rtol=1e-3, atol=1e-4)
 

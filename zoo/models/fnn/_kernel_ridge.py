@@ -12,7 +12,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from zoo.models.fnn._retrieval import BLOCK_VALUES, Memory
+from zoo.models.fnn._retrieval import BLOCK_VALUES, NEAREST, Space
 from zoo.models.layers import OneHot, concat_inputs
 from zoo.models.ridge import FittedMember, regress, solve_dual, take_sizes_on_load
 
@@ -50,9 +50,9 @@ class KernelRidge(FittedMember):
     def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:
         """Compute outputs (batch, n_outputs), in float32, for so many rows at once that memory is bounded."""
         with torch.autocast(self.bias.device.type, enabled=False):
-            memory = Memory(self.rows, self.rows.square().sum(1), self.weight)
+            space, smooth = Space(self.rows), bool(self.smooth)
             parts = self.encode(*args, **inputs).split(max(BLOCK_VALUES // len(self.rows), 1))
-            distances, smooth = (memory.squared_distances(part, None).sqrt() for part in parts), bool(self.smooth)
+            distances = (space.squared_distances(part).clamp(min=NEAREST).sqrt() for part in parts)
             kernels = (_kernel(one, self.width, smooth) for one in distances)
             return torch.cat([kernel @ self.weight for kernel in kernels]) + self.bias
 

@@ -1,7 +1,7 @@
 """Base of the networks that answer for a row by training rows that are like it, in a space that they learn."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from zoo.models.layers import Network
 BLOCK_ROWS = 8192  # candidates that are encoded at once, in evaluation
 BLOCK_VALUES = 2**20  # distances that are computed at once, in evaluation: those of more leave the cache
 HIDDEN = 1e30  # squared distance of a row to itself, while it is trained on: its weight is 0
+NEAREST = 1e-12  # the least squared distance, as a root has no slope at 0
 FARTHEST = 60.0  # by which a candidate counts as farther than the nearest one, at most
 
 
@@ -23,48 +24,54 @@ def check_share(share: float) -> float:
     return share
 
 
+class Space:
+    """Candidates in a space that is searched.
+
+    Args:
+        keys: where they are, (n, d).
+        rows: their numbers in the training split, (n,); None in evaluation.
+    """
+
+    def __init__(self, keys: Tensor, rows: Tensor | None = None):
+        self.keys, self.rows = keys.float(), rows
+        norms = self.keys.square().sum(1, keepdim=True)
+        self.factors = torch.cat([-2 * self.keys, norms, torch.ones_like(norms)], dim=1)
+
+    def squared_distances(self, queries: Tensor, row: Tensor | None = None) -> Tensor:
+        """Squared distances (batch, n) of queries (batch, d), in float32, below 0 by a rounding at times. A row of the
+        training split, with its number in `row` (batch,), is as far from itself as can be."""
+        with torch.autocast(queries.device.type, enabled=False):
+            queries = queries.float()
+            norms = queries.square().sum(1, keepdim=True)
+            squares = torch.cat([queries, torch.ones_like(norms), norms], dim=1) @ self.factors.T  # in one product
+        return squares if row is None or self.rows is None else squares.masked_fill(row[:, None] == self.rows, HIDDEN)
+
+
 @dataclass(frozen=True)
 class Memory:
     """Encoded candidates.
 
     Attributes:
-        keys: where they are in the space that is searched, (n, d_key).
-        norms: their squares, (n,).
+        spaces: where they are in each space that is searched.
         values: what each says, (n, d_value): its target as a vector, or what `Retrieval.value` makes of it.
-        rows: their numbers in the training split, (n,); None in evaluation.
     """
 
-    keys: Tensor
-    norms: Tensor
+    spaces: Sequence[Space]
     values: Tensor
-    rows: Tensor | None = None
-
-    def squared_distances(self, queries: Tensor, row: Tensor | None) -> Tensor:
-        """Squared distances (batch, n) of queries (batch, d_key), in float32. A row of the training split, with its
-        number in `row` (batch,), is as far from itself as can be."""
-        with torch.autocast(queries.device.type, enabled=False):
-            queries = queries.float()
-            squares = torch.addmm(self.norms, queries, self.keys.T, alpha=-2) + queries.square().sum(1, keepdim=True)
-        squares = squares.clamp(min=1e-12)
-        if row is None or self.rows is None:
-            return squares
-        return squares.masked_fill(row[:, None] == self.rows, HIDDEN)
-
-    def space(self, columns: slice) -> "Memory":
-        """The same candidates in a space of some of the keys' columns."""
-        keys = self.keys[:, columns]
-        return replace(self, keys=keys, norms=keys.square().sum(1))
 
 
-def nearness(squared_distances: Tensor) -> Tensor:
-    """Weights of candidates at squared distances (batch, n): a softmax over negative distances.
+def kernel_mean(squared_distances: Tensor, values: Tensor) -> Tensor:
+    """The mean (batch, d_value) of candidates' values (n, d_value) at squared distances (batch, n), weighted by a
+    softmax over negative distances.
 
     The farthest have a weight of 1e-26, which changes no sum: with the still smaller numbers that float32 has no full
     precision for, processors take several times as long.
     """
-    distances = squared_distances.sqrt()
+    distances = squared_distances.clamp(min=NEAREST).sqrt_()
     nearest = distances.detach().amin(1, keepdim=True)
-    return (nearest - distances).clamp(min=-FARTHEST).softmax(1)
+    weights = (nearest - distances).clamp_(min=-FARTHEST).exp_()
+    sums = weights @ torch.cat([values, torch.ones_like(values[:, :1])], dim=1)  # the weights' own sum is the last
+    return sums[:, :-1] / sums[:, -1:]
 
 
 class Retrieval(Network):
@@ -95,9 +102,9 @@ class Retrieval(Network):
         """Encode rows (n, d_in), as (n, d_hidden)."""
         raise NotImplementedError
 
-    def key(self, hidden: Tensor) -> Tensor:
-        """The place (n, d_key) of encoded rows (n, d_hidden) in the space that is searched."""
-        return hidden
+    def keys(self, hidden: Tensor) -> Sequence[Tensor]:
+        """The places (n, d) of encoded rows (n, d_hidden) in each space that is searched."""
+        return [hidden]
 
     def value(self, hidden: Tensor, target: Tensor) -> Tensor:
         """What encoded candidates (n, d_hidden) with targets (n, n_targets) say, (n, d_value)."""
@@ -142,7 +149,8 @@ class Retrieval(Network):
             return self.encode(values), self._remembered()
         drawn = self.candidates.draw(self.share)
         hidden, found = self.encode(torch.cat([values, self._values(drawn)])).tensor_split([len(values)])
-        return hidden, self._memory_of(found, drawn["target"], drawn["row"])
+        spaces = [Space(keys, drawn["row"]) for keys in self.keys(found)]
+        return hidden, Memory(spaces, self._value_of(found, drawn["target"]))
 
     def _values(self, rows: Mapping[str, Tensor]) -> Tensor:
         """Rows of the candidates as vectors, (n, d_in)."""
@@ -158,10 +166,13 @@ class Retrieval(Network):
 
     def _memory_of_all(self) -> Memory:
         """All candidates, encoded block by block."""
-        blocks = self.candidates.blocks(BLOCK_ROWS)
-        parts = [self._memory_of(self.encode(self._values(block)), block["target"]) for block in blocks]
-        return Memory(*(torch.cat([getattr(part, name) for part in parts]) for name in ("keys", "norms", "values")))
+        keys, values = [], []
+        for block in self.candidates.blocks(BLOCK_ROWS):
+            hidden = self.encode(self._values(block))
+            keys.append(self.keys(hidden))
+            values.append(self._value_of(hidden, block["target"]))
+        return Memory([Space(torch.cat(of_space)) for of_space in zip(*keys, strict=True)], torch.cat(values))
 
-    def _memory_of(self, hidden: Tensor, target: Tensor, rows: Tensor | None = None) -> Memory:
-        keys = self.key(hidden).float()
-        return Memory(keys, keys.square().sum(1), self.value(hidden, self.candidates.vectors(target)), rows)
+    def _value_of(self, hidden: Tensor, target: Tensor) -> Tensor:
+        """What encoded candidates (n, d_hidden) with targets as the loss sees them say, (n, d_value)."""
+        return self.value(hidden, self.candidates.vectors(target))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from zoo.models import MODELS
 from zoo.models.candidates import Candidates
-from zoo.models.fnn._retrieval import Memory, Retrieval, check_share, nearness
+from zoo.models.fnn._retrieval import Memory, Retrieval, check_share, kernel_mean
 from zoo.models.fnn.table_input import TableInput
 
 EPSILON = 1e-7
@@ -86,7 +86,8 @@ class ModernNCA(Retrieval):
 
     def search(self, hidden: Tensor, memory: Memory, row: Tensor | None) -> Tensor:
         """The weighted mean of the candidates' targets, (batch, n_outputs)."""
-        return nearness(memory.squared_distances(hidden, row)) @ memory.values
+        [space] = memory.spaces
+        return kernel_mean(space.squared_distances(hidden, row), memory.values)
 
 
 def _block(width: int, block_width: int, dropout: float) -> nn.Module:
@@ -116,5 +117,6 @@ class Shares(nn.Module):
         """Compute the outputs, of the same shape."""
         if self.target_kind == "values":
             return mean
+        mean = mean.clamp(0, 1)  # from which a rounding may lead
         logarithm = torch.log(mean + self.epsilon)
         return logarithm if self.target_kind == "class" else logarithm - torch.log(1 - mean + self.epsilon)

@@ -24,12 +24,13 @@ from zoo.models import MODELS
 from zoo.models.candidates import Candidates
 from zoo.models.fnn._kernel_ridge import KernelRidge
 from zoo.models.fnn._members import MemberHeads, check_sizes, first_adapter
-from zoo.models.fnn._retrieval import Memory, Retrieval, nearness
+from zoo.models.fnn._retrieval import Memory, Retrieval, kernel_mean
 from zoo.models.fnn.modern_nca import Shares
 from zoo.models.fnn.table_input import TableInput
 from zoo.models.layers import ACTIVATIONS, Dropout, concat_inputs
 
 SHARPNESS = 3.0  # first scale of the learnt space: some tens of rows count, not thousands
+N_KERNELS = 2
 SMALL = 2000  # training rows
 EPSILON = 1e-3  # added to the kernels' shares of classes, as no row is beyond doubt
 
@@ -41,7 +42,7 @@ class Members(nn.Module):
         adapter: a scale of each input for each perceptron, (n, d_in).
         depth, width: hidden layers, and neurons in each.
         n_outputs: outputs of a member.
-        n_answers, n_targets: answers beside a row, and entries of each.
+        n_targets: entries of each answer.
         activation, dropout: see `TabMNCA`.
         adds: whether the perceptrons add to the first answer.
 
@@ -56,7 +57,6 @@ class Members(nn.Module):
         depth: int,
         width: int,
         n_outputs: int,
-        n_answers: int,
         n_targets: int,
         activation: str,
         dropout: float,
@@ -64,8 +64,8 @@ class Members(nn.Module):
     ):
         super().__init__()
         n, d_in = adapter.shape
-        self.shape = n_answers, n_targets
-        d_answers = n_answers * n_targets
+        self.shape = N_KERNELS, n_targets
+        d_answers = N_KERNELS * n_targets
         self.adapter, self.answers_adapter = nn.Parameter(adapter), nn.Parameter(torch.randn(n, d_answers).sign())
         self.first, self.first_of_answers = nn.Linear(d_in, width), nn.Linear(d_answers, width, bias=False)
         self.layers = nn.Sequential(ACTIVATIONS.get(activation)(), Dropout(dropout))
@@ -77,7 +77,7 @@ class Members(nn.Module):
         self.n_members = n + self.answer
 
     def hidden(self, rows: Tensor) -> Tensor:
-        """The last hidden layers, (batch, n, width), of rows (batch, d_in + n_answers * n_targets)."""
+        """The last hidden layers, (batch, n, width), of rows (batch, d_in + N_KERNELS * n_targets)."""
         inputs, answers = self._parts(rows)
         return self.layers(self.first(inputs * self.adapter) + self.first_of_answers(answers * self.answers_adapter))
 
@@ -89,7 +89,7 @@ class Members(nn.Module):
         return torch.cat([outputs, counted], dim=1) if self.answer else outputs
 
     def _parts(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """The inputs (batch, 1, d_in) and the answers (batch, 1, n_answers * n_targets)."""
+        """The inputs (batch, 1, d_in) and the answers (batch, 1, N_KERNELS * n_targets)."""
         return rows[:, None, : self.first.in_features], rows[:, None, self.first.in_features :]
 
 
@@ -159,8 +159,8 @@ class TabMNCA(Retrieval):
         self.n_searched = n_searched
         self.n_embedded = sum(self.table.widths[:n_numeric])
         d_columns = n_numeric + self.table.width - self.n_embedded
-        self.spaces = slice(0, d_key), slice(d_key, d_key + d_columns)
         self.n_trends = n_targets if target_kind == "values" else 0
+        self.parts = [d_key, d_columns, self.n_trends, self.table.width]  # of an encoded row
         self.hidden = nn.Sequential(
             nn.Linear(self.table.width, kernel_width), ACTIVATIONS.get(activation)(), Dropout(dropout)
         )
@@ -174,7 +174,6 @@ class TabMNCA(Retrieval):
             depth=depth,
             width=width,
             n_outputs=n_outputs,
-            n_answers=len(self.spaces),
             n_targets=n_targets,
             activation=activation,
             dropout=dropout,
@@ -225,7 +224,7 @@ class TabMNCA(Retrieval):
     def found(
         self, numeric: Tensor | None = None, categorical: Tensor | None = None, row: Tensor | None = None
     ) -> Tensor:
-        """Rows and the kernels' answers, (batch, table.width + n_answers * n_targets), in float32: rows that are near
+        """Rows and the kernels' answers, (batch, table.width + N_KERNELS * n_targets), in float32: rows that are near
         each other are the same in bfloat16."""
         with torch.autocast(self.scale.device.type, enabled=False):
             return super().found(numeric, categorical, row)
@@ -242,23 +241,19 @@ class TabMNCA(Retrieval):
         columns = torch.cat([numbers, values[:, self.n_embedded :]], dim=1) * self.column_scales.exp()
         return torch.cat([self.kernel(both) * self.scale, columns, *trend, values], dim=1)
 
-    def key(self, hidden: Tensor) -> Tensor:
-        """Places in the spaces of both kernels, (n, d_key + d_columns)."""
-        return hidden[:, : self.spaces[-1].stop]
-
-    def trend(self, hidden: Tensor) -> Tensor:
-        """What the row alone says of a value, (n, n_trends)."""
-        return hidden[:, self.spaces[-1].stop :][:, : self.n_trends]
+    def keys(self, hidden: Tensor) -> Sequence[Tensor]:
+        """Places in the spaces of both kernels, (n, d_key) and (n, d_columns)."""
+        return hidden.split(self.parts, dim=1)[:N_KERNELS]
 
     def value(self, hidden: Tensor, target: Tensor) -> Tensor:
         """Classes and labels as they are, and what the trend leaves over of values, (n, n_targets)."""
-        return target - self.trend(hidden) if self.n_trends else target
+        return target - hidden.split(self.parts, dim=1)[-2] if self.n_trends else target
 
     def search(self, hidden: Tensor, memory: Memory, row: Tensor | None) -> Tensor:
-        """The row and the kernels' answers, (batch, table.width + n_answers * n_targets)."""
+        """The row and the kernels' answers, (batch, table.width + N_KERNELS * n_targets)."""
+        *queries, trend, values = hidden.split(self.parts, dim=1)
         answers = []
-        for space in self.spaces:
-            squares = memory.space(space).squared_distances(hidden[:, space], row)  # (batch, n)
-            found = nearness(squares) @ memory.values  # (batch, n_targets)
-            answers.append(found + self.trend(hidden) if self.n_trends else self.shares(found))
-        return torch.cat([hidden[:, self.spaces[-1].stop + self.n_trends :], *answers], dim=1)
+        for query, space in zip(queries, memory.spaces, strict=True):
+            found = kernel_mean(space.squared_distances(query, row), memory.values)  # (batch, n_targets)
+            answers.append(found + trend if self.n_trends else self.shares(found))
+        return torch.cat([values, *answers], dim=1)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from zoo.models import MODELS
 from zoo.models.candidates import Candidates
-from zoo.models.fnn._retrieval import HIDDEN, Memory, Retrieval, check_share
+from zoo.models.fnn._retrieval import HIDDEN, Memory, Retrieval, Space, check_share
 from zoo.models.fnn.table_input import TableInput
 
 
@@ -92,27 +92,28 @@ class TabR(Retrieval):
         """Encode rows (n, table.width), as (n, width)."""
         return self.encoder(values)
 
-    def key(self, hidden: Tensor) -> Tensor:
+    def keys(self, hidden: Tensor) -> Sequence[Tensor]:
         """Queries and keys of the search, (n, width)."""
-        return self.to_key(hidden)
+        return [self.to_key(hidden)]
 
     def search(self, hidden: Tensor, memory: Memory, row: Tensor | None) -> Tensor:
         """The last hidden layer, (batch, width)."""
-        hidden = hidden + self._attend(self.key(hidden), memory, row)
+        [query], [space] = self.keys(hidden), memory.spaces
+        hidden = hidden + self._attend(query, space, memory.values, row)
         for block in self.blocks:
             hidden = hidden + block(hidden)
         return F.relu(self.norm(hidden))
 
-    def _attend(self, query: Tensor, memory: Memory, row: Tensor | None) -> Tensor:
-        """What the nearest candidates add to rows, (batch, width)."""
+    def _attend(self, query: Tensor, space: Space, values: Tensor, row: Tensor | None) -> Tensor:
+        """What the nearest candidates add to rows at `query` (batch, width), as (batch, width)."""
         with torch.no_grad():
-            squares = memory.squared_distances(query, row)
+            squares = space.squared_distances(query, row)
             nearest = squares.topk(min(self.context, squares.shape[1]), largest=False)  # (batch, context)
-        keys = F.embedding(nearest.indices, memory.keys)  # (batch, context, width), faster backward than an index
+        keys = F.embedding(nearest.indices, space.keys)  # (batch, context, width), faster backward than an index
         difference = query[:, None] - keys
         distances = difference.square().sum(-1).masked_fill(nearest.values >= HIDDEN, HIDDEN)
         weights = self.context_dropout((-distances).softmax(1))[:, None]  # (batch, 1, context)
-        targets = (weights @ memory.values[nearest.indices]).squeeze(1)  # (batch, n_targets)
+        targets = (weights @ values[nearest.indices]).squeeze(1)  # (batch, n_targets)
         return self.target_value(targets) + self.correction((weights @ self.difference(difference)).squeeze(1))
 
 
