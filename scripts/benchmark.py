@@ -1,10 +1,10 @@
 """Measure the zoo on this machine: python scripts/benchmark.py SUITE [output=FILE.json] [docs=FOLDER].
 
-The suites are auto, cnn, data, engine, fnn, fnn_folds, gpu, growth, latency, rnn, seeds and startup. Most print the
-medians of several runs and of a reference; output= also saves the rows, docs= a page with a picture.
+The suites are auto, cnn, data, engine, fnn, fnn_folds, fnn_unseen, gpu, growth, latency, rnn, seeds and startup. Most
+print the medians of several runs and of a reference; output= also saves the rows, docs= a page with a picture.
 
-Of fnn, fnn_folds and rnn, which take hours, results=FILE.jsonl keeps what was measured and goes on from there,
-minutes=30 starts nothing new after half an hour, and only="rnn*,*Rocket*" measures these models alone.
+Of fnn, fnn_folds, fnn_unseen and rnn, which take hours, results=FILE.jsonl keeps what was measured and goes on from
+there, minutes=30 starts nothing new after half an hour, and only="rnn*,*Rocket*" measures these models alone.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def run(name: str, settings: dict[str, Any]) -> None:
     kept = {key: settings[key] for key in ("results", "minutes", "only") if key in settings}
     if kept and "results" not in signature(suite.measure).parameters:
         raise UserError(
-            f"{', '.join(kept)} is for fnn, fnn_folds and rnn; {name} measures everything at once: leave it out"
+            f"{', '.join(kept)} is for suites that take hours; {name} measures everything at once: leave it out"
         )
     print(machine(), flush=True)
     measures = []

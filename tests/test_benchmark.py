@@ -27,6 +27,7 @@ from benchmarks import (
     engine,
     fnn,
     fnn_folds,
+    fnn_unseen,
     growth,
     latency,
     rnn,
@@ -260,6 +261,16 @@ def test_folds_that_are_kept_are_not_fitted_again_and_a_row_says_how_many_there_
     assert [(row.model, len(row.scores)) for row in first] == [("fnn/mlp", 5), ("Ridge", 5)]
     late = fnn_folds.over_folds("wine", peers, 1, _results.Results(minutes=0))
     assert [row.row["zoo is"] for row in late] == ["not run: there was no time"] * 2
+
+
+def test_unseen_tables_sum_up_the_error_relative_to_the_better_of_the_trees():
+    scores = {"naive answer": 0.6, "LightGBM": 0.8, "CatBoost": 0.7, "XGBoost": 0.9, "fnn": 0.85}
+    rows = [_comparison.Comparison("a", name, "accuracy", [_comparison.Outcome(one)]) for name, one in scores.items()]
+    values = {"LightGBM": 2.0, "CatBoost": 1.0, "fnn": 3.0}
+    rows += [_comparison.Comparison("b", name, "rmse", [_comparison.Outcome(one)]) for name, one in values.items()]
+    rows.append(_comparison.Comparison("c", "fnn", "rmse", note="not run"))
+    assert fnn_unseen.relative_errors(rows) == pytest.approx({"a": 0.75, "b": 3.0})
+    assert "on 1 of 2 tables" in fnn_unseen.after(rows) and "is 1.500" in fnn_unseen.after(rows)
 
 
 SHORT = ["data=ucr", "data.name=UnitTest", "trainer.max_epochs=1"]
