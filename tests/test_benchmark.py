@@ -349,7 +349,7 @@ def test_mistakes_end_with_2_and_the_nearest_name(monkeypatch, capsys):
         benchmark.main()
     assert ended.value.code == 2
     assert "no suite 'engin'; the nearest: engine" in capsys.readouterr().err
-    with pytest.raises(UserError, match="results is for fnn, fnn_folds and rnn; startup measures everything at once"):
+    with pytest.raises(UserError, match="results is for suites that take hours; startup measures everything at once"):
         benchmark.run("startup", {"results": Path("rnn.jsonl")})
     with pytest.raises(UserError, match="nearest: output"):
         read_options(["outptu=rows.json"], benchmark.SETTINGS)
