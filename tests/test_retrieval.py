@@ -110,6 +110,26 @@ def test_each_kernel_of_tabm_nca_weighs_the_rows_by_closeness_in_its_own_space(k
     torch.testing.assert_close(answers, torch.cat(expected, 1), rtol=1e-3, atol=1e-4)
 
 
+def test_gradients_of_a_kernel_are_those_of_its_formula_and_finite_at_a_candidate():
+    torch.manual_seed(0)
+    keys, values, queries = torch.randn(30, 4), torch.randn(30, 2), torch.randn(5, 4)
+
+    def gradients(mean, *inputs):
+        inputs = [one.clone().requires_grad_() for one in inputs]
+        return torch.autograd.grad(mean(*inputs).square().sum(), inputs)
+
+    def kernel(queries, keys):
+        return _retrieval.Space(keys).mean(values, queries)
+
+    def formula(queries, keys):
+        return (-(queries[:, None] - keys).norm(dim=2)).softmax(1) @ values
+
+    torch.testing.assert_close(
+        gradients(kernel, queries, keys), gradients(formula, queries, keys), rtol=1e-3, atol=1e-4
+    )
+    assert all(one.isfinite().all() and one.abs().max() < 10 for one in gradients(kernel, keys[:5], keys))
+
+
 @every_model
 @every_kind
 def test_a_row_never_retrieves_itself_in_training(name, kind):

@@ -12,7 +12,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from zoo.models.fnn._retrieval import BLOCK_VALUES, NEAREST, Space
+from zoo.models.fnn._retrieval import BLOCK_VALUES, Space
 from zoo.models.layers import OneHot, concat_inputs
 from zoo.models.ridge import FittedMember, regress, solve_dual, take_sizes_on_load
 
@@ -52,7 +52,7 @@ class KernelRidge(FittedMember):
         with torch.autocast(self.bias.device.type, enabled=False):
             space, smooth = Space(self.rows), bool(self.smooth)
             parts = self.encode(*args, **inputs).split(max(BLOCK_VALUES // len(self.rows), 1))
-            distances = (space.squared_distances(part).clamp(min=NEAREST).sqrt() for part in parts)
+            distances = (space.squared_distances(part).sqrt_() for part in parts)
             kernels = (_kernel(one, self.width, smooth) for one in distances)
             return torch.cat([kernel @ self.weight for kernel in kernels]) + self.bias
 

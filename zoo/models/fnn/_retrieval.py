@@ -13,7 +13,7 @@ from zoo.models.layers import Network
 BLOCK_ROWS = 8192  # candidates that are encoded at once, in evaluation
 BLOCK_VALUES = 2**20  # distances that are computed at once, in evaluation: those of more leave the cache
 HIDDEN = 1e30  # squared distance of a row to itself, while it is trained on: its weight is 0
-NEAREST = 1e-12  # the least squared distance, as a root has no slope at 0
+NEAREST = 1e-6  # the least squared distance: below, float32 and the slope of a root say nothing
 FARTHEST = 60.0  # by which a candidate counts as farther than the nearest one, at most
 
 
@@ -38,13 +38,31 @@ class Space:
         self.factors = torch.cat([-2 * self.keys, norms, torch.ones_like(norms)], dim=1)
 
     def squared_distances(self, queries: Tensor, row: Tensor | None = None) -> Tensor:
-        """Squared distances (batch, n) of queries (batch, d), in float32, below 0 by a rounding at times. A row of the
-        training split, with its number in `row` (batch,), is as far from itself as can be."""
+        """Squared distances (batch, n) of queries (batch, d), in float32. A row of the training split, with its number
+        in `row` (batch,), is as far from itself as can be."""
         with torch.autocast(queries.device.type, enabled=False):
             queries = queries.float()
             norms = queries.square().sum(1, keepdim=True)
             squares = torch.cat([queries, torch.ones_like(norms), norms], dim=1) @ self.factors.T  # in one product
-        return squares if row is None or self.rows is None else squares.masked_fill(row[:, None] == self.rows, HIDDEN)
+        with torch.no_grad():  # in place, and without the gradient of a limit, which would take as long as the product
+            squares.clamp_(min=NEAREST)
+            if row is not None and self.rows is not None:
+                squares.masked_fill_(row[:, None] == self.rows, HIDDEN)
+        return squares
+
+    def mean(self, values: Tensor, queries: Tensor, row: Tensor | None = None) -> Tensor:
+        """The mean (batch, d_value) of the candidates' values (n, d_value), weighted by a softmax over negative
+        distances; `row` as above.
+
+        The farthest have a weight of 1e-26, which changes no sum: with the still smaller numbers that float32 has no
+        full precision for, processors take several times as long.
+        """
+        distances = self.squared_distances(queries, row).sqrt_()
+        exponents = distances.detach().amin(1, keepdim=True) - distances
+        with torch.no_grad():
+            exponents.clamp_(min=-FARTHEST)
+        sums = exponents.exp_() @ torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
+        return sums[:, :-1] / sums[:, -1:]  # by the sum of the weights
 
 
 @dataclass(frozen=True)
@@ -58,20 +76,6 @@ class Memory:
 
     spaces: Sequence[Space]
     values: Tensor
-
-
-def kernel_mean(squared_distances: Tensor, values: Tensor) -> Tensor:
-    """The mean (batch, d_value) of candidates' values (n, d_value) at squared distances (batch, n), weighted by a
-    softmax over negative distances.
-
-    The farthest have a weight of 1e-26, which changes no sum: with the still smaller numbers that float32 has no full
-    precision for, processors take several times as long.
-    """
-    distances = squared_distances.clamp(min=NEAREST).sqrt_()
-    nearest = distances.detach().amin(1, keepdim=True)
-    weights = (nearest - distances).clamp_(min=-FARTHEST).exp_()
-    sums = weights @ torch.cat([values, torch.ones_like(values[:, :1])], dim=1)  # the weights' own sum is the last
-    return sums[:, :-1] / sums[:, -1:]
 
 
 class Retrieval(Network):

@@ -24,7 +24,7 @@ from zoo.models import MODELS
 from zoo.models.candidates import Candidates
 from zoo.models.fnn._kernel_ridge import KernelRidge
 from zoo.models.fnn._members import MemberHeads, check_sizes, first_adapter
-from zoo.models.fnn._retrieval import Memory, Retrieval, kernel_mean
+from zoo.models.fnn._retrieval import Memory, Retrieval
 from zoo.models.fnn.modern_nca import Shares
 from zoo.models.fnn.table_input import TableInput
 from zoo.models.layers import ACTIVATIONS, Dropout, concat_inputs
@@ -254,6 +254,6 @@ class TabMNCA(Retrieval):
         *queries, trend, values = hidden.split(self.parts, dim=1)
         answers = []
         for query, space in zip(queries, memory.spaces, strict=True):
-            found = kernel_mean(space.squared_distances(query, row), memory.values)  # (batch, n_targets)
+            found = space.mean(memory.values, query, row)  # (batch, n_targets)
             answers.append(found + trend if self.n_trends else self.shares(found))
         return torch.cat([values, *answers], dim=1)
