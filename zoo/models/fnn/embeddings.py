@@ -144,7 +144,7 @@ class PiecewiseLinear(Embedding):
 
     def encode(self, x: Tensor) -> Tensor:
         """Encode numbers (batch, n_columns) as (batch, n_columns, n_bins)."""
-        return torch.addcmul(self.offset, self.slope, x[..., None]).clamp(self.lowest, self.highest)
+        return torch.addcmul(self.offset, self.slope, x[..., None]).clamp_(self.lowest, self.highest)
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed (batch, n_columns) as (batch, n_columns, d_embedding)."""
