@@ -52,7 +52,7 @@ class Space:
 
     def mean(self, values: Tensor, queries: Tensor, row: Tensor | None = None) -> Tensor:
         """The mean (batch, d_value) of the candidates' values (n, d_value), weighted by a softmax over negative
-        distances; `row` as above.
+        distances, in float32; `row` as above.
 
         The farthest have a weight of 1e-26, which changes no sum: with the still smaller numbers that float32 has no
         full precision for, processors take several times as long.
@@ -61,7 +61,8 @@ class Space:
         exponents = distances.detach().amin(1, keepdim=True) - distances
         with torch.no_grad():
             exponents.clamp_(min=-FARTHEST)
-        sums = exponents.exp_() @ torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
+        with torch.autocast(queries.device.type, enabled=False):
+            sums = exponents.exp_() @ torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
         return sums[:, :-1] / sums[:, -1:]  # by the sum of the weights
 
 
