@@ -247,7 +247,8 @@ class TabMNCA(Retrieval):
 
     def value(self, hidden: Tensor, target: Tensor) -> Tensor:
         """Classes and labels as they are, and what the trend leaves over of values, (n, n_targets)."""
-        return target - hidden.split(self.parts, dim=1)[-2] if self.n_trends else target
+        *_, trend, _ = hidden.split(self.parts, dim=1)
+        return target - trend if self.n_trends else target
 
     def search(self, hidden: Tensor, memory: Memory, row: Tensor | None) -> Tensor:
         """The row and the kernels' answers, (batch, table.width + N_KERNELS * n_targets)."""
