@@ -20,6 +20,7 @@ from zoo.inference.weights_file import load_weights, read_tensors, save_weights
 from zoo.models import MODELS
 from zoo.models.ensemble import Ensemble
 from zoo.models.fnn import _retrieval
+from zoo.models.fnn._left_over import LeftOver
 from zoo.models.fnn._retrieval import Retrieval
 from zoo.models.layers import concat_inputs
 from zoo.models.model import ScaledBatches
@@ -119,7 +120,7 @@ def test_gradients_of_a_kernel_are_those_of_its_formula_and_finite_at_a_candidat
         return torch.autograd.grad(mean(*inputs).square().sum(), inputs)
 
     def kernel(queries, keys):
-        return _retrieval.Space(keys).mean(values, queries)
+        return _retrieval.kernel_mean(_retrieval.Space(keys).distances(queries), values)
 
     def formula(queries, keys):
         return (-(queries[:, None] - keys).norm(dim=2)).softmax(1) @ values
@@ -234,6 +235,43 @@ def test_finetuning_keeps_the_rows_of_its_own_data_as_the_copied_preprocessing_s
     assert torch.equal(
         model.network.candidates.numeric, trained.model.preprocess({"numeric": batch["numeric"]})["numeric"]
     )
+
+
+def near_places(n, seed):
+    """Rows whose targets are those of their place, one of 200, which say nothing of any other."""
+    places, targets = (torch.randn(200, d, generator=torch.Generator().manual_seed(d)) for d in (6, 3))
+    draw = torch.Generator().manual_seed(seed)
+    index = torch.randint(200, (n,), generator=draw)
+    numeric = places[index] + 0.01 * torch.randn(n, 6, generator=draw)
+    return {"numeric": numeric, "categorical": torch.ones(n, 2, dtype=torch.int64), "target": targets[index]}
+
+
+def test_what_tabm_nca_leaves_over_at_near_rows_corrects_it_until_it_is_trained_on(tmp_path):
+    learnt, new, asked = (near_places(n, seed) for n, seed in ((600, 1), (300, 2), (300, 3)))
+    model = fitted("fnn/tabm_nca", "values", learnt, ridge_rows=0)
+
+    def answers():
+        return model.eval()(**inputs_of(asked)).detach()
+
+    model.refit([learnt, new])
+    before = answers()  # as if all rows were still to be learnt from
+    model.refit([learnt, new], n_learnt=600)
+    after = answers()
+    errors = [float((answer - asked["target"]).square().mean()) for answer in (before, after)]
+    assert errors[1] < 0.5 * errors[0]
+    path, card = tmp_path / "m.safetensors", {"model": {"name": "fnn/tabm_nca"}, "spec": SPEC_OF["values"].to_json()}
+    save_weights(path, model, card)
+    torch.testing.assert_close(load_weights(path)[0].eval()(**inputs_of(asked)), after)
+    model.train()
+    torch.testing.assert_close(answers(), before)
+
+
+def test_an_answer_is_not_corrected_by_what_says_nothing_of_unseen_rows():
+    draw = torch.Generator().manual_seed(0)
+    left, wanted = torch.randn(500, 1, generator=draw), torch.randn(200, 1, generator=draw)
+    left_over = LeftOver(1)
+    left_over.fit(left, torch.rand(200, 500, generator=draw), wanted)
+    assert not left_over.is_fitted and list(left_over.residuals.shape) == [0, 1]
 
 
 def test_missing_values_of_a_target_count_as_its_mean():

@@ -277,7 +277,7 @@ def _fit_to_validation(predictor: Predictor, splits: Splits) -> None:
     """Fit what some networks fit in closed form to the validation split too, as nothing more is chosen by it."""
     model = predictor.model
     assert isinstance(model, Model)
-    model.cpu().refit(Batches(splits.train, splits.val))
+    model.cpu().refit(Batches(splits.train, splits.val), n_learnt=len(splits.train))  # type: ignore[arg-type]
     model.to(predictor.device)
 
 

@@ -72,9 +72,14 @@ class Network(nn.Module):
                 `target`, scaled as the loss sees it.
         """
 
-    def refit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
-        """Compute anew what is not learnt but taken from the training data, where learnt weights and the scale of the
-        inputs were copied from a file; `inputs` are those of `fit`."""
+    def refit(self, inputs: Iterable[Mapping[str, Tensor]], n_learnt: int | None = None) -> None:
+        """Compute anew what is not learnt but taken from the training data, where weights and the scale of the inputs
+        were copied from a file, or at the end of a training.
+
+        Args:
+            inputs: those of `fit`.
+            n_learnt: samples at their start that the weights were learnt from; None if they will be learnt from all.
+        """
         if self.candidates is not None:
             self.candidates.fit(inputs)
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-FITTED = "network.fitted."  # how the names of tensors that are fitted in closed form start in a model's state
+FITTED = "network.fitted"  # how the names of tensors that are fitted in closed form start in a model's state
 DECAYS = torch.logspace(-3, 3, 13, dtype=torch.float64)  # relative to the mean square of the features
 FACTORS = torch.logspace(-1, 1.5, 51, dtype=torch.float64)  # of regressed classes, to logits
 

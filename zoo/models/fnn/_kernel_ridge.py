@@ -52,7 +52,7 @@ class KernelRidge(FittedMember):
         with torch.autocast(self.bias.device.type, enabled=False):
             space, smooth = Space(self.rows), bool(self.smooth)
             parts = self.encode(*args, **inputs).split(max(BLOCK_VALUES // len(self.rows), 1))
-            distances = (space.squared_distances(part).sqrt_() for part in parts)
+            distances = (space.distances(part) for part in parts)
             kernels = (_kernel(one, self.width, smooth) for one in distances)
             return torch.cat([kernel @ self.weight for kernel in kernels]) + self.bias
 

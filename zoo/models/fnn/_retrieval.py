@@ -50,20 +50,9 @@ class Space:
                 squares.masked_fill_(row[:, None] == self.rows, HIDDEN)
         return squares
 
-    def mean(self, values: Tensor, queries: Tensor, row: Tensor | None = None) -> Tensor:
-        """The mean (batch, d_value) of the candidates' values (n, d_value), weighted by a softmax over negative
-        distances, in float32; `row` as above.
-
-        The farthest have a weight of 1e-26, which changes no sum: with the still smaller numbers that float32 has no
-        full precision for, processors take several times as long.
-        """
-        distances = self.squared_distances(queries, row).sqrt_()
-        exponents = distances.detach().amin(1, keepdim=True) - distances
-        with torch.no_grad():
-            exponents.clamp_(min=-FARTHEST)
-        with torch.autocast(queries.device.type, enabled=False):
-            sums = exponents.exp_() @ torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
-        return sums[:, :-1] / sums[:, -1:]  # by the sum of the weights
+    def distances(self, queries: Tensor, row: Tensor | None = None) -> Tensor:
+        """The roots of `squared_distances`."""
+        return self.squared_distances(queries, row).sqrt_()
 
 
 @dataclass(frozen=True)
@@ -77,6 +66,21 @@ class Memory:
 
     spaces: Sequence[Space]
     values: Tensor
+
+
+def kernel_mean(distances: Tensor, values: Tensor) -> Tensor:
+    """The mean (batch, d_value) of candidates' values (n, d_value) at distances (batch, n), weighted by a softmax over
+    negative distances, in float32.
+
+    The farthest have a weight of 1e-26, which changes no sum: with the still smaller numbers that float32 has no full
+    precision for, processors take several times as long.
+    """
+    exponents = distances.detach().amin(1, keepdim=True) - distances
+    with torch.no_grad():
+        exponents.clamp_(min=-FARTHEST)
+    with torch.autocast(distances.device.type, enabled=False):
+        sums = exponents.exp_() @ torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
+    return sums[:, :-1] / sums[:, -1:]  # by the sum of the weights
 
 
 class Retrieval(Network):

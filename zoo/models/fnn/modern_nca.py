@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from zoo.models import MODELS
 from zoo.models.candidates import Candidates
-from zoo.models.fnn._retrieval import Memory, Retrieval, check_share
+from zoo.models.fnn._retrieval import Memory, Retrieval, check_share, kernel_mean
 from zoo.models.fnn.table_input import TableInput
 
 EPSILON = 1e-7
@@ -87,7 +87,7 @@ class ModernNCA(Retrieval):
     def search(self, hidden: Tensor, memory: Memory, row: Tensor | None) -> Tensor:
         """The weighted mean of the candidates' targets, (batch, n_outputs)."""
         [space] = memory.spaces
-        return space.mean(memory.values, hidden, row)
+        return kernel_mean(space.distances(hidden, row), memory.values)
 
 
 def _block(width: int, block_width: int, dropout: float) -> nn.Module:

@@ -11,7 +11,9 @@ making. What it adds to both:
 - the kernels' answers are inputs of each member, and members themselves, the second one's in training only; where they
   are values, the members add to the first one's;
 - on small tables a kernel ridge regression, fitted in closed form, answers beside them with as much weight as all;
-- the validation rows become candidates, and the regression is fitted to them too, once they have chosen the weights.
+- the validation rows become candidates, and the regression is fitted to them too, once they have chosen the weights;
+- values of larger tables are corrected by what the network leaves over at rows that are near in the second kernel's
+  space, each answered without itself; how much is chosen on the validation rows, which no weight was learnt from.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,8 +25,9 @@ from torch import Tensor, nn
 from zoo.models import MODELS
 from zoo.models.candidates import Candidates
 from zoo.models.fnn._kernel_ridge import KernelRidge
+from zoo.models.fnn._left_over import LeftOver
 from zoo.models.fnn._members import MemberHeads, check_sizes, first_adapter
-from zoo.models.fnn._retrieval import Memory, Retrieval
+from zoo.models.fnn._retrieval import BLOCK_VALUES, Memory, Retrieval, Space, kernel_mean
 from zoo.models.fnn.modern_nca import Shares
 from zoo.models.fnn.table_input import TableInput
 from zoo.models.layers import ACTIVATIONS, Dropout, concat_inputs
@@ -32,6 +35,8 @@ from zoo.models.layers import ACTIVATIONS, Dropout, concat_inputs
 SHARPNESS = 3.0  # first scale of the learnt space: some tens of rows count, not thousands
 N_KERNELS = 2
 SMALL = 2000  # training rows
+MOST_LEFT_OUT = 50_000  # candidates that each is answered without: their number squared takes time
+N_CHOOSING = 2000  # rows by which the correction is chosen
 EPSILON = 1e-3  # added to the kernels' shares of classes, as no row is beyond doubt
 
 
@@ -77,7 +82,7 @@ class Members(nn.Module):
         self.n_members = n + self.answer
 
     def hidden(self, rows: Tensor) -> Tensor:
-        """The last hidden layers, (batch, n, width), of rows (batch, d_in + N_KERNELS * n_targets)."""
+        """The last hidden layers, (batch, n, width), of rows (batch, d_in + N_KERNELS * n_targets or more)."""
         inputs, answers = self._parts(rows)
         return self.layers(self.first(inputs * self.adapter) + self.first_of_answers(answers * self.answers_adapter))
 
@@ -90,7 +95,8 @@ class Members(nn.Module):
 
     def _parts(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """The inputs (batch, 1, d_in) and the answers (batch, 1, N_KERNELS * n_targets)."""
-        return rows[:, None, : self.first.in_features], rows[:, None, self.first.in_features :]
+        d_in, d_answers = self.first.in_features, self.first_of_answers.in_features
+        return rows[:, None, :d_in], rows[:, None, d_in : d_in + d_answers]
 
 
 @MODELS.register("fnn/tabm_nca")
@@ -181,16 +187,29 @@ class TabMNCA(Retrieval):
         )
         self.n_members, self.ridge_rows = self.head.n_members, ridge_rows
         self.fitted = KernelRidge(cardinalities, n_outputs)
+        self.fitted_left_over = LeftOver(n_outputs)
 
     def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
         """Keep the training rows, and fit the embedding of numbers and the kernel ridge regression to those."""
         super().fit(inputs)
         self._fit_ridge()
 
-    def refit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
-        """Keep other training rows, and fit the kernel ridge regression to those."""
+    def refit(self, inputs: Iterable[Mapping[str, Tensor]], n_learnt: int | None = None) -> None:
+        """Keep other training rows, and fit the kernel ridge regression to those, or the correction by what is left
+        over; see `Network.refit`."""
         super().refit(inputs)
         self._fit_ridge()
+        self.fitted_left_over.clear()
+        adds = self.head.adds and not self.fitted.is_fitted
+        if n_learnt is not None and adds and len(self.candidates) <= MOST_LEFT_OUT:
+            self._fit_left_over(n_learnt)
+
+    def train(self, mode: bool = True) -> "TabMNCA":
+        """Switch between training and evaluation; a training changes what is left over."""
+        if mode:
+            self.fitted_left_over.clear()
+        super().train(mode)
+        return self
 
     @classmethod
     def suited(cls, n_targets: int) -> dict[str, Any]:
@@ -201,11 +220,33 @@ class TabMNCA(Retrieval):
         if len(self.candidates) <= self.ridge_rows:
             self.fitted.fit(**{name: getattr(self.candidates, name) for name in self.candidates.columns})
 
+    @torch.no_grad()
+    def _fit_left_over(self, n_learnt: int) -> None:
+        """Answer each candidate without itself, and fit the correction to the differences."""
+        self.eval()
+        number, target = self.candidates.row, self.candidates.target
+        memory = self._remembered()
+        apart = Memory([Space(space.keys, number) for space in memory.spaces], memory.values)
+        size, answers = max(BLOCK_VALUES // len(number), 1), []
+        for rows, row in zip(self.candidates.blocks(size), number.split(size), strict=True):
+            hidden = self.encode(self._values(rows))
+            answers.append(self.head(self.search(hidden, apart, row)).mean(1))
+        residuals = target - torch.cat(answers)
+        unseen = (number >= n_learnt).nonzero().flatten()[:N_CHOOSING]
+        if len(unseen):
+            space = apart.spaces[-1]
+            self.fitted_left_over.fit(residuals, space.distances(space.keys[unseen], number[unseen]), residuals[unseen])
+
     def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:
         """Compute the members' outputs (batch, n_members, n_outputs); in evaluation of a small table the regression's
         too, which counts as often as there are members, (batch, 2 n_members, n_outputs)."""
-        outputs = super().forward(*args, **inputs)
-        if self.training or not self.fitted.is_fitted:
+        found = self.found(*args, **inputs)
+        outputs = self.head(found)
+        if self.training:
+            return outputs
+        if self.fitted_left_over.is_fitted:
+            outputs = outputs + found[:, None, -outputs.shape[2] :]
+        if not self.fitted.is_fitted:
             return outputs
         beside = self.fitted(*args, **inputs).to(outputs.dtype)
         return torch.cat([outputs, beside[:, None].expand_as(outputs)], 1)
@@ -224,8 +265,7 @@ class TabMNCA(Retrieval):
     def found(
         self, numeric: Tensor | None = None, categorical: Tensor | None = None, row: Tensor | None = None
     ) -> Tensor:
-        """Rows and the kernels' answers, (batch, table.width + N_KERNELS * n_targets), in float32: rows that are near
-        each other are the same in bfloat16."""
+        """What `search` gives, in float32: rows that are near each other are the same in bfloat16."""
         with torch.autocast(self.scale.device.type, enabled=False):
             return super().found(numeric, categorical, row)
 
@@ -251,10 +291,14 @@ class TabMNCA(Retrieval):
         return target - trend if self.n_trends else target
 
     def search(self, hidden: Tensor, memory: Memory, row: Tensor | None) -> Tensor:
-        """The row and the kernels' answers, (batch, table.width + N_KERNELS * n_targets)."""
+        """The row and the kernels' answers, (batch, table.width + N_KERNELS * n_targets), and in evaluation what is
+        left over near it, if that is known, (batch, n_outputs)."""
         *queries, trend, values = hidden.split(self.parts, dim=1)
         answers = []
         for query, space in zip(queries, memory.spaces, strict=True):
-            found = space.mean(memory.values, query, row)  # (batch, n_targets)
+            distances = space.distances(query, row)
+            found = kernel_mean(distances, memory.values)  # (batch, n_targets)
             answers.append(found + trend if self.n_trends else self.shares(found))
+        if self.fitted_left_over.is_fitted and not self.training:
+            answers.append(self.fitted_left_over(distances))
         return torch.cat([values, *answers], dim=1)

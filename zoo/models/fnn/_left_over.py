@@ -1,0 +1,73 @@
+"""What a network leaves over at training rows near the one that is asked for, which corrects its answer.
+
+The mean of the near rows' residuals, weighted by a kernel of their distance (E. Nadaraya, "On estimating regression",
+Theory of Probability and its Applications 9, 1964) and drawn towards 0, as that of few rows says little.
+"""
+
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+
+from zoo.models.ridge import take_sizes_on_load
+
+NEIGHBOURS = 10  # the distance to so many is the unit of the kernel's width
+WIDTHS = 0.25, 0.5, 1.0, 2.0
+SHRINKAGES = 0.5, 2.0, 8.0  # rows whose residual of 0 each mean takes in
+ENOUGH = 0.99  # of the squared error without a correction, that the one with it has at most
+FARTHEST = 60.0  # widths at which a row counts as no farther, see `_retrieval.FARTHEST`
+
+
+class LeftOver(nn.Module):
+    """A kernel's mean of residuals.
+
+    Args:
+        n_outputs: values of a row.
+    """
+
+    residuals: Tensor
+    width: Tensor
+    shrinkage: Tensor
+
+    def __init__(self, n_outputs: int):
+        super().__init__()
+        self.register_buffer("residuals", torch.zeros(0, n_outputs))
+        self.register_buffer("width", torch.ones(()))
+        self.register_buffer("shrinkage", torch.ones(()))
+        take_sizes_on_load(self, ["residuals"])
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether there are residuals; not before `fit`, and not where they help too little."""
+        return len(self.residuals) > 0
+
+    def clear(self) -> None:
+        """Forget the residuals."""
+        self.residuals = self.residuals[:0]
+
+    def forward(self, distances: Tensor) -> Tensor:
+        """What is to be added to answers, (batch, n_outputs), at distances (batch, n) from the rows."""
+        weights = (distances / -self.width).clamp_(min=-FARTHEST).exp_()
+        sums = weights @ torch.cat([self.residuals, torch.ones_like(self.residuals[:, :1])], dim=1)
+        return sums[:, :-1] / (sums[:, -1:] + self.shrinkage)
+
+    @torch.no_grad()
+    def fit(self, residuals: Tensor, distances: Tensor, wanted: Tensor) -> None:
+        """Keep residuals, times the factor of the least squared error.
+
+        Args:
+            residuals: of all rows, each answered without itself, (n, n_outputs).
+            distances: of m rows that no weight was learnt from, from all rows and far from themselves, (m, n).
+            wanted: residuals of the m rows, (m, n_outputs).
+        """
+        near = distances.topk(min(NEIGHBOURS, len(residuals)), largest=False).values[:, -1]
+        usual, least = near.median().clamp(min=1e-6), ENOUGH * wanted.square().mean()
+        best = residuals[:0], self.width, self.shrinkage
+        for width, shrinkage in product(WIDTHS, SHRINKAGES):
+            self.residuals, self.width, self.shrinkage = residuals, width * usual, torch.full_like(usual, shrinkage)
+            answers = self(distances)
+            factor = ((answers * wanted).sum() / answers.square().sum().clamp(min=1e-12)).clamp(min=0)
+            error = (factor * answers - wanted).square().mean()
+            if error < least:
+                least, best = error, (factor * residuals, self.width, self.shrinkage)
+        self.residuals, self.width, self.shrinkage = best
