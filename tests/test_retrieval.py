@@ -237,18 +237,20 @@ def test_finetuning_keeps_the_rows_of_its_own_data_as_the_copied_preprocessing_s
     )
 
 
-def near_places(n, seed):
+def near_places(kind, n, seed):
     """Rows whose targets are those of their place, one of 200, which say nothing of any other."""
     places, targets = (torch.randn(200, d, generator=torch.Generator().manual_seed(d)) for d in (6, 3))
+    targets = {"values": targets, "class": targets.argmax(1), "labels": (targets > 0).float()}[kind]
     draw = torch.Generator().manual_seed(seed)
     index = torch.randint(200, (n,), generator=draw)
     numeric = places[index] + 0.01 * torch.randn(n, 6, generator=draw)
     return {"numeric": numeric, "categorical": torch.ones(n, 2, dtype=torch.int64), "target": targets[index]}
 
 
-def test_what_tabm_nca_leaves_over_at_near_rows_corrects_it_until_it_is_trained_on(tmp_path):
-    learnt, new, asked = (near_places(n, seed) for n, seed in ((600, 1), (300, 2), (300, 3)))
-    model = fitted("fnn/tabm_nca", "values", learnt, ridge_rows=0)
+@every_kind
+def test_what_tabm_nca_leaves_over_at_near_rows_corrects_all_but_labels_until_it_is_trained_on(kind, tmp_path):
+    learnt, new, asked = (near_places(kind, n, seed) for n, seed in ((600, 1), (300, 2), (300, 3)))
+    model = fitted("fnn/tabm_nca", kind, learnt, ridge_rows=0)
 
     def answers():
         return model.eval()(**inputs_of(asked)).detach()
@@ -257,9 +259,12 @@ def test_what_tabm_nca_leaves_over_at_near_rows_corrects_it_until_it_is_trained_
     before = answers()  # as if all rows were still to be learnt from
     model.refit([learnt, new], n_learnt=600)
     after = answers()
-    errors = [float((answer - asked["target"]).square().mean()) for answer in (before, after)]
-    assert errors[1] < 0.5 * errors[0]
-    path, card = tmp_path / "m.safetensors", {"model": {"name": "fnn/tabm_nca"}, "spec": SPEC_OF["values"].to_json()}
+    if kind == "labels":
+        torch.testing.assert_close(before, after)
+        return
+    loss = torch.nn.functional.cross_entropy if kind == "class" else torch.nn.functional.mse_loss
+    assert loss(after, asked["target"]) < 0.8 * loss(before, asked["target"])
+    path, card = tmp_path / "m.safetensors", {"model": {"name": "fnn/tabm_nca"}, "spec": SPEC_OF[kind].to_json()}
     save_weights(path, model, card)
     torch.testing.assert_close(load_weights(path)[0].eval()(**inputs_of(asked)), after)
     model.train()
