@@ -14,7 +14,7 @@ from zoo.models.ridge import take_sizes_on_load
 NEIGHBOURS = 10  # the distance to so many is the unit of the kernel's width
 WIDTHS = 0.25, 0.5, 1.0, 2.0
 SHRINKAGES = 0.5, 2.0, 8.0  # rows whose residual of 0 each mean takes in
-ENOUGH = 0.99  # of the squared error without a correction, that the one with it has at most
+SURE = 2.0  # standard errors by which the squared error is lower with a correction than without
 FARTHEST = 60.0  # widths at which a row counts as no farther, see `_retrieval.FARTHEST`
 
 
@@ -61,13 +61,13 @@ class LeftOver(nn.Module):
             wanted: residuals of the m rows, (m, n_outputs).
         """
         near = distances.topk(min(NEIGHBOURS, len(residuals)), largest=False).values[:, -1]
-        usual, least = near.median().clamp(min=1e-6), ENOUGH * wanted.square().mean()
-        best = residuals[:0], self.width, self.shrinkage
+        usual = near.median().clamp(min=1e-6)
+        before, best, most = wanted.square().mean(1), (residuals[:0], self.width, self.shrinkage), 0.0
         for width, shrinkage in product(WIDTHS, SHRINKAGES):
             self.residuals, self.width, self.shrinkage = residuals, width * usual, torch.full_like(usual, shrinkage)
             answers = self(distances)
             factor = ((answers * wanted).sum() / answers.square().sum().clamp(min=1e-12)).clamp(min=0)
-            error = (factor * answers - wanted).square().mean()
-            if error < least:
-                least, best = error, (factor * residuals, self.width, self.shrinkage)
+            gain = before - (factor * answers - wanted).square().mean(1)  # of each row
+            if gain.mean() > max(most, SURE * float(gain.std()) / len(gain) ** 0.5):
+                most, best = float(gain.mean()), (factor * residuals, self.width, self.shrinkage)
         self.residuals, self.width, self.shrinkage = best
