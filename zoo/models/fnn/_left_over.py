@@ -57,7 +57,7 @@ class LeftOver(nn.Module):
 
         Args:
             residuals: of all rows, each answered without itself, (n, n_outputs).
-            distances: of m rows that no weight was learnt from, from all rows and far from themselves, (m, n).
+            distances: of m rows that no weight was learnt from, from all rows; infinite from each other, (m, n).
             wanted: residuals of the m rows, (m, n_outputs).
         """
         near = distances.topk(min(NEIGHBOURS, len(residuals)), largest=False).values[:, -1]

@@ -17,6 +17,7 @@ making. What it adds to both:
   was learnt from.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -234,10 +235,12 @@ class TabMNCA(Retrieval):
             hidden = self.encode(self._values(rows))
             answers.append(self._answer(self.head(self.search(hidden, apart, row))))
         residuals = target - torch.cat(answers)
-        unseen = (number >= n_learnt).nonzero().flatten()[:N_CHOOSING]
-        if len(unseen):
-            space = apart.spaces[-1]
-            self.fitted_left_over.fit(residuals, space.distances(space.keys[unseen], number[unseen]), residuals[unseen])
+        unseen = number >= n_learnt
+        chosen = unseen.nonzero().flatten()[:N_CHOOSING]
+        if len(chosen):  # as if only the others were near, as of other groups or times there is nothing nearer
+            space = memory.spaces[-1]
+            distances = space.distances(space.keys[chosen]).masked_fill_(unseen, math.inf)
+            self.fitted_left_over.fit(residuals, distances, residuals[chosen])
 
     def _answer(self, outputs: Tensor) -> Tensor:
         """The members' mean, (batch, n_outputs): values, or shares of classes."""
