@@ -12,9 +12,8 @@ making. What it adds to both:
   are values, the members add to the first one's;
 - on small tables a kernel ridge regression, fitted in closed form, answers beside them with as much weight as all;
 - the validation rows become candidates, and the regression is fitted to them too, once they have chosen the weights;
-- values, and shares of classes, of larger tables are corrected by what the network leaves over at rows that are near in
-  the second kernel's space, each answered without itself; how much is chosen on the validation rows, which no weight
-  was learnt from.
+- values of larger tables are corrected by what the network leaves over at rows that are near in the second kernel's
+  space, each answered without itself; how much is chosen on the validation rows, which no weight was learnt from.
 """
 
 import math
@@ -39,7 +38,6 @@ N_KERNELS = 2
 SMALL = 2000  # training rows
 MOST_LEFT_OUT = 30_000  # candidates that each is answered without: their number squared takes time
 N_CHOOSING = 2000  # rows by which the correction is chosen
-LEAST = 0.1  # of a class's share, that a correction leaves
 EPSILON = 1e-3  # added to the kernels' shares of classes, as no row is beyond doubt
 
 
@@ -188,7 +186,7 @@ class TabMNCA(Retrieval):
             dropout=dropout,
             adds=target_kind == "values",
         )
-        self.target_kind, self.n_members, self.ridge_rows = target_kind, self.head.n_members, ridge_rows
+        self.n_members, self.ridge_rows = self.head.n_members, ridge_rows
         self.fitted = KernelRidge(cardinalities, n_outputs)
         self.fitted_left_over = LeftOver(n_outputs)
 
@@ -203,8 +201,8 @@ class TabMNCA(Retrieval):
         super().refit(inputs)
         self._fit_ridge()
         self.fitted_left_over.clear()
-        suits = self.head.answer and self.target_kind != "labels" and len(self.candidates) <= MOST_LEFT_OUT
-        if n_learnt is not None and suits and not self.fitted.is_fitted:
+        suits = self.head.adds and not self.fitted.is_fitted and len(self.candidates) <= MOST_LEFT_OUT
+        if n_learnt is not None and suits:
             self._fit_left_over(n_learnt)
 
     def train(self, mode: bool = True) -> "TabMNCA":
@@ -227,13 +225,13 @@ class TabMNCA(Retrieval):
     def _fit_left_over(self, n_learnt: int) -> None:
         """Answer each candidate without itself, and fit the correction to the differences."""
         self.eval()
-        number, target = self.candidates.row, self.candidates.vectors(self.candidates.target)
+        number, target = self.candidates.row, self.candidates.target
         memory = self._remembered()
         apart = Memory([Space(space.keys, number) for space in memory.spaces], memory.values)
         size, answers = max(BLOCK_VALUES // len(number), 1), []
         for rows, row in zip(self.candidates.blocks(size), number.split(size), strict=True):
             hidden = self.encode(self._values(rows))
-            answers.append(self._answer(self.head(self.search(hidden, apart, row))))
+            answers.append(self.head(self.search(hidden, apart, row)).mean(1))
         residuals = target - torch.cat(answers)
         unseen = number >= n_learnt
         chosen = unseen.nonzero().flatten()[:N_CHOOSING]
@@ -242,27 +240,15 @@ class TabMNCA(Retrieval):
             distances = space.distances(space.keys[chosen]).masked_fill_(unseen, math.inf)
             self.fitted_left_over.fit(residuals, distances, residuals[chosen])
 
-    def _answer(self, outputs: Tensor) -> Tensor:
-        """The members' mean, (batch, n_outputs): values, or shares of classes."""
-        return (outputs.softmax(2) if self.target_kind == "class" else outputs).mean(1)
-
-    def _corrected(self, outputs: Tensor, left_over: Tensor) -> Tensor:
-        """The members' outputs as one, (batch, 1, n_outputs), with what is left over near the rows, (batch,
-        n_outputs)."""
-        answer = self._answer(outputs)
-        corrected = answer + left_over
-        return (torch.maximum(corrected, LEAST * answer).log() if self.target_kind == "class" else corrected)[:, None]
-
     def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:
         """Compute the members' outputs (batch, n_members, n_outputs); in evaluation of a small table the regression's
-        too, which counts as often as there are members, (batch, 2 n_members, n_outputs), and with a correction one
-        output for all, (batch, 1, n_outputs)."""
+        too, which counts as often as there are members, (batch, 2 n_members, n_outputs)."""
         found = self.found(*args, **inputs)
         outputs = self.head(found)
         if self.training:
             return outputs
         if self.fitted_left_over.is_fitted:
-            return self._corrected(outputs, found[:, -outputs.shape[2] :])
+            outputs = outputs + found[:, None, -outputs.shape[2] :]
         if not self.fitted.is_fitted:
             return outputs
         beside = self.fitted(*args, **inputs).to(outputs.dtype)
