@@ -60,9 +60,11 @@ def throughputs(results: Results) -> Iterator[Measure]:
     from benchmarks._throughput import throughput
     from zoo.data import load_data
 
+    def measured(name: str) -> Iterator[Measure]:
+        return throughput(sequence_case(name, load_data("japanese_vowels"), by_hand=Packed))
+
     for name in ("rnn/elman", "rnn/gru", "rnn/lstm"):
-        case = lambda: sequence_case(name, load_data("japanese_vowels"), by_hand=Packed)  # noqa: B023, E731
-        yield from results.measures(name, lambda: throughput(case()))  # noqa: B023
+        yield from results.measures(name, lambda: measured(name))  # noqa: B023
 
 
 def compared(tasks: Sequence["Task"], results: Results) -> list["Comparison"]:

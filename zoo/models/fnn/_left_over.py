@@ -9,13 +9,13 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
+from zoo.models.fnn._retrieval import weighted_sums
 from zoo.models.ridge import take_sizes_on_load
 
 NEIGHBOURS = 10  # the distance to so many is the unit of the kernel's width
 WIDTHS = 0.25, 0.5, 1.0, 2.0
 SHRINKAGES = 0.5, 2.0, 8.0  # rows whose residual of 0 each mean takes in
 SURE = 2.0  # standard errors by which the squared error is lower with a correction than without
-FARTHEST = 60.0  # widths at which a row counts as no farther, see `_retrieval.FARTHEST`
 
 
 class LeftOver(nn.Module):
@@ -47,9 +47,8 @@ class LeftOver(nn.Module):
 
     def forward(self, distances: Tensor) -> Tensor:
         """What is to be added to answers, (batch, n_outputs), at distances (batch, n) from the rows."""
-        weights = (distances / -self.width).clamp_(min=-FARTHEST).exp_()
-        sums = weights @ torch.cat([self.residuals, torch.ones_like(self.residuals[:, :1])], dim=1)
-        return sums[:, :-1] / (sums[:, -1:] + self.shrinkage)
+        sums, total = weighted_sums(distances / -self.width, self.residuals)
+        return sums / (total + self.shrinkage)
 
     @torch.no_grad()
     def fit(self, residuals: Tensor, distances: Tensor, wanted: Tensor) -> None:

@@ -14,7 +14,7 @@ BLOCK_ROWS = 8192  # candidates that are encoded at once, in evaluation
 BLOCK_VALUES = 2**20  # distances that are computed at once, in evaluation: those of more leave the cache
 HIDDEN = 1e30  # squared distance of a row to itself, while it is trained on: its weight is 0
 NEAREST = 1e-6  # the least squared distance: below, float32 and the slope of a root say nothing
-FARTHEST = 60.0  # by which a candidate counts as farther than the nearest one, at most
+FARTHEST = 60.0  # exponent of the least weight, negated
 
 
 def check_share(share: float) -> float:
@@ -70,17 +70,23 @@ class Memory:
 
 def kernel_mean(distances: Tensor, values: Tensor) -> Tensor:
     """The mean (batch, d_value) of candidates' values (n, d_value) at distances (batch, n), weighted by a softmax over
-    negative distances, in float32.
+    negative distances, in float32."""
+    sums, total = weighted_sums(distances.detach().amin(1, keepdim=True) - distances, values)
+    return sums / total
+
+
+def weighted_sums(exponents: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """The sums (batch, d_value) of candidates' values (n, d_value) with the weights exp(exponents), and those of the
+    weights (batch, 1), in float32; `exponents` (batch, n), at most 0, are overwritten.
 
     The farthest have a weight of 1e-26, which changes no sum: with the still smaller numbers that float32 has no full
     precision for, processors take several times as long.
     """
-    exponents = distances.detach().amin(1, keepdim=True) - distances
     with torch.no_grad():
         exponents.clamp_(min=-FARTHEST)
-    with torch.autocast(distances.device.type, enabled=False):
+    with torch.autocast(exponents.device.type, enabled=False):
         sums = exponents.exp_() @ torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
-    return sums[:, :-1] / sums[:, -1:]  # by the sum of the weights
+    return sums[:, :-1], sums[:, -1:]
 
 
 class Retrieval(Network):
