@@ -14,16 +14,18 @@ from zoo.core.rank_zero import rank_zero_print
 from zoo.core.run_folder import Run
 from zoo.data.fingerprints import describe_changes, fingerprints, read_hashes, write_hashes
 from zoo.data.folds import fold_splits, split_seed
-from zoo.data.splits import Split, Splits
+from zoo.data.splits import Batches, Split, Splits
 from zoo.engine.load_splits import TrainingSplits, load_splits
 from zoo.engine.resources import fill_auto
 from zoo.inference.calibration import calibrate_out_of_fold
 from zoo.inference.device import choose_device
 from zoo.inference.ensembling import combine
 from zoo.inference.evaluation import evaluate
+from zoo.inference.held_out import LEARNED_VALIDATION
 from zoo.inference.pretrained import load
 from zoo.inference.training_data import data_name
 from zoo.inference.weights_file import load_weights, save_weights
+from zoo.models.ensemble import Ensemble, sizes
 from zoo.report.page import write_report
 from zoo.report.result import Result
 from zoo.report.verdict import verdict
@@ -112,6 +114,7 @@ def _release(
     device = choose_device("cpu" if config.trainer["accelerator"] == "cpu" else "auto")
     folds = [(result.predictor.to(device), fold) for result, fold in zip(results, held_out, strict=True)]
     card["calibration"] = calibrate_out_of_fold(folds)
+    card |= _fit_to_all(model, data.splits)
     save_weights(run.weights, model, card)
     predictor = load(run.weights).to(device)
     test, *tested = evaluate(predictor, data.splits.test, n_returned=predictor.task.n_reported)
@@ -123,6 +126,16 @@ def _release(
     metrics["seconds"]["total"] = max(metrics["seconds"]["total"], round(time.perf_counter() - start, 3))
     write_text(run.metrics, json.dumps(metrics, indent=1))  # last, as it marks the run as finished
     return metrics
+
+
+def _fit_to_all(model: Ensemble, splits: Splits) -> dict[str, Any]:
+    """Fit what some networks fit in closed form to all samples that are not for testing, as nothing more is chosen by
+    them, and return what the card says of it."""
+    if not model.members[0].network.learns_validation:
+        return {}
+    for member in model.members:
+        member.refit(Batches(splits.train, splits.val))
+    return {LEARNED_VALIDATION: True, **sizes(model)}
 
 
 def _of_folds(results: Sequence[Result], task: Task) -> dict[str, Any]:

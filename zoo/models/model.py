@@ -50,10 +50,13 @@ class Model(nn.Module):
         self.preprocess.fit(values)
         self.network.fit(ScaledBatches(self.preprocess, samples))
 
-    def refit(self, samples: Iterable[Mapping[str, Tensor]], n_learnt: int | None = None) -> None:
-        """Compute anew what the network takes from the training data, as the present preprocessing scales them; the
-        weights were learnt from the first `n_learnt`."""
-        self.network.refit(ScaledBatches(self.preprocess, samples), n_learnt)
+    def correct(self, samples: Iterable[Mapping[str, Tensor]]) -> float:
+        """Fit the network's correction, if it has one, by samples of the validation split; see `Network.correct`."""
+        return self.network.correct(ScaledBatches(self.preprocess, samples))
+
+    def refit(self, samples: Iterable[Mapping[str, Tensor]]) -> None:
+        """Compute anew what the network takes from the training data, as the present preprocessing scales them."""
+        self.network.refit(ScaledBatches(self.preprocess, samples))
 
     def forward(self, **inputs: Tensor) -> Tensor:
         """Compute outputs in the target's units."""

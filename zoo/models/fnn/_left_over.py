@@ -9,7 +9,7 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
-from zoo.models.fnn._retrieval import weighted_sums
+from zoo.models.fnn._retrieval import Prepared, counted, weighted_sums
 from zoo.models.ridge import take_sizes_on_load
 
 NEIGHBOURS = 10  # the distance to so many is the unit of the kernel's width
@@ -28,13 +28,16 @@ class LeftOver(nn.Module):
     residuals: Tensor
     width: Tensor
     shrinkage: Tensor
+    factor: Tensor
 
     def __init__(self, n_outputs: int):
         super().__init__()
         self.register_buffer("residuals", torch.zeros(0, n_outputs))
         self.register_buffer("width", torch.ones(()))
         self.register_buffer("shrinkage", torch.ones(()))
+        self.register_buffer("factor", torch.ones(()))
         take_sizes_on_load(self, ["residuals"])
+        self._counted = Prepared(counted)
 
     @property
     def is_fitted(self) -> bool:
@@ -47,26 +50,31 @@ class LeftOver(nn.Module):
 
     def forward(self, distances: Tensor) -> Tensor:
         """What is to be added to answers, (batch, n_outputs), at distances (batch, n) from the rows."""
-        sums, total = weighted_sums(distances / -self.width, self.residuals)
-        return sums / (total + self.shrinkage)
+        sums, total = weighted_sums(distances / -self.width, self._counted(self.residuals))
+        return self.factor * sums / (total + self.shrinkage)
 
     @torch.no_grad()
-    def fit(self, residuals: Tensor, distances: Tensor, wanted: Tensor) -> None:
-        """Keep residuals, times the factor of the least squared error.
+    def fit(self, residuals: Tensor, distances: Tensor, wanted: Tensor) -> float:
+        """Keep residuals, if with some width, shrinkage and factor they say enough of unseen rows.
 
         Args:
             residuals: of all rows, each answered without itself, (n, n_outputs).
-            distances: of m rows that no weight was learnt from, from all rows; infinite from each other, (m, n).
+            distances: of m unseen rows from these, (m, n).
             wanted: residuals of the m rows, (m, n_outputs).
+
+        Returns:
+            The share by which the squared error of the m rows falls; 0 where no residuals are kept.
         """
         near = distances.topk(min(NEIGHBOURS, len(residuals)), largest=False).values[:, -1]
         usual = near.median().clamp(min=1e-6)
-        before, best, most = wanted.square().mean(1), (residuals[:0], self.width, self.shrinkage), 0.0
+        before, most, best = wanted.square().mean(1), 0.0, (residuals[:0], self.width, self.shrinkage, self.factor)
         for width, shrinkage in product(WIDTHS, SHRINKAGES):
-            self.residuals, self.width, self.shrinkage = residuals, width * usual, torch.full_like(usual, shrinkage)
+            self.width, self.shrinkage = width * usual, torch.full_like(usual, shrinkage)
+            self.residuals, self.factor = residuals, torch.ones_like(usual)
             answers = self(distances)
             factor = ((answers * wanted).sum() / answers.square().sum().clamp(min=1e-12)).clamp(min=0)
             gain = before - (factor * answers - wanted).square().mean(1)  # of each row
             if gain.mean() > max(most, SURE * float(gain.std()) / len(gain) ** 0.5):
-                most, best = float(gain.mean()), (factor * residuals, self.width, self.shrinkage)
-        self.residuals, self.width, self.shrinkage = best
+                most, best = float(gain.mean()), (residuals, self.width, self.shrinkage, factor)
+        self.residuals, self.width, self.shrinkage, self.factor = best
+        return most / float(before.mean().clamp(min=1e-12))

@@ -1,7 +1,7 @@
 """Base of the networks that answer for a row by training rows that are like it, in a space that they learn."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,29 +55,56 @@ class Space:
         return self.squared_distances(queries, row).sqrt_()
 
 
-@dataclass(frozen=True)
 class Memory:
     """Encoded candidates.
 
-    Attributes:
+    Args:
         spaces: where they are in each space that is searched.
         values: what each says, (n, d_value): its target as a vector, or what `Retrieval.value` makes of it.
+
+    Attributes:
+        counted: see `counted`.
     """
 
-    spaces: Sequence[Space]
-    values: Tensor
+    def __init__(self, spaces: Sequence[Space], values: Tensor):
+        self.spaces, self.values, self.counted = spaces, values, counted(values)
+
+
+class Prepared:
+    """What is computed from a buffer once, and again where that is another: fitted anew, loaded or on another device.
+
+    Args:
+        compute: from the buffer.
+    """
+
+    def __init__(self, compute: Callable[[Tensor], Any]):
+        self._compute = compute
+        self._buffer: Tensor | None = None
+        self._result: Any = None
+
+    def __call__(self, buffer: Tensor) -> Any:
+        """What is computed from it."""
+        if self._buffer is not buffer:
+            with torch.inference_mode(False), torch.no_grad():  # as gradients of inputs may be asked for later
+                self._buffer, self._result = buffer, self._compute(buffer)
+        return self._result
+
+
+def counted(values: Tensor) -> Tensor:
+    """Values (n, d_value) with a column of ones, (n, d_value + 1), whose weighted sum is that of the weights."""
+    return torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
 
 
 def kernel_mean(distances: Tensor, values: Tensor) -> Tensor:
-    """The mean (batch, d_value) of candidates' values (n, d_value) at distances (batch, n), weighted by a softmax over
-    negative distances, in float32."""
+    """The mean (batch, d_value) of candidates' `counted` values (n, d_value + 1) at distances (batch, n), weighted by a
+    softmax over negative distances, in float32."""
     sums, total = weighted_sums(distances.detach().amin(1, keepdim=True) - distances, values)
     return sums / total
 
 
 def weighted_sums(exponents: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-    """The sums (batch, d_value) of candidates' values (n, d_value) with the weights exp(exponents), and those of the
-    weights (batch, 1), in float32; `exponents` (batch, n), at most 0, are overwritten.
+    """The sums (batch, d_value) of candidates' `counted` values (n, d_value + 1) with the weights exp(exponents), and
+    those of the weights (batch, 1), in float32; `exponents` (batch, n), at most 0, are overwritten.
 
     The farthest have a weight of 1e-26, which changes no sum: with the still smaller numbers that float32 has no full
     precision for, processors take several times as long.
@@ -85,7 +112,7 @@ def weighted_sums(exponents: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
     with torch.no_grad():
         exponents.clamp_(min=-FARTHEST)
     with torch.autocast(exponents.device.type, enabled=False):
-        sums = exponents.exp_() @ torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
+        sums = exponents.exp_() @ values
     return sums[:, :-1], sums[:, -1:]
 
 

@@ -87,7 +87,7 @@ class ModernNCA(Retrieval):
     def search(self, hidden: Tensor, memory: Memory, row: Tensor | None) -> Tensor:
         """The weighted mean of the candidates' targets, (batch, n_outputs)."""
         [space] = memory.spaces
-        return kernel_mean(space.distances(hidden, row), memory.values)
+        return kernel_mean(space.distances(hidden, row), memory.counted)
 
 
 def _block(width: int, block_width: int, dropout: float) -> nn.Module:

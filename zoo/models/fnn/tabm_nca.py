@@ -16,7 +16,6 @@ making. What it adds to both:
   space, each answered without itself; how much is chosen on the validation rows, which no weight was learnt from.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -32,6 +31,7 @@ from zoo.models.fnn._retrieval import BLOCK_VALUES, Memory, Retrieval, Space, ke
 from zoo.models.fnn.modern_nca import Shares
 from zoo.models.fnn.table_input import TableInput
 from zoo.models.layers import ACTIVATIONS, Dropout, concat_inputs
+from zoo.models.row_sample import RowSample
 
 SHARPNESS = 3.0  # first scale of the learnt space: some tens of rows count, not thousands
 N_KERNELS = 2
@@ -195,15 +195,28 @@ class TabMNCA(Retrieval):
         super().fit(inputs)
         self._fit_ridge()
 
-    def refit(self, inputs: Iterable[Mapping[str, Tensor]], n_learnt: int | None = None) -> None:
-        """Keep other training rows, and fit the kernel ridge regression to those, or the correction by what is left
-        over; see `Network.refit`."""
+    @torch.no_grad()
+    def correct(self, inputs: Iterable[Mapping[str, Tensor]]) -> float:
+        """Fit the correction by what is left over; see `Network.correct`."""
+        if not self.head.adds or self.fitted.is_fitted or len(self.candidates) > MOST_LEFT_OUT:
+            return 0.0
+        left_out, sample = self._left_out(), RowSample(N_CHOOSING)
+        for batch in inputs:
+            sample.update(*(batch[name] for name in self.candidates.columns))
+        rows = dict(zip(self.candidates.columns, sample.rows(), strict=True))
+        wanted = rows.pop("target").reshape(-1, left_out.shape[1])
+        known = ~wanted.isnan().any(1)
+        rows = {name: column[known] for name, column in rows.items()}
+        unseen = wanted[known] - self(**rows).mean(1)
+        places = self.keys(self.encode(self.read(**rows)))[-1]
+        return self.fitted_left_over.fit(left_out, self._remembered().spaces[-1].distances(places), unseen)
+
+    def refit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
+        """Keep other training rows, and compute the kernel ridge regression, or what is left over, of those."""
         super().refit(inputs)
         self._fit_ridge()
-        self.fitted_left_over.clear()
-        suits = self.head.adds and not self.fitted.is_fitted and len(self.candidates) <= MOST_LEFT_OUT
-        if n_learnt is not None and suits:
-            self._fit_left_over(n_learnt)
+        if self.fitted_left_over.is_fitted:
+            self.fitted_left_over.residuals = self._left_out()
 
     def train(self, mode: bool = True) -> "TabMNCA":
         """Switch between training and evaluation; a training changes what is left over."""
@@ -222,23 +235,17 @@ class TabMNCA(Retrieval):
             self.fitted.fit(**{name: getattr(self.candidates, name) for name in self.candidates.columns})
 
     @torch.no_grad()
-    def _fit_left_over(self, n_learnt: int) -> None:
-        """Answer each candidate without itself, and fit the correction to the differences."""
+    def _left_out(self) -> Tensor:
+        """What is left over, (n, n_outputs), where each candidate is answered without itself."""
         self.eval()
-        number, target = self.candidates.row, self.candidates.target
-        memory = self._remembered()
+        self.fitted_left_over.clear()
+        memory, number = self._remembered(), torch.arange(len(self.candidates), device=self.candidates.target.device)
         apart = Memory([Space(space.keys, number) for space in memory.spaces], memory.values)
         size, answers = max(BLOCK_VALUES // len(number), 1), []
         for rows, row in zip(self.candidates.blocks(size), number.split(size), strict=True):
             hidden = self.encode(self._values(rows))
             answers.append(self.head(self.search(hidden, apart, row)).mean(1))
-        residuals = target - torch.cat(answers)
-        unseen = number >= n_learnt
-        chosen = unseen.nonzero().flatten()[:N_CHOOSING]
-        if len(chosen):  # as if only the others were near, as of other groups or times there is nothing nearer
-            space = memory.spaces[-1]
-            distances = space.distances(space.keys[chosen]).masked_fill_(unseen, math.inf)
-            self.fitted_left_over.fit(residuals, distances, residuals[chosen])
+        return self.candidates.target - torch.cat(answers)
 
     def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:
         """Compute the members' outputs (batch, n_members, n_outputs); in evaluation of a small table the regression's
@@ -300,7 +307,7 @@ class TabMNCA(Retrieval):
         answers = []
         for query, space in zip(queries, memory.spaces, strict=True):
             distances = space.distances(query, row)
-            found = kernel_mean(distances, memory.values)  # (batch, n_targets)
+            found = kernel_mean(distances, memory.counted)  # (batch, n_targets)
             answers.append(found + trend if self.n_trends else self.shares(found))
         if self.fitted_left_over.is_fitted and not self.training:
             answers.append(self.fitted_left_over(distances))

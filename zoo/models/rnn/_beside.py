@@ -63,7 +63,7 @@ class BesideFitted(Recurrent):
         if self.fitted is not None:
             self.fitted.fit(values, lengths, target)
 
-    def refit(self, inputs: Iterable[Mapping[str, Tensor]], n_learnt: int | None = None) -> None:
+    def refit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
         """Fit the second member."""
         if self.fitted is not None:
             self.fitted.fit(*self.read_sample(inputs))

@@ -96,7 +96,7 @@ class SegRNN(Network):
                 self.effect.fit(inputs, self.linear)
                 self.linear.fit(map(self.effect.without, inputs))
 
-    def refit(self, inputs: Iterable[Mapping[str, Tensor]], n_learnt: int | None = None) -> None:
+    def refit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
         """Fit the linear forecast to other training windows, beside learnt weights."""
         self.fit(inputs)
 
