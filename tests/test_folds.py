@@ -83,6 +83,20 @@ def test_settings_that_do_not_go_with_folds_are_refused(config, settings, messag
         TrainingConfig.of({**config("fnn/mlp"), **settings})
 
 
+def test_the_file_of_all_folds_searches_all_rows_and_is_corrected_by_what_each_model_leaves_over(tmp_path):
+    rows = np.random.default_rng(0).integers(40, size=200)
+    places = np.random.default_rng(1).normal(size=(40, 3))
+    frame = pd.DataFrame(places[rows], columns=["a", "b", "c"]).assign(y=places[rows] @ [1, 2, 3] + rows % 7)
+    few = ["model.ridge_rows=0", "trainer.max_epochs=1", "baseline=false"]
+    run = zoo.fit(frame, "y", "fnn/tabm_nca", *few, folds=2, run_dir=tmp_path)
+    sizes = [len(zoo.load(tmp_path / f"fold={fold}").model.network.candidates) for fold in (0, 1)]
+    assert sum(sizes) == 160
+    for member in run.predictor.model.members:
+        assert len(member.network.candidates) == len(member.network.fitted_left_over.residuals) == 160
+    assert run["n_candidates"] == 2 * 160
+    assert 0.1 < run["corrected"] < 1 and run["test"]["rmse"] < run["folds"]["test"]["rmse"]["mean"]
+
+
 def test_folds_make_one_file_with_a_score_out_of_fold_also_after_a_kill(config, tmp_path):
     from lightning.pytorch.callbacks import Callback
 

@@ -143,6 +143,7 @@ def _of_folds(results: Sequence[Result], task: Task) -> dict[str, Any]:
     standard deviation over the models."""
     moments = {split: _moments([result[split] for result in results]) for split in ("val", "test")}
     first, names = results[0], [set(result["baselines"]) for result in results]
+    corrected = statistics.fmean(result.get("corrected", 0.0) for result in results)
     return {
         "val": {name: one["mean"] for name, one in moments["val"].items()},
         "score": task.score,
@@ -155,6 +156,7 @@ def _of_folds(results: Sequence[Result], task: Task) -> dict[str, Any]:
         },
         "stopped": statistics.mode(result["stopped"] for result in results),
         "seconds": {key: round(sum(result["seconds"][key] for result in results), 3) for key in ("fit", "total")},
+        **({"corrected": round(corrected, 4)} if corrected else {}),
         **{key: first[key] for key in COPIED},
     }
 

@@ -234,7 +234,8 @@ def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
     chosen = fill_from(trained.config.plain(), run.read_config())  # by the machine
     config = TrainingConfig.of({**chosen, "seed": trained.config.all_seeds[index], "seeds": None})
     model = fitted.module.model_of(index)
-    card = {**_card(trained, config, model), **_correct(model, splits)}
+    corrected = model.correct(Batches(splits.val))
+    card = {**_card(trained, config, model), **({"corrected": round(corrected, 4)} if corrected else {})}
     save_weights(run.weights, model, card)
     predictor = load(run.weights).to(fitted.trainer.strategy.root_device)
     calibration = predictor.calibrate(splits.val).calibration
@@ -279,14 +280,6 @@ def _fit_to_validation(predictor: Predictor, splits: Splits) -> None:
     assert isinstance(model, Model)
     model.cpu().refit(Batches(splits.train, splits.val))
     model.to(predictor.device)
-
-
-def _correct(model: Model, splits: Splits) -> dict[str, float]:
-    """Fit a correction of the answers where the network has one, and return what the card says of it."""
-    share = model.correct(Batches(splits.val))
-    if share:
-        rank_zero_print(f"corrected by what is left over at near rows: validation squared error {share:.1%} lower")
-    return {"corrected": round(share, 4)} if share else {}
 
 
 def _seconds_since(start: float) -> float:

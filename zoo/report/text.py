@@ -57,6 +57,7 @@ def run_facts(metrics: Values) -> dict[str, str]:
         "data": metrics.get("data"),
         "parameters": f"{metrics['n_parameters']:,}",
         "rows": _rows_kept(metrics.get("n_candidates")),
+        "corrected": _corrected(metrics.get("corrected")),
         "epoch used": metrics.get("epoch"),
         "seconds": ", ".join(f"{value:,.1f} {name}" for name, value in metrics["seconds"].items()),
         "seed": metrics.get("seed"),
@@ -69,6 +70,11 @@ def run_facts(metrics: Values) -> dict[str, str]:
 def _rows_kept(n: int | None) -> str | None:
     """What to know of a weights file that holds `n` rows of its data, of several models all of theirs."""
     return None if n is None else f"the weights hold {n:,} rows of the data: share them only where these may be seen"
+
+
+def _corrected(share: float | None) -> str | None:
+    """What to know of answers whose correction takes a share off the squared error of validation samples."""
+    return None if share is None else f"by what is left over at near rows: validation squared error {share:.1%} lower"
 
 
 def metrics_table(metrics: Values, run_dir: str | Path | None) -> str:

@@ -11,9 +11,9 @@ making. What it adds to both:
 - the kernels' answers are inputs of each member, and members themselves, the second one's in training only; where they
   are values, the members add to the first one's;
 - on small tables a kernel ridge regression, fitted in closed form, answers beside them with as much weight as all;
-- the validation rows become candidates, and the regression is fitted to them too, once they have chosen the weights;
 - values of larger tables are corrected by what the network leaves over at rows that are near in the second kernel's
-  space, each answered without itself; how much is chosen on the validation rows, which no weight was learnt from.
+  space, each answered without itself; how much is chosen on the validation rows, which no weight was learnt from;
+- the validation rows become candidates, and the regression is fitted to them too, once they have chosen all that.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
