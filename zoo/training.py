@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
-from torch import Tensor
 
 from zoo.baselines.measuring import Measure, Measured, compare, measure_baselines
 from zoo.core.atomic_files import write_text
@@ -25,7 +24,7 @@ from zoo.core.rank_zero import is_rank_zero, rank_zero_print
 from zoo.core.run_folder import Run
 from zoo.core.system import hardware
 from zoo.data.fingerprints import write_hashes
-from zoo.data.splits import Batches, Splits
+from zoo.data.splits import Batches, Split, Splits
 from zoo.engine.fitting import Fitted, Training, fit
 from zoo.engine.load_splits import TrainingSplits, load_splits
 from zoo.engine.resources import fill_auto, suit_model
@@ -233,53 +232,54 @@ def _release(trained: Trained, run: Run, index: int) -> dict[str, Any]:
     fitted, splits = trained.fitted, trained.data.splits
     chosen = fill_from(trained.config.plain(), run.read_config())  # by the machine
     config = TrainingConfig.of({**chosen, "seed": trained.config.all_seeds[index], "seeds": None})
-    model = fitted.module.model_of(index)
+    model, began = fitted.module.model_of(index), time.perf_counter()
     corrected = model.correct(Batches(splits.val))
+    seconds = fitted.seconds + time.perf_counter() - began
     card = {**_card(trained, config, model), **({"corrected": round(corrected, 4)} if corrected else {})}
     save_weights(run.weights, model, card)
     predictor = load(run.weights).to(fitted.trainer.strategy.root_device)
     calibration = predictor.calibrate(splits.val).calibration
     refit = model.network.learns_validation and "val_fold" not in config.data  # a fold's answers calibrate all folds
-    measured, tested = _measure(predictor, splits, trained.baselines, refit=refit)
-    card |= {"metrics": {"val": measured["val"], "test": measured["test"]}, "calibration": calibration}
+    measured = _validate(predictor, splits.val, trained.baselines)
+    if refit:
+        seconds += _fit_to_validation(predictor, splits)
+    test, *tested = evaluate(predictor, splits.test, n_returned=predictor.task.n_reported)
+    card |= {"metrics": {"val": measured["val"], "test": test}, "calibration": calibration}
     card |= {**sizes(predictor.model), **({LEARNED_VALIDATION: True} if refit else {})}
     save_weights(run.weights, predictor.model, card)
     metrics = {
         **measured,
+        "test": test,
         "epoch": fitted.epochs[index],
         "stopped": fitted.stopped,
-        "seconds": {"fit": round(fitted.seconds, 3), "total": _seconds_since(trained.start)},
+        "seconds": {"fit": round(seconds, 3), "total": _seconds_since(trained.start)},
         **_peak_memory(fitted.trainer.strategy.root_device),
         **{key: card[key] for key in FACTS if key in card},
     }
     metrics["verdict"] = verdict(metrics, run.read_history(), config.plain(), predictor.task.score_mode)
-    write_report(run, _without_folders(config), splits, metrics, predictor, tested)
+    write_report(run, _without_folders(config), splits, metrics, predictor, (tested[0], tested[1]))
     metrics["seconds"]["total"] = _seconds_since(trained.start)  # with the report
     write_text(run.metrics, json.dumps(metrics, indent=1))  # last, as it marks the run as finished
     return metrics
 
 
-def _measure(
-    predictor: Predictor, splits: Splits, baselines: Mapping[str, Measured], *, refit: bool
-) -> tuple[dict[str, Any], tuple[Tensor, Tensor]]:
-    """Measure a model on the held-out splits, beside the baselines, and perhaps refit it to both others before the test
-    split, whose outputs and targets are those of the samples that the report shows."""
-    task, n_val = predictor.task, len(splits.val)  # type: ignore[arg-type]
+def _validate(predictor: Predictor, val: Split, baselines: Mapping[str, Measured]) -> dict[str, Any]:
+    """Measure a model on the validation split, beside the baselines."""
+    task, n_val = predictor.task, len(val)  # type: ignore[arg-type]
     blocks = BlockScores(task, predictor.model.preprocess.scale_target, n_val, predictor.device) if baselines else None
-    val, _, _ = evaluate(predictor, splits.val, n_returned=0, blocks=blocks)
-    if refit:
-        _fit_to_validation(predictor, splits)
-    test, *tested = evaluate(predictor, splits.test, n_returned=task.n_reported)
-    compared = compare(baselines, task, val, blocks.values) if blocks else {}
-    return {"val": val, "test": test, "score": task.score, "baselines": compared}, (tested[0], tested[1])
+    measured, _, _ = evaluate(predictor, val, n_returned=0, blocks=blocks)
+    compared = compare(baselines, task, measured, blocks.values) if blocks else {}
+    return {"val": measured, "score": task.score, "baselines": compared}
 
 
-def _fit_to_validation(predictor: Predictor, splits: Splits) -> None:
-    """Fit what some networks fit in closed form to the validation split too, as nothing more is chosen by it."""
-    model = predictor.model
+def _fit_to_validation(predictor: Predictor, splits: Splits) -> float:
+    """Fit what some networks fit in closed form to the validation split too, as nothing more is chosen by it, and
+    return the seconds that it took."""
+    model, began = predictor.model, time.perf_counter()
     assert isinstance(model, Model)
     model.cpu().refit(Batches(splits.train, splits.val))
     model.to(predictor.device)
+    return time.perf_counter() - began
 
 
 def _seconds_since(start: float) -> float:
