@@ -136,6 +136,7 @@ def _fit_to_all(model: Ensemble, splits: Splits) -> dict[str, Any]:
     them, and return what the card says of it."""
     if not model.members[0].network.learns_validation:
         return {}
+    rank_zero_print("fits what is not learnt in steps to the samples of all folds")
     for member in model.members:
         member.refit(Batches(splits.train, splits.val))
     return {LEARNED_VALIDATION: True, **sizes(model)}
