@@ -282,8 +282,10 @@ def test_an_answer_is_not_corrected_by_what_says_nothing_of_unseen_rows():
     draw = torch.Generator().manual_seed(0)
     left, wanted = torch.randn(500, 1, generator=draw), torch.randn(200, 1, generator=draw)
     left_over = LeftOver(1)
-    left_over.fit(left, torch.rand(200, 500, generator=draw), wanted)
+    assert left_over.fit(left, torch.rand(200, 500, generator=draw), wanted) == 0
     assert not left_over.is_fitted and list(left_over.residuals.shape) == [0, 1]
+    assert left_over.fit(left, torch.cdist(left[:20], left), left[:20]) == 0  # too few rows to be sure
+    assert left_over.fit(left, torch.cdist(left[:40], left), left[:40]) > 0.5 and left_over.is_fitted
 
 
 def test_missing_values_of_a_target_count_as_its_mean():

@@ -15,7 +15,8 @@ from zoo.models.ridge import take_sizes_on_load
 NEIGHBOURS = 10  # the distance to so many is the unit of the kernel's width
 WIDTHS = 0.25, 0.5, 1.0, 2.0
 SHRINKAGES = 0.5, 2.0, 8.0  # rows whose residual of 0 each mean takes in
-SURE = 2.0  # standard errors by which the squared error is lower with a correction than without
+LEAST = 30  # unseen rows by which these are chosen
+SURE = 2.0  # standard errors by which their squared error is lower with a correction than without
 
 
 class LeftOver(nn.Module):
@@ -65,6 +66,8 @@ class LeftOver(nn.Module):
         Returns:
             The share by which the squared error of the m rows falls; 0 where no residuals are kept.
         """
+        if len(wanted) < LEAST:
+            return 0.0
         near = distances.topk(min(NEIGHBOURS, len(residuals)), largest=False).values[:, -1]
         usual = near.median().clamp(min=1e-6)
         before, most, best = wanted.square().mean(1), 0.0, (residuals[:0], self.width, self.shrinkage, self.factor)
