@@ -6,8 +6,9 @@ out, and columns that say what the target says, or number the rows, are ignored.
 
 The relative error is the error divided by that of the better of LightGBM and CatBoost: 1 - accuracy, or the RMSE.
 
-One choice came after a first look at these tables, though other tables made it: how sure the validation rows have to be
-before `fnn/tabm_nca` corrects its values.
+Three choices came after a first look at these tables, though other tables made them: how sure the validation rows have
+to be before `fnn/tabm_nca` corrects its values, that they choose this before they are searched themselves, and that a
+training ends after 85 s, so that what follows fits into 90.
 """
 
 import math
