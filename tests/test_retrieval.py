@@ -1,5 +1,6 @@
 """Retrieval networks: training rows are searched exactly, never by themselves, and are part of the weights file."""
 
+import copy
 import dataclasses
 from types import SimpleNamespace
 
@@ -235,6 +236,18 @@ def test_finetuning_keeps_the_rows_of_its_own_data_as_the_copied_preprocessing_s
     assert torch.equal(
         model.network.candidates.numeric, trained.model.preprocess({"numeric": batch["numeric"]})["numeric"]
     )
+
+
+@every_model
+def test_a_copy_that_loads_other_weights_answers_by_those(name):
+    batch = inputs_of(rows("class", seed=3))
+    model, other = fitted(name).eval(), fitted(name).eval()
+    for weight in other.parameters():
+        weight.data += 0.3 * torch.randn_like(weight)
+    model(**batch)
+    copied = copy.deepcopy(model)
+    copied.load_state_dict(other.state_dict())
+    torch.testing.assert_close(copied(**batch), other(**batch))
 
 
 def near_places(kind, n, seed):

@@ -42,7 +42,7 @@ class KernelRidge(FittedMember):
         self.register_buffer("width", torch.ones(()))
         self.register_buffer("smooth", torch.zeros(()))  # 1 for the smooth kernel
         take_sizes_on_load(self, ["rows"])
-        self._space = Prepared(Space)
+        self._space = Prepared()
 
     def encode(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
         """Rows of inputs (n, n_numeric) and (n, n_categorical) as vectors (n, width)."""
@@ -51,7 +51,7 @@ class KernelRidge(FittedMember):
     def forward(self, *args: Tensor, **inputs: Tensor) -> Tensor:
         """Compute outputs (batch, n_outputs), in float32, for so many rows at once that memory is bounded."""
         with torch.autocast(self.bias.device.type, enabled=False):
-            space, smooth = self._space(self.rows), bool(self.smooth)
+            space, smooth = self._space.of(self.rows, Space), bool(self.smooth)
             parts = self.encode(*args, **inputs).split(max(BLOCK_VALUES // len(self.rows), 1))
             distances = (space.distances(part) for part in parts)
             kernels = (_kernel(one, self.width, smooth) for one in distances)

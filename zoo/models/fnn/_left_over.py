@@ -38,7 +38,7 @@ class LeftOver(nn.Module):
         self.register_buffer("shrinkage", torch.ones(()))
         self.register_buffer("factor", torch.ones(()))
         take_sizes_on_load(self, ["residuals"])
-        self._counted = Prepared(counted)
+        self._counted = Prepared()
 
     @property
     def is_fitted(self) -> bool:
@@ -51,7 +51,7 @@ class LeftOver(nn.Module):
 
     def forward(self, distances: Tensor) -> Tensor:
         """What is to be added to answers, (batch, n_outputs), at distances (batch, n) from the rows."""
-        sums, total = weighted_sums(distances / -self.width, self._counted(self.residuals))
+        sums, total = weighted_sums(distances / -self.width, self._counted.of(self.residuals, counted))
         return self.factor * sums / (total + self.shrinkage)
 
     @torch.no_grad()
@@ -71,9 +71,9 @@ class LeftOver(nn.Module):
         near = distances.topk(min(NEIGHBOURS, len(residuals)), largest=False).values[:, -1]
         usual = near.median().clamp(min=1e-6)
         before, most, best = wanted.square().mean(1), 0.0, (residuals[:0], self.width, self.shrinkage, self.factor)
+        self.residuals, self.factor = residuals, torch.ones_like(usual)
         for width, shrinkage in product(WIDTHS, SHRINKAGES):
             self.width, self.shrinkage = width * usual, torch.full_like(usual, shrinkage)
-            self.residuals, self.factor = residuals, torch.ones_like(usual)
             answers = self(distances)
             factor = ((answers * wanted).sum() / answers.square().sum().clamp(min=1e-12)).clamp(min=0)
             gain = before - (factor * answers - wanted).square().mean(1)  # of each row

@@ -71,23 +71,24 @@ class Memory:
 
 
 class Prepared:
-    """What is computed from a buffer once, and again where that is another: fitted anew, loaded or on another device.
-
-    Args:
-        compute: from the buffer.
+    """What is computed from a buffer once, and again where that is another: fitted anew, loaded or on another device;
+    or where it is forgotten.
     """
 
-    def __init__(self, compute: Callable[[Tensor], Any]):
-        self._compute = compute
+    def __init__(self) -> None:
         self._buffer: Tensor | None = None
         self._result: Any = None
 
-    def __call__(self, buffer: Tensor) -> Any:
-        """What is computed from it."""
+    def of(self, buffer: Tensor, compute: Callable[[Tensor], Any]) -> Any:
+        """What is computed from a buffer."""
         if self._buffer is not buffer:
             with torch.inference_mode(False), torch.no_grad():  # as gradients of inputs may be asked for later
-                self._buffer, self._result = buffer, self._compute(buffer)
+                self._buffer, self._result = buffer, compute(buffer)
         return self._result
+
+    def forget(self) -> None:
+        """Compute again the next time."""
+        self._buffer = self._result = None
 
 
 def counted(values: Tensor) -> Tensor:
@@ -132,9 +133,8 @@ class Retrieval(Network):
     def __init__(self, table: TableInput, candidates: Candidates):
         super().__init__()
         self.table, self.candidates = table, candidates
-        self._memory: Memory | None = None
-        self._remembered_target = candidates.target
-        self.register_load_state_dict_pre_hook(lambda *_: self._forget())
+        self._memory = Prepared()
+        self.register_load_state_dict_pre_hook(lambda network, *_: network._memory.forget())
 
     def read(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> Tensor:
         """Rows of inputs (n, n_numeric) and (n, n_categorical) as vectors (n, d_in)."""
@@ -154,11 +154,8 @@ class Retrieval(Network):
 
     def train(self, mode: bool = True) -> "Retrieval":
         """Switch between training and evaluation, and forget the candidates' encodings."""
-        self._forget()
+        self._memory.forget()
         return super().train(mode)
-
-    def _forget(self) -> None:
-        self._memory = None
 
     def fit(self, inputs: Iterable[Mapping[str, Tensor]]) -> None:
         """Keep the training rows, and fit the embedding of numbers to those."""
@@ -200,11 +197,8 @@ class Retrieval(Network):
 
     def _remembered(self) -> Memory:
         """All candidates, encoded."""
-        target = self.candidates.target
-        if self._memory is None or self._remembered_target is not target:  # another once rows or device are others
-            with torch.inference_mode(False), torch.no_grad():  # as gradients of inputs may be asked for later
-                self._memory, self._remembered_target = self._memory_of_all(), target
-        return self._memory
+        memory: Memory = self._memory.of(self.candidates.target, lambda _: self._memory_of_all())
+        return memory
 
     def _memory_of_all(self) -> Memory:
         """All candidates, encoded block by block."""
